@@ -1,0 +1,47 @@
+import type { Clock } from "../core/clock.ts";
+import type { Membership } from "../cluster/types.ts";
+import type { RoleContext } from "../roles/types.ts";
+
+/** VRRP state of a role's instance, as keepalived's notify FIFO tells it (keepalived.conf(5), NOTIFY). */
+export type VipState = "MASTER" | "BACKUP" | "FAULT" | "UNKNOWN";
+
+export type Severity = "error" | "warning";
+export interface Problem {
+  code: string;
+  severity: Severity;
+  node: string;
+  message: string;
+  remedy: string;
+}
+
+/** What the agent lends a role's guard. */
+export interface GuardDeps {
+  clock: Clock;
+  membership: Membership;
+  /** Fresh at every call: spec and members may have changed since. */
+  context(): RoleContext;
+  /** Opens or closes this node's way to the VIP (keepalived's track file). Closed = FAULT, at once. */
+  setEligible(eligible: boolean): void;
+  vip(): VipState;
+  /** Publishes the guard's part of this node's record (`Member.roleState[role]`). */
+  publish(state: unknown): Promise<void>;
+  /** Directory for what the guard must remember over restarts. 0700, exists. */
+  stateDirectory: string;
+}
+
+/** One role's watchman on one node. Lives from agent start to agent stop; nothing it does blocks the agent. */
+export interface Guard {
+  start(): Promise<void>;
+  /** Stops watching. Must leave service, VIP and eligibility as they are: an agent restart is no failover. */
+  stop(): Promise<void>;
+  onVip(state: VipState): void;
+  /** A peer's guard asks (`Membership.call(peer, "guard.<role>.<method>", …)`). Params come from the network. */
+  handle(method: string, params: unknown, from: string): Promise<unknown>;
+  /** The CLI asks on this node: e.g. "handover" before reset. */
+  command(method: string, params: unknown): Promise<unknown>;
+  /** True once this node does its part (pair member level, or alone and serving). Drives phase `ready`. */
+  ready(): boolean;
+  /** What is awaited while not ready, one line for progress. */
+  awaiting(): string;
+  problems(): Problem[];
+}

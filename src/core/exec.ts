@@ -1,0 +1,100 @@
+import { failed } from "./errors.ts";
+import { mask } from "./mask.ts";
+
+export interface ExecOptions {
+  stdin?: string | undefined;
+  /** Kills the whole process group after this many ms. Default 60 000. */
+  timeoutMs?: number | undefined;
+  /** Added to the fixed environment below; nothing is inherited from the operator's shell. */
+  env?: Record<string, string> | undefined;
+  cwd?: string | undefined;
+  signal?: AbortSignal | undefined;
+  /** Exit codes that are an answer, not a failure. Default [0]; "any" never throws on a code. */
+  ok?: readonly number[] | "any" | undefined;
+}
+
+export interface ExecResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+  timedOut: boolean;
+}
+
+/** What every child sees: a fixed locale (we parse output), a fixed PATH, and no variable that could change trust. */
+const baseEnv: Record<string, string> = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  HOME: "/root",
+  LC_ALL: "C.UTF-8",
+  TERM: "dumb",
+};
+
+/**
+ * Runs a program and collects its output: the only place that spawns.
+ * The child leads its own process group, so that a timeout or an abort ends its children too
+ * (a grandchild that holds stdout would keep us reading for ever).
+ * @throws ChimeError `exec.missing`, `exec.timeout`, `exec.failed`
+ */
+export async function exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+  const [program = ""] = argv;
+  if (!Bun.which(program, { PATH: baseEnv["PATH"] as string })) {
+    if (options.ok === "any")
+      return { code: 127, stdout: "", stderr: `${program}: not found`, timedOut: false };
+    throw failed("exec.missing", `${program} is not installed`);
+  }
+  options.signal?.throwIfAborted();
+  const child = Bun.spawn([...argv], {
+    env: { ...baseEnv, ...options.env },
+    cwd: options.cwd ?? "/",
+    stdin: options.stdin === undefined ? "ignore" : new TextEncoder().encode(options.stdin),
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+  });
+  const killGroup = () => {
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // ESRCH: it ended by itself between the timer and here.
+    }
+  };
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    killGroup();
+  }, options.timeoutMs ?? 60_000);
+  options.signal?.addEventListener("abort", killGroup, { once: true });
+  try {
+    const [stdout, stderr, code] = await Promise.all([
+      child.stdout.text(),
+      child.stderr.text(),
+      child.exited,
+    ]);
+    options.signal?.throwIfAborted();
+    const result = { code, stdout, stderr, timedOut };
+    if (options.ok === "any") return result;
+    if (timedOut) {
+      throw failed(
+        "exec.timeout",
+        `${program} did not finish within ${(options.timeoutMs ?? 60_000) / 1000} s`,
+      );
+    }
+    if (!(options.ok ?? [0]).includes(code)) {
+      const why = lastLines(stderr || stdout);
+      throw failed("exec.failed", mask(`${argv.slice(0, 3).join(" ")} exited ${code}${why && `: ${why}`}`));
+    }
+    return result;
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", killGroup);
+  }
+}
+
+function lastLines(output: string): string {
+  return output
+    .trim()
+    .split("\n")
+    .slice(-3)
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .join(" | ");
+}

@@ -1,0 +1,20 @@
+/** Every path the product owns (design.md §5). Nothing else writes these strings. */
+export const paths = {
+  binary: "/usr/local/bin/chime-node",
+  config: "/etc/chime-node",
+  clusterToml: "/etc/chime-node/cluster.toml",
+  secretsToml: "/etc/chime-node/secrets.toml",
+  token: "/etc/chime-node/token",
+  pki: "/etc/chime-node/pki",
+  state: "/var/lib/chime-node",
+  ledger: "/var/lib/chime-node/ledger.jsonl",
+  backups: "/var/lib/chime-node/backups",
+  terms: "/var/lib/chime-node/terms",
+  run: "/run/chime-node",
+  socket: "/run/chime-node/agent.sock",
+} as const;
+
+/** TCP between agents; also the UDP port that gossip will use (design.md §4). */
+export const agentPort = 8820;
+/** Prometheus metrics, loopback only. */
+export const metricsPort = 8821;

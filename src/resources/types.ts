@@ -1,0 +1,58 @@
+import type { Ledger } from "../plan/ledger.ts";
+
+export type Action = "create" | "update" | "delete";
+
+/** What a change does to a running service, in rising order of pain. `apply` asks for restart and data. */
+export type Impact = "none" | "reload" | "restart" | "data";
+
+/** What one resource would do now. `apply` of it is only ever called through the plan engine (law 1). */
+export interface Change {
+  action: Action;
+  impact: Impact;
+  /** For people: a unified diff of a file, `+ name 1.2.3` of a package, one line of anything else. No secrets. */
+  diff: string;
+  apply(context: ApplyContext): Promise<void>;
+}
+
+export interface InspectContext {
+  ledger: Ledger;
+  /** True when a resource this one needs would change first: what cannot be looked at yet counts as to be made. */
+  pending(id: string): boolean;
+}
+
+export interface ApplyContext {
+  ledger: Ledger;
+  signal: AbortSignal;
+  /** A progress line: says what is being done or awaited right now. */
+  progress(line: string): void;
+}
+
+/**
+ * One thing on the host that we keep in a desired state. `inspect` only looks, and looks afresh each time:
+ * what an earlier run believed is never trusted.
+ */
+export interface Resource {
+  /** `kind:name`, unique in a plan, e.g. `file:/etc/keepalived/keepalived.conf`. */
+  readonly id: string;
+  /** Ids that must be in their desired state first. */
+  readonly needs: readonly string[];
+  /**
+   * Hash of the desired state (`fingerprint()`). Equal to the ledger's: the host was changed by hand (drift).
+   * Different: the spec or the membership asks for something new.
+   */
+  readonly desired: string;
+  /** Returns undefined when the host already is as desired. */
+  inspect(context: InspectContext): Promise<Change | undefined>;
+}
+
+/** What the ledger keeps of a resource, so that reset can take it back: plain JSON, by kind. */
+export interface Kind {
+  /** The part of the id before the colon. */
+  readonly name: string;
+  /** Puts back what was there before the first apply. Idempotent: a killed reset is run again. */
+  undo(id: string, before: unknown, context: UndoContext): Promise<void>;
+}
+
+export interface UndoContext {
+  progress(line: string): void;
+}

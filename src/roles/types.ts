@@ -1,0 +1,67 @@
+import type { Check } from "../host/checks.ts";
+import type { Facts } from "../host/facts.ts";
+import type { Member, MemberView, Phase, RoleName } from "../cluster/types.ts";
+import type { Resource } from "../resources/types.ts";
+import type { Secrets, Spec } from "../spec/types.ts";
+import type { Guard, GuardDeps, Problem } from "../agent/guard.ts";
+
+/** All a role may know: the same spec, members and secrets give the same resources on every node. */
+export interface RoleContext {
+  spec: Spec;
+  cluster: { name: string; id: string };
+  self: Member;
+  /** Every member that has not left, self included, by rising index. */
+  members: readonly Member[];
+  facts: Facts;
+  secrets: Secrets;
+}
+
+/** What a role asks of `vip/`, which knows no role. */
+export interface VipRequest {
+  /** Stable instance name and VRID slot, e.g. "mysql". */
+  name: string;
+  /** `ADDRESS/PREFIX` as configured, without prefix = /32. */
+  address: string;
+  /** The role's nodes, self included; the lower index has the higher priority. */
+  nodes: readonly Member[];
+}
+
+/** Resources by the phase that they complete; the phases are the barriers between nodes. */
+export type RolePlan = Record<Exclude<Phase, "joined">, Resource[]>;
+
+/** `status.roles.<role>` of the contract. */
+export interface RoleStatus {
+  topology: string;
+  engine: string;
+  writable: string[];
+  nodes: RoleNodeStatus[];
+}
+
+export interface RoleNodeStatus {
+  name: string;
+  state: "writer" | "replica" | "quarantined" | "down";
+  replicating: boolean;
+  lag_seconds: number | null;
+  semi_sync: boolean;
+  /** True while every acknowledged commit is on both nodes. */
+  protected: boolean;
+}
+
+/** One role: pure on the left of `plan`, a guard in the agent on the right. Registered in roles/index.ts. */
+export interface Role {
+  readonly name: RoleName;
+  /** How many members may have it. A member more is refused with `reason`. */
+  limit(spec: Spec): { max: number; reason: string };
+  /** Named preflight checks of this role alone (ports, foreign data, sizes). Nothing is touched. */
+  checks(context: RoleContext): Check[];
+  plan(context: RoleContext): RolePlan;
+  vip(context: RoleContext): VipRequest | undefined;
+  /** `secrets show --role`: how to connect (shape fixed by the contract). */
+  connection(context: RoleContext): Record<string, unknown>;
+  /** The role's part of `status`, from the members' published `roleState` alone (any node can tell it). */
+  status(context: RoleContext, members: readonly MemberView[]): { status: RoleStatus; problems: Problem[] };
+  /** The agent's half: keeps the service's writer where the VIP is. Undefined: nothing to guard (witness). */
+  guard?(deps: GuardDeps): Guard;
+  /** Data directories: reset keeps them with a marker, or deletes them on `--delete-data=CLUSTER`. */
+  data(context: RoleContext): readonly string[];
+}

@@ -1,0 +1,23 @@
+/** cluster.toml with all defaults filled in (design.md §5). Issues add keys, none changes these. */
+export interface Spec {
+  cluster: {
+    name: string;
+    domain: string;
+    interface: string;
+    packages: "auto" | "os" | "vendor" | "bundle";
+  };
+  roles: {
+    mysql?: MysqlSpec;
+  };
+}
+
+export interface MysqlSpec {
+  topology: "dual-master";
+  engine: "percona" | "mysql" | "mariadb";
+  /** IPv4, with the prefix it is to have on the interface (32 unless given). */
+  vip: { address: string; prefix: number };
+  databases: readonly string[];
+}
+
+/** secrets.toml: one table a role, `[A-Za-z0-9]{32}` values. Registered with core/mask.ts when loaded. */
+export type Secrets = Readonly<Record<string, Readonly<Record<string, string>>>>;
