@@ -58,8 +58,11 @@ export interface Role {
   vip(context: RoleContext): VipRequest | undefined;
   /** `secrets show --role`: how to connect (shape fixed by the contract). */
   connection(context: RoleContext): Record<string, unknown>;
-  /** The role's part of `status`, from the members' published `roleState` alone (any node can tell it). */
-  status(context: RoleContext, members: readonly MemberView[]): { status: RoleStatus; problems: Problem[] };
+  /** The role's part of `status`, from the members' published `roleState` alone (any node can tell it); undefined where there is none (witness). */
+  status(
+    context: RoleContext,
+    members: readonly MemberView[],
+  ): { status: RoleStatus; problems: Problem[] } | undefined;
   /** The agent's half: keeps the service's writer where the VIP is. Undefined: nothing to guard (witness). */
   guard?(deps: GuardDeps): Guard;
   /** Data directories: reset keeps them with a marker, or deletes them on `--delete-data=CLUSTER`. */

@@ -1,0 +1,41 @@
+import * as v from "valibot";
+import type { MemberView } from "../cluster/types.ts";
+import type { Problem, VipState } from "./guard.ts";
+
+/**
+ * What every agent publishes of itself beside its guards' states, under this key of `Member.roleState`.
+ * It lets any node tell the whole cluster's status without asking around.
+ */
+export const reportKey = "agent";
+
+export interface AgentReport {
+  /** By role: what keepalived says, and whether the address is really on this node's interface. */
+  vips: Record<string, { state: VipState; holds: boolean }>;
+  problems: Problem[];
+}
+
+const short = v.pipe(v.string(), v.maxLength(1000));
+const schema = v.object({
+  vips: v.record(
+    short,
+    v.object({ state: v.picklist(["MASTER", "BACKUP", "FAULT", "UNKNOWN"]), holds: v.boolean() }),
+  ),
+  problems: v.pipe(
+    v.array(
+      v.object({
+        code: short,
+        severity: v.picklist(["error", "warning"]),
+        node: short,
+        message: short,
+        remedy: short,
+      }),
+    ),
+    v.maxLength(50),
+  ),
+});
+
+/** A peer's report, or an empty one where it sent none that we understand. */
+export function reportOf(member: Pick<MemberView, "roleState">): AgentReport {
+  const parsed = v.safeParse(schema, member.roleState[reportKey]);
+  return parsed.success ? parsed.output : { vips: {}, problems: [] };
+}

@@ -1,0 +1,83 @@
+import { chmodSync, unlinkSync } from "node:fs";
+import { ofetch } from "ofetch";
+import { ChimeError, errorJson, failed, type ErrorJson, type ExitCode } from "../core/errors.ts";
+import { log } from "../core/log.ts";
+import { paths } from "../core/paths.ts";
+
+/**
+ * How the command line talks to the agent on the same node: one JSON call per HTTP request over a unix socket
+ * that only root may open (0600). Never exposed to a network.
+ */
+export type Handlers = Readonly<Record<string, (params: unknown) => Promise<unknown>>>;
+
+interface Reply {
+  result?: unknown;
+  error?: ErrorJson & { exit: ExitCode };
+}
+
+const maxRequestBytes = 1 << 20;
+
+/** Listens at `path`. A stale socket file of a killed agent is replaced; the mode is set before anyone can know it. */
+export function serveSocket(handlers: Handlers, path: string = paths.socket): { stop(): void } {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  const server = Bun.serve({
+    unix: path,
+    maxRequestBodySize: maxRequestBytes,
+    async fetch(request) {
+      return Response.json(await answer(handlers, request));
+    },
+  });
+  chmodSync(path, 0o600);
+  return { stop: () => void server.stop(true) };
+}
+
+async function answer(handlers: Handlers, request: Request): Promise<Reply> {
+  const method = new URL(request.url).pathname.slice(1);
+  try {
+    const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
+    if (!handler) throw failed("agent.unknown_method", `the agent does not know ${method}: versions differ`);
+    return { result: (await handler(await request.json())) ?? null };
+  } catch (error) {
+    if (!(error instanceof ChimeError)) log.error(`socket ${method}:`, error);
+    return { error: { ...errorJson(error), exit: error instanceof ChimeError ? error.exit : 1 } };
+  }
+}
+
+/**
+ * Calls the agent of this node.
+ * @throws the agent's own ChimeError, or `agent.not_running`
+ */
+export async function callAgent<T>(
+  method: string,
+  params: unknown = {},
+  options: { timeoutMs?: number; path?: string; signal?: AbortSignal } = {},
+): Promise<T> {
+  let reply: Reply;
+  try {
+    // `unix` is Bun's own fetch option; ofetch passes it through.
+    const request = { unix: options.path ?? paths.socket, proxy: false } as object;
+    reply = await ofetch<Reply>(`http://agent/${method}`, {
+      ...request,
+      method: "POST",
+      body: params as Record<string, unknown>,
+      retry: 0,
+      timeout: options.timeoutMs ?? 10_000,
+      ...(options.signal && { signal: options.signal }),
+    });
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    throw failed("agent.not_running", "the chime-node agent on this node does not answer", {
+      remedy: "systemctl status chime-node; journalctl -u chime-node",
+      cause,
+    });
+  }
+  if (reply.error) {
+    const { exit, code, message, node, remedy } = reply.error;
+    throw new ChimeError(exit, code, message, { node: node ?? undefined, remedy: remedy ?? undefined });
+  }
+  return reply.result as T;
+}

@@ -1,0 +1,104 @@
+import type { MemberView } from "../cluster/types.ts";
+import type { Role, RoleContext, RoleStatus } from "../roles/types.ts";
+import type { Problem } from "./guard.ts";
+import { reportOf } from "./report.ts";
+
+/** `chime-node status --json`, fixed by the contract (design.md §5). */
+export interface Status {
+  cluster: { name: string; id: string };
+  self: string;
+  spec: { version: number };
+  members: {
+    name: string;
+    address: string;
+    roles: readonly string[];
+    state: MemberView["state"];
+    phase: Readonly<Record<string, string>>;
+    version: string;
+  }[];
+  vips: { role: string; address: string; holders: string[] }[];
+  roles: Record<string, RoleStatus>;
+  problems: Problem[];
+  healthy: boolean;
+}
+
+/** The whole cluster as this node sees it: pure, from the members' own records. */
+export function clusterStatus(input: {
+  context: RoleContext;
+  specVersion: number;
+  members: readonly MemberView[];
+  roles: readonly Role[];
+}): Status {
+  const { context, specVersion, members, roles } = input;
+  const present = members.filter((member) => member.state !== "left");
+  const problems: Problem[] = [];
+  const status: Status = {
+    cluster: context.cluster,
+    self: context.self.name,
+    spec: { version: specVersion },
+    members: members.map((member) => ({
+      name: member.name,
+      address: member.address,
+      roles: member.roles,
+      state: member.state,
+      phase: member.phase,
+      version: member.binaryVersion,
+    })),
+    vips: [],
+    roles: {},
+    problems,
+    healthy: true,
+  };
+  for (const member of present) {
+    if (member.state === "dead" || member.state === "suspect") {
+      problems.push(silent(member));
+      continue;
+    }
+    problems.push(...reportOf(member).problems);
+  }
+  for (const role of roles) {
+    if (!present.some((member) => member.roles.includes(role.name))) continue;
+    const vip = role.vip(context);
+    if (vip) {
+      const holders = present.filter((m) => m.state === "alive" && reportOf(m).vips[role.name]?.holds);
+      status.vips.push({ role: role.name, address: vip.address, holders: holders.map((m) => m.name) });
+      problems.push(...vipProblems(role.name, vip.address, holders, context.self.name));
+    }
+    const told = role.status(context, members);
+    if (told) {
+      status.roles[role.name] = told.status;
+      problems.push(...told.problems);
+    }
+  }
+  status.healthy = !problems.some((problem) => problem.severity === "error");
+  return status;
+}
+
+function silent(member: MemberView): Problem {
+  const dead = member.state === "dead";
+  return {
+    code: dead ? "member.dead" : "member.suspect",
+    severity: dead ? "error" : "warning",
+    node: member.name,
+    message: `${member.name} (${member.address}) has not been heard for ${Math.round(member.silentMs / 1000)} s`,
+    remedy: `bring ${member.name} back, or if it is gone for good: chime-node remove ${member.name}`,
+  };
+}
+
+function vipProblems(role: string, address: string, holders: readonly MemberView[], self: string): Problem[] {
+  if (holders.length === 1) return [];
+  const none = holders.length === 0;
+  return [
+    {
+      code: none ? "vip.nobody" : "vip.several",
+      severity: "error",
+      node: none ? self : holders.map((member) => member.name).join(", "),
+      message: none
+        ? `no node holds the VIP ${address} of ${role}`
+        : `${holders.map((member) => member.name).join(" and ")} both hold the VIP ${address} of ${role}`,
+      remedy: none
+        ? `chime-node status shows why no ${role} node is eligible; journalctl -u chime-node -u keepalived`
+        : "check the network between the two nodes: VRRP (IP protocol 112) does not get through",
+    },
+  ];
+}
