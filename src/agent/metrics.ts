@@ -1,0 +1,106 @@
+import type { Status } from "./status.ts";
+
+/** One sample line: name, labels, value (Prometheus text exposition format 0.0.4). */
+type Sample = readonly [labels: Record<string, string>, value: number];
+
+interface Metric {
+  name: string;
+  help: string;
+  samples: Sample[];
+}
+
+/** Everything an alert needs, from the same status that people see. */
+export function renderMetrics(status: Status, binaryVersion: string): string {
+  const flag = (on: boolean) => (on ? 1 : 0);
+  const metrics: Metric[] = [
+    {
+      name: "chime_node_info",
+      help: "Version of this node's binary and spec.",
+      samples: [[{ version: binaryVersion, spec: String(status.spec.version) }, 1]],
+    },
+    {
+      name: "chime_node_healthy",
+      help: "1 when the cluster has no problem of severity error, as seen from this node.",
+      samples: [[{}, flag(status.healthy)]],
+    },
+    {
+      name: "chime_node_problem",
+      help: "Problems that status would show now.",
+      samples: status.problems.map((p) => [{ code: p.code, severity: p.severity, node: p.node }, 1] as const),
+    },
+    {
+      name: "chime_node_member_up",
+      help: "1 for a member that answers.",
+      samples: status.members
+        .filter((m) => m.state !== "left")
+        .map((m) => [{ member: m.name }, flag(m.state === "alive")] as const),
+    },
+    {
+      name: "chime_node_vip_holder",
+      help: "1 for the node that holds the VIP of a role.",
+      samples: status.vips.flatMap((vip) =>
+        status.members
+          .filter((m) => m.roles.includes(vip.role))
+          .map((m) => [{ role: vip.role, member: m.name }, flag(vip.holders.includes(m.name))] as const),
+      ),
+    },
+    ...roleMetrics(status),
+  ];
+  return metrics.map(render).join("");
+}
+
+function roleMetrics(status: Status): Metric[] {
+  const nodes = Object.entries(status.roles).flatMap(([role, { nodes }]) =>
+    nodes.map((node) => ({ labels: { role, member: node.name }, node })),
+  );
+  const one = (
+    name: string,
+    help: string,
+    value: (n: (typeof nodes)[number]["node"]) => number | null,
+  ): Metric => ({
+    name,
+    help,
+    samples: nodes.flatMap(({ labels, node }) => {
+      const found = value(node);
+      return found === null ? [] : [[labels, found] as const];
+    }),
+  });
+  return [
+    one("chime_node_writer", "1 for the node that acknowledges writes.", (n) =>
+      n.state === "writer" ? 1 : 0,
+    ),
+    one("chime_node_replicating", "1 while the replica's receiver and applier run.", (n) =>
+      n.replicating ? 1 : 0,
+    ),
+    one("chime_node_protected", "1 while each acknowledged commit is on both nodes.", (n) =>
+      n.protected ? 1 : 0,
+    ),
+    one("chime_node_lag_seconds", "Replication lag.", (n) => n.lag_seconds),
+  ];
+}
+
+function render({ name, help, samples }: Metric): string {
+  const lines = samples.map(([labels, value]) => {
+    const inner = Object.entries(labels)
+      .map(
+        ([key, text]) =>
+          `${key}="${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`,
+      )
+      .join(",");
+    return `${name}${inner && `{${inner}}`} ${value}\n`;
+  });
+  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join("")}`;
+}
+
+/** Serves `/metrics` on loopback only. */
+export function serveMetrics(port: number, text: () => string): { stop(): void } {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port,
+    fetch: (request) =>
+      new URL(request.url).pathname === "/metrics"
+        ? new Response(text(), { headers: { "content-type": "text/plain; version=0.0.4" } })
+        : new Response("not found\n", { status: 404 }),
+  });
+  return { stop: () => void server.stop(true) };
+}
