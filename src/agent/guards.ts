@@ -1,0 +1,89 @@
+import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import type { Clock } from "../core/clock.ts";
+import { failed } from "../core/errors.ts";
+import { log } from "../core/log.ts";
+import { phases, type Membership, type Phase, type RoleName } from "../cluster/types.ts";
+import type { Role, RoleContext } from "../roles/types.ts";
+import type { Guard, Problem } from "./guard.ts";
+import type { Vips } from "./vips.ts";
+
+/** True once the role's service runs here: from then on somebody has to watch it. */
+export function isGuarded(phase: Phase | undefined): boolean {
+  return phase !== undefined && phases.indexOf(phase) >= phases.indexOf("configured");
+}
+
+/** The guards that run on this node: one a role whose service is configured here. */
+export class Guards {
+  readonly #running = new Map<RoleName, Guard>();
+  readonly #deps: GuardSetDeps;
+
+  constructor(deps: GuardSetDeps) {
+    this.#deps = deps;
+  }
+
+  /** Starts the guards that this node's phases call for. Called at agent start and after each phase change. */
+  async align(): Promise<void> {
+    const { membership, roles } = this.#deps;
+    for (const role of roles) {
+      const wanted = membership.self.roles.includes(role.name) && isGuarded(membership.self.phase[role.name]);
+      if (wanted && !this.#running.has(role.name)) await this.#start(role);
+      if (!wanted) await this.#stop(role.name);
+    }
+  }
+
+  async #start(role: Role): Promise<void> {
+    if (!role.guard) return;
+    const { clock, membership, context, vips, publish, stateDirectory } = this.#deps;
+    const directory = join(stateDirectory, role.name);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const guard = role.guard({
+      clock,
+      membership,
+      context,
+      setEligible: (eligible) => vips.setEligible(role.name, eligible),
+      vip: () => vips.state(role.name),
+      publish: (state) => publish(role.name, state),
+      stateDirectory: directory,
+    });
+    this.#running.set(role.name, guard);
+    await guard.start();
+    log.info(`guarding ${role.name}`);
+  }
+
+  async #stop(name: RoleName): Promise<void> {
+    const guard = this.#running.get(name);
+    if (!guard) return;
+    this.#running.delete(name);
+    await guard.stop();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#running.keys()].map((name) => this.#stop(name)));
+  }
+
+  get(name: RoleName): Guard | undefined {
+    return this.#running.get(name);
+  }
+
+  /** @throws ChimeError `role.not_here` */
+  need(name: RoleName): Guard {
+    const guard = this.#running.get(name);
+    if (!guard) throw failed("role.not_here", `${name} is not running on this node`, "chime-node status");
+    return guard;
+  }
+
+  problems(): Problem[] {
+    return [...this.#running.values()].flatMap((guard) => guard.problems());
+  }
+}
+
+export interface GuardSetDeps {
+  clock: Clock;
+  membership: Membership;
+  roles: readonly Role[];
+  context(): RoleContext;
+  vips: Vips;
+  publish(role: RoleName, state: unknown): Promise<void>;
+  stateDirectory: string;
+}

@@ -1,0 +1,100 @@
+import { ChimeError, errorJson } from "../core/errors.ts";
+import { agentHolder, withLock } from "../core/lock.ts";
+import { log } from "../core/log.ts";
+import { openLedger } from "../plan/ledger.ts";
+import { apply, plan, type PlannedChange } from "../plan/run.ts";
+import type { Resource } from "../resources/types.ts";
+import type { Problem } from "./guard.ts";
+
+/**
+ * What the agent may do unasked: only what a newer spec or membership implies, and only what restarts and
+ * destroys nothing. Everything else waits for an operator's `apply`.
+ */
+export function mayReconcile(change: Pick<PlannedChange, "cause" | "impact">): boolean {
+  return change.cause === "spec" && (change.impact === "none" || change.impact === "reload");
+}
+
+/** Changes of the membership come in bursts; one look after a burst is enough. */
+const settleMs = 300;
+/** After a run that failed or found the lock held. */
+const retryMs = 2_000;
+
+export class Reconciler {
+  readonly #resources: () => Resource[];
+  readonly #node: string;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #running: Promise<void> | undefined;
+  #failure: Problem | undefined;
+  readonly #abort = new AbortController();
+
+  constructor(node: string, resources: () => Resource[]) {
+    this.#node = node;
+    this.#resources = resources;
+  }
+
+  /** Looks soon; calls before then are one. */
+  kick(delayMs: number = settleMs): void {
+    if (this.#abort.signal.aborted) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#running = this.#run().finally(() => (this.#running = undefined));
+    }, delayMs);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    try {
+      await withLock("apply", agentHolder, async () => {
+        const resources = this.#resources();
+        const ledger = await openLedger();
+        const wanted = (await plan(resources, ledger)).filter(mayReconcile);
+        if (wanted.length === 0) return;
+        const only = new Set(wanted.map((change) => change.resource));
+        for (const change of wanted) log.info(`reconcile: ${change.action} ${change.resource}`);
+        const result = await apply(resources, ledger, { signal, progress: (line) => log.debug(line), only });
+        if (result.failed.length > 0) throw result.failed[0]?.error;
+      });
+      this.#failure = undefined;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof ChimeError && error.code === "lock.held")) {
+        const { code, message } = errorJson(error);
+        log.error(`reconcile failed: ${message}`);
+        this.#failure = {
+          code: "reconcile.failed",
+          severity: "error",
+          node: this.#node,
+          message: `${code}: ${message}`,
+          remedy: "chime-node plan, then chime-node apply",
+        };
+      }
+      this.kick(retryMs);
+    }
+  }
+
+  /** What differs on this host and is left to `apply`, as one problem; looks afresh. */
+  async drift(): Promise<Problem[]> {
+    const changes = (await plan(this.#resources(), await openLedger())).filter((c) => c.cause === "drift");
+    if (changes.length === 0) return [];
+    const names = changes.map((change) => change.resource);
+    return [
+      {
+        code: "drift",
+        severity: "warning",
+        node: this.#node,
+        message: `changed by hand on ${this.#node}: ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`,
+        remedy: "chime-node plan shows it, chime-node apply puts it back",
+      },
+    ];
+  }
+
+  problems(): Problem[] {
+    return this.#failure ? [this.#failure] : [];
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+    await this.#running;
+  }
+}
