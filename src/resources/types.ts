@@ -12,6 +12,8 @@ export interface Change {
   /** For people: a unified diff of a file, `+ name 1.2.3` of a package, one line of anything else. No secrets. */
   diff: string;
   apply(context: ApplyContext): Promise<void>;
+  /** In a lane: applies this change and the others that are ready with it as one act (one package run). */
+  together?(others: readonly Change[], context: ApplyContext): Promise<void>;
 }
 
 export interface InspectContext {
@@ -41,6 +43,8 @@ export interface Resource {
    * Different: the spec or the membership asks for something new.
    */
   readonly desired: string;
+  /** Resources of one lane are never applied side by side, e.g. packages: dpkg has one lock. */
+  readonly lane?: string;
   /** Returns undefined when the host already is as desired. */
   inspect(context: InspectContext): Promise<Change | undefined>;
 }
@@ -51,6 +55,8 @@ export interface Kind {
   readonly name: string;
   /** Puts back what was there before the first apply. Idempotent: a killed reset is run again. */
   undo(id: string, before: unknown, context: UndoContext): Promise<void>;
+  /** Called once everything was undone, e.g. to start again what ran before, with its old files. Idempotent too. */
+  settle?(id: string, before: unknown, context: UndoContext): Promise<void>;
 }
 
 export interface UndoContext {

@@ -1,0 +1,213 @@
+import { ChimeError, Exit, toChimeError } from "../core/errors.ts";
+import type { Action, ApplyContext, Change, Impact, InspectContext, Resource } from "../resources/types.ts";
+import type { Ledger } from "./ledger.ts";
+import { order } from "./order.ts";
+
+/** What asks for a change: the spec or the membership, or somebody's hand on the host. */
+export type Cause = "spec" | "drift";
+
+export interface PlannedChange {
+  resource: string;
+  action: Action;
+  impact: Impact;
+  diff: string;
+  cause: Cause;
+}
+
+export interface Failure {
+  resource: string;
+  /** Its message begins with the resource's id. */
+  error: ChimeError;
+}
+
+export interface Outcome {
+  /** Everything that was to be changed, in plan order. */
+  changes: PlannedChange[];
+  /** Ids of the resources that were changed. */
+  applied: string[];
+  failed: Failure[];
+  /** Ids of the resources that were not tried because one that they need failed. */
+  blocked: string[];
+  seconds: number;
+}
+
+export interface ApplyOptions {
+  signal: AbortSignal;
+  /** What is being done or awaited right now, and for which resource. */
+  progress(line: string, resource: string): void;
+  /** Ids that may be changed; what needs one that is left alone goes on as if it were done. Default: all. */
+  only?: ReadonlySet<string>;
+}
+
+/** What apply would do now. Only looks. */
+export async function plan(resources: readonly Resource[], ledger: Ledger): Promise<PlannedChange[]> {
+  const pending = new Set<string>();
+  const found = new Map<string, PlannedChange>();
+  const context: InspectContext = { ledger, pending: (id) => pending.has(id) };
+  await walk(resources, async (resource) => {
+    const change = await inspect(resource, context);
+    if (!change) return;
+    pending.add(resource.id);
+    found.set(resource.id, describe(resource, change, ledger));
+  });
+  return inOrder(resources, found);
+}
+
+/**
+ * The only gate to the host (law 1): looks at each resource afresh when all it needs is done, then changes it.
+ * Independent resources go side by side. A failure stops what depends on it; the rest is finished.
+ * @throws the abort reason when interrupted; failures of resources are in `failed`
+ */
+export async function apply(
+  resources: readonly Resource[],
+  ledger: Ledger,
+  options: ApplyOptions,
+): Promise<Outcome> {
+  const started = performance.now();
+  const found = new Map<string, PlannedChange>();
+  const errors = new Map<string, ChimeError>();
+  const blocked = new Set<string>();
+  const lanes = new Map<string, Lane>();
+  const applied = new Set<string>();
+
+  await walk(resources, async (resource) => {
+    if (resource.needs.some((need) => errors.has(need) || blocked.has(need))) {
+      blocked.add(resource.id);
+      return;
+    }
+    options.signal.throwIfAborted();
+    try {
+      const change = await inspect(resource, { ledger, pending: () => false });
+      if (change) {
+        if (options.only && !options.only.has(resource.id)) return;
+        const planned = describe(resource, change, ledger);
+        found.set(resource.id, planned);
+        const context: ApplyContext = {
+          ledger,
+          signal: options.signal,
+          progress: (line) => options.progress(line, resource.id),
+        };
+        context.progress(`${planned.action} ${resource.id}`);
+        await (resource.lane ? enter(lanes, resource.lane, { change, context }) : change.apply(context));
+        applied.add(resource.id);
+      }
+      await ledger.done(resource.id, resource.desired);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      errors.set(resource.id, named(resource.id, error));
+    }
+  });
+
+  const ids = order(resources).map((resource) => resource.id);
+  return {
+    changes: inOrder(resources, found),
+    applied: ids.filter((id) => applied.has(id)),
+    failed: ids.flatMap((resource) => {
+      const error = errors.get(resource);
+      // Exit 2 and 3 promise that nothing was touched.
+      return error ? [{ resource, error: applied.size > 0 ? touched(error) : error }] : [];
+    }),
+    blocked: ids.filter((id) => blocked.has(id)),
+    seconds: Math.round(performance.now() - started) / 1000,
+  };
+}
+
+/** Visits every resource as soon as all it needs were visited, independent ones side by side. */
+async function walk(
+  resources: readonly Resource[],
+  visit: (resource: Resource) => Promise<void>,
+): Promise<void> {
+  const visits = new Map<string, Promise<void>>();
+  for (const resource of order(resources)) {
+    const needed = resource.needs.map((need) => visits.get(need));
+    visits.set(
+      resource.id,
+      Promise.all(needed).then(() => visit(resource)),
+    );
+  }
+  const results = await Promise.allSettled(visits.values());
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
+
+async function inspect(resource: Resource, context: InspectContext): Promise<Change | undefined> {
+  return resource.inspect(context);
+}
+
+function describe(resource: Resource, change: Change, ledger: Ledger): PlannedChange {
+  return {
+    resource: resource.id,
+    action: change.action,
+    impact: change.impact,
+    diff: change.diff,
+    cause: ledger.reached(resource.id) === resource.desired ? "drift" : "spec",
+  };
+}
+
+function inOrder(resources: readonly Resource[], found: ReadonlyMap<string, PlannedChange>): PlannedChange[] {
+  return order(resources).flatMap((resource) => found.get(resource.id) ?? []);
+}
+
+interface Job {
+  change: Change;
+  context: ApplyContext;
+}
+interface Lane {
+  waiting: { job: Job; resolve: () => void; reject: (error: unknown) => void }[];
+  busy: boolean;
+}
+
+/** Waits for the lane, then applies the job with all others that wait by then, in one act where the kind can. */
+function enter(lanes: Map<string, Lane>, name: string, job: Job): Promise<void> {
+  const lane = lanes.get(name) ?? { waiting: [], busy: false };
+  lanes.set(name, lane);
+  return new Promise((resolve, reject) => {
+    lane.waiting.push({ job, resolve, reject });
+    if (!lane.busy) void drain(lane);
+  });
+}
+
+/** Resources that become ready in the same breath take this long to look at the host. */
+const gatherMs = 30;
+
+async function drain(lane: Lane): Promise<void> {
+  lane.busy = true;
+  while (lane.waiting.length > 0) {
+    await Bun.sleep(gatherMs);
+    const [first, ...rest] = lane.waiting.splice(0);
+    if (!first) break;
+    const batches = first.job.change.together
+      ? [[first, ...rest]]
+      : [first, ...rest].map((waiter) => [waiter]);
+    for (const batch of batches) {
+      const [{ job }] = batch as [(typeof batch)[0]];
+      const others = batch.slice(1).map((waiter) => waiter.job.change);
+      try {
+        await (others.length > 0 && job.change.together
+          ? job.change.together(others, job.context)
+          : job.change.apply(job.context));
+        for (const waiter of batch) waiter.resolve();
+      } catch (error) {
+        for (const waiter of batch) waiter.reject(error);
+      }
+    }
+  }
+  lane.busy = false;
+}
+
+function named(id: string, error: unknown): ChimeError {
+  const e = toChimeError(error);
+  return new ChimeError(e.exit, e.code, `${id}: ${e.message}`, {
+    node: e.node,
+    remedy: e.remedy,
+    cause: error,
+  });
+}
+
+function touched(error: ChimeError): ChimeError {
+  if (error.exit !== Exit.usage && error.exit !== Exit.refused) return error;
+  return new ChimeError(Exit.failed, error.code, error.message, {
+    node: error.node,
+    remedy: error.remedy,
+    cause: error.cause,
+  });
+}
