@@ -12,6 +12,8 @@ export const paths = {
   terms: "/var/lib/chime-node/terms",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
+  /** Track files and the notify FIFO: what agent and keepalived say to each other. */
+  vip: "/run/chime-node/vip",
 } as const;
 
 /** TCP between agents; also the UDP port that gossip will use (design.md §4). */

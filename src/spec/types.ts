@@ -5,6 +5,8 @@ export interface Spec {
     domain: string;
     interface: string;
     packages: "auto" | "os" | "vendor" | "bundle";
+    /** `vrid_base`, 1 to 255: only where the derived virtual router ids are taken on the network. */
+    vridBase?: number;
   };
   roles: {
     mysql?: MysqlSpec;

@@ -1,0 +1,15 @@
+/** The address as a number, or undefined if the text is no dotted quad. */
+export function ipv4Number(text: string): number | undefined {
+  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
+  if (!parts || parts.some((part) => part > 255)) return undefined;
+  return parts.reduce((sum, part) => sum * 256 + part, 0);
+}
+
+/** Whether `address` is in the subnet of `member/prefix`. False where either is no IPv4 address. */
+export function inSubnet(address: string, member: string, prefix: number): boolean {
+  const a = ipv4Number(address);
+  const b = ipv4Number(member);
+  if (a === undefined || b === undefined) return false;
+  const size = 2 ** (32 - prefix);
+  return Math.floor(a / size) === Math.floor(b / size);
+}

@@ -1,0 +1,32 @@
+import { closeSync, constants, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { paths } from "../core/paths.ts";
+
+/** The file by which the agent opens (`1`) and closes (anything else) this node's way to a VIP. */
+export function trackFile(name: string, directory: string = paths.vip): string {
+  return `${directory}/${name}.eligible`;
+}
+
+/**
+ * Tells keepalived, which watches the directory (IN_CLOSE_WRITE) and reads the file anew at each close after a
+ * write. One write of two bytes over the old two: there is no moment with an empty or half-written file, and no
+ * second file that a crash could leave behind.
+ */
+export function writeEligible(name: string, eligible: boolean, directory: string = paths.vip): void {
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  const fd = openSync(trackFile(name, directory), constants.O_WRONLY | constants.O_CREAT, 0o644);
+  try {
+    writeSync(fd, eligible ? "1\n" : "0\n", 0);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What was last written, as keepalived understands it: no file is not eligible. */
+export function readEligible(name: string, directory: string = paths.vip): boolean {
+  try {
+    return Number.parseInt(readFileSync(trackFile(name, directory), "utf8").slice(0, 16), 10) === 1;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
