@@ -1,0 +1,55 @@
+import { allArgs, flagName, hintOf, type Arg } from "./args.ts";
+import type { Verb, VerbGroup, VerbTable } from "./command.ts";
+import { table } from "./table.ts";
+
+/** The first screen: every verb with its summary. Loads all verbs, which --help can afford. */
+export async function overview(verbs: VerbTable): Promise<string> {
+  const nodes = await Promise.all(Object.values(verbs).map((load) => load()));
+  return [
+    "chime-node makes bare Linux servers a highly available back end: one binary, one line a node.",
+    "",
+    "usage: chime-node VERB [FLAGS]",
+    "",
+    table(nodes.map((node) => [`  ${node.name}`, node.summary])),
+    "",
+    "chime-node VERB --help tells a verb's flags and shows an example.",
+    "",
+  ].join("\n");
+}
+
+/** A group's verbs, or a verb's flags and its example. */
+export function describe(node: Verb | VerbGroup, path: string): string {
+  if (node.kind === "group") {
+    const rows = Object.values(node.verbs).map((verb) => [`  ${path} ${verb.name}`, verb.summary]);
+    return `${sentence(node.summary)}\n\n${table(rows)}\n`;
+  }
+  const args = allArgs(node.args);
+  const positionals = args.filter(([, arg]) => arg.type === "positional").map(([, arg]) => usage(arg));
+  return [
+    sentence(node.summary),
+    "",
+    `usage: ${["chime-node", path, ...positionals, "[FLAGS]"].join(" ")}`,
+    "",
+    table(args.map(([key, arg]) => [`  ${label(key, arg)}`, about(arg)])),
+    "",
+    `example: ${node.example}`,
+    "",
+  ].join("\n");
+}
+
+function usage(arg: Arg): string {
+  return arg.type === "positional" && arg.required ? hintOf(arg) : `[${hintOf(arg)}]`;
+}
+
+function label(key: string, arg: Arg): string {
+  if (arg.type === "positional") return hintOf(arg);
+  return arg.type === "flag" ? flagName(key, arg) : `${flagName(key, arg)} ${hintOf(arg)}`;
+}
+
+function about(arg: Arg): string {
+  if (arg.type === "list" || arg.type === "words") return `${arg.summary} (may be repeated)`;
+  if (arg.type === "duration" && arg.default) return `${arg.summary} (default ${arg.default})`;
+  return arg.summary;
+}
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

@@ -1,0 +1,112 @@
+import type { Clock } from "../core/clock.ts";
+import { errorJson, toChimeError } from "../core/errors.ts";
+import { mask } from "../core/mask.ts";
+import { createProgress, type Sink } from "./progress.ts";
+import { askSecret, askYesNo, needsYes, type Keyboard } from "./prompt.ts";
+import { createStyle, wantsColour, type Style } from "./style.ts";
+
+/** Everything a verb says: results to stdout, all else to stderr. */
+export interface Output {
+  readonly json: boolean;
+  /** For stdout; plain without a terminal or with NO_COLOR. */
+  readonly style: Style;
+  /** True where stdout can be redrawn. */
+  readonly live: boolean;
+  /** The verb's one result: the document with --json, else the text (a newline is added where it lacks one). */
+  result(document: unknown, human: string): void;
+  /** A full picture in place of the last one (`status --watch`); only where `live`, else appended. */
+  frame(human: string): void;
+  /** A line for people, on stderr. */
+  note(line: string): void;
+  warn(line: string): void;
+  /** What is done or awaited right now; see progress.ts. */
+  progress(line: string): void;
+  /** True with --yes. @throws ChimeError `usage.needs_yes` where nobody can be asked */
+  confirm(question: string): Promise<boolean>;
+  /** A hidden line, or undefined where nobody can be asked. */
+  askSecret(question: string): Promise<string | undefined>;
+  /** The failure: `{"error":…}` on stdout with --json (unless a result stands there already), else on stderr. */
+  error(error: unknown): void;
+  /** Takes the progress line away; after this only results and errors are written. */
+  close(): void;
+}
+
+export interface OutputOptions {
+  json: boolean;
+  yes: boolean;
+  verbose: boolean;
+  stdin: Keyboard;
+  stdout: Sink;
+  stderr: Sink;
+  env: Record<string, string | undefined>;
+  clock: Pick<Clock, "now">;
+  signal: AbortSignal;
+}
+
+/** A config error locates itself and must begin its line (contract), so that editors and grep find the place. */
+const located = /^\S+:\d+:\d+: /;
+
+export function createOutput(options: OutputOptions): Output {
+  const { json, stdout, stderr } = options;
+  const progress = createProgress(stderr, options.clock);
+  const style = createStyle(wantsColour(stdout, options.env));
+  const errStyle = createStyle(wantsColour(stderr, options.env));
+  const askable = options.stdin.isTTY === true && stderr.isTTY === true && !json;
+  const live = stdout.isTTY === true && !json;
+  let documents = 0;
+
+  const say = (line: string) => {
+    progress.clear();
+    stderr.write(`${mask(line)}\n`);
+  };
+  const print = (text: string) => {
+    progress.clear();
+    stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  };
+  const ask = <T>(prompt: (terminal: Parameters<typeof askYesNo>[1]) => Promise<T>) => {
+    progress.stop();
+    return prompt({ keyboard: options.stdin, screen: stderr, signal: options.signal });
+  };
+
+  return {
+    json,
+    style,
+    live,
+    result(document, human) {
+      if (json && documents++ > 0) throw new Error("a verb printed two JSON documents");
+      print(json ? JSON.stringify(document, null, 2) : human);
+    },
+    frame(human) {
+      // Home, then erase below: unlike a full clear this does not flicker, and the scrollback stays.
+      print(live ? `\u001B[H\u001B[J${human}` : human);
+    },
+    note: say,
+    warn: (line) => say(`${errStyle.yellow("warning:")} ${line}`),
+    progress: (line) => progress.line(mask(line)),
+    async confirm(question) {
+      if (options.yes) return true;
+      if (!askable) throw needsYes(question);
+      return ask((terminal) => askYesNo(question, terminal));
+    },
+    async askSecret(question) {
+      return askable ? ask((terminal) => askSecret(question, terminal)) : undefined;
+    },
+    error(error) {
+      progress.stop();
+      const e = toChimeError(error);
+      if (json && documents++ === 0) {
+        const document = errorJson(e);
+        print(JSON.stringify({ error: { ...document, message: mask(document.message) } }, null, 2));
+        return;
+      }
+      const place = e.node ? ` (on ${e.node})` : "";
+      say(located.test(e.message) ? e.message : `${errStyle.red("error:")} ${e.message}${place}`);
+      if (e.remedy) say(`  → ${e.remedy}`);
+      if (options.verbose) {
+        const cause = e.cause instanceof Error ? e.cause.stack : undefined;
+        for (const trace of [e.stack, cause]) if (trace) say(errStyle.dim(trace));
+      }
+    },
+    close: () => progress.stop(),
+  };
+}
