@@ -14,9 +14,8 @@ export function diffTexts(before: string, after: string): string {
 function lines(text: string): string[] {
   if (text === "") return [];
   const out = text.split("\n");
-  if (out.at(-1) === "") out.pop();
-  else out.push("\\ No newline at end of file");
-  return out;
+  const last = out.pop() as string;
+  return last === "" ? out : [...out, `${last}\n\\ No newline at end of file`];
 }
 
 /** Longest common subsequence over what is left between the common head and tail. */

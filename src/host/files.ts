@@ -1,0 +1,129 @@
+import { constants } from "node:fs";
+import { chmod, chown, lstat, mkdir, open, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { type ChimeError, failed } from "../core/errors.ts";
+
+export interface Ownership {
+  /** Permission bits, e.g. 0o644. */
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+/** Files of ours and those that we replace are configuration; anything larger is something else. */
+const largestFile = 4 << 20;
+
+/** The text of a file, or undefined where there is none. @throws ChimeError `file.too_large`, `host.*` */
+export async function readText(path: string, largest = largestFile): Promise<string | undefined> {
+  try {
+    const info = await stat(path);
+    if (info.size > largest) throw failed("file.too_large", `${path} is larger than ${largest} bytes`);
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw fileError(path, error);
+  }
+}
+
+/** Where a write of `path` puts the new content first. One name, so that a killed run's rest is overwritten. */
+export function temporaryOf(path: string): string {
+  return join(dirname(path), `.${basename(path)}.chime-new`);
+}
+
+/**
+ * Replaces a file as one act: temporary file beside it, fsync, rename, fsync of the directory. A symbolic link is
+ * replaced, not followed.
+ * @throws ChimeError `host.read_only`, `host.no_space`, `file.failed`; then the old file is as it was
+ */
+export async function writeAtomically(
+  path: string,
+  content: string | Uint8Array,
+  as: Ownership,
+): Promise<void> {
+  const temporary = temporaryOf(path);
+  try {
+    await rm(temporary, { force: true });
+    const handle = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    try {
+      await handle.writeFile(content);
+      await handle.chown(as.uid, as.gid);
+      await handle.chmod(as.mode);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw fileError(path, error);
+  }
+}
+
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  await handle.sync().finally(() => handle.close());
+}
+
+/** Those of `path` and its ancestors that do not exist yet, outermost first. */
+export async function missingDirectories(path: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let at = path; at !== dirname(at); at = dirname(at)) {
+    const exists = await lstat(at).then(
+      () => true,
+      (error: unknown) => {
+        if (isMissing(error)) return false;
+        throw fileError(at, error);
+      },
+    );
+    if (exists) break;
+    missing.unshift(at);
+  }
+  return missing;
+}
+
+export async function makeDirectory(path: string, as: Ownership): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+    await chown(path, as.uid, as.gid);
+    await chmod(path, as.mode);
+  } catch (error) {
+    throw fileError(path, error);
+  }
+}
+
+/** Removes directories that are empty, innermost first; one with something in it stays. */
+export async function removeEmptyDirectories(directories: readonly string[]): Promise<void> {
+  for (const path of directories.toSorted((a, b) => b.length - a.length)) {
+    await rmdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (!["ENOTEMPTY", "EEXIST", "ENOENT", "EBUSY"].includes(error.code ?? ""))
+        throw fileError(path, error);
+    });
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+/** What a failed system call on a path means for the operator. */
+export function fileError(path: string, error: unknown): ChimeError | Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "EROFS") {
+    return failed("host.read_only", `${path} is on a read-only file system`, {
+      remedy: `make it writable (mount -o remount,rw), then run this again`,
+      cause: error,
+    });
+  }
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return failed("host.no_space", `no space left on the file system of ${path}`, {
+      remedy: "free some space (df -h), then run this again",
+      cause: error,
+    });
+  }
+  if (typeof code !== "string" || !code.startsWith("E")) return error as Error;
+  return failed("file.failed", `${path}: ${message}`, { cause: error });
+}

@@ -1,0 +1,86 @@
+import { failed } from "../core/errors.ts";
+import { exec } from "../core/exec.ts";
+import { mask } from "../core/mask.ts";
+
+/** What `systemctl show` tells of a unit (org.freedesktop.systemd1(5)). */
+export interface UnitState {
+  /** `not-found`: no such unit file. */
+  load: string;
+  active: string;
+  /** `enabled`, `disabled`, `static`, …; empty without a unit file. */
+  file: string;
+  /** Changes with every start. */
+  invocation: string;
+  needDaemonReload: boolean;
+  /** When the main process was started, ms since the epoch with a resolution of one second; 0 = never. */
+  startedAt: number;
+}
+
+const properties = {
+  load: "LoadState",
+  active: "ActiveState",
+  file: "UnitFileState",
+  invocation: "InvocationID",
+  needDaemonReload: "NeedDaemonReload",
+  startedAt: "ExecMainStartTimestamp",
+} as const;
+
+/** Pure: the answer of one unit, as `Key=value` lines with times in UTC. */
+export function parseShow(text: string): UnitState {
+  const values = new Map(
+    text.split("\n").map((line) => {
+      const at = line.indexOf("=");
+      return [line.slice(0, at), line.slice(at + 1).trim()];
+    }),
+  );
+  const get = (key: keyof typeof properties) => values.get(properties[key]) ?? "";
+  // "Sat 2026-11-21 08:54:05 UTC"
+  const [, date, time] = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/.exec(get("startedAt")) ?? [];
+  return {
+    load: get("load"),
+    active: get("active"),
+    file: get("file"),
+    invocation: get("invocation"),
+    needDaemonReload: get("needDaemonReload") === "yes",
+    startedAt: date && time ? Date.parse(`${date}T${time}Z`) : 0,
+  };
+}
+
+export async function showUnit(unit: string): Promise<UnitState> {
+  const property = `--property=${Object.values(properties).join(",")}`;
+  const { stdout } = await exec(["systemctl", "show", property, unit], { env: { TZ: "UTC" } });
+  return parseShow(stdout);
+}
+
+export async function daemonReload(): Promise<void> {
+  await exec(["systemctl", "daemon-reload"]);
+}
+
+export type UnitVerb = "start" | "stop" | "restart" | "reload" | "enable" | "disable" | "reset-failed";
+
+/** A database that recovers may take minutes to say that it is ready. */
+const verbTimeoutMs = 600_000;
+
+/**
+ * Runs `systemctl VERB UNIT` and waits for its job.
+ * @throws ChimeError `service.failed` with the last lines of the unit's own log
+ */
+export async function systemctl(verb: UnitVerb, unit: string, signal?: AbortSignal): Promise<void> {
+  const argv = ["systemctl", "--quiet", "--no-ask-password", verb, unit];
+  const result = await exec(argv, { ok: "any", timeoutMs: verbTimeoutMs, signal });
+  if (result.code === 0) return;
+  const why = (await lastLog(unit)) || result.stderr.trim().split("\n")[0] || `exit ${result.code}`;
+  throw failed("service.failed", mask(`systemctl ${verb} ${unit} failed: ${why}`), {
+    remedy: `look at journalctl -u ${unit}, then run this again`,
+  });
+}
+
+async function lastLog(unit: string): Promise<string> {
+  const argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=4", `--unit=${unit}`];
+  const { stdout } = await exec(argv, { ok: "any", timeoutMs: 5_000 });
+  return stdout
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .join(" | ");
+}

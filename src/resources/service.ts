@@ -1,0 +1,140 @@
+import * as v from "valibot";
+import { failed, toChimeError } from "../core/errors.ts";
+import { daemonReload, showUnit, systemctl, type UnitState } from "../host/systemd.ts";
+import type { FileResource } from "./file.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { changedAt, hashFiles, readStamp, revert, writeStamp, type Stamp } from "./stamp.ts";
+import type { ApplyContext, Impact, Kind, Resource } from "./types.ts";
+
+export interface ServiceOptions {
+  /** With its suffix, e.g. `keepalived.service`. */
+  unit: string;
+  /** Whether systemd starts it at boot. Default true. */
+  enabled?: boolean;
+  /** The running process must have been started after these were last changed. They are needed first. */
+  restartOn?: readonly FileResource[];
+  /** The same, where a reload is enough. */
+  reloadOn?: readonly FileResource[];
+  needs?: readonly string[];
+}
+
+/**
+ * A running systemd service that has read its present files, also after a killed run: compared are the files with
+ * what this very run of the service (InvocationID) accepted last, or, where nobody noted that, the age of the
+ * process with the age of the files. When a restart or a reload fails, the files accepted last are put back.
+ */
+export function service(options: ServiceOptions): Resource {
+  const { unit, enabled = true, restartOn = [], reloadOn = [] } = options;
+  const id = `service:${unit}`;
+  const watched = [...restartOn, ...reloadOn];
+  const restartFiles = restartOn.flatMap((resource) => resource.files);
+  const reloadFiles = reloadOn.flatMap((resource) => resource.files);
+
+  async function inspect(pending: (id: string) => boolean, backups: string): Promise<Todo | undefined> {
+    const state = await showUnit(unit);
+    const todo: Todo = { state, stamp: await readStamp(backups, unit), lines: [], verb: undefined };
+    if (enabled && state.file !== "enabled" && !fixedFiles.has(state.file)) todo.lines.push("enable");
+    if (!enabled && state.file === "enabled") todo.lines.push("disable");
+    if (state.needDaemonReload) todo.lines.push("daemon-reload");
+    if (state.active !== "active" && state.active !== "reloading") todo.verb = "start";
+    else if (restartOn.some((r) => pending(r.id))) todo.verb = "restart";
+    else if (todo.stamp && todo.stamp.invocation === state.invocation) {
+      if (todo.stamp.restart !== (await hashFiles(restartFiles))) todo.verb = "restart";
+      else if (todo.stamp.reload !== (await hashFiles(reloadFiles))) todo.verb = "reload";
+    } else if ((await changedAt(restartFiles)) > state.startedAt) todo.verb = "restart";
+    else if ((await changedAt(reloadFiles)) > state.startedAt) todo.verb = "reload";
+    if (!todo.verb && reloadOn.some((r) => pending(r.id))) todo.verb = "reload";
+    if (todo.verb) todo.lines.push(todo.verb);
+    return todo.lines.length > 0 ? todo : undefined;
+  }
+
+  async function perform(todo: Todo, { ledger, signal, progress }: ApplyContext): Promise<void> {
+    const { state, verb, stamp } = todo;
+    await ledger.before(id, { enabled: state.file === "enabled", active: state.active === "active" });
+    if (state.needDaemonReload || state.load === "not-found") await daemonReload();
+    if (todo.lines.includes("enable")) await systemctl("enable", unit, signal);
+    if (todo.lines.includes("disable")) await systemctl("disable", unit, signal);
+    if (verb) {
+      progress(`${verb} ${unit}`);
+      if (state.active === "failed") await systemctl("reset-failed", unit, signal);
+      await systemctl(verb, unit, signal).catch((error: unknown) => goBack(error, verb, stamp, signal));
+    }
+    const { active, invocation } = await showUnit(unit);
+    if (active !== "active" && active !== "reloading") {
+      await goBack(failed("service.failed", `${unit} is ${active} after ${verb}`), "restart", stamp, signal);
+    }
+    await writeStamp(ledger.backups, unit, { invocation, restart: restartFiles, reload: reloadFiles });
+  }
+
+  return {
+    id,
+    needs: [...watched.map((resource) => resource.id), ...(options.needs ?? [])],
+    desired: fingerprint({ enabled, watched: watched.map((resource) => resource.desired) }),
+    async inspect({ pending, ledger }) {
+      const todo = await inspect(pending, ledger.backups);
+      if (!todo) return undefined;
+      return {
+        action: todo.state.load === "not-found" ? "create" : "update",
+        impact: impactOf(todo.verb),
+        diff: todo.lines.join(", "),
+        apply: (context) => perform(todo, context),
+      };
+    },
+  };
+
+  /** The service refused its new files: give it the ones it had, then say so. */
+  async function goBack(
+    error: unknown,
+    verb: "start" | "restart" | "reload",
+    stamp: Stamp | undefined,
+    signal: AbortSignal,
+  ): Promise<never> {
+    signal.throwIfAborted();
+    const reverted = stamp ? await revert(stamp) : [];
+    if (reverted.length === 0) throw error;
+    await systemctl(verb === "start" ? "restart" : verb, unit, signal);
+    const { message } = toChimeError(error);
+    throw failed("service.refused", `${message}; ${reverted.join(", ")} put back as before`, {
+      remedy: `look at journalctl -u ${unit} and report this`,
+      cause: error,
+    });
+  }
+}
+
+interface Todo {
+  state: UnitState;
+  stamp: Stamp | undefined;
+  lines: string[];
+  verb: "start" | "restart" | "reload" | undefined;
+}
+
+/** Unit file states that `systemctl enable` cannot or need not change (systemctl(1)). */
+const fixedFiles = new Set(["static", "indirect", "generated", "transient", "alias", "enabled-runtime"]);
+
+function impactOf(verb: Todo["verb"]): Impact {
+  return verb === "restart" || verb === "reload" ? verb : "none";
+}
+
+const beforeSchema = v.object({ enabled: v.boolean(), active: v.boolean() });
+
+export const serviceKind: Kind = {
+  name: "service",
+  async undo(id, before) {
+    const unit = id.slice("service:".length);
+    const { enabled } = v.parse(beforeSchema, before);
+    const state = await showUnit(unit);
+    if (state.load === "not-found") return;
+    if (!enabled && state.file === "enabled") await systemctl("disable", unit);
+    if (state.active !== "inactive" && state.active !== "failed") await systemctl("stop", unit);
+  },
+  async settle(id, before) {
+    const unit = id.slice("service:".length);
+    const { enabled, active } = v.parse(beforeSchema, before);
+    await daemonReload();
+    const state = await showUnit(unit);
+    if (state.load === "not-found") return;
+    if (enabled && state.file === "disabled") await systemctl("enable", unit);
+    if (active && state.active !== "active") await systemctl("start", unit);
+    else if (state.active === "failed") await systemctl("reset-failed", unit);
+  },
+};

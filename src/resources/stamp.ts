@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import { isMissing, readText, writeAtomically } from "../host/files.ts";
+
+/**
+ * What a service was last seen to accept: which run of it (systemd's InvocationID), the hashes of the files it had
+ * read, and copies of them, to go back to when it refuses the next ones.
+ */
+const stampSchema = v.object({
+  invocation: v.string(),
+  restart: v.string(),
+  reload: v.string(),
+  files: v.array(
+    v.object({ path: v.string(), mode: v.number(), uid: v.number(), gid: v.number(), copy: v.string() }),
+  ),
+});
+export type Stamp = v.InferOutput<typeof stampSchema>;
+
+/** `directory` is the ledger's `backups`; a stamp that cannot be read counts as none. */
+export async function readStamp(directory: string, unit: string): Promise<Stamp | undefined> {
+  const text = await readText(join(directory, `${unit}.json`));
+  if (text === undefined) return undefined;
+  try {
+    return v.parse(stampSchema, JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+export async function writeStamp(
+  directory: string,
+  unit: string,
+  accepted: { invocation: string; restart: readonly string[]; reload: readonly string[] },
+): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const root = { mode: 0o600, uid: 0, gid: 0 };
+  const files: Stamp["files"] = [];
+  for (const path of [...accepted.restart, ...accepted.reload]) {
+    const info = await stat(path).catch(missingIsUndefined);
+    if (!info) continue;
+    const copy = join(directory, `${unit}.${createHash("sha256").update(path).digest("hex").slice(0, 12)}`);
+    await writeAtomically(copy, await readFile(path), root);
+    files.push({ path, mode: info.mode & 0o7777, uid: info.uid, gid: info.gid, copy });
+  }
+  const stamp: Stamp = {
+    invocation: accepted.invocation,
+    restart: await hashFiles(accepted.restart),
+    reload: await hashFiles(accepted.reload),
+    files,
+  };
+  await writeAtomically(join(directory, `${unit}.json`), JSON.stringify(stamp), root);
+}
+
+/** Puts back the files that the service accepted last. Returns the paths that differed. */
+export async function revert(stamp: Stamp): Promise<string[]> {
+  const reverted: string[] = [];
+  for (const entry of stamp.files) {
+    const accepted = await readFile(entry.copy);
+    const now = await readFile(entry.path).catch(missingIsUndefined);
+    if (now?.equals(accepted)) continue;
+    await writeAtomically(entry.path, accepted, entry);
+    reverted.push(entry.path);
+  }
+  return reverted;
+}
+
+export async function hashFiles(files: readonly string[]): Promise<string> {
+  const hash = createHash("sha256");
+  for (const path of files) {
+    const content = await readFile(path).catch(missingIsUndefined);
+    hash.update(`${path}\0${content?.length ?? "absent"}\0`).update(content ?? "");
+  }
+  return hash.digest("base64url");
+}
+
+/** When the youngest of the files came to be as it is, ms since the epoch; 0 for none. */
+export async function changedAt(files: readonly string[]): Promise<number> {
+  const times = await Promise.all(
+    files.map(async (path) => (await stat(path).catch(missingIsUndefined))?.ctimeMs ?? 0),
+  );
+  return Math.max(0, ...times);
+}
+
+export async function forgetStamp(directory: string, unit: string): Promise<void> {
+  await rm(join(directory, `${unit}.json`), { force: true });
+}
+
+function missingIsUndefined(error: unknown): undefined {
+  if (isMissing(error)) return undefined;
+  throw error;
+}
