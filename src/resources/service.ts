@@ -4,7 +4,7 @@ import { daemonReload, showUnit, systemctl, type UnitState } from "../host/syste
 import type { FileResource } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { changedAt, hashFiles, readStamp, revert, writeStamp, type Stamp } from "./stamp.ts";
-import type { ApplyContext, Impact, Kind, Resource } from "./types.ts";
+import type { ApplyContext, Impact, InspectContext, Kind, Resource } from "./types.ts";
 
 export interface ServiceOptions {
   /** With its suffix, e.g. `keepalived.service`. */
@@ -15,6 +15,8 @@ export interface ServiceOptions {
   restartOn?: readonly FileResource[];
   /** The same, where a reload is enough. */
   reloadOn?: readonly FileResource[];
+  /** What a restart of this unit means to the service's users. Default: an interruption. */
+  restartImpact?: Impact;
   needs?: readonly string[];
 }
 
@@ -30,32 +32,38 @@ export function service(options: ServiceOptions): Resource {
   const restartFiles = restartOn.flatMap((resource) => resource.files);
   const reloadFiles = reloadOn.flatMap((resource) => resource.files);
 
-  async function inspect(pending: (id: string) => boolean, backups: string): Promise<Todo | undefined> {
+  async function look(context: InspectContext): Promise<Todo | undefined> {
     const state = await showUnit(unit);
-    const todo: Todo = { state, stamp: await readStamp(backups, unit), lines: [], verb: undefined };
+    const todo: Todo = {
+      state,
+      stamp: await readStamp(context.ledger.backups, unit),
+      lines: [],
+      verb: undefined,
+    };
     if (enabled && state.file !== "enabled" && !fixedFiles.has(state.file)) todo.lines.push("enable");
     if (!enabled && state.file === "enabled") todo.lines.push("disable");
     if (state.needDaemonReload) todo.lines.push("daemon-reload");
     if (state.active !== "active" && state.active !== "reloading") todo.verb = "start";
-    else if (restartOn.some((r) => pending(r.id))) todo.verb = "restart";
+    else if (restartOn.some((r) => context.pending(r.id))) todo.verb = "restart";
     else if (todo.stamp && todo.stamp.invocation === state.invocation) {
       if (todo.stamp.restart !== (await hashFiles(restartFiles))) todo.verb = "restart";
       else if (todo.stamp.reload !== (await hashFiles(reloadFiles))) todo.verb = "reload";
     } else if ((await changedAt(restartFiles)) > state.startedAt) todo.verb = "restart";
     else if ((await changedAt(reloadFiles)) > state.startedAt) todo.verb = "reload";
-    if (!todo.verb && reloadOn.some((r) => pending(r.id))) todo.verb = "reload";
+    if (!todo.verb && reloadOn.some((r) => context.pending(r.id))) todo.verb = "reload";
     if (todo.verb) todo.lines.push(todo.verb);
     return todo.lines.length > 0 ? todo : undefined;
   }
 
-  async function perform(todo: Todo, { ledger, signal, progress }: ApplyContext): Promise<void> {
+  async function perform(todo: Todo, context: ApplyContext): Promise<void> {
+    const { ledger, signal } = context;
     const { state, verb, stamp } = todo;
     await ledger.before(id, { enabled: state.file === "enabled", active: state.active === "active" });
     if (state.needDaemonReload || state.load === "not-found") await daemonReload();
     if (todo.lines.includes("enable")) await systemctl("enable", unit, signal);
     if (todo.lines.includes("disable")) await systemctl("disable", unit, signal);
     if (verb) {
-      progress(`${verb} ${unit}`);
+      context.progress(`${verb} ${unit}`);
       if (state.active === "failed") await systemctl("reset-failed", unit, signal);
       await systemctl(verb, unit, signal).catch((error: unknown) => goBack(error, verb, stamp, signal));
     }
@@ -70,8 +78,8 @@ export function service(options: ServiceOptions): Resource {
     id,
     needs: [...watched.map((resource) => resource.id), ...(options.needs ?? [])],
     desired: fingerprint({ enabled, watched: watched.map((resource) => resource.desired) }),
-    async inspect({ pending, ledger }) {
-      const todo = await inspect(pending, ledger.backups);
+    async inspect(context) {
+      const todo = await look(context);
       if (!todo) return undefined;
       return {
         action: todo.state.load === "not-found" ? "create" : "update",
@@ -81,6 +89,11 @@ export function service(options: ServiceOptions): Resource {
       };
     },
   };
+
+  function impactOf(verb: Todo["verb"]): Impact {
+    if (verb === "restart") return options.restartImpact ?? "restart";
+    return verb === "reload" ? "reload" : "none";
+  }
 
   /** The service refused its new files: give it the ones it had, then say so. */
   async function goBack(
@@ -110,10 +123,6 @@ interface Todo {
 
 /** Unit file states that `systemctl enable` cannot or need not change (systemctl(1)). */
 const fixedFiles = new Set(["static", "indirect", "generated", "transient", "alias", "enabled-runtime"]);
-
-function impactOf(verb: Todo["verb"]): Impact {
-  return verb === "restart" || verb === "reload" ? verb : "none";
-}
 
 const beforeSchema = v.object({ enabled: v.boolean(), active: v.boolean() });
 
