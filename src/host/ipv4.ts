@@ -13,3 +13,8 @@ export function inSubnet(address: string, member: string, prefix: number): boole
   const size = 2 ** (32 - prefix);
   return Math.floor(a / size) === Math.floor(b / size);
 }
+
+/** The four bytes in network order. The caller has made sure that it is an address. */
+export function ipv4Bytes(address: string): Uint8Array {
+  return Uint8Array.from(address.split("."), Number);
+}
