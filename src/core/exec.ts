@@ -9,6 +9,8 @@ export interface ExecOptions {
   env?: Record<string, string> | undefined;
   cwd?: string | undefined;
   signal?: AbortSignal | undefined;
+  /** What an abort does to the child: end its process group, or leave it to finish by itself. Default "kill". */
+  onAbort?: "kill" | "leave" | undefined;
   /** Exit codes that are an answer, not a failure. Default [0]; "any" never throws on a code. */
   ok?: readonly number[] | "any" | undefined;
 }
@@ -62,12 +64,17 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
     timedOut = true;
     killGroup();
   }, options.timeoutMs ?? 60_000);
-  options.signal?.addEventListener("abort", killGroup, { once: true });
+  const left = Promise.withResolvers<never>();
+  const onAbort = () => {
+    if (options.onAbort !== "leave") return killGroup();
+    child.unref();
+    left.reject(options.signal?.reason);
+  };
+  options.signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    const [stdout, stderr, code] = await Promise.all([
-      child.stdout.text(),
-      child.stderr.text(),
-      child.exited,
+    const [stdout, stderr, code] = await Promise.race([
+      Promise.all([child.stdout.text(), child.stderr.text(), child.exited]),
+      left.promise,
     ]);
     options.signal?.throwIfAborted();
     const result = { code, stdout, stderr, timedOut };
@@ -85,7 +92,7 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
     return result;
   } finally {
     clearTimeout(timer);
-    options.signal?.removeEventListener("abort", killGroup);
+    options.signal?.removeEventListener("abort", onAbort);
   }
 }
 

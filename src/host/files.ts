@@ -62,7 +62,11 @@ export async function writeAtomically(
 
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, "r");
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Those of `path` and its ancestors that do not exist yet, outermost first. */

@@ -83,11 +83,14 @@ function hunks(all: readonly Step[]): string[] {
     const hunk = all.slice(start, Math.min(all.length, end + context + 1));
     const oldCount = hunk.filter((step) => step.kind !== "+").length;
     const newCount = hunk.filter((step) => step.kind !== "-").length;
-    // diff(1): an empty side is counted from the line before it.
-    const range = (line: number, count: number) => `${count === 0 ? line - 1 : line},${count}`;
     out.push(`@@ -${range(oldLine, oldCount)} +${range(newLine, newCount)} @@`);
     out.push(...hunk.map((step) => `${step.kind}${step.line}`));
     for (; index < start + hunk.length; index++) advance(all[index] as Step);
   }
   return out;
+}
+
+/** diff(1): an empty side is counted from the line before it. */
+function range(line: number, count: number): string {
+  return `${count === 0 ? line - 1 : line},${count}`;
 }

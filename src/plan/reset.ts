@@ -6,15 +6,20 @@ import type { Ledger } from "./ledger.ts";
  * before). Killed at any moment, the next run goes on: a resource is forgotten only when it was undone, and
  * every undo may be done twice.
  */
-export async function undoAll(ledger: Ledger, kinds: readonly Kind[], context: UndoContext): Promise<void> {
+export async function undoAll(
+  ledger: Ledger,
+  kinds: readonly Kind[],
+  context: UndoContext,
+  only: (id: string) => boolean = () => true,
+): Promise<void> {
   const byName = new Map(kinds.map((kind) => [kind.name, kind]));
   const kindOf = (id: string): Kind => {
     const kind = byName.get(id.slice(0, id.indexOf(":")));
     if (!kind) throw new Error(`the ledger knows ${id}, but no kind does`);
     return kind;
   };
-  const undone = ledger.ids().toReversed();
-  const settling = undone.filter((id) => kindOf(id).settle);
+  const undone = ledger.ids().filter(only).toReversed();
+  const settling = undone.filter((id) => kindOf(id).settle !== undefined);
   for (const id of undone) {
     context.progress(`taking back ${id}`);
     await kindOf(id).undo(id, ledger.noted(id), context);

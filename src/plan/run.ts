@@ -119,7 +119,7 @@ async function walk(
 ): Promise<void> {
   const visits = new Map<string, Promise<void>>();
   for (const resource of order(resources)) {
-    const needed = resource.needs.map((need) => visits.get(need));
+    const needed = resource.needs.map((need) => visits.get(need) ?? Promise.resolve());
     visits.set(
       resource.id,
       Promise.all(needed).then(() => visit(resource)),

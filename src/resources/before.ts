@@ -29,7 +29,7 @@ const beforeSchema = v.object({
     }),
   ]),
 });
-export type Before = v.InferOutput<typeof beforeSchema>;
+type Before = v.InferOutput<typeof beforeSchema>;
 
 /** Looks at what is at `path` and keeps a copy of a file. @throws ChimeError `file.not_a_file` */
 export async function remember(path: string, backups: string): Promise<Before> {
@@ -51,6 +51,11 @@ export async function remember(path: string, backups: string): Promise<Before> {
     directories,
     was: { type: "file", mode: info.mode & 0o7777, uid: info.uid, gid: info.gid, copy },
   };
+}
+
+/** Whether nothing was at the path. */
+export function wasAbsent(noted: unknown): boolean {
+  return v.parse(beforeSchema, noted).was.type === "absent";
 }
 
 /** Puts back what `remember` saw. */

@@ -1,7 +1,8 @@
 import { directoryKind } from "./directory.ts";
 import { fileKind } from "./file.ts";
+import { packageKind } from "./package.ts";
 import { serviceKind } from "./service.ts";
 import type { Kind } from "./types.ts";
 
 /** Every kind of resource that this room has; roles with kinds of their own add them where reset is composed. */
-export const kinds: readonly Kind[] = [directoryKind, fileKind, serviceKind];
+export const kinds: readonly Kind[] = [directoryKind, fileKind, packageKind, serviceKind];

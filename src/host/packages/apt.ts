@@ -1,0 +1,228 @@
+import { open, readdir } from "node:fs/promises";
+import { systemClock } from "../../core/clock.ts";
+import { failed } from "../../core/errors.ts";
+import { exec } from "../../core/exec.ts";
+import { fileError, isMissing, readText } from "../files.ts";
+import {
+  classify,
+  installError,
+  parsePolicy,
+  parseProgress,
+  parseRecord,
+  parseStatus,
+  statusFormat,
+  unreachablePlace,
+  unsettled,
+  type PackageStatus,
+} from "./apt-output.ts";
+import { waitForLock } from "./dpkg-lock.ts";
+import type { InstallRequest, PackageManager, PackageWork } from "./types.ts";
+
+/** Nobody answers questions; kept configuration files stay; helpers that restart services by themselves are off. */
+const env = {
+  DEBIAN_FRONTEND: "noninteractive",
+  DEBCONF_NONINTERACTIVE_SEEN: "true",
+  UCF_FORCE_CONFFOLD: "1",
+  NEEDRESTART_SUSPEND: "1",
+  APT_LISTCHANGES_FRONTEND: "none",
+};
+
+const aptOptions = [
+  "-o=Dpkg::Use-Pty=0",
+  // We wait ourselves, and say for whom.
+  "-o=DPkg::Lock::Timeout=0",
+  "-o=Acquire::Languages=none",
+  // A repository that does not answer is told within seconds; mirrors' names have several addresses.
+  "-o=Acquire::Retries=1",
+  "-o=Acquire::http::Timeout=10",
+  "-o=Acquire::https::Timeout=10",
+];
+
+/** The longest a run may take; beyond it something hangs. */
+const runTimeoutMs = 3_600_000;
+const logPollMs = 250;
+/** Others may take the lock between our look and the run. */
+const lockAttempts = 20;
+
+export const apt: PackageManager = {
+  startsServices: true,
+
+  async installed(names) {
+    const all = await query(names);
+    return new Map(all.filter((p) => p.status === "installed").map((p) => [p.name, p.version]));
+  },
+
+  async interrupted() {
+    // dpkg journals what it has not yet merged into its status file here, as numbered files.
+    const journal = await readdir("/var/lib/dpkg/updates");
+    return journal.some((name) => /^\d+$/.test(name)) || unsettled(await query([])).length > 0;
+  },
+
+  async candidates(names) {
+    if (!(await haveLists())) return new Map();
+    const { stdout } = await exec(["apt-cache", "policy", ...names], { env });
+    return parsePolicy(stdout);
+  },
+
+  async install(request, work) {
+    await waitForLock(work);
+    if (await apt.interrupted()) await repair(request, work);
+    if (!(await haveLists())) await update(request, work);
+    let output = await install(request, work);
+    const outdated = output === undefined ? undefined : classify(output);
+    if (outdated === "unknown" || outdated === "unreachable") {
+      await update(request, work);
+      output = await install(request, work);
+    }
+    if (output !== undefined) throw installError(request.names, output, request.log);
+  },
+
+  brought: async (record) => parseRecord((await readText(record)) ?? ""),
+
+  async purge(names, log, work) {
+    const there = (await query(names)).filter((p) => p.status !== "not-installed").map((p) => p.name);
+    if (there.length === 0) return;
+    work.progress(`removing ${there.length} packages`);
+    const argv = ["dpkg", "--force-remove-reinstreq", "--abort-after=1000", "--purge", ...there];
+    // Exit 1: some stay, because other packages need them by now.
+    const { output } = await run(argv, log, work);
+    const left = (await query(there)).filter((p) => p.status !== "not-installed").map((p) => p.name);
+    const needed = left.every((name) => output.includes(`error processing package ${name}`));
+    const dependency = /dependency problems/.test(output);
+    if (left.length > 0 && !(needed && dependency)) {
+      throw failed("packages.failed", `${left.join(", ")} could not be removed`, {
+        remedy: `look at the end of ${log}, then run this again`,
+      });
+    }
+  },
+};
+
+/** All packages that dpkg knows, or those of `names` that it knows. */
+async function query(names: readonly string[]): Promise<PackageStatus[]> {
+  const argv = ["dpkg-query", "--show", `--showformat=${statusFormat}`, ...names];
+  // Exit 1: it knows not all of them.
+  return parseStatus((await exec(argv, { ok: [0, 1] })).stdout);
+}
+
+async function haveLists(): Promise<boolean> {
+  const names = await readdir("/var/lib/apt/lists").catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  return names.some((name) => /_Packages(\.\w+)?$/.test(name));
+}
+
+/** Fails only when nothing came: one dead repository among several is no reason not to try. */
+async function update(request: InstallRequest, work: PackageWork): Promise<void> {
+  work.progress("fetching package lists");
+  const { output } = await run(["apt-get", "update", "-q", ...aptOptions], request.log, work);
+  if (classify(output) === "no_space") throw installError(request.names, output, request.log);
+  if (await haveLists()) {
+    const place = unreachablePlace(output);
+    if (place) work.progress(`the package repository ${place} does not answer; trying without it`);
+    return;
+  }
+  throw installError(request.names, output || "Failed to fetch", request.log);
+}
+
+/** Returns the output when it failed. */
+async function install(request: InstallRequest, work: PackageWork): Promise<string | undefined> {
+  work.progress(`installing ${request.names.join(", ")}`);
+  const hook = `sed -n '/^$/,$p' >>${request.record} && sync ${request.record}`;
+  const argv = [
+    "apt-get",
+    "install",
+    "-y",
+    "-q",
+    "--no-install-recommends",
+    "-o=Dpkg::Options::=--force-confdef",
+    "-o=Dpkg::Options::=--force-confold",
+    `-o=DPkg::Pre-Install-Pkgs::=${hook}`,
+    "-o=DPkg::Tools::Options::sed::Version=3",
+    ...aptOptions,
+    ...request.names,
+  ];
+  const { code, output } = await run(argv, request.log, work);
+  return code === 0 ? undefined : output;
+}
+
+/** dpkg(1): finish what was unpacked; then let apt fetch again what was cut off while unpacking. */
+async function repair(request: InstallRequest, work: PackageWork): Promise<void> {
+  work.progress("finishing an interrupted package installation");
+  const keep = ["--force-confdef", "--force-confold"];
+  await run(["dpkg", ...keep, "--configure", "-a"], request.log, work);
+  if (!(await apt.interrupted())) return;
+  const argv = ["apt-get", "install", "-y", "-q", "--fix-broken", "--no-install-recommends"];
+  await run([...argv, ...aptOptions, "-o=Dpkg::Options::=--force-confold"], request.log, work);
+}
+
+/**
+ * Runs a package tool when the lock is free, its output in the log, and tells its steps from there. On an abort it
+ * goes on by itself; the next run finds the lock held and waits for it.
+ */
+async function run(
+  argv: readonly string[],
+  log: string,
+  work: PackageWork,
+): Promise<{ code: number; output: string }> {
+  for (let attempt = 1; ; attempt++) {
+    await waitForLock(work);
+    const from = await sizeOf(log);
+    const shell = ["/bin/sh", "-c", 'log=$1; shift; exec "$@" >>"$log" 2>&1', "sh", log, ...argv];
+    const done = new AbortController();
+    const telling = tell(log, from, work, done.signal);
+    try {
+      const { signal } = work;
+      const { code } = await exec(shell, {
+        ok: "any",
+        env,
+        timeoutMs: runTimeoutMs,
+        signal,
+        onAbort: "leave",
+      });
+      const output = await tail(log, from);
+      if (code !== 0 && classify(output) === "locked" && attempt < lockAttempts) continue;
+      return { code, output };
+    } finally {
+      done.abort();
+      await telling;
+    }
+  }
+}
+
+async function tell(log: string, from: number, work: PackageWork, done: AbortSignal): Promise<void> {
+  let told = "";
+  while (!done.aborted) {
+    const lines = (await tail(log, from)).split("\n");
+    const step = lines.map(parseProgress).findLast((line) => line !== undefined);
+    if (step && step !== told) work.progress(step);
+    told = step ?? told;
+    await systemClock.sleep(logPollMs, done).catch(() => undefined);
+  }
+}
+
+/** One run prints tens of kilobytes; more of it is of no use. */
+const largestTail = 256 << 10;
+
+async function sizeOf(path: string): Promise<number> {
+  return (await Bun.file(path).exists()) ? Bun.file(path).size : 0;
+}
+
+/** What was written to the log since byte `from`. */
+async function tail(log: string, from: number): Promise<string> {
+  try {
+    const handle = await open(log, "r");
+    try {
+      const { size } = await handle.stat();
+      const start = Math.max(from, size - largestTail);
+      const buffer = Buffer.alloc(Math.max(0, size - start));
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, start);
+      return buffer.subarray(0, bytesRead).toString("utf8");
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (isMissing(error)) return "";
+    throw fileError(log, error);
+  }
+}

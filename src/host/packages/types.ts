@@ -1,0 +1,39 @@
+/** What an install needs besides the names. */
+export interface InstallRequest {
+  names: readonly string[];
+  /**
+   * Names of packages that were not there and are about to be unpacked are appended to this file, durably and
+   * before the first of them: a killed run knows what it brought. Read it with `brought`.
+   */
+  record: string;
+  /** Everything the package tools print goes here (a file outlives us; a broken pipe would kill them half-way). */
+  log: string;
+}
+
+export interface PackageWork {
+  signal: AbortSignal;
+  progress(line: string): void;
+}
+
+/** The system's package manager; apt today, dnf behind the same interface. */
+export interface PackageManager {
+  /** True where packages start their services as they are installed, unless a policy says no (Debian). */
+  readonly startsServices: boolean;
+  /** Versions of those of `names` that are wholly installed. */
+  installed(names: readonly string[]): Promise<Map<string, string>>;
+  /** True when an earlier run was cut off and the system must be repaired before anything else. */
+  interrupted(): Promise<boolean>;
+  /** Versions that the repositories offer; a name that is missing has none, or nobody knows yet. */
+  candidates(names: readonly string[]): Promise<Map<string, string>>;
+  /**
+   * Repairs what a killed run left, then installs all in one run. Waits while another program holds the lock.
+   * An abort ends the waiting for it, never the run itself: a killed maintainer script may be beyond repair.
+   * @throws ChimeError `packages.locked`, `packages.unknown`, `packages.unreachable`, `packages.no_space`,
+   * `packages.conflict`, `packages.failed`
+   */
+  install(request: InstallRequest, work: PackageWork): Promise<void>;
+  /** What `install` noted in a record file, whether or not it is still there. */
+  brought(record: string): Promise<string[]>;
+  /** Removes them with their configuration; those that something else needs by now stay. Data directories stay. */
+  purge(names: readonly string[], log: string, work: PackageWork): Promise<void>;
+}
