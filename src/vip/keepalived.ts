@@ -21,7 +21,9 @@ const noPeer = "127.0.0.1";
 /** Linux limits an address label, `INTERFACE:TEXT`, to 15 characters (IFNAMSIZ). */
 const labelLength = 15;
 
-/** First line of each file we write: how `keepalived.foreign` tells ours from another's. */
+export const configPath = "/etc/keepalived/keepalived.conf";
+
+/** How its first line begins: the check `keepalived.foreign` tells ours from another's by it. */
 export const configMarker = "# Written by chime-node";
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** VRRP virtual router ids are one byte, 0 is reserved (RFC 9568 §5.2.3). */
-const vridCount = 255;
+export const vridCount = 255;
 
 /**
  * The VRID of a named instance: every node derives the same one, and adding a VIP never renumbers another.

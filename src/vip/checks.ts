@@ -1,0 +1,173 @@
+import { readFile } from "node:fs/promises";
+import { whoHas } from "../host/arp.ts";
+import type { Check, Finding } from "../host/checks.ts";
+import { fileError, isMissing } from "../host/files.ts";
+import { ipv4Number } from "../host/ipv4.ts";
+import { readLocalAddresses } from "../host/local-addresses.ts";
+import { type HeardRouter, listenVrrp } from "../host/vrrp.ts";
+import type { RoleContext, VipRequest } from "../roles/types.ts";
+import { vipInterface } from "./instances.ts";
+import { configMarker, configPath } from "./keepalived.ts";
+import { virtualRouterId, vridCount } from "./vrid.ts";
+
+/** Adverts come every second unless configured otherwise (RFC 9568 §6.1): long enough to hear one of each router. */
+const listenMs = 1200;
+
+/** What the checks ask the machine and its network; tests put recordings in its place. */
+export interface Surroundings {
+  whoHas(addresses: readonly string[], interfaceName: string): Promise<Map<string, string>>;
+  listenVrrp(interfaceName: string, ms: number): Promise<HeardRouter[]>;
+  localAddresses(): Promise<Set<string>>;
+  /** The text of keepalived's configuration; undefined where there is none. */
+  keepalivedConfig(): Promise<string | undefined>;
+}
+
+const machine: Surroundings = {
+  whoHas,
+  listenVrrp,
+  localAddresses: readLocalAddresses,
+  keepalivedConfig: () =>
+    readFile(configPath, "utf8").catch((error: unknown) => {
+      if (isMissing(error)) return undefined;
+      throw fileError(configPath, error);
+    }),
+};
+
+/**
+ * Preflight checks of the VIPs that the roles asked for. They only look; the network is asked on the interface of
+ * each VIP, for about a second, all at the same time when they are run side by side.
+ */
+export function vipChecks(
+  input: { context: RoleContext; requests: readonly VipRequest[] },
+  surroundings: Surroundings = machine,
+): Check[] {
+  const { context, requests } = input;
+  if (requests.length === 0) return [];
+  return [
+    ...requests.flatMap((request) => [
+      { name: "vip.subnet", run: () => Promise.resolve(checkSubnet(context, request)) },
+      { name: "vip.member-address", run: () => Promise.resolve(checkMemberAddress(context, request)) },
+      { name: "vip.in-use", run: () => checkInUse(context, request, surroundings) },
+    ]),
+    { name: "vip.router-id", run: () => checkRouterIds(context, requests, surroundings) },
+    { name: "keepalived.foreign", run: () => checkForeign(context, surroundings) },
+  ];
+}
+
+function checkSubnet({ facts, spec }: RoleContext, request: VipRequest): Finding | undefined {
+  const ip = addressOf(request);
+  const configured = spec.cluster.interface;
+  const carrier = vipInterface(facts, ip, configured);
+  if (carrier === undefined) {
+    const where = configured === "auto" ? "of no interface of this node" : `of no address of ${configured}`;
+    return error(
+      `the VIP ${ip} of ${request.name} is in the subnet ${where} (${subnets(facts) || "none has an address"})`,
+      `give ${request.name} a VIP in a subnet that all its nodes share`,
+    );
+  }
+  if (!isEdge(ip, carrier, facts)) return undefined;
+  return error(
+    `the VIP ${ip} of ${request.name} is the network or broadcast address of ${carrier}`,
+    `give ${request.name} a host address as its VIP`,
+  );
+}
+
+function checkMemberAddress({ members }: RoleContext, request: VipRequest): Finding | undefined {
+  const ip = addressOf(request);
+  const owner = members.find((member) => member.address === ip);
+  return owner
+    ? error(
+        `the VIP ${ip} of ${request.name} is the address of the member ${owner.name}`,
+        `give ${request.name} a VIP that belongs to no node`,
+      )
+    : undefined;
+}
+
+/** An address that answers is in use, unless it is ours: held here by our keepalived, or by another member. */
+async function checkInUse(
+  context: RoleContext,
+  request: VipRequest,
+  ask: Surroundings,
+): Promise<Finding | undefined> {
+  const ip = addressOf(request);
+  const carrier = vipInterface(context.facts, ip, context.spec.cluster.interface);
+  if (carrier === undefined) return undefined;
+  const remedy = `give ${request.name} a free address, or take ${ip} away from whoever has it`;
+  if ((await ask.localAddresses()).has(ip)) {
+    const ours = (await ask.keepalivedConfig())?.startsWith(configMarker);
+    return ours
+      ? undefined
+      : error(`the VIP ${ip} of ${request.name} is already an address of this node`, remedy);
+  }
+  const others = context.members.map((member) => member.address).filter((a) => a !== context.self.address);
+  const answers = await ask.whoHas([ip, ...others], carrier);
+  const holder = answers.get(ip);
+  if (holder === undefined || others.some((address) => answers.get(address) === holder)) return undefined;
+  return error(`the VIP ${ip} of ${request.name} already answers on ${carrier} (${holder})`, remedy);
+}
+
+async function checkRouterIds(
+  { cluster, spec, facts }: RoleContext,
+  requests: readonly VipRequest[],
+  ask: Surroundings,
+): Promise<Finding | undefined> {
+  const carriers = new Set(
+    requests.flatMap((r) => vipInterface(facts, r.address, spec.cluster.interface) ?? []),
+  );
+  const heard = (await Promise.all([...carriers].map((name) => ask.listenVrrp(name, listenMs)))).flat();
+  const idsFrom = (base?: number) => requests.map((r) => virtualRouterId(cluster.id, r.name, base));
+  const taken = heard.find((router) => idsFrom(spec.cluster.vridBase).includes(router.virtualRouterId));
+  if (!taken) return undefined;
+  const used = new Set(heard.map((router) => router.virtualRouterId));
+  const free = Array.from({ length: vridCount }, (_, i) => i + 1).find((base) =>
+    idsFrom(base).every((id) => !used.has(id)),
+  );
+  return error(
+    `the virtual router id ${taken.virtualRouterId} is in use on this network by ${taken.sender}`,
+    free === undefined
+      ? "use a network of their own for the VIPs"
+      : `set cluster.vrid_base to another value in cluster.toml, e.g. ${free} (--set cluster.vrid_base=${free})`,
+  );
+}
+
+async function checkForeign({ cluster }: RoleContext, ask: Surroundings): Promise<Finding | undefined> {
+  const [first = "", ...rest] = ((await ask.keepalivedConfig()) ?? "").trimStart().split("\n");
+  if (first === "" && rest.length === 0) return undefined;
+  if (!first.startsWith(configMarker)) {
+    return error(
+      `keepalived serves something else on this node already (${configPath} is not ours)`,
+      `move that service to another node, or remove ${configPath}`,
+    );
+  }
+  const owner = first.slice(configMarker.length).match(/^ for cluster ([\w-]+);/)?.[1];
+  if (owner === undefined || cluster.id === "" || owner === cluster.id) return undefined;
+  return error(
+    `keepalived is still set up for another chime-node cluster (${owner})`,
+    `run chime-node reset, or remove ${configPath}`,
+  );
+}
+
+function addressOf(request: VipRequest): string {
+  return request.address.split("/")[0] ?? "";
+}
+
+function subnets(facts: RoleContext["facts"]): string {
+  return facts.interfaces
+    .flatMap(({ name, addresses }) => addresses.map((own) => `${name} ${own.address}/${own.prefix}`))
+    .join(", ");
+}
+
+function isEdge(ip: string, carrier: string, facts: RoleContext["facts"]): boolean {
+  const number = ipv4Number(ip) ?? 0;
+  const addresses = facts.interfaces.find(({ name }) => name === carrier)?.addresses ?? [];
+  return addresses.some((own) => {
+    if (own.prefix > 30) return false;
+    const size = 2 ** (32 - own.prefix);
+    const network = Math.floor((ipv4Number(own.address) ?? 0) / size) * size;
+    return number === network || number === network + size - 1;
+  });
+}
+
+function error(message: string, remedy: string): Finding {
+  return { severity: "error", message, remedy };
+}
