@@ -1,6 +1,12 @@
-import { scrubEnvironment } from "./cli/environment.ts";
+import { cleanEnvironment, needsFreshProcess, scrubEnvironment } from "./cli/environment.ts";
 
-// Before any other module runs: imports below would read the environment first if they were static.
+const argv = process.argv.slice(2);
+// The version is asked often and reads nothing that a variable could change: it need not start twice.
+const harmless = argv[0] === "version" || argv[0] === "--version";
+if (Bun.isStandaloneExecutable && !harmless && needsFreshProcess(process.env)) {
+  process.execve?.(process.execPath, [process.execPath, ...argv], cleanEnvironment(process.env));
+}
+// Before any other module runs: were it imported statically, it would read the environment first.
 scrubEnvironment(process.env);
 const { main } = await import("./cli/run.ts");
-await main(process.argv.slice(2));
+await main(argv);
