@@ -1,8 +1,17 @@
 import { directoryKind } from "./directory.ts";
 import { fileKind } from "./file.ts";
+import { hostsKind } from "./hosts.ts";
 import { packageKind } from "./package.ts";
+import { portKind } from "./port.ts";
 import { serviceKind } from "./service.ts";
 import type { Kind } from "./types.ts";
 
 /** Every kind of resource that this room has; roles with kinds of their own add them where reset is composed. */
-export const kinds: readonly Kind[] = [directoryKind, fileKind, packageKind, serviceKind];
+export const kinds: readonly Kind[] = [
+  directoryKind,
+  fileKind,
+  hostsKind,
+  packageKind,
+  portKind,
+  serviceKind,
+];

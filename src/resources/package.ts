@@ -1,0 +1,119 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import { packageManager } from "../host/packages/index.ts";
+import { remember, wasAbsent } from "./before.ts";
+import { file, fileKind } from "./file.ts";
+import { fingerprint } from "./fingerprint.ts";
+import type { ApplyContext, Change, Kind, Resource } from "./types.ts";
+
+export interface PackageOptions {
+  /** The package's name on this system (catalog). */
+  name: string;
+  /** `Facts.os.family`: which package manager. */
+  family: string;
+  /** Units that it would start by itself when installed; we start them with our own configuration. */
+  units?: readonly string[];
+  needs?: readonly string[];
+}
+
+interface PackageChange extends Change {
+  name: string;
+  units: readonly string[];
+}
+
+/** One installed package, of any version. All that are ready at once are installed in one run (the lane). */
+export function pkg(options: PackageOptions): Resource {
+  const { name, family, units = [] } = options;
+  const id = `package:${name}`;
+  return {
+    id,
+    needs: options.needs ?? [],
+    desired: fingerprint({ name }),
+    lane: "packages",
+    async inspect({ ledger }) {
+      const manager = packageManager(family);
+      // A killed run's policy would keep our services down for ever.
+      const leftover = ledger.noted(policyId) !== undefined && ledger.noted(id) !== undefined;
+      const installed = (await manager.installed([name])).get(name);
+      if (installed !== undefined && !leftover) return undefined;
+      const offered = installed ?? (await manager.candidates([name])).get(name);
+      const change: PackageChange = {
+        action: "create",
+        impact: "none",
+        diff: `+ ${name} ${offered ?? "(version known once the package lists are fetched)"}`,
+        name,
+        units,
+        apply: (context) => install(family, [change], context),
+        together: (others, context) => install(family, [change, ...(others as PackageChange[])], context),
+      };
+      return change;
+    },
+  };
+}
+
+/** Asked by Debian's maintainer scripts before they start a service (invoke-rc.d(8)). */
+const policyPath = "/usr/sbin/policy-rc.d";
+const policyId = `file:${policyPath}`;
+
+async function install(
+  family: string,
+  changes: readonly PackageChange[],
+  context: ApplyContext,
+): Promise<void> {
+  const manager = packageManager(family);
+  const { ledger, signal } = context;
+  await mkdir(ledger.backups, { recursive: true, mode: 0o700 });
+  const record = join(ledger.backups, "packages");
+  const log = join(ledger.backups, "packages.log");
+  for (const { name } of changes) await ledger.before(`package:${name}`, { family, record, log });
+  if (manager.startsServices)
+    await denyStart(
+      changes.flatMap((change) => change.units),
+      context,
+    );
+  try {
+    await manager.install({ names: changes.map((change) => change.name), record, log }, context);
+  } finally {
+    // Interrupted, the package tools go on and must still find it; the next run takes it away.
+    if (!signal.aborted && ledger.noted(policyId) !== undefined) {
+      await fileKind.undo(policyId, ledger.noted(policyId), context);
+      await ledger.forget(policyId);
+    }
+  }
+}
+
+async function denyStart(units: readonly string[], context: ApplyContext): Promise<void> {
+  const names = units.flatMap((unit) => [unit, unit.replace(/\.service$/, "")]);
+  const { ledger } = context;
+  if (ledger.noted(policyId) === undefined) {
+    await ledger.before(policyId, await remember(policyPath, ledger.backups));
+  }
+  // A policy that was there before says no to everything, as a rule: then so do we.
+  const ours = wasAbsent(ledger.noted(policyId)) ? names.join("|") || "''" : "*";
+  const content = [
+    "#!/bin/sh",
+    "# Written by chime-node while it installs packages; gone when that is done.",
+    `case "$1" in ${ours}) exit 101 ;; esac`,
+    "exit 0",
+    "",
+  ].join("\n");
+  const policy = file({ path: policyPath, content, mode: 0o755 });
+  const change = await policy.inspect({ ledger, pending: () => false });
+  await change?.apply(context);
+}
+
+const beforeSchema = v.object({ family: v.string(), record: v.string(), log: v.string() });
+
+export const packageKind: Kind = {
+  name: "package",
+  /** The record names all that any of our installs brought, with what they needed: they go together. */
+  async undo(_id, before, context) {
+    const { family, record, log } = v.parse(beforeSchema, before);
+    const manager = packageManager(family);
+    await manager.purge(await manager.brought(record), log, {
+      signal: new AbortController().signal,
+      progress: (line) => context.progress(line),
+    });
+  },
+};
