@@ -1,3 +1,4 @@
+import { certificateKind } from "./certificate.ts";
 import { directoryKind } from "./directory.ts";
 import { fileKind } from "./file.ts";
 import { hostsKind } from "./hosts.ts";
@@ -8,6 +9,7 @@ import type { Kind } from "./types.ts";
 
 /** Every kind of resource that this room has; roles with kinds of their own add them where reset is composed. */
 export const kinds: readonly Kind[] = [
+  certificateKind,
   directoryKind,
   fileKind,
   hostsKind,

@@ -1,0 +1,142 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { lstat } from "node:fs/promises";
+import { dirname } from "node:path";
+import * as v from "valibot";
+import { makeDirectory, missingDirectories, readText, writeAtomically } from "../host/files.ts";
+import { lookupOwner, resolveOwner } from "../host/users.ts";
+import { remember, restore } from "./before.ts";
+import type { FileResource } from "./file.ts";
+import { fingerprint } from "./fingerprint.ts";
+import type { Kind } from "./types.ts";
+
+/** PEM texts as the cluster's CA gives them out. */
+export interface Issued {
+  key: string;
+  cert: string;
+  ca: string;
+}
+
+export interface CertificateOptions {
+  /** Names the resource, e.g. `mysql`. */
+  name: string;
+  /** Where the three files go. */
+  paths: { key: string; cert: string; ca: string };
+  /** Who reads the key; it is 0600. Default root. */
+  owner?: string;
+  /** IPv4 addresses and host names that the certificate must be valid for. */
+  subjects: readonly string[];
+  /** The CA (PEM) that must have signed it. */
+  ca: string;
+  /** Makes a new key and has it signed; called only when the present one will not do. */
+  issue(): Promise<Issued>;
+  needs?: readonly string[];
+}
+
+/** A certificate with less time left is replaced; nodes look at least daily. */
+const renewBeforeMs = 30 * 24 * 3_600_000;
+
+/**
+ * Key, certificate and CA file of a service. Kept while the certificate fits the key, names every subject, is signed
+ * by the CA and runs for another month; otherwise all three are issued anew.
+ */
+export function certificate(options: CertificateOptions): FileResource {
+  const { owner = "root", paths, subjects } = options;
+  const id = `certificate:${options.name}`;
+  return {
+    id,
+    needs: options.needs ?? [],
+    desired: fingerprint({ paths, owner, subjects, ca: options.ca }),
+    files: [paths.key, paths.cert, paths.ca],
+    async inspect() {
+      const reason = await objection(options, owner);
+      if (!reason) return undefined;
+      return {
+        action: reason.missing ? "create" : "update",
+        impact: "none",
+        diff: reason.missing ? `+ certificate for ${subjects.join(", ")}` : reason.text,
+        async apply({ ledger }) {
+          const ids = await resolveOwner(owner, owner);
+          // The key last: with an older certificate beside it, the next look finds that they do not fit.
+          const files = ["ca", "cert", "key"] as const;
+          if (ledger.noted(id) === undefined) {
+            const notes: Notes = [];
+            for (const file of files) {
+              notes.push({ path: paths[file], before: await remember(paths[file], ledger.backups) });
+            }
+            await ledger.before(id, notes);
+          }
+          const issued = await options.issue();
+          for (const file of files) {
+            for (const directory of await missingDirectories(dirname(paths[file]))) {
+              await makeDirectory(directory, { mode: 0o755, uid: 0, gid: 0 });
+            }
+            await writeAtomically(paths[file], issued[file], { ...ids, mode: modes[file] });
+          }
+        },
+      };
+    },
+  };
+}
+
+const modes = { key: 0o600, cert: 0o644, ca: 0o644 };
+
+/** Why the present files will not do. */
+async function objection(
+  options: CertificateOptions,
+  owner: string,
+): Promise<{ missing: boolean; text: string } | undefined> {
+  const [key, cert, ca] = await Promise.all([
+    readText(options.paths.key),
+    readText(options.paths.cert),
+    readText(options.paths.ca),
+  ]);
+  if (key === undefined || cert === undefined || ca === undefined) return { missing: true, text: "" };
+  const text =
+    judge({ key, cert, ca }, options.subjects, options.ca, Date.now()) ?? (await misplaced(options, owner));
+  return text === undefined ? undefined : { missing: false, text };
+}
+
+/** Pure: what is wrong with a certificate, if anything. */
+export function judge(
+  present: Issued,
+  subjects: readonly string[],
+  authority: string,
+  now: number,
+): string | undefined {
+  try {
+    const cert = new X509Certificate(present.cert);
+    const ca = new X509Certificate(authority);
+    if (new X509Certificate(present.ca).fingerprint256 !== ca.fingerprint256) return "the CA has changed";
+    if (!cert.verify(ca.publicKey)) return "the certificate is signed by another CA";
+    if (!cert.checkPrivateKey(createPrivateKey(present.key))) return "key and certificate do not fit";
+    const unnamed = subjects.filter((subject) => !(cert.checkIP(subject) ?? cert.checkHost(subject)));
+    if (unnamed.length > 0) return `the certificate does not name ${unnamed.join(", ")}`;
+    const left = Date.parse(cert.validTo) - now;
+    if (left < renewBeforeMs) return `the certificate ends on ${cert.validTo}`;
+    return undefined;
+  } catch {
+    return "the certificate cannot be read";
+  }
+}
+
+async function misplaced(options: CertificateOptions, owner: string): Promise<string | undefined> {
+  const ids = await lookupOwner(owner, owner);
+  for (const file of ["key", "cert", "ca"] as const) {
+    const path = options.paths[file];
+    const info = await lstat(path);
+    if (!ids || info.uid !== ids.uid || info.gid !== ids.gid || (info.mode & 0o7777) !== modes[file]) {
+      return `owner or mode of ${path} have changed`;
+    }
+  }
+  return undefined;
+}
+
+const notesSchema = v.array(v.object({ path: v.string(), before: v.unknown() }));
+type Notes = v.InferOutput<typeof notesSchema>;
+
+export const certificateKind: Kind = {
+  name: "certificate",
+  async undo(_id, before) {
+    for (const note of v.parse(notesSchema, before)) await restore(note.path, note.before);
+  },
+};
