@@ -8,6 +8,8 @@ const productSchema = v.strictObject({
   /** `os`: the system's own repositories. */
   repository: v.literal("os"),
   packages: v.pipe(v.array(v.string()), v.minLength(1)),
+  /** What the repository has, at least: for products whose configuration depends on it. */
+  version: v.optional(v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+$/))),
   unit: v.pipe(v.string(), v.endsWith(".service")),
   /** Who the service runs as. */
   user: v.string(),

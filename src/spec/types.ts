@@ -8,13 +8,18 @@ export interface Spec {
     /** `vrid_base`, 1 to 255: only where the derived virtual router ids are taken on the network. */
     vridBase?: number;
   };
+  failover: {
+    /** What a writer does that can reach neither its peer nor a third voter: go on, or stop. */
+    policy: "available" | "safe";
+  };
   roles: {
     mysql?: MysqlSpec;
   };
 }
 
 export interface MysqlSpec {
-  topology: "dual-master";
+  /** Which of the words this release serves is the role's to say (its preflight checks). */
+  topology: "dual-master" | "pxc" | "galera" | "group-replication";
   engine: "percona" | "mysql" | "mariadb";
   /** IPv4, with the prefix it is to have on the interface (32 unless given). */
   vip: { address: string; prefix: number };

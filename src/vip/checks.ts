@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { whoHas } from "../host/arp.ts";
 import type { Check, Finding } from "../host/checks.ts";
-import { fileError, isMissing } from "../host/files.ts";
+import { readText } from "../host/files.ts";
+import { nftRule } from "../host/firewall.ts";
 import { ipv4Number } from "../host/ipv4.ts";
 import { readLocalAddresses } from "../host/local-addresses.ts";
 import { type HeardRouter, listenVrrp } from "../host/vrrp.ts";
@@ -26,11 +26,7 @@ const machine: Surroundings = {
   whoHas,
   listenVrrp,
   localAddresses: readLocalAddresses,
-  keepalivedConfig: () =>
-    readFile(configPath, "utf8").catch((error: unknown) => {
-      if (isMissing(error)) return undefined;
-      throw fileError(configPath, error);
-    }),
+  keepalivedConfig: () => readText(configPath),
 };
 
 /**
@@ -50,6 +46,7 @@ export function vipChecks(
       { name: "vip.in-use", run: () => checkInUse(context, request, surroundings) },
     ]),
     { name: "vip.router-id", run: () => checkRouterIds(context, requests, surroundings) },
+    { name: "vip.firewall", run: () => Promise.resolve(checkFirewall(context)) },
     { name: "keepalived.foreign", run: () => checkForeign(context, surroundings) },
   ];
 }
@@ -128,6 +125,16 @@ async function checkRouterIds(
       ? "use a network of their own for the VIPs"
       : `set cluster.vrid_base to another value in cluster.toml, e.g. ${free} (--set cluster.vrid_base=${free})`,
   );
+}
+
+/** firewalld and ufw are told by us; in a rule set without a manager the rule is the operator's to add. */
+function checkFirewall({ facts }: RoleContext): Finding | undefined {
+  if (facts.firewall !== "nftables") return undefined;
+  return {
+    severity: "warning",
+    message: "the packet filter turns away what it does not know, VRRP between the nodes too",
+    remedy: `let it in on every node: ${nftRule({ protocol: "vrrp" })}`,
+  };
 }
 
 async function checkForeign({ cluster }: RoleContext, ask: Surroundings): Promise<Finding | undefined> {

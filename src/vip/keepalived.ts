@@ -65,7 +65,7 @@ function renderInstance(
     "",
     `track_file ${instance.name} {`,
     `    file "${instance.trackFile}"`,
-    // `reverse`: only a written 1 makes the node eligible; 0, an empty and a missing file mean FAULT.
+    // `reverse`: only a written number makes the node eligible; 0, an empty and a missing file mean FAULT.
     "    weight 0 reverse",
     "}",
     `vrrp_instance ${instance.name} {`,
@@ -90,6 +90,12 @@ function renderInstance(
     "    }",
     "}",
   ];
+}
+
+/** Of `2.2.7`; unknown means the oldest dialect. */
+export function parseVersion(text = "2.1.5"): KeepalivedVersion {
+  const [major = 0, minor = 0, patch = 0] = text.split(".").map(Number);
+  return [major, minor, patch];
 }
 
 function atLeast(version: KeepalivedVersion, least: KeepalivedVersion): boolean {

@@ -1,7 +1,7 @@
 import { closeSync, constants, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { paths } from "../core/paths.ts";
 
-/** The file by which the agent opens (`1`) and closes (anything else) this node's way to a VIP. */
+/** The file by which the agent opens (`1`) and closes (`0`) this node's way to a VIP. */
 export function trackFile(name: string, directory: string = paths.vip): string {
   return `${directory}/${name}.eligible`;
 }
@@ -21,10 +21,11 @@ export function writeEligible(name: string, eligible: boolean, directory: string
   }
 }
 
-/** What was last written, as keepalived understands it: no file is not eligible. */
+/** As keepalived understands the file (`weight 0 reverse`): any number but 0 is eligible; no file, no number are not. */
 export function readEligible(name: string, directory: string = paths.vip): boolean {
   try {
-    return Number.parseInt(readFileSync(trackFile(name, directory), "utf8").slice(0, 16), 10) === 1;
+    const value = Number.parseInt(readFileSync(trackFile(name, directory), "utf8"), 10);
+    return !Number.isNaN(value) && value !== 0;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
     throw error;
