@@ -1,0 +1,130 @@
+import * as v from "valibot";
+import { nearest } from "../core/nearest.ts";
+import { parseVip } from "./vips.ts";
+
+/** One of a few words; the message names them all and the one that was probably meant. */
+function word<const T extends readonly string[]>(options: T) {
+  return v.picklist(options, ({ input }) => {
+    const meant = typeof input === "string" ? nearest(input, options) : undefined;
+    const list = options.map((option) => `"${option}"`);
+    return `must be ${list.slice(0, -1).join(", ")} or ${list.at(-1)}${meant ? ` (did you mean "${meant}"?)` : ""}`;
+  });
+}
+
+function text(pattern: RegExp, message: string) {
+  return v.pipe(v.string(`must be a string: ${message}`), v.regex(pattern, `must be ${message}`));
+}
+
+const label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+
+/** RFC 1123 §2.1, lower case: it stands in certificates, host names and file names. */
+const clusterName = text(
+  new RegExp(`^${label}$`),
+  "up to 63 of a-z, 0-9 and -, not beginning or ending with -",
+);
+const domain = text(
+  new RegExp(`^(?=.{1,189}$)${label}(\\.${label})*$`),
+  'a domain name in lower case, like "chime.com"',
+);
+/** IFNAMSIZ is 16 with its final zero; the kernel refuses `/` and blanks (dev_valid_name). */
+const interfaceName = text(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, '"auto" or the name of an interface, like "eth0"');
+const vridBase = v.pipe(
+  v.number("must be a whole number from 1 to 255"),
+  v.integer("must be a whole number from 1 to 255"),
+  v.minValue(1, "must be a whole number from 1 to 255"),
+  v.maxValue(255, "must be a whole number from 1 to 255"),
+);
+
+const vip = v.pipe(
+  v.string('must be a string: an IPv4 address like "192.168.231.30"'),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const parsed = parseVip(dataset.value);
+    if (typeof parsed !== "string") return parsed;
+    addIssue({ message: parsed });
+    return NEVER;
+  }),
+);
+
+const systemSchemas = new Set(["mysql", "sys", "information_schema", "performance_schema"]);
+/** Unquoted identifiers (MySQL manual, "Schema Object Names") and the hyphen, which our quoting covers. */
+const database = v.pipe(
+  text(/^[A-Za-z0-9_-]{1,64}$/, "a name of up to 64 of A-Z, a-z, 0-9, _ and -"),
+  v.check((name) => !systemSchemas.has(name.toLowerCase()), "is a schema of the server itself"),
+);
+const databases = v.pipe(
+  v.array(database, 'must be a list of names, like ["chime", "portal"]'),
+  v.minLength(1, "must name at least one database"),
+  v.check((names) => new Set(names).size === names.length, "names a database twice"),
+);
+
+/** cluster.toml as written (design.md §5), with its defaults. */
+export const specSchema = v.strictObject({
+  cluster: v.optional(
+    v.strictObject({
+      name: v.optional(clusterName, "chime"),
+      domain: v.optional(domain, "chime.com"),
+      interface: v.optional(interfaceName, "auto"),
+      packages: v.optional(word(["auto", "os", "vendor", "bundle"]), "auto"),
+      vrid_base: v.optional(vridBase),
+    }),
+    {},
+  ),
+  failover: v.optional(
+    v.strictObject({
+      policy: v.optional(word(["available", "safe"]), "available"),
+    }),
+    {},
+  ),
+  roles: v.optional(
+    v.strictObject({
+      mysql: v.optional(
+        v.strictObject({
+          topology: v.optional(word(["dual-master", "pxc", "galera", "group-replication"]), "dual-master"),
+          engine: v.optional(word(["percona", "mysql", "mariadb"]), "percona"),
+          vip,
+          databases: v.optional(databases, ["chime", "portal"]),
+        }),
+      ),
+    }),
+    {},
+  ),
+});
+
+export interface KnownKey {
+  /** Dotted: `roles.mysql.vip`. */
+  key: string;
+  /** How it is written in TOML; of a list, comma-separated on a command line. */
+  kind: "string" | "integer" | "list";
+}
+
+interface Node {
+  type: string;
+  entries?: Record<string, Node>;
+  wrapped?: Node;
+}
+
+/** Every key that cluster.toml may have, read off the schema. */
+export function knownKeys(): KnownKey[] {
+  const keys: KnownKey[] = [];
+  const walk = (node: Node, path: string[]) => {
+    if (node.wrapped) return walk(node.wrapped, path);
+    if (node.entries) {
+      for (const [name, entry] of Object.entries(node.entries)) walk(entry, [...path, name]);
+      return;
+    }
+    const kind = node.type === "array" ? "list" : node.type === "number" ? "integer" : "string";
+    keys.push({ key: path.join("."), kind });
+  };
+  walk(specSchema, []);
+  return keys;
+}
+
+/** The tables and keys under a table, for a suggestion. */
+export function namesUnder(path: readonly string[]): string[] {
+  let node: Node | undefined = specSchema;
+  for (const name of path) {
+    node = node?.entries?.[name];
+    while (node?.wrapped) node = node.wrapped;
+  }
+  return Object.keys(node?.entries ?? {});
+}
