@@ -1,0 +1,298 @@
+import { readFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { exec, type ExecOptions, type ExecResult } from "../../src/core/exec.ts";
+import { createCgroup, destroyCgroup, inCgroup } from "./cgroup.ts";
+import { LoopDisk } from "./disk.ts";
+import type { Image } from "./image.ts";
+import type { Network } from "./network.ts";
+import { start, type Running } from "./process.ts";
+import { mountsBelow } from "./state.ts";
+import { waitUntil } from "./wait.ts";
+
+export interface NodeOptions {
+  name: string;
+  /** Default true: a default route by the lab's gateway, which answers. */
+  gateway?: boolean;
+  /** A file system of its own for this path, so that it can be filled or frozen. */
+  data?: { path: string; sizeMiB: number; type?: "ext4" | "xfs" };
+  /** Puts everything the node writes to its root on a disk of this size. */
+  rootSizeMiB?: number;
+}
+
+export interface RunOptions extends Omit<ExecOptions, "ok" | "cwd"> {
+  /** Default true: a non-zero exit throws. */
+  check?: boolean;
+}
+
+/** What a node needs of its lab. */
+export interface Surroundings {
+  id: string;
+  work: string;
+  image: Image;
+  network: Network;
+}
+
+/** A bare Debian server in a container: booted by its own systemd, wired to the lab's bridge. */
+export class LabNode {
+  readonly name: string;
+  readonly address: string;
+  readonly options: NodeOptions;
+  readonly #port: number;
+  readonly #lab: Surroundings;
+  readonly #directory: string;
+  readonly #disks: { data?: LoopDisk; root?: LoopDisk } = {};
+  #machine: { nspawn: Running; leader: number } | undefined;
+
+  constructor(lab: Surroundings, options: NodeOptions, port: number, address: string) {
+    this.name = options.name;
+    this.options = options;
+    this.address = address;
+    this.#lab = lab;
+    this.#port = port;
+    this.#directory = join(lab.work, options.name);
+    const { data, rootSizeMiB } = options;
+    if (data)
+      this.#disks.data = new LoopDisk(join(this.#directory, "data"), data.sizeMiB, data.type ?? "ext4");
+    if (rootSizeMiB) this.#disks.root = new LoopDisk(join(this.#directory, "disk"), rootSizeMiB, "ext4");
+  }
+
+  get running(): boolean {
+    return this.#machine !== undefined;
+  }
+
+  /** Host pid of the node's init; `nsenter -t LEADER -a` enters it by hand. */
+  get leader(): number {
+    if (!this.#machine) throw new Error(`${this.name} is switched off`);
+    return this.#machine.leader;
+  }
+
+  /** Switches the node on and waits until its systemd has started everything. Its disk is as it was left. */
+  async boot(): Promise<void> {
+    if (this.#machine) throw new Error(`${this.name} is running already`);
+    const root = await this.#mountRoot();
+    await this.#disks.data?.mount();
+    const { network, id } = this.#lab;
+    await network.plug(this.name, this.#port, this.address, this.options.gateway ?? true);
+    const bind = this.#disks.data ? [`--bind=${this.#disks.data.mountPoint}:${this.options.data?.path}`] : [];
+    const nspawn = start(
+      inCgroup(await createCgroup(`${id}/${this.name}`), [
+        ...["systemd-nspawn", "--quiet", "--boot", "--keep-unit", "--register=no", "--settings=no"],
+        ...[
+          "--console=read-only",
+          "--capability=all",
+          "--resolv-conf=off",
+          "--timezone=off",
+          "--link-journal=no",
+        ],
+        `--network-namespace-path=/run/netns/${network.namespace(this.name)}`,
+        // Names are global on the host, and another lab has a node1 too.
+        ...[`--machine=chime-lab-${id}-${this.name}`, `--hostname=${this.name}`],
+        ...[`--bind-ro=${this.#lab.image.mirror}:/mirror`, ...bind, `--directory=${root}`],
+      ]),
+    );
+    try {
+      this.#machine = { nspawn, leader: await findLeader(nspawn) };
+      await this.#waitForSystemd();
+    } catch (error) {
+      throw new Error(`${this.name} does not boot: ${nspawn.lines.slice(-5).join(" | ")}`, { cause: error });
+    }
+  }
+
+  async #mountRoot(): Promise<string> {
+    const root = join(this.#directory, "root");
+    if ((await mountsBelow(this.#directory)).includes(root)) return root;
+    await this.#disks.root?.mount();
+    const disk = join(this.#directory, "disk");
+    const upper = join(disk, "upper");
+    for (const path of [root, upper, join(disk, "work")]) await mkdir(path, { recursive: true });
+    if (!(await Bun.file(join(upper, "etc/machine-id")).exists())) {
+      await mkdir(join(upper, "etc"), { recursive: true });
+      await writeFile(join(upper, "etc/machine-id"), `${randomBytes(16).toString("hex")}\n`);
+      await writeFile(join(upper, "etc/hostname"), `${this.name}\n`);
+    }
+    const layers = `lowerdir=${this.#lab.image.root},upperdir=${upper},workdir=${join(disk, "work")}`;
+    await exec(["mount", "-t", "overlay", "overlay", "-o", layers, root]);
+    return root;
+  }
+
+  async #waitForSystemd(): Promise<void> {
+    let state = "";
+    await waitUntil(`${this.name} to boot`, 60_000, async () => {
+      if (this.#machine?.nspawn.ended) throw new Error("its container ended");
+      state = (await this.run(["systemctl", "is-system-running"], { check: false })).stdout.trim();
+      return state === "running" || state === "degraded";
+    });
+    if (state === "degraded") {
+      const { stdout } = await this.run(["systemctl", "--failed", "--plain", "--no-legend"]);
+      throw new Error(`units failed at boot: ${stdout.trim()}`);
+    }
+  }
+
+  /** Runs a program in the node and collects its output. */
+  async run(argv: readonly string[], options: RunOptions = {}): Promise<ExecResult> {
+    const { check = true, ...rest } = options;
+    return exec(this.#enter(argv), check ? rest : { ...rest, ok: "any" });
+  }
+
+  /** Runs a shell script in the node; the first failing command ends it. */
+  async sh(script: string, options: RunOptions = {}): Promise<ExecResult> {
+    return this.run(["sh", "-ec", script], options);
+  }
+
+  /** Starts a program in the node without waiting for it. */
+  start(argv: readonly string[], options: { stdin?: string; env?: Record<string, string> } = {}): Running {
+    return start(this.#enter(argv), options);
+  }
+
+  #enter(argv: readonly string[]): string[] {
+    return ["nsenter", "-t", String(this.leader), "-m", "-u", "-i", "-n", "-p", "--", ...argv];
+  }
+
+  /** The host's path of a file in the node; also of what is mounted there while the node runs. */
+  path(path: string): string {
+    return this.#machine ? `/proc/${this.leader}/root${path}` : join(this.#directory, "root", path);
+  }
+
+  async put(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+    const target = this.path(path);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, content, { mode });
+    await chmod(target, mode);
+  }
+
+  async read(path: string): Promise<string> {
+    return readFile(this.path(path), "utf8");
+  }
+
+  /** Copies the binary to where install.sh would put it. */
+  async install(binary: string): Promise<void> {
+    const target = this.path("/usr/local/bin/chime-node");
+    await copyFile(binary, target);
+    await chmod(target, 0o755);
+  }
+
+  /**
+   * A power cut. The switch goes silent first, then everything is killed: a dead machine sends no FIN, and the
+   * dead node's addresses answer nobody. (What only sat in the page cache survives: it is the host's.)
+   * @returns when the node was dead, in ms on the clock of `Date.now()`
+   */
+  async powerOff(): Promise<number> {
+    const leader = this.leader;
+    await this.#lab.network.setForwarding(this.#port, false);
+    process.kill(leader, "SIGKILL");
+    const at = Date.now();
+    await this.#afterDeath();
+    return at;
+  }
+
+  /** An orderly shutdown, as by `poweroff` in the node. */
+  async shutdown(): Promise<void> {
+    await this.run(["systemctl", "--no-block", "poweroff"], { check: false });
+    await waitUntil(`${this.name} to shut down`, 120_000, () => this.#machine?.nspawn.ended ?? true);
+    await this.#afterDeath();
+  }
+
+  async #afterDeath(): Promise<void> {
+    const machine = this.#machine;
+    this.#machine = undefined;
+    await this.#disks.data?.thaw();
+    await this.#disks.root?.thaw();
+    await this.#lab.network.unplug(this.name, this.#port);
+    await destroyCgroup(`${this.#lab.id}/${this.name}`);
+    await machine?.nspawn.exited;
+    await this.#disks.data?.unmount();
+  }
+
+  /**
+   * Cuts the node off. "carrier": its link goes down, which it sees at once. "silent": a cable cut further away,
+   * its own link stays up and nothing passes.
+   */
+  async cutPort(how: "carrier" | "silent"): Promise<void> {
+    if (how === "carrier") await this.#lab.network.setCarrier(this.#port, false);
+    else await this.#lab.network.setForwarding(this.#port, false);
+  }
+
+  /** Ends `cutPort`, `dropFrom` and `loss` of this node, and what others drop of it. */
+  async heal(): Promise<void> {
+    await this.#lab.network.setCarrier(this.#port, true);
+    await this.#lab.network.setForwarding(this.#port, true);
+    await this.#lab.network.heal(this.#port);
+  }
+
+  /** One way: what `other` sends does not arrive here; the other direction works. */
+  async dropFrom(other: LabNode): Promise<void> {
+    await this.#lab.network.addFault({ kind: "drop", from: other.#port, to: this.#port });
+  }
+
+  /** Random loss of that share of the frames, each way. */
+  async loss(percent: number): Promise<void> {
+    await this.#lab.network.addFault({ kind: "loss", port: this.#port, permille: Math.round(percent * 10) });
+  }
+
+  /** Fills the file system that holds `directory` up to `leaveKiB`; returns what frees it again. */
+  async fillDisk(directory: string, leaveKiB = 0): Promise<() => Promise<void>> {
+    const file = join(directory, ".lab-ballast");
+    await this.sh(
+      `free=$(($(stat -f -c '%a * %S / 1024' ${directory}) - ${leaveKiB}))
+       if [ "$free" -gt 0 ]; then fallocate -l "$free"KiB ${file} 2>/dev/null || dd if=/dev/zero of=${file} bs=64K 2>/dev/null || :; fi`,
+      { timeoutMs: 300_000 },
+    );
+    return async () => {
+      await this.run(["rm", "-f", file]);
+    };
+  }
+
+  /** Every write to the data disk blocks until `thaw`. */
+  async freeze(): Promise<void> {
+    if (!this.#disks.data)
+      throw new Error(`${this.name} has no data disk of its own: open the lab with \`data\``);
+    await this.#disks.data.freeze();
+  }
+
+  async thaw(): Promise<void> {
+    await this.#disks.data?.thaw();
+  }
+
+  /** Signals the main process of a unit. Returns when that was done, in ms on the clock of `Date.now()`. */
+  async kill(unit: string, signal: NodeJS.Signals = "SIGKILL"): Promise<number> {
+    const pid = await this.mainPid(unit);
+    await this.run(["kill", "-s", signal.slice(3), String(pid)]);
+    return Date.now();
+  }
+
+  /** SIGSTOP: the process hangs, its connections stay open. */
+  async pause(unit: string): Promise<void> {
+    await this.kill(unit, "SIGSTOP");
+  }
+
+  async resume(unit: string): Promise<void> {
+    await this.kill(unit, "SIGCONT");
+  }
+
+  /** Main pid of a running unit, as the node counts pids. */
+  async mainPid(unit: string): Promise<number> {
+    const pid = Number((await this.run(["systemctl", "show", "--value", "-p", "MainPID", unit])).stdout);
+    if (!(pid > 0)) throw new Error(`${unit} is not running on ${this.name}`);
+    return pid;
+  }
+}
+
+/** nspawn's child that is pid 1 in its own namespace. */
+async function findLeader(nspawn: Running): Promise<number> {
+  let leader = 0;
+  await waitUntil("systemd-nspawn to start", 20_000, async () => {
+    if (nspawn.ended) throw new Error("systemd-nspawn ended");
+    const children = await readFile(`/proc/${nspawn.pid}/task/${nspawn.pid}/children`, "utf8").catch(
+      () => "",
+    );
+    for (const pid of children.split(" ").filter(Boolean)) {
+      const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+      const pids = /^NSpid:\s+(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? [];
+      if (pids.length > 1 && pids.at(-1) === "1") leader = Number(pid);
+    }
+    return leader > 0;
+  });
+  return leader;
+}

@@ -1,0 +1,74 @@
+import { statfs } from "node:fs/promises";
+import { exec } from "../../src/core/exec.ts";
+
+/** Programs the lab calls and the Debian package that brings each. */
+const tools: Record<string, string> = {
+  "systemd-nspawn": "systemd-container",
+  mmdebstrap: "mmdebstrap",
+  "dpkg-scanpackages": "dpkg-dev",
+  nft: "nftables",
+  ip: "iproute2",
+  "mkfs.ext4": "e2fsprogs",
+  "mkfs.xfs": "xfsprogs",
+};
+
+/** The image, its package mirror and two nodes with a server each. */
+const neededBytes = 4 * 2 ** 30;
+
+/** The lab cannot run here. The message is one sentence with the cause and what to do. */
+export class LabUnavailable extends Error {
+  override readonly name = "LabUnavailable";
+}
+
+function missingTools(): string[] {
+  const searched = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  return Object.keys(tools).filter((tool) => !Bun.which(tool, { PATH: searched }));
+}
+
+/** Why lab tests cannot run here, without changing anything; undefined when they can. */
+export function labObstacle(): string | undefined {
+  if (process.platform !== "linux") return "the lab needs Linux";
+  if (process.getuid?.() !== 0)
+    return "the lab needs root: it makes network namespaces, mounts and containers";
+  const missing = missingTools();
+  if (missing.length > 0 && !Bun.which("apt-get")) {
+    return `the lab needs ${missing.join(", ")}: install them with this system's package manager`;
+  }
+  return undefined;
+}
+
+/**
+ * Makes sure that the lab can run: root, tools (installed by name where apt is there), space.
+ * @throws LabUnavailable
+ */
+export async function ensurePrerequisites(
+  directory: string,
+  progress: (line: string) => void,
+): Promise<void> {
+  const obstacle = labObstacle();
+  if (obstacle) throw new LabUnavailable(obstacle);
+  const missing = missingTools();
+  if (missing.length > 0) await install([...new Set(missing.map((tool) => tools[tool] ?? tool))], progress);
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize < neededBytes) {
+    const free = Math.round((bavail * bsize) / 2 ** 20);
+    throw new LabUnavailable(
+      `the lab needs 4 GiB free at ${directory} and finds ${free} MiB: free some, or point XDG_CACHE_HOME elsewhere`,
+    );
+  }
+}
+
+async function install(packages: string[], progress: (line: string) => void): Promise<void> {
+  progress(`installing ${packages.join(", ")} with apt-get`);
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", ...packages];
+  await exec(["apt-get", "update", "-q"], { env, timeoutMs: 300_000, ok: "any" });
+  const result = await exec(install, { env, timeoutMs: 600_000, ok: "any" });
+  const still = missingTools();
+  if (result.code !== 0 || still.length > 0) {
+    const why = result.stderr.trim().split("\n").at(-1) ?? "";
+    throw new LabUnavailable(
+      `the lab needs ${packages.join(", ")}, and apt-get could not install them: ${why}`,
+    );
+  }
+}
