@@ -1,0 +1,227 @@
+import { X509Certificate } from "node:crypto";
+import { isIPv6 } from "node:net";
+import type { TLSSocket } from "node:tls";
+import * as v from "valibot";
+import { systemClock, type Clock } from "../core/clock.ts";
+import { ChimeError, failed, refused } from "../core/errors.ts";
+import { log } from "../core/log.ts";
+import { agentPort } from "../core/paths.ts";
+import { isWitness, possessionFields, protocolVersion } from "./admission.ts";
+import { Channel, peerFrameBytes } from "./channel.ts";
+import type { ClusterFiles } from "./files.ts";
+import { joinKey, loadIdentity, saveCredentials } from "./identity.ts";
+import { caHash, readNodeCertificate, signFields, type KeyPair } from "./pki.ts";
+import { joinAnswer, type JoinAnswer, type JoinRequest } from "./schema.ts";
+import { saveSecrets } from "./secrets.ts";
+import { fileStore } from "./store.ts";
+import { openTls } from "./tls-transport.ts";
+import type { Token } from "./token.ts";
+import type { Identity } from "./types.ts";
+
+/** The contract: connecting takes at most so long for one address, and for all of them. */
+const addressMs = 10_000;
+const totalMs = 30_000;
+/** The next address is tried when the one before it has not answered by then, without giving that one up. */
+const staggerMs = 1_000;
+/** The cluster may have to wait for another member's word (coordinator.ts: 10 s). */
+const answerMs = 15_000;
+
+export interface EnterOptions {
+  token: Token;
+  node: { name: string; address: string };
+  roles: readonly string[];
+  binaryVersion: string;
+  /** Progress: what is being tried. */
+  progress?: (line: string) => void;
+  clock?: Clock;
+}
+
+/**
+ * Enters the cluster that the token names. The secret goes only to somebody who has proved to hold a certificate of the
+ * CA that the token pins. Interrupted anywhere, it can be run again: the same key gets the same admission.
+ * @throws ChimeError `token.*`, `join.*` (exit 3: the cluster said no), `join.unreachable` (exit 1), `cluster.exists`
+ */
+export async function enterCluster(files: ClusterFiles, options: EnterOptions): Promise<Identity> {
+  const { token, node } = options;
+  const clock = options.clock ?? systemClock;
+  const existing = await loadIdentity(files.pki);
+  if (existing && existing.cluster.id !== token.cluster) {
+    throw refused(
+      "cluster.exists",
+      `this node belongs to cluster ${existing.cluster.name} (${existing.cluster.id}); the token is for ${token.cluster}`,
+      "run `chime-node reset` first if it is to leave that cluster",
+    );
+  }
+  if (existing) return existing;
+  const key = await joinKey(files.pki);
+  const answer = await ask(options, key, clock);
+  const identity: Identity = { cluster: answer.cluster, self: { ...node, index: answer.index } };
+  if (answer.secrets && !isWitness(options.roles)) await saveSecrets(files.secrets, answer.secrets);
+  await fileStore(files.state).save({ incarnation: 0, state: answer.state });
+  await saveCredentials(files.pki, {
+    identity,
+    ca: answer.ca,
+    caKey: answer.caKey,
+    certificate: answer.certificate,
+    key,
+    gossipKey: answer.gossipKey,
+  });
+  return identity;
+}
+
+/** Finds a member to ask, and asks it; the next one when the connection breaks, until the time is up. */
+async function ask(options: EnterOptions, key: KeyPair, clock: Clock): Promise<JoinAnswer> {
+  const deadline = clock.now() + totalMs;
+  const failures = new Map<string, string>();
+  let candidates = options.token.addresses;
+  while (candidates.length > 0 && clock.now() < deadline) {
+    const door = await firstDoor(
+      options.token,
+      candidates,
+      deadline - clock.now(),
+      failures,
+      options.progress,
+    );
+    if (!door) break;
+    const channel = new Channel(door.socket, { limit: peerFrameBytes, peer: door.address });
+    try {
+      const answer = await channel.request("join", request(options, key, clock), answerMs);
+      return checkAnswer(v.parse(joinAnswer, answer), options, key);
+    } catch (error) {
+      if (!isConnectionTrouble(error)) throw withoutPeer(error);
+      failures.set(door.address, error.message);
+    } finally {
+      channel.close();
+    }
+    candidates = candidates.filter((address) => !failures.has(address));
+  }
+  throw nobodyThere(options.token, failures);
+}
+
+function request(options: EnterOptions, key: KeyPair, clock: Clock): JoinRequest {
+  const { token, node, roles, binaryVersion } = options;
+  const unsigned = {
+    token: { id: token.id, secret: token.secret },
+    ...node,
+    roles: [...roles],
+    publicKey: key.publicKey,
+    wall: clock.wall(),
+    protocol: protocolVersion,
+    binaryVersion,
+  };
+  return { ...unsigned, possession: signFields(key.privateKey, possessionFields(unsigned)) };
+}
+
+/** These say nothing about this join, only about that member. */
+function isConnectionTrouble(error: unknown): error is ChimeError {
+  const codes = ["peer.unreachable", "peer.timeout", "peer.left", "join.witness"];
+  return error instanceof ChimeError && codes.includes(error.code);
+}
+
+/** The cluster's answer is about this node; which member spoke it does not matter. */
+function withoutPeer(error: unknown): unknown {
+  if (v.isValiError(error))
+    return failed("join.bad_answer", "the cluster's answer cannot be read", { cause: error });
+  if (!(error instanceof ChimeError)) return error;
+  return new ChimeError(error.exit, error.code, error.message, { remedy: error.remedy });
+}
+
+function checkAnswer(answer: JoinAnswer, { token, node }: EnterOptions, key: KeyPair): JoinAnswer {
+  const ca = new X509Certificate(answer.ca);
+  const read = readNodeCertificate(new X509Certificate(answer.certificate), ca, undefined);
+  const sound =
+    caHash(answer.ca) === token.ca &&
+    answer.cluster.id === token.cluster &&
+    read?.cluster === token.cluster &&
+    read.peer.name === node.name &&
+    read.peer.index === answer.index &&
+    read.peer.publicKey === key.publicKey;
+  if (!sound) throw failed("join.bad_answer", "the cluster's answer does not fit the token and the request");
+  return answer;
+}
+
+interface Door {
+  address: string;
+  socket: TLSSocket;
+}
+
+/** The first address behind which a member of the token's cluster is; `failures` gets what the others said. */
+async function firstDoor(
+  token: Token,
+  addresses: readonly string[],
+  limitMs: number,
+  failures: Map<string, string>,
+  progress: EnterOptions["progress"],
+): Promise<Door | undefined> {
+  const found = new AbortController();
+  const limit = setTimeout(() => found.abort(), limitMs);
+  let before: Promise<unknown> = Promise.resolve();
+  const attempts = addresses.map(async (address) => {
+    const turn = before;
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    before = Promise.race([over, turn.then(() => Bun.sleep(staggerMs))]);
+    try {
+      await turn;
+      if (found.signal.aborted) throw new Error("not tried, the time was up");
+      progress?.(`asking ${address} to let this node in`);
+      const socket = await openDoor(token, address, found.signal);
+      if (found.signal.aborted) {
+        socket.destroy();
+        throw new Error("not needed");
+      }
+      found.abort();
+      return { address, socket };
+    } catch (error) {
+      failures.set(address, error instanceof Error ? error.message : String(error));
+      throw error;
+    } finally {
+      resolve();
+    }
+  });
+  try {
+    return await Promise.any(attempts);
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(limit);
+  }
+}
+
+const wrongCluster = "belongs to another cluster";
+
+/** Connects without trust, then checks before anything is said: the CA is the pinned one, and it signed this agent. */
+async function openDoor(token: Token, door: string, signal: AbortSignal): Promise<TLSSocket> {
+  const { host, port } = splitAddress(door);
+  const socket = await openTls(host, port, { rejectUnauthorized: false }, addressMs, signal);
+  const chain = socket.getPeerCertificate(true);
+  const leaf = chain.raw && new X509Certificate(chain.raw);
+  const issuer = chain.issuerCertificate?.raw && new X509Certificate(chain.issuerCertificate.raw);
+  // Dates are not judged: if this node's clock is off, the cluster says so in words.
+  const read = leaf && issuer && readNodeCertificate(leaf, issuer, undefined);
+  if (read && issuer && caHash(issuer.toString()) === token.ca && read.cluster === token.cluster)
+    return socket;
+  socket.destroy();
+  throw new Error(read ? wrongCluster : "is no chime-node agent");
+}
+
+/** `ADDRESS`, `ADDRESS:PORT`, `V6`, `[V6]:PORT`. */
+export function splitAddress(text: string): { host: string; port: number } {
+  if (isIPv6(text)) return { host: text, port: agentPort };
+  const match = /^\[?([^\]]+?)\]?(?::(\d{1,5}))?$/.exec(text);
+  return { host: match?.[1] ?? text, port: match?.[2] ? Number(match[2]) : agentPort };
+}
+
+function nobodyThere(token: Token, failures: ReadonlyMap<string, string>): ChimeError {
+  log.debug("join failed", Object.fromEntries(failures));
+  const said = [...failures].map(([address, what]) => `${address}: ${what}`).join("; ");
+  if ([...failures.values()].includes(wrongCluster)) {
+    return refused(
+      "token.wrong_cluster",
+      `the token is not of the cluster that answers (${said})`,
+      "run `chime-node token create` on a member of the cluster that this node is to join",
+    );
+  }
+  return failed("join.unreachable", `no member of cluster ${token.cluster} could be reached (${said})`, {
+    remedy: "is TCP port 8820 open to those addresses, and is chime-node.service running there?",
+  });
+}

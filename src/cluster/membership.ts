@@ -1,0 +1,476 @@
+import * as v from "valibot";
+import type { Clock } from "../core/clock.ts";
+import { failed, refused, usageError, type ChimeError } from "../core/errors.ts";
+import { log } from "../core/log.ts";
+import { agentPort } from "../core/paths.ts";
+import type { Secrets } from "../spec/types.ts";
+import { protocolVersion, type RoleLimit } from "./admission.ts";
+import { peerUnreachable } from "./channel.ts";
+import { Coordinator, specConflict } from "./coordinator.ts";
+import { answerStranger } from "./door.ts";
+import type { Credentials } from "./identity.ts";
+import { Peers, tickMs } from "./peers.ts";
+import { caPublicKey, type PeerIdentity } from "./pki.ts";
+import { jsonBytes, maxRecordBytes, stateParts, type Admission, type StateParts } from "./schema.ts";
+import { signSpec } from "./spec-document.ts";
+import { SharedState } from "./state.ts";
+import { Saver, type StateStore } from "./store.ts";
+import { Tokens } from "./tokens.ts";
+import type { Link, PeerAddress, Transport } from "./transport.ts";
+import type { Liveness, Member, Membership, MemberView, SpecDocument } from "./types.ts";
+
+export interface MembershipOptions {
+  /** Called at each use: the certificate is renewed while the agent runs. */
+  credentials: () => Credentials;
+  /** What joiners that are no witnesses get. */
+  secrets: () => Secrets;
+  store: StateStore;
+  transport: Transport;
+  clock: Clock;
+  /** 0 ≤ x < 1. */
+  random: () => number;
+  binaryVersion: string;
+  /** Undefined: there is no such role. */
+  roleLimit: (role: string) => RoleLimit | undefined;
+  /** The port at which members take joiners; tokens name it where it is not the usual one. */
+  port?: number;
+}
+
+/** Answers a peer's `Membership.call`. Params come from the network: parse them. */
+export type Handler = (params: unknown, from: string, method: string) => Promise<unknown>;
+
+/** Time that a push to one peer may take; a peer that is slower catches up by exchange. */
+const pushMs = 1_000;
+const exchangeMs = 3_000;
+/** Records alone are on disk this late: phases and guards' states are told again by their owners anyway. */
+const lazySaveMs = 10_000;
+
+const empty: StateParts = { admissions: [], records: [], tokens: [], spec: null };
+const beat = v.object({ digest: v.pipe(v.string(), v.maxLength(64)) });
+const decision = v.object({
+  operation: v.picklist(["admit", "takeRoles", "publish", "renew"]),
+  params: v.optional(v.unknown()),
+});
+
+/** Plain probing over kept connections, everybody with everybody: right for tens of nodes. */
+export class ClusterMembership implements Membership {
+  readonly tokens: Tokens;
+  private readonly options: MembershipOptions;
+  private readonly state: SharedState;
+  private readonly peers: Peers;
+  private readonly coordinator: Coordinator;
+  private readonly saver: Saver;
+  private readonly handlers = new Map<string, Handler>();
+  private readonly listeners = new Set<() => void>();
+  private readonly stopping = new AbortController();
+  private record: Member;
+  private lazySaveAt: number | undefined;
+
+  private constructor(options: MembershipOptions) {
+    this.options = options;
+    const { credentials, clock, transport, random, binaryVersion, roleLimit } = options;
+    const { identity, ca } = credentials();
+    this.record = blankRecord(identity.self, binaryVersion);
+    this.state = new SharedState(identity.cluster.id, caPublicKey(ca));
+    const { state } = this;
+    const spread = (parts: Partial<StateParts>) => this.spread(parts);
+    this.saver = new Saver(options.store, () => ({
+      incarnation: this.record.incarnation,
+      state: state.parts(),
+    }));
+    this.peers = new Peers({
+      transport,
+      clock,
+      random,
+      digest: () => state.digest(),
+      exchange: (peer, link) => this.exchange(peer, link),
+      changed: () => this.changed(),
+    });
+    this.coordinator = new Coordinator({
+      credentials,
+      state,
+      clock,
+      binaryVersion,
+      roleLimit,
+      spread,
+      liveness: (index) => this.peers.state(index),
+      ask: async (member, operation, params, timeoutMs) => {
+        const link = await this.peers.link(member.index, timeoutMs);
+        return await link.request("decide", { operation, params }, timeoutMs);
+      },
+    });
+    this.tokens = new Tokens({ credentials, state, clock, roleLimit, spread, doors: () => this.doors() });
+  }
+
+  /** Takes up what was known before, listens, and begins to look for the others. @throws ChimeError `agent.port_taken` */
+  static async start(options: MembershipOptions): Promise<ClusterMembership> {
+    const membership = new ClusterMembership(options);
+    await membership.begin();
+    return membership;
+  }
+
+  private async begin(): Promise<void> {
+    const { store, transport } = this.options;
+    const stored = await store.load();
+    if (stored) this.state.merge(stored.state);
+    const admission = this.state.admission(this.record.index);
+    const before = this.state.record(this.record.index);
+    // `roleState` starts empty: what a guard said before the restart may be wrong by now, and it speaks again at once.
+    this.record = {
+      ...this.record,
+      roles: admission?.roles ?? [],
+      phase: before?.phase ?? {},
+      facts: before?.facts ?? null,
+      left: admission?.left ?? false,
+      incarnation: (stored?.incarnation ?? 0) + 1,
+      version: 1,
+    };
+    this.state.setSelf(this.record);
+    await this.saver.save();
+    await transport.listen((peer, method, params) => this.serve(peer, method, params));
+    this.syncPeers();
+    void this.run();
+  }
+
+  private async run(): Promise<void> {
+    const { clock } = this.options;
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      this.peers.tick();
+      if (this.lazySaveAt !== undefined && clock.now() >= this.lazySaveAt) this.saveSoon();
+      await clock.sleep(tickMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** Stops talking; what is known is on disk. The others see this node go silent, not leave. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.peers.stop();
+    await this.options.transport.close();
+    await this.saver.save();
+  }
+
+  get self(): Member {
+    return this.record;
+  }
+
+  members(): MemberView[] {
+    return this.state.members().map((admission) => {
+      const isSelf = admission.index === this.record.index;
+      const record = this.state.record(admission.index) ?? {
+        ...blankRecord(admission, ""),
+        roles: admission.roles,
+      };
+      return {
+        ...record,
+        left: admission.left,
+        state: this.liveness(admission),
+        silentMs: isSelf ? 0 : this.peers.silentMs(admission.index),
+      };
+    });
+  }
+
+  private liveness(admission: Admission): Liveness {
+    if (admission.left) return "left";
+    return admission.index === this.record.index ? "alive" : this.peers.state(admission.index);
+  }
+
+  /** @throws ChimeError `record.too_large` */
+  async update(
+    change: Partial<Pick<Member, "roles" | "phase" | "roleState" | "facts" | "left">>,
+  ): Promise<void> {
+    if (change.left) await this.leave();
+    const next = { ...this.record, ...change, version: this.record.version + 1 };
+    if (jsonBytes(next) > maxRecordBytes) {
+      throw failed("record.too_large", `this node's record would be larger than ${maxRecordBytes} bytes`);
+    }
+    this.setRecord(next);
+    if (change.roles || change.phase) this.saveSoon();
+    this.changed();
+    await this.push({ records: [next] });
+  }
+
+  private setRecord(next: Member): void {
+    this.record = next;
+    this.state.setSelf(next);
+    this.lazySaveAt ??= this.options.clock.now() + lazySaveMs;
+  }
+
+  /** @throws ChimeError `spec.missing` in the first moments after a state was lost */
+  spec(): SpecDocument {
+    const document = this.state.spec();
+    if (!document) {
+      throw failed("spec.missing", "this node has not yet received the cluster's spec", {
+        remedy: "is another member up? See `chime-node status`",
+      });
+    }
+    return document;
+  }
+
+  /**
+   * Publishes an edited cluster.toml as the next version, everywhere.
+   * @param basedOn the version that was edited
+   * @throws ChimeError `spec.conflict` (exit 3) when another version was published meanwhile
+   */
+  async publishSpec(toml: string, basedOn: number): Promise<SpecDocument> {
+    const current = this.state.spec();
+    if (current && current.version !== basedOn)
+      throw specConflict(basedOn, current.version, current.publisher);
+    const { identity, key } = this.options.credentials();
+    const document = signSpec(key.privateKey, identity.cluster.id, {
+      version: basedOn + 1,
+      toml,
+      publisher: this.record.name,
+    });
+    await this.coordinator.publish(document);
+    this.merge({ ...empty, spec: document });
+    return document;
+  }
+
+  /**
+   * Takes roles on this node besides those it has, if there is room.
+   * @throws ChimeError `join.role_full`, `join.unknown_role`, `role.witness` (exit 3), `cluster.no_authority`
+   */
+  async takeRoles(roles: readonly string[]): Promise<void> {
+    await this.coordinator.takeRoles(roles);
+    const all = [...new Set([...this.record.roles, ...roles])];
+    const admission = this.state.admission(this.record.index);
+    if (admission) this.merge({ ...empty, admissions: [{ ...admission, roles: all }] });
+    await this.update({ roles: all });
+  }
+
+  /** A certificate with a new term for this node's key; PEM. @throws ChimeError `cluster.no_authority` */
+  renewCertificate(): Promise<string> {
+    return this.coordinator.renew();
+  }
+
+  /** This node is no member any more; it may come back by a join, under a new index. */
+  async leave(): Promise<void> {
+    await this.spread({ admissions: this.asLeft(this.record.index) });
+  }
+
+  /**
+   * Takes another member out, be it dead or alive: its certificate opens no door any more.
+   * @throws ChimeError `member.unknown`, `member.self`
+   */
+  async remove(name: string): Promise<void> {
+    const admission = this.named(name);
+    if (admission.index === this.record.index) {
+      throw refused("member.self", `${name} is this node`, "run `chime-node leave` to take this node out");
+    }
+    await this.spread({ admissions: this.asLeft(admission.index) });
+  }
+
+  private asLeft(index: number): Admission[] {
+    const admission = this.state.admission(index);
+    return admission ? [{ ...admission, left: true }] : [];
+  }
+
+  /** @throws ChimeError `member.unknown` */
+  private named(name: string): Admission {
+    const admission = this.state.members().find((member) => member.name === name && !member.left);
+    if (!admission) {
+      throw usageError("member.unknown", `there is no member ${name}`, "see `chime-node status`");
+    }
+    return admission;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  private changed(): void {
+    for (const listener of this.listeners) {
+      try {
+        listener();
+      } catch (error) {
+        log.error("a listener to changes of the membership failed:", error);
+      }
+    }
+  }
+
+  async call(peer: string, method: string, params: unknown, timeoutMs: number): Promise<unknown> {
+    const { index } = this.named(peer);
+    if (index === this.record.index) return await this.answer(method, params, peer);
+    if (this.peers.state(index) === "dead") throw peerUnreachable(peer, "its agent is silent");
+    const link = await this.peers.link(index, timeoutMs);
+    return await link.request(`call.${method}`, params, timeoutMs);
+  }
+
+  /**
+   * Registers what answers `Membership.call(…, method, …)` on this node: a method, or a whole family of them, whose
+   * handler is told what stands behind `FAMILY.`.
+   */
+  handle(method: string, handler: Handler): void {
+    this.handlers.set(method, handler);
+  }
+
+  private async answer(method: string, params: unknown, from: string): Promise<unknown> {
+    const dot = method.lastIndexOf(".");
+    const exact = this.handlers.get(method);
+    const handler = exact ?? this.handlers.get(method.slice(0, Math.max(0, dot)));
+    if (!handler) throw refused("peer.no_method", `this node's agent knows no ${method}`);
+    return await handler(params, from, exact ? method : method.slice(dot + 1));
+  }
+
+  private async serve(peer: PeerIdentity | undefined, method: string, params: unknown): Promise<unknown> {
+    if (this.record.left)
+      throw failed("peer.left", `${this.record.name} is no longer a member of the cluster`);
+    if (!peer) {
+      const { state, coordinator } = this;
+      return await answerStranger(method, params, { ...this.options, state, coordinator });
+    }
+    this.checkBelongs(peer, method);
+    this.peers.heard(peer.index);
+    switch (method) {
+      case "beat":
+        return this.peers.heardDigest(peer.index, v.parse(beat, params).digest);
+      case "push":
+        this.merge(v.parse(stateParts, params));
+        return null;
+      case "exchange":
+        this.merge(v.parse(stateParts, params));
+        this.checkBelongs(peer, "");
+        this.peers.heard(peer.index);
+        return this.state.parts();
+      case "decide": {
+        const { operation, params: inner } = v.parse(decision, params);
+        return await this.coordinator.asked(operation, inner, peer.index);
+      }
+      default:
+        if (!method.startsWith("call.")) throw refused("peer.no_method", `agents know no ${method}`);
+        return await this.answer(method.slice("call.".length), params, peer.name);
+    }
+  }
+
+  /**
+   * Its certificate is genuine; does it still count? One that we never heard of may tell us of its admission, which
+   * the CA signed.
+   * @throws ChimeError `member.removed`, `member.unknown`
+   */
+  private checkBelongs(peer: PeerIdentity, method: string): void {
+    const admission = this.state.admission(peer.index);
+    if (!admission) {
+      if (method === "exchange") return;
+      throw refused("member.unknown", `${this.record.name} does not know member ${peer.name} yet`);
+    }
+    if (admission.left || admission.publicKey !== peer.publicKey || admission.name !== peer.name)
+      throw removed(peer.name);
+  }
+
+  private async exchange(peer: PeerAddress, link: Link): Promise<void> {
+    try {
+      this.merge(v.parse(stateParts, await link.request("exchange", this.state.parts(), exchangeMs)));
+    } catch (error) {
+      // Removed while this agent was not there to hear it.
+      if ((error as Partial<ChimeError>).code === "member.removed") {
+        log.warn(`${peer.name} says that this node was removed from the cluster`);
+        this.merge({ ...empty, admissions: this.asLeft(this.record.index) });
+      }
+      throw error;
+    }
+  }
+
+  /** Takes in what another member or this one says, and acts on what is new in it. */
+  private merge(parts: StateParts): void {
+    if (this.take(parts)) this.syncPeers();
+  }
+
+  /** Returns whether who is a member may have changed. */
+  private take(parts: StateParts): boolean {
+    const merged = this.state.merge(parts, this.record.index);
+    if (merged.outdone) {
+      // The state on this disk was lost or put back: what others remember of this node must not win over the present.
+      this.setRecord({ ...this.record, incarnation: merged.outdone.incarnation + 1 });
+      merged.changed = true;
+      void this.push({ records: [this.record] });
+    }
+    if (!merged.changed) return false;
+    const mine = this.state.admission(this.record.index);
+    const { publicKey } = this.options.credentials().key;
+    if (mine && !this.record.left && (mine.left || mine.publicKey !== publicKey)) {
+      log.warn("this node is no longer a member of the cluster");
+      this.setRecord({ ...this.record, left: true, version: this.record.version + 1 });
+    }
+    if (merged.durable) this.saveSoon();
+    else this.lazySaveAt ??= this.options.clock.now() + lazySaveMs;
+    this.changed();
+    return merged.durable;
+  }
+
+  private syncPeers(): void {
+    const targets = this.record.left
+      ? []
+      : this.state
+          .members()
+          .filter((member) => !member.left && member.index !== this.record.index)
+          .map(({ name, index, publicKey, address }) => ({ name, index, publicKey, address }));
+    this.peers.sync(targets);
+  }
+
+  private saveSoon(): void {
+    this.lazySaveAt = undefined;
+    this.saver.save().catch((error: unknown) => {
+      log.error("the cluster's state cannot be saved:", error);
+      this.lazySaveAt = this.options.clock.now() + lazySaveMs;
+    });
+  }
+
+  /** Merges, saves and tells everybody alive before it resolves. */
+  private async spread(parts: Partial<StateParts>): Promise<void> {
+    this.take({ ...empty, ...parts });
+    await Promise.all([this.saver.save(), this.push(parts)]);
+    // Only now: a member that leaves must be able to say so, and one that is removed hears it.
+    this.syncPeers();
+  }
+
+  /** Resolves when all that are alive have it, or did not take it in time: an exchange will bring it to them. */
+  private async push(parts: Partial<StateParts>): Promise<void> {
+    const sent = this.peers.links().map(async ({ state, link }) => {
+      const answer = link.request("push", parts, pushMs).catch(() => undefined);
+      if (state === "alive") await answer;
+    });
+    await Promise.all(sent);
+  }
+
+  private doors(): string[] {
+    const { port = agentPort } = this.options;
+    return this.members()
+      .filter((member) => member.state !== "left" && !this.state.admission(member.index)?.witness)
+      .sort((a, b) => a.silentMs - b.silentMs)
+      .slice(0, 16)
+      .map(({ address }) => doorAddress(address, port));
+  }
+}
+
+/** What a token says: the port only where it is not the usual one. */
+function doorAddress(address: string, port: number): string {
+  if (port === agentPort) return address;
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function blankRecord(node: { name: string; index: number; address: string }, binaryVersion: string): Member {
+  return {
+    name: node.name,
+    index: node.index,
+    address: node.address,
+    roles: [],
+    phase: {},
+    roleState: {},
+    facts: null,
+    binaryVersion,
+    protocol: protocolVersion,
+    left: false,
+    incarnation: 0,
+    version: 0,
+  };
+}
+
+function removed(name: string): ChimeError {
+  return refused(
+    "member.removed",
+    `${name} was removed from the cluster`,
+    `run \`chime-node reset\` on ${name}, then join again with a new token`,
+  );
+}

@@ -1,0 +1,235 @@
+import { ChimeError } from "../core/errors.ts";
+import { log } from "../core/log.ts";
+import type { Clock } from "../core/clock.ts";
+import { peerUnreachable } from "./channel.ts";
+import type { Liveness } from "./types.ts";
+import type { Link, PeerAddress, Transport } from "./transport.ts";
+
+/**
+ * How often each agent tells each other one that it lives. Five a second cost two agents about 0.1 % of a core;
+ * twice as often would find a dead node 0.1 s sooner.
+ */
+const beatMs = 200;
+/** Liveness is looked at twice a beat, so that the limits below are kept to within 100 ms. */
+export const tickMs = beatMs / 2;
+/** Two beats missed. Sooner would suspect a node for one late packet; it only stops us from relying on the peer. */
+export const suspectMs = 400;
+/** Five beats missed. Sooner would declare nodes dead that swap or are short of CPU; later delays every failover that asks. */
+export const deadMs = 1_000;
+/** Between attempts to dial, plus up to half of it at random, so that restarted nodes do not dial in step. */
+const redialMs = 500;
+/** Beats in a row that tell of another state than ours before the two states are compared in full. */
+const strangeBeats = 3;
+
+export interface PeersOptions {
+  transport: Transport;
+  clock: Clock;
+  random: () => number;
+  /** Sent with each beat: equal on members that know the same. */
+  digest: () => string;
+  /** A connection is up, or the peer knows other things than we do. Failures are the peer set's to report. */
+  exchange: (peer: PeerAddress, link: Link) => Promise<void>;
+  /** A liveness changed. */
+  changed: () => void;
+}
+
+interface Peer {
+  target: PeerAddress;
+  link: Link | undefined;
+  dialing: Promise<void> | undefined;
+  retryAt: number;
+  /** On the monotonic clock, and on the clock of time in which this agent really ran. */
+  heardAt: number;
+  heardListening: number;
+  /** The last dial failed and nothing was heard since. */
+  unreachable: boolean;
+  state: Liveness;
+  /** Beats in a row that told of another state than ours. */
+  strange: number;
+  exchanging: boolean;
+}
+
+/** Keeps one connection to every other member, says "I live" over it, and judges who does by who says it to us. */
+export class Peers {
+  private readonly options: PeersOptions;
+  private readonly peers = new Map<number, Peer>();
+  private lastTick: number;
+  private listened = 0;
+  private lastBeat = Number.NEGATIVE_INFINITY;
+  private stopped = false;
+
+  constructor(options: PeersOptions) {
+    this.options = options;
+    this.lastTick = options.clock.now();
+  }
+
+  /** Brings the set in line with the members that there are, self excluded. */
+  sync(targets: readonly PeerAddress[]): void {
+    const wanted = new Map(targets.map((target) => [target.index, target]));
+    for (const [index, peer] of this.peers) {
+      const target = wanted.get(index);
+      if (target?.publicKey === peer.target.publicKey && target.address === peer.target.address) continue;
+      this.peers.delete(index);
+      peer.link?.close();
+    }
+    const now = this.options.clock.now();
+    for (const target of targets) {
+      if (this.peers.has(target.index)) continue;
+      this.peers.set(target.index, {
+        target,
+        link: undefined,
+        dialing: undefined,
+        retryAt: now,
+        heardAt: now,
+        heardListening: this.listening(),
+        unreachable: false,
+        // Not alive before it was heard, and not dead before it had its chance.
+        state: "suspect",
+        strange: 0,
+        exchanging: false,
+      });
+    }
+  }
+
+  /** To be called every `tickMs`. */
+  tick(): void {
+    const now = this.options.clock.now();
+    this.listened = this.listening();
+    this.lastTick = now;
+    const beat = now - this.lastBeat >= beatMs - tickMs / 2;
+    if (beat) this.lastBeat = now;
+    let changed = false;
+    for (const peer of this.peers.values()) {
+      if (beat) peer.link?.notify("beat", { digest: this.options.digest() });
+      if (!peer.link && now >= peer.retryAt) void this.dial(peer);
+      changed = this.judge(peer) || changed;
+    }
+    if (changed) this.options.changed();
+  }
+
+  /**
+   * Time during which this agent could have heard something. After a pause (SIGSTOP, a frozen disk, a suspended VM)
+   * the others are not dead, we were; at most two ticks of it count as silence.
+   */
+  private listening(): number {
+    return this.listened + Math.min(this.options.clock.now() - this.lastTick, 2 * tickMs);
+  }
+
+  private judge(peer: Peer): boolean {
+    const silent = this.listening() - peer.heardListening;
+    const before = peer.state;
+    if (silent >= deadMs) peer.state = "dead";
+    else if (silent >= suspectMs || peer.unreachable) peer.state = "suspect";
+    if (peer.state === before) return false;
+    log.info(`member ${peer.target.name} is ${peer.state}`, { silent_ms: Math.round(silent) });
+    // TCP would go on repeating into the void, slower and slower; a fresh connection finds a healed network sooner.
+    if (peer.state === "dead") peer.link?.close();
+    return true;
+  }
+
+  /** Any message from a peer proves that it lives. */
+  heard(index: number): void {
+    const peer = this.peers.get(index);
+    if (!peer) return;
+    peer.heardAt = this.options.clock.now();
+    peer.heardListening = this.listening();
+    peer.unreachable = false;
+    if (!peer.link) peer.retryAt = peer.heardAt;
+    if (peer.state === "alive") return;
+    log.info(`member ${peer.target.name} is alive`);
+    peer.state = "alive";
+    this.options.changed();
+  }
+
+  /** A beat told what the peer knows. */
+  heardDigest(index: number, digest: string): void {
+    const peer = this.peers.get(index);
+    if (!peer) return;
+    peer.strange = digest === this.options.digest() ? 0 : peer.strange + 1;
+    if (peer.strange < strangeBeats || !peer.link || peer.exchanging) return;
+    peer.strange = 0;
+    void this.exchange(peer, peer.link);
+  }
+
+  state(index: number): Liveness {
+    return this.peers.get(index)?.state ?? "dead";
+  }
+
+  silentMs(index: number): number {
+    const peer = this.peers.get(index);
+    return peer ? Math.max(0, this.options.clock.now() - peer.heardAt) : Number.POSITIVE_INFINITY;
+  }
+
+  /** The connections that are up. */
+  links(): { index: number; state: Liveness; link: Link }[] {
+    return [...this.peers].flatMap(([index, { state, link }]) => (link ? [{ index, state, link }] : []));
+  }
+
+  /** The kept connection, or a new one. @throws ChimeError `peer.unreachable` */
+  async link(index: number, timeoutMs: number): Promise<Link> {
+    const peer = this.peers.get(index);
+    if (!peer) throw peerUnreachable(`member ${index}`, "it is not a member");
+    if (!peer.link) {
+      const enough = new AbortController();
+      const limit = this.options.clock.sleep(timeoutMs, enough.signal).catch(() => undefined);
+      await Promise.race([this.dial(peer), limit]);
+      enough.abort();
+    }
+    if (!peer.link) throw peerUnreachable(peer.target.name, "no connection could be made");
+    return peer.link;
+  }
+
+  private dial(peer: Peer): Promise<void> {
+    peer.dialing ??= this.dialOnce(peer).finally(() => {
+      peer.dialing = undefined;
+    });
+    return peer.dialing;
+  }
+
+  private async dialOnce(peer: Peer): Promise<void> {
+    const { clock, random, transport } = this.options;
+    try {
+      const link = await transport.dial(peer.target);
+      if (this.stopped || this.peers.get(peer.target.index) !== peer) return link.close();
+      peer.link = link;
+      const openedAt = clock.now();
+      void link.closed.then(() => this.lost(peer, link, openedAt));
+      await this.exchange(peer, link);
+    } catch (error) {
+      if (error instanceof ChimeError && error.code === "peer.impostor") log.error(error);
+      if (!peer.unreachable) {
+        peer.unreachable = true;
+        if (this.judge(peer)) this.options.changed();
+      }
+    } finally {
+      peer.retryAt = clock.now() + redialMs * (1 + random() / 2);
+    }
+  }
+
+  private async lost(peer: Peer, link: Link, openedAt: number): Promise<void> {
+    if (peer.link === link) peer.link = undefined;
+    if (this.stopped || this.peers.get(peer.target.index) !== peer) return;
+    // An agent that was stopped refuses this dial, which makes it suspect at once. A connection that was closed as soon
+    // as it was open waits for its turn instead.
+    if (this.options.clock.now() - openedAt >= redialMs) await this.dial(peer);
+  }
+
+  private async exchange(peer: Peer, link: Link): Promise<void> {
+    peer.exchanging = true;
+    try {
+      await this.options.exchange(peer.target, link);
+      this.heard(peer.target.index);
+    } catch (error) {
+      // A connection that does not answer is of no use.
+      log.debug(`no exchange with ${peer.target.name}:`, error);
+      link.close();
+    } finally {
+      peer.exchanging = false;
+    }
+  }
+
+  stop(): void {
+    this.stopped = true;
+    for (const peer of this.peers.values()) peer.link?.close();
+  }
+}

@@ -1,0 +1,193 @@
+import { createHash } from "node:crypto";
+import { admissionIsGenuine, tokenIsGenuine } from "./admission.ts";
+import type { Admission, StateParts, TokenRecord } from "./schema.ts";
+import { specIsGenuine } from "./spec-document.ts";
+import type { Member, SpecDocument } from "./types.ts";
+
+/** What a merge brought. */
+export interface Merged {
+  changed: boolean;
+  /** More than records changed: to be on disk before anybody relies on it. */
+  durable: boolean;
+  /** Somebody passes on a record of this node that is newer than its own (its state was lost): to be outdone. */
+  outdone: Member | undefined;
+}
+
+/**
+ * What all members share, as a join-semilattice: merging is idempotent and commutative, so members that hear the same
+ * things in any order agree. Nothing in it ever goes back:
+ * an admission's roles and a token's users only grow, `left` and `revoked` stay, records and the spec rise in version.
+ */
+export class SharedState {
+  private readonly clusterId: string;
+  private readonly caKey: string;
+  private readonly admissions = new Map<number, Admission>();
+  private readonly records = new Map<number, Member>();
+  private readonly tokens = new Map<string, TokenRecord>();
+  private document: SpecDocument | undefined;
+  private digestNow: string | undefined;
+
+  /** @param caKey the CA's public key, base64 */
+  constructor(clusterId: string, caKey: string) {
+    this.clusterId = clusterId;
+    this.caKey = caKey;
+  }
+
+  /** What is not genuine is left out in silence: the rest of the message may be fine. */
+  merge(parts: StateParts, self?: number): Merged {
+    const merged: Merged = { changed: false, durable: false, outdone: undefined };
+    const note = (changed: boolean, durable: boolean) => {
+      merged.changed ||= changed;
+      merged.durable ||= changed && durable;
+    };
+    for (const admission of parts.admissions) note(this.mergeAdmission(admission), true);
+    for (const token of parts.tokens) note(this.mergeToken(token), true);
+    for (const record of parts.records) {
+      if (record.index === self) {
+        const mine = this.records.get(self);
+        if (!mine || compareRecords(record, mine) > 0) merged.outdone = record;
+      } else note(this.mergeRecord(record), false);
+    }
+    if (parts.spec) note(this.mergeSpec(parts.spec), true);
+    if (merged.changed) this.digestNow = undefined;
+    return merged;
+  }
+
+  private mergeAdmission(next: Admission): boolean {
+    const known = this.admissions.get(next.index);
+    if (!known || known.publicKey !== next.publicKey) {
+      // One index given twice, by two members that could not see each other: the smaller key stays, on every node.
+      if (known && known.publicKey < next.publicKey) return false;
+      if (!admissionIsGenuine(this.caKey, this.clusterId, next)) return false;
+      this.admissions.set(next.index, next);
+      this.records.delete(next.index);
+      return true;
+    }
+    const roles = union(known.roles, next.roles);
+    const left = known.left || next.left;
+    if (roles.length === known.roles.length && left === known.left) return false;
+    this.admissions.set(next.index, { ...known, roles, left });
+    return true;
+  }
+
+  private mergeToken(next: TokenRecord): boolean {
+    const known = this.tokens.get(next.id);
+    if (!known) {
+      if (!tokenIsGenuine(this.caKey, this.clusterId, next)) return false;
+      this.tokens.set(next.id, next);
+      return true;
+    }
+    const usedBy = union(known.usedBy, next.usedBy);
+    const revoked = known.revoked || next.revoked;
+    if (usedBy.length === known.usedBy.length && revoked === known.revoked) return false;
+    this.tokens.set(next.id, { ...known, usedBy, revoked });
+    return true;
+  }
+
+  private mergeRecord(next: Member): boolean {
+    const admission = this.admissions.get(next.index);
+    if (!admission || admission.name !== next.name) return false;
+    const known = this.records.get(next.index);
+    if (known && compareRecords(next, known) <= 0) return false;
+    this.records.set(next.index, next);
+    if (next.left && !admission.left) this.admissions.set(next.index, { ...admission, left: true });
+    return true;
+  }
+
+  private mergeSpec(next: SpecDocument): boolean {
+    const known = this.document;
+    if (known && next.version < known.version) return false;
+    // Two members that could not see each other published the same version: the smaller signature stays everywhere.
+    if (known && next.version === known.version && next.signature >= known.signature) return false;
+    const keys = [...this.admissions.values()]
+      .filter((a) => a.name === next.publisher)
+      .map((a) => a.publicKey);
+    if (!specIsGenuine(this.clusterId, next, keys)) return false;
+    this.document = next;
+    return true;
+  }
+
+  /** This node's own record: only the node itself writes it. */
+  setSelf(record: Member): void {
+    this.records.set(record.index, record);
+    this.digestNow = undefined;
+  }
+
+  admission(index: number): Admission | undefined {
+    return this.admissions.get(index);
+  }
+
+  allAdmissions(): Admission[] {
+    return [...this.admissions.values()].sort((a, b) => a.index - b.index);
+  }
+
+  record(index: number): Member | undefined {
+    return this.records.get(index);
+  }
+
+  token(id: string): TokenRecord | undefined {
+    return this.tokens.get(id);
+  }
+
+  allTokens(): TokenRecord[] {
+    return [...this.tokens.values()];
+  }
+
+  spec(): SpecDocument | undefined {
+    return this.document;
+  }
+
+  /**
+   * One entry a name, by rising index. A name has at most one member that has not left; should two sides of a cut
+   * have given it twice, the lower index keeps it.
+   */
+  members(): Admission[] {
+    const byName = new Map<string, Admission>();
+    for (const admission of this.allAdmissions()) {
+      const known = byName.get(admission.name);
+      if (!known || known.left) byName.set(admission.name, admission);
+    }
+    return [...byName.values()].sort((a, b) => a.index - b.index);
+  }
+
+  parts(): StateParts {
+    return {
+      admissions: this.allAdmissions(),
+      records: [...this.records.values()],
+      tokens: this.allTokens(),
+      spec: this.document ?? null,
+    };
+  }
+
+  /** Equal on two nodes exactly when they know the same. */
+  digest(): string {
+    this.digestNow ??= createHash("sha256")
+      .update(
+        JSON.stringify([
+          this.allAdmissions().map((a) => [a.signature, [...a.roles].sort(), a.left]),
+          [...this.records.values()].map((r) => [r.index, r.incarnation, r.version]).sort(byFirst),
+          this.allTokens()
+            .map((t) => [t.id, [...t.usedBy].sort((a, b) => a - b), t.revoked])
+            .sort(byFirst),
+          this.document?.signature ?? "",
+        ]),
+      )
+      .digest("base64url")
+      .slice(0, 16);
+    return this.digestNow;
+  }
+}
+
+/** Below zero: `a` is the older one. */
+export function compareRecords(a: Member, b: Member): number {
+  return a.incarnation - b.incarnation || a.version - b.version;
+}
+
+function union<T>(a: readonly T[], b: readonly T[]): T[] {
+  return [...new Set([...a, ...b])];
+}
+
+function byFirst(a: readonly unknown[], b: readonly unknown[]): number {
+  const [x, y] = [String(a[0]), String(b[0])];
+  return x < y ? -1 : x > y ? 1 : 0;
+}

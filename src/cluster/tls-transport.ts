@@ -1,0 +1,226 @@
+import { X509Certificate } from "node:crypto";
+import { connect, createServer, type Server, type TLSSocket } from "node:tls";
+import { ChimeError, failed } from "../core/errors.ts";
+import { log } from "../core/log.ts";
+import { agentPort } from "../core/paths.ts";
+import { Channel, peerFrameBytes, peerUnreachable, strangerFrameBytes } from "./channel.ts";
+import type { Credentials } from "./identity.ts";
+import { readNodeCertificate, type PeerIdentity } from "./pki.ts";
+import type { Link, PeerAddress, Serve, Transport } from "./transport.ts";
+
+/** A SYN that nobody answers: long enough for one retransmission, short enough to find a healed peer soon. */
+const connectMs = 1_500;
+const handshakeMs = 5_000;
+/** A stranger has one thing to ask; the answer is given at once. */
+const strangerMs = 15_000;
+/** Connections that have not (yet) shown a member's certificate. */
+const maxStrangers = 32;
+/** A peer's beat comes five times a second. */
+const peerIdleMs = 10_000;
+
+/** Mutual TLS 1.3 between agents; the same port takes strangers that want to join, without a certificate. */
+export class TlsTransport implements Transport {
+  private readonly credentials: () => Credentials;
+  private readonly host: string;
+  private readonly port: number;
+  private server: Server | undefined;
+  private readonly open = new Set<Channel>();
+  private readonly strangers = new Set<TLSSocket>();
+
+  /**
+   * @param credentials called at every use, since the certificate is renewed while the agent runs
+   * @param host to listen on: all addresses by default, since at boot the node's own may come later than the agent
+   * @param port the same one at all agents of the cluster
+   */
+  constructor(credentials: () => Credentials, host = "0.0.0.0", port: number = agentPort) {
+    this.credentials = credentials;
+    this.host = host;
+    this.port = port;
+  }
+
+  /** @throws ChimeError `agent.port_taken` */
+  async listen(serve: Serve): Promise<void> {
+    const { host, port } = this;
+    const { certificate, ca, key } = this.credentials();
+    const server = createServer({
+      cert: `${certificate}${ca}`,
+      key: key.privateKey,
+      ca: [ca],
+      minVersion: "TLSv1.3",
+      requestCert: true,
+      // Strangers have no certificate: who is what is decided in `admit`.
+      rejectUnauthorized: false,
+      handshakeTimeout: handshakeMs,
+    });
+    this.server = server;
+    server.on("connection", (socket) => this.count(socket as TLSSocket));
+    server.on("tlsClientError", (_error, socket) => socket.destroy());
+    server.on("secureConnection", (socket) => this.admit(socket, serve));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (cause: NodeJS.ErrnoException) =>
+        reject(
+          failed("agent.port_taken", `cannot listen on ${host}:${port}: ${cause.code ?? cause.message}`, {
+            remedy: `find out with \`ss -ltnp 'sport = :${port}'\` what uses the port, and stop it`,
+            cause,
+          }),
+        ),
+      );
+      server.listen(port, host, resolve);
+    });
+  }
+
+  private count(socket: TLSSocket): void {
+    if (this.strangers.size >= maxStrangers) {
+      socket.destroy();
+      return;
+    }
+    this.strangers.add(socket);
+    socket.once("close", () => this.strangers.delete(socket));
+    socket.on("error", () => socket.destroy());
+  }
+
+  private admit(socket: TLSSocket, serve: Serve): void {
+    const presented = peerCertificate(socket);
+    if (!presented) {
+      const channel = this.track(
+        new Channel(socket, {
+          limit: strangerFrameBytes,
+          peer: socket.remoteAddress ?? "a stranger",
+          serve: (method, params) => serve(undefined, method, params),
+        }),
+      );
+      const limit = setTimeout(() => channel.close(), strangerMs);
+      void channel.closed.then(() => clearTimeout(limit));
+      return;
+    }
+    const peer = this.verify(presented);
+    if (!peer || !socket.authorized) {
+      log.warn("refused a connection with a certificate that is none of this cluster's agents", {
+        from: socket.remoteAddress ?? "?",
+      });
+      socket.destroy();
+      return;
+    }
+    this.strangers.delete(socket);
+    const channel = this.track(
+      new Channel(socket, {
+        limit: peerFrameBytes,
+        peer: peer.name,
+        idleMs: peerIdleMs,
+        serve: async (method, params) => {
+          try {
+            return await serve(peer, method, params);
+          } catch (error) {
+            // It hears why, and then nothing more.
+            if (error instanceof ChimeError && error.code === "member.removed")
+              setImmediate(() => channel.close());
+            throw error;
+          }
+        },
+      }),
+    );
+  }
+
+  private verify(certificate: X509Certificate): PeerIdentity | undefined {
+    const { ca, identity } = this.credentials();
+    const read = readNodeCertificate(certificate, new X509Certificate(ca), Date.now());
+    return read?.cluster === identity.cluster.id ? read.peer : undefined;
+  }
+
+  async dial(target: PeerAddress): Promise<Link> {
+    const { certificate, ca, key } = this.credentials();
+    const socket = await openTls(
+      target.address,
+      this.port,
+      { ca: [ca], cert: certificate, key: key.privateKey, rejectUnauthorized: true },
+      connectMs,
+    ).catch((cause: unknown) => {
+      throw peerUnreachable(target.name, cause instanceof Error ? cause.message : String(cause));
+    });
+    const presented = peerCertificate(socket);
+    const peer = presented && this.verify(presented);
+    if (!peer || peer.index !== target.index || peer.publicKey !== target.publicKey) {
+      socket.destroy();
+      throw failed("peer.impostor", `what answers at ${target.address} is not ${target.name}`, {
+        node: target.name,
+        remedy: `is ${target.address} used twice on the network?`,
+      });
+    }
+    return this.track(new Channel(socket, { limit: peerFrameBytes, peer: target.name }));
+  }
+
+  private track(channel: Channel): Channel {
+    this.open.add(channel);
+    void channel.closed.then(() => this.open.delete(channel));
+    return channel;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.strangers) socket.destroy();
+    for (const channel of this.open) channel.close();
+    const server = this.server;
+    if (server?.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+}
+
+export function peerCertificate(socket: TLSSocket): X509Certificate | undefined {
+  const raw = socket.getPeerCertificate()?.raw;
+  return raw ? new X509Certificate(raw) : undefined;
+}
+
+interface TlsOptions {
+  ca?: string[];
+  cert?: string;
+  key?: string;
+  rejectUnauthorized: boolean;
+}
+
+/** Resolves with the connection when TLS is up. Peers are known by key and index, so names are not compared. */
+export function openTls(
+  host: string,
+  port: number,
+  options: TlsOptions,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      ...options,
+      host,
+      port,
+      minVersion: "TLSv1.3",
+      checkServerIdentity: () => undefined,
+    });
+    const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+    const abort = () => fail(new Error("given up"));
+    const settle = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    };
+    function fail(error: Error) {
+      settle();
+      socket.destroy();
+      reject(error);
+    }
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted) return abort();
+    socket.on("error", (error: NodeJS.ErrnoException) => fail(plain(error)));
+    socket.once("close", () => fail(new Error("closed during the TLS handshake")));
+    socket.once("secureConnect", () => {
+      settle();
+      resolve(socket);
+    });
+  });
+}
+
+/** What errno means to an operator. */
+function plain(error: NodeJS.ErrnoException): Error {
+  const meaning: Record<string, string> = {
+    ECONNREFUSED: "connection refused (no agent is listening there)",
+    EHOSTUNREACH: "no route to host",
+    ENETUNREACH: "network unreachable",
+    ETIMEDOUT: "timed out",
+    ECONNRESET: "connection reset",
+  };
+  return new Error(meaning[error.code ?? ""] ?? error.message);
+}

@@ -1,0 +1,30 @@
+import type { PeerIdentity } from "./pki.ts";
+
+/** Whom to dial, and which key must answer. */
+export interface PeerAddress extends PeerIdentity {
+  address: string;
+}
+
+/** A kept connection to one peer, over which only the side that dialled asks. */
+export interface Link {
+  /** @throws ChimeError the peer's own, or `peer.timeout`, `peer.unreachable` */
+  request(method: string, params: unknown, timeoutMs: number): Promise<unknown>;
+  notify(method: string, params: unknown): void;
+  close(): void;
+  /** Resolves once the connection is gone, for whatever reason. */
+  readonly closed: Promise<void>;
+}
+
+/**
+ * What a node answers. `peer` proved by its certificate who it is (whether it still belongs is the callee's question);
+ * undefined is a stranger, who may only ask to join.
+ */
+export type Serve = (peer: PeerIdentity | undefined, method: string, params: unknown) => Promise<unknown>;
+
+/** How agents reach each other. TLS in the agent, memory in simulations. */
+export interface Transport {
+  listen(serve: Serve): Promise<void>;
+  /** @throws ChimeError `peer.unreachable`, `peer.impostor` */
+  dial(peer: PeerAddress): Promise<Link>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { codeOf, invite, lab, until, type Lab } from "./support.ts";
+
+let nodes: Lab;
+beforeEach(async () => {
+  nodes = await lab(18821);
+});
+afterEach(() => nodes.close());
+
+describe("a cluster over TLS", () => {
+  test("two nodes know each other, their records, the spec and the secrets", async () => {
+    const one = await nodes.init("node1", "127.0.0.1");
+    const { token } = await invite(one);
+    const two = await nodes.join(token, "node2", "127.0.0.2", ["mysql"]);
+    const alive = () =>
+      [one, two].every(
+        ({ membership }) => membership.members().filter((m) => m.state === "alive").length === 2,
+      );
+    await until("both see both alive", alive);
+    expect(two.membership.self).toMatchObject({ name: "node2", index: 2, roles: ["mysql"] });
+    await two.membership.update({ phase: { mysql: "installed" } });
+    expect(one.membership.members()[1]?.phase).toEqual({ mysql: "installed" });
+    expect(two.membership.spec()).toEqual(one.membership.spec());
+    expect(two.secrets).toEqual(one.secrets);
+    expect(two.secrets["mysql"]?.["replication"]).toMatch(/^[A-Za-z0-9]{32}$/);
+  });
+
+  test("a peer answers a call, and its errors come back as they are", async () => {
+    const one = await nodes.init("node1", "127.0.0.1");
+    const two = await nodes.join((await invite(one)).token, "node2", "127.0.0.2", ["mysql"]);
+    two.membership.handle("test", async (params, from, method) => {
+      if (method === "hang") await new Promise(() => undefined);
+      return { method, params, from };
+    });
+    await until("node2 is alive", () => one.membership.members()[1]?.state === "alive");
+    expect(await one.membership.call("node2", "test.echo", { a: 1 }, 1000)).toEqual({
+      method: "echo",
+      params: { a: 1 },
+      from: "node1",
+    });
+    expect(await codeOf(one.membership.call("node2", "other.echo", {}, 1000))).toBe("peer.no_method");
+    expect(await codeOf(one.membership.call("node9", "echo", {}, 1000))).toBe("member.unknown");
+    expect(await codeOf(one.membership.call("node2", "test.hang", {}, 50))).toBe("peer.timeout");
+  });
+
+  test("a stopped agent is suspect, then dead, and alive again after its restart", async () => {
+    const one = await nodes.init("node1", "127.0.0.1");
+    const two = await nodes.join((await invite(one)).token, "node2", "127.0.0.2", ["mysql"]);
+    const seen = () => one.membership.members()[1]?.state;
+    await until("alive", () => seen() === "alive");
+    await two.stop();
+    await until("suspect at once", () => seen() === "suspect", 200);
+    await until("dead", () => seen() === "dead", 1500);
+    expect(await codeOf(one.membership.call("node2", "echo", {}, 1000))).toBe("peer.unreachable");
+    const again = await nodes.open("node2", "127.0.0.2");
+    expect(again.membership.self).toMatchObject({ roles: ["mysql"], incarnation: 2 });
+    await until("alive again", () => seen() === "alive");
+  });
+});
