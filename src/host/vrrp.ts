@@ -42,10 +42,14 @@ export async function listenVrrp(
   return [...heard.values()];
 }
 
-/** An IPv4 packet with a VRRP advert in it (RFC 3768 §5, RFC 9568 §5); undefined for anything else. */
+/**
+ * An IPv4 packet with a VRRP advert to the multicast group in it (RFC 3768 §5, RFC 9568 §5); undefined for anything
+ * else, such as the unicast adverts of this node's own peers.
+ */
 export function parseVrrp(packet: Uint8Array): HeardRouter | undefined {
   const headerLength = ((packet[0] ?? 0) & 0xf) * 4;
   if ((packet[0] ?? 0) >> 4 !== 4 || headerLength < 20 || packet[9] !== protocolVrrp) return undefined;
+  if (packet.slice(16, 20).join(".") !== multicastGroup) return undefined;
   const [versionAndType, virtualRouterId, priority] = packet.slice(headerLength, headerLength + 8);
   if (packet.length < headerLength + 8 || !virtualRouterId || priority === undefined) return undefined;
   // High four bits the version, low four the type: 1 is the only one there is, an advert.

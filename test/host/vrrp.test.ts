@@ -49,6 +49,7 @@ test.each([
   ["of IPv6", advert(3, 51, 100).with(0, 0x65)],
   ["with a header length below 20", advert(3, 51, 100).with(0, 0x44)],
   ["of another protocol", advert(3, 51, 100).with(9, 17)],
+  ["to one node", advert(3, 51, 100).with(19, 12)],
   ["of router 0", advert(3, 0, 100)],
   ["of an unknown version", advert(3, 51, 100).with(20, 0x41)],
   ["of an unknown type", advert(3, 51, 100).with(20, 0x32)],
@@ -62,6 +63,7 @@ test("any bytes at all give a router id from 1 to 255, or nothing", () => {
   for (let i = 0; i < 5000; i++) {
     const packet = Uint8Array.from({ length: next() % 80 }, () => next() % 256);
     if (packet.length > 9) packet.set([0x40 | (next() % 16), 0, 0, 0, 0, 0, 0, 0, 0, 112]);
+    if (packet.length > 19) packet.set([224, 0, 0, 18], 16);
     const heard = parseVrrp(packet);
     if (heard) expect(heard.virtualRouterId).toBeWithin(1, 256);
   }
