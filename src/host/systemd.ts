@@ -75,12 +75,21 @@ export async function systemctl(verb: UnitVerb, unit: string, signal?: AbortSign
   });
 }
 
+/** What the unit's own processes (not systemd about them) said in the run that failed. */
 async function lastLog(unit: string): Promise<string> {
-  const argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=4", `--unit=${unit}`];
+  const { invocation } = await showUnit(unit);
+  const match = [`_SYSTEMD_UNIT=${unit}`, `_SYSTEMD_INVOCATION_ID=${invocation}`];
+  const argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=50", ...match];
   const { stdout } = await exec(argv, { ok: "any", timeoutMs: 5_000 });
-  return stdout
+  return telling(stdout);
+}
+
+/** Pure: the two lines of a service's log that tell most: its last errors, or else its last words. */
+export function telling(text: string): string {
+  const lines = text
     .split("\n")
     .map((line) => line.trim())
-    .filter(Boolean)
-    .join(" | ");
+    .filter(Boolean);
+  const errors = lines.filter((line) => /error|fatal|fail|cannot|unable/i.test(line));
+  return (errors.length > 0 ? errors : lines).slice(-2).join(" | ");
 }

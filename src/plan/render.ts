@@ -58,3 +58,19 @@ export function renderPlan(changes: readonly PlannedChange[], total: number): st
   const counts = `${create} to create, ${update} to update, ${gone} to delete, ${unchanged} unchanged`;
   return mask([...blocks, counts].join("\n"));
 }
+
+/** For people, after `apply`: what was done, and each failure with what to do about it. */
+export function renderOutcome(outcome: Outcome, total: number): string {
+  const done = outcome.changes.filter((change) => outcome.applied.includes(change.resource));
+  const lines = [
+    ...done.map((change) => `${signs[change.action]} ${change.resource}`),
+    ...outcome.failed.flatMap(({ error }) => [
+      `! ${error.message}`,
+      ...(error.remedy === undefined ? [] : [`    → ${error.remedy}`]),
+    ]),
+    ...outcome.blocked.map((resource) => `! ${resource} was not tried: what it needs failed`),
+    `${outcome.applied.length} changed, ${total - outcome.changes.length} unchanged, ` +
+      `${outcome.failed.length + outcome.blocked.length} failed, in ${outcome.seconds} s`,
+  ];
+  return mask(lines.join("\n"));
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "bun:test";
+import { undoAll } from "../../src/plan/reset.ts";
+import type { Kind } from "../../src/resources/types.ts";
+import { memoryLedger } from "./fake.ts";
+
+const context = { progress: () => undefined };
+
+function kinds(log: string[], failAt?: string): Kind[] {
+  const undo = (id: string) => {
+    if (id === failAt) return Promise.reject(new Error("stuck"));
+    log.push(`undo ${id}`);
+    return Promise.resolve();
+  };
+  const settle = (id: string) => {
+    log.push(`settle ${id}`);
+    return Promise.resolve();
+  };
+  return [
+    { name: "a", undo },
+    { name: "s", undo, settle },
+  ];
+}
+
+describe("undoAll", () => {
+  test("goes backwards, settles at the end, and forgets", async () => {
+    const ledger = memoryLedger();
+    for (const id of ["a:1", "s:2", "a:3"]) await ledger.before(id, null);
+    const log: string[] = [];
+    await undoAll(ledger, kinds(log), context);
+    expect(log).toEqual(["undo a:3", "undo s:2", "undo a:1", "settle s:2"]);
+    expect(ledger.ids()).toEqual([]);
+    await undoAll(ledger, kinds(log), context);
+    expect(log).toHaveLength(4);
+  });
+
+  test("stopped half-way, it goes on where it was", async () => {
+    const ledger = memoryLedger();
+    for (const id of ["a:1", "s:2", "a:3"]) await ledger.before(id, null);
+    const log: string[] = [];
+    await expect(undoAll(ledger, kinds(log, "a:1"), context)).rejects.toThrow("stuck");
+    expect(ledger.ids()).toEqual(["a:1", "s:2"]);
+    await undoAll(ledger, kinds(log), context);
+    expect(log.slice(2)).toEqual(["undo s:2", "undo a:1", "settle s:2"]);
+  });
+
+  test("an unknown kind stops it before anything is taken back", async () => {
+    const ledger = memoryLedger();
+    for (const id of ["x:1", "a:2"]) await ledger.before(id, null);
+    const log: string[] = [];
+    await expect(undoAll(ledger, kinds(log), context)).rejects.toThrow("x:1");
+    expect(log).toEqual([]);
+  });
+});

@@ -1,0 +1,152 @@
+import { describe, expect, test } from "bun:test";
+import { refused } from "../../src/core/errors.ts";
+import { outcomeJson, planJson, renderPlan } from "../../src/plan/render.ts";
+import { apply, plan } from "../../src/plan/run.ts";
+import { fakeHost, memoryLedger } from "./fake.ts";
+
+const options = () => ({ signal: new AbortController().signal, progress: () => undefined });
+
+describe("plan", () => {
+  test("looks in order and touches nothing; what needs a change may not be looked at yet", async () => {
+    const { fake, values } = fakeHost();
+    values.set("b:2", "wanted");
+    const resources = [fake("b:2", "wanted", { needs: ["a:1"], impact: "restart" }), fake("a:1", "new")];
+    const changes = await plan(resources, memoryLedger());
+    expect(changes).toEqual([
+      { resource: "a:1", action: "create", impact: "none", diff: "new", cause: "spec" },
+      { resource: "b:2", action: "update", impact: "restart", diff: "wanted", cause: "spec" },
+    ]);
+    expect(values.get("a:1")).toBeUndefined();
+    expect(planJson(changes, 5).summary).toEqual({ create: 1, update: 1, delete: 0, unchanged: 3 });
+    expect(renderPlan(changes, 5)).toBe(
+      [
+        "+ a:1",
+        "    new",
+        "~ b:2  (restart)",
+        "    wanted",
+        "1 to create, 1 to update, 0 to delete, 3 unchanged",
+      ].join("\n"),
+    );
+  });
+
+  test("tells a changed spec from a changed host", async () => {
+    const { fake, values } = fakeHost();
+    const ledger = memoryLedger();
+    await apply([fake("a:1", "one")], ledger, options());
+    values.set("a:1", "by hand");
+    expect((await plan([fake("a:1", "one")], ledger))[0]?.cause).toBe("drift");
+    expect((await plan([fake("a:1", "two")], ledger))[0]?.cause).toBe("spec");
+  });
+
+  test("what was found as desired and then changed by hand is drift too", async () => {
+    const { fake, values } = fakeHost();
+    const ledger = memoryLedger();
+    values.set("a:1", "one");
+    expect((await apply([fake("a:1", "one")], ledger, options())).changes).toEqual([]);
+    expect(ledger.ids()).toEqual([]);
+    values.set("a:1", "by hand");
+    expect((await plan([fake("a:1", "one")], ledger))[0]?.cause).toBe("drift");
+  });
+});
+
+describe("apply", () => {
+  test("makes it so once; a second run changes nothing", async () => {
+    const { fake, log } = fakeHost();
+    const ledger = memoryLedger();
+    const resources = () => [fake("b:2", "y", { needs: ["a:1"] }), fake("a:1", "x")];
+    const first = await apply(resources(), ledger, options());
+    expect(first).toMatchObject({ applied: ["a:1", "b:2"], failed: [], blocked: [] });
+    expect(log).toEqual(["> a:1", "< a:1", "> b:2", "< b:2"]);
+    const second = await apply(resources(), ledger, options());
+    expect(second).toMatchObject({ changes: [], applied: [] });
+    expect(outcomeJson(second, 2)).toMatchObject({
+      summary: { create: 0, update: 0, delete: 0, unchanged: 2 },
+      applied: 0,
+      failed: 0,
+      errors: [],
+    });
+  });
+
+  test("independent resources go side by side", async () => {
+    const { fake, log } = fakeHost();
+    const both = Promise.withResolvers<void>();
+    let entered = 0;
+    const act = () => {
+      if (++entered === 2) both.resolve();
+      return both.promise;
+    };
+    await apply([fake("a:1", "x", { act }), fake("b:2", "x", { act })], memoryLedger(), options());
+    expect(log.slice(0, 2)).toEqual(["> a:1", "> b:2"]);
+  });
+
+  test("a lane is for one at a time, or for all that are ready in one act", async () => {
+    const alone = fakeHost();
+    const slow = { lane: "l", act: () => Bun.sleep(2) };
+    await apply([alone.fake("a:1", "x", slow), alone.fake("b:2", "x", slow)], memoryLedger(), options());
+    expect(alone.log).toEqual(["> a:1", "< a:1", "> b:2", "< b:2"]);
+
+    const batch = fakeHost();
+    const grouped = { lane: "l", together: true };
+    const result = await apply(
+      [
+        batch.fake("a:1", "x", grouped),
+        batch.fake("b:2", "x", grouped),
+        batch.fake("c:3", "x", { ...grouped, needs: ["a:1"] }),
+      ],
+      memoryLedger(),
+      options(),
+    );
+    expect(result.applied).toEqual(["a:1", "b:2", "c:3"]);
+    expect(batch.log.filter((line) => line.startsWith("together"))).toEqual(["together 2"]);
+  });
+
+  test("a failure stops what depends on it, names its resource, and the rest is finished", async () => {
+    const { fake, values } = fakeHost();
+    const ledger = memoryLedger();
+    const act = () => {
+      throw refused("test.no", "not today", "come back tomorrow");
+    };
+    const result = await apply(
+      [
+        fake("a:1", "x", { act }),
+        fake("b:2", "x", { needs: ["a:1"] }),
+        fake("c:3", "x", { needs: ["b:2"] }),
+        fake("d:4", "x"),
+      ],
+      ledger,
+      options(),
+    );
+    expect(result.applied).toEqual(["d:4"]);
+    expect(result.blocked).toEqual(["b:2", "c:3"]);
+    expect(result.failed).toHaveLength(1);
+    // Something was touched, so that exit code 3 would be a lie.
+    expect(result.failed[0]).toMatchObject({
+      resource: "a:1",
+      error: { code: "test.no", message: "a:1: not today", remedy: "come back tomorrow", exit: 1 },
+    });
+    expect(outcomeJson(result, 4)).toMatchObject({ applied: 1, failed: 3 });
+    expect([...values.keys()]).toEqual(["d:4"]);
+    expect(ledger.reached("a:1")).toBeUndefined();
+
+    const retried = await apply([fake("a:1", "x"), fake("b:2", "x", { needs: ["a:1"] })], ledger, options());
+    expect(retried.applied).toEqual(["a:1", "b:2"]);
+  });
+
+  test("what `only` leaves out is left alone, what needs it goes on", async () => {
+    const { fake, values } = fakeHost();
+    const resources = [fake("a:1", "x"), fake("b:2", "x", { needs: ["a:1"] })];
+    const result = await apply(resources, memoryLedger(), { ...options(), only: new Set(["b:2"]) });
+    expect(result.applied).toEqual(["b:2"]);
+    expect([...values.keys()]).toEqual(["b:2"]);
+  });
+
+  test("an abort rejects with its reason and starts nothing more", async () => {
+    const { fake, values } = fakeHost();
+    const controller = new AbortController();
+    const act = () => controller.abort(new Error("interrupted"));
+    const resources = [fake("a:1", "x", { act }), fake("b:2", "x", { needs: ["a:1"] })];
+    const running = apply(resources, memoryLedger(), { ...options(), signal: controller.signal });
+    await expect(running).rejects.toThrow("interrupted");
+    expect(values.has("b:2")).toBe(false);
+  });
+});
