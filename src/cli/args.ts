@@ -12,13 +12,15 @@ export type Arg =
   | { type: "duration"; summary: string; default?: string }
   /** A whole number ≥ 1. */
   | { type: "count"; hint: string; summary: string }
+  /** Everything after `--`, as it is. Not shown in help. */
+  | { type: "rest"; summary: string }
   | { type: "positional"; hint: string; summary: string; required: boolean; options?: readonly string[] };
 
 export type Args = Readonly<Record<string, Arg>>;
 
 type Value<A extends Arg> = A["type"] extends "flag"
   ? boolean
-  : A["type"] extends "list" | "words"
+  : A["type"] extends "list" | "words" | "rest"
     ? readonly string[]
     : A extends { type: "choice"; options: readonly (infer O)[] }
       ? O | undefined
@@ -28,8 +30,10 @@ type Value<A extends Arg> = A["type"] extends "flag"
           : number | undefined
         : A["type"] extends "count"
           ? number | undefined
-          : A extends { required: true; options: readonly (infer O)[] }
-            ? O
+          : A extends { required: infer R; options: readonly (infer O)[] }
+            ? R extends true
+              ? O
+              : O | undefined
             : A extends { required: true }
               ? string
               : string | undefined;
@@ -44,13 +48,11 @@ export const commonArgs = {
   verbose: { type: "flag", summary: "log each step and show traces of errors" },
 } as const satisfies Args;
 
-/** The declared arguments and the common ones, positionals first. */
+/** The declared arguments and the common ones, the flags last. */
 export function allArgs(args: Args): [key: string, arg: Arg][] {
   const entries: [string, Arg][] = Object.entries({ ...args, ...commonArgs });
-  return [
-    ...entries.filter(([, arg]) => arg.type === "positional"),
-    ...entries.filter(([, arg]) => arg.type !== "positional"),
-  ];
+  const isFlag = ([, arg]: [string, Arg]) => arg.type !== "positional" && arg.type !== "rest";
+  return [...entries.filter((entry) => !isFlag(entry)), ...entries.filter(isFlag)];
 }
 
 /** `tokenFile` → `--token-file`; a flag that is on by default → `--no-wait`. */
@@ -61,7 +63,7 @@ export function flagName(key: string, arg: Arg): string {
 
 /** What stands for the value in help and errors; empty for a flag without one. */
 export function hintOf(arg: Arg): string {
-  if (arg.type === "flag") return "";
+  if (arg.type === "flag" || arg.type === "rest") return "";
   if (arg.type === "choice") return arg.options.join("|");
   if (arg.type === "duration") return arg.default ?? "10m";
   return arg.type === "positional" && arg.options ? arg.options.join("|") : arg.hint;

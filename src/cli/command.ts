@@ -64,6 +64,7 @@ export function toCitty(node: Verb | VerbGroup, execute: Execute, path = node.na
   }
   const args: ArgsDef = {};
   for (const [key, arg] of allArgs(node.args)) {
+    if (arg.type === "rest") continue;
     if (arg.type === "positional") {
       args[key] = { type: "positional", description: arg.summary, required: false };
     } else {

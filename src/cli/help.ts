@@ -23,7 +23,7 @@ export function describe(node: Verb | VerbGroup, path: string): string {
     const rows = Object.values(node.verbs).map((verb) => [`  ${path} ${verb.name}`, verb.summary]);
     return `${sentence(node.summary)}\n\n${table(rows)}\n`;
   }
-  const args = allArgs(node.args);
+  const args = allArgs(node.args).filter(([, arg]) => arg.type !== "rest");
   const positionals = args.filter(([, arg]) => arg.type === "positional").map(([, arg]) => usage(arg));
   return [
     sentence(node.summary),

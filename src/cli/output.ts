@@ -13,22 +13,22 @@ export interface Output {
   /** True where stdout can be redrawn. */
   readonly live: boolean;
   /** The verb's one result: the document with --json, else the text (a newline is added where it lacks one). */
-  result(document: unknown, human: string): void;
+  readonly result: (document: unknown, human: string) => void;
   /** A full picture in place of the last one (`status --watch`); only where `live`, else appended. */
-  frame(human: string): void;
+  readonly frame: (human: string) => void;
   /** A line for people, on stderr. */
-  note(line: string): void;
-  warn(line: string): void;
+  readonly note: (line: string) => void;
+  readonly warn: (line: string) => void;
   /** What is done or awaited right now; see progress.ts. */
-  progress(line: string): void;
+  readonly progress: (line: string) => void;
   /** True with --yes. @throws ChimeError `usage.needs_yes` where nobody can be asked */
-  confirm(question: string): Promise<boolean>;
+  readonly confirm: (question: string) => Promise<boolean>;
   /** A hidden line, or undefined where nobody can be asked. */
-  askSecret(question: string): Promise<string | undefined>;
+  readonly askSecret: (question: string) => Promise<string | undefined>;
   /** The failure: `{"error":…}` on stdout with --json (unless a result stands there already), else on stderr. */
-  error(error: unknown): void;
+  readonly error: (error: unknown) => void;
   /** Takes the progress line away; after this only results and errors are written. */
-  close(): void;
+  readonly close: () => void;
 }
 
 export interface OutputOptions {
@@ -61,7 +61,7 @@ export function createOutput(options: OutputOptions): Output {
   };
   const print = (text: string) => {
     progress.clear();
-    stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+    if (text) stdout.write(text.endsWith("\n") ? text : `${text}\n`);
   };
   const ask = <T>(prompt: (terminal: Parameters<typeof askYesNo>[1]) => Promise<T>) => {
     progress.stop();

@@ -20,15 +20,19 @@ export function parseArgs(path: string, args: Args, argv: readonly string[]): Re
   const declared = allArgs(args);
   const flags = new Map<string, Flag>();
   for (const [key, arg] of declared) {
-    if (arg.type !== "positional") flags.set(flagName(key, arg), { key, name: flagName(key, arg), arg });
+    if (arg.type !== "positional" && arg.type !== "rest")
+      flags.set(flagName(key, arg), { key, name: flagName(key, arg), arg });
   }
   const given = new Map<string, string[]>();
   const positionals: string[] = [];
+  const takesRest = declared.some(([, arg]) => arg.type === "rest");
+  let rest: string[] = [];
 
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] as string;
     if (word === "--") {
-      positionals.push(...argv.slice(i + 1));
+      if (takesRest) rest = argv.slice(i + 1);
+      else positionals.push(...argv.slice(i + 1));
       break;
     }
     if (!word.startsWith("-") || word === "-") {
@@ -67,6 +71,8 @@ export function parseArgs(path: string, args: Args, argv: readonly string[]): Re
   for (const [key, arg] of declared) {
     if (arg.type === "positional") {
       values[key] = positional(path, arg, positionals.shift());
+    } else if (arg.type === "rest") {
+      values[key] = rest;
     } else {
       values[key] = convert(path, { key, name: flagName(key, arg), arg }, given.get(key));
     }

@@ -10,11 +10,11 @@ export interface Sink {
 /** Says what is being done or awaited right now. */
 export interface Progress {
   /** A new line, or the same again: only a new one starts the clock of its elapsed time. */
-  line(text: string): void;
+  readonly line: (text: string) => void;
   /** Takes the live line off the screen, so that something else can be written. */
-  clear(): void;
+  readonly clear: () => void;
   /** Ends the display. */
-  stop(): void;
+  readonly stop: () => void;
 }
 
 /** Redraw on a terminal, and repetition without one (a CI log shows that the wait goes on). Milliseconds. */
