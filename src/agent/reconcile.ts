@@ -49,10 +49,12 @@ export class Reconciler {
         const ledger = await openLedger();
         const wanted = (await plan(resources, ledger)).filter(mayReconcile);
         if (wanted.length === 0) return;
-        const only = new Set(wanted.map((change) => change.resource));
-        for (const change of wanted) log.info(`reconcile: ${change.action} ${change.resource}`);
-        const result = await apply(resources, ledger, { signal, progress: (line) => log.debug(line), only });
-        if (result.failed.length > 0) throw result.failed[0]?.error;
+        const outcome = await apply(resources, ledger, {
+          signal,
+          progress: (line) => log.info(`reconcile: ${line}`),
+          only: new Set(wanted.map((change) => change.resource)),
+        });
+        if (outcome.failed[0]) throw outcome.failed[0].error;
       });
       this.#failure = undefined;
     } catch (error) {
@@ -74,7 +76,8 @@ export class Reconciler {
 
   /** What differs on this host and is left to `apply`, as one problem; looks afresh. */
   async drift(): Promise<Problem[]> {
-    const changes = (await plan(this.#resources(), await openLedger())).filter((c) => c.cause === "drift");
+    const found = await plan(this.#resources(), await openLedger());
+    const changes = found.filter((change) => change.cause === "drift");
     if (changes.length === 0) return [];
     const names = changes.map((change) => change.resource);
     return [

@@ -39,3 +39,8 @@ export function productPath(of: Product, name: string): string {
   if (path === undefined) throw new Error(`the catalog has no ${name} path for ${of.unit}`);
   return path;
 }
+
+/** Keys of all systems that the catalog knows, e.g. `debian-12`. */
+export function supportedSystems(): string[] {
+  return [...new Set(Object.values(catalog).flatMap((systems) => Object.keys(systems)))];
+}

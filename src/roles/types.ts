@@ -16,6 +16,17 @@ export interface RoleContext {
   secrets: Secrets;
 }
 
+/** What is known of a node before it is in a cluster: enough for a role's own preflight checks. */
+export interface LocalContext {
+  facts: Facts;
+  node: string;
+  address: string;
+  /** Undefined at `init`, and where nobody said which cluster. */
+  clusterId: string | undefined;
+  /** Undefined before a join: the spec comes with the admission. */
+  spec: Spec | undefined;
+}
+
 /** What a role asks of `vip/`, which knows no role. */
 export interface VipRequest {
   /** Stable instance name and VRID slot, e.g. "mysql". */
@@ -50,10 +61,12 @@ export interface RoleNodeStatus {
 /** One role: pure on the left of `plan`, a guard in the agent on the right. Registered in roles/index.ts. */
 export interface Role {
   readonly name: RoleName;
+  /** Generated once for the cluster at init and carried to every member but witnesses: `secrets.<role>.<name>`. */
+  readonly secretNames: readonly string[];
   /** How many members may have it. A member more is refused with `reason`. */
   limit(spec: Spec): { max: number; reason: string };
   /** Named preflight checks of this role alone (ports, foreign data, sizes). Nothing is touched. */
-  checks(context: RoleContext): Check[];
+  checks(local: LocalContext): Check[];
   plan(context: RoleContext): RolePlan;
   vip(context: RoleContext): VipRequest | undefined;
   /** `secrets show --role`: how to connect (shape fixed by the contract). */

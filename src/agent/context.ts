@@ -1,0 +1,30 @@
+import type { Identity, MemberView, SpecDocument } from "../cluster/types.ts";
+import { refused } from "../core/errors.ts";
+import { paths } from "../core/paths.ts";
+import type { Facts } from "../host/facts.ts";
+import type { RoleContext } from "../roles/types.ts";
+import { parseSpec } from "../spec/load.ts";
+
+/**
+ * Everything that roles derive resources from.
+ * @throws ChimeError `node.removed`; config errors when the spec was published by a newer version
+ */
+export function buildContext(input: {
+  identity: Identity;
+  secrets: RoleContext["secrets"];
+  facts: Facts;
+  members: readonly MemberView[];
+  spec: SpecDocument;
+}): RoleContext {
+  const members = input.members.filter((member) => !member.left).sort((a, b) => a.index - b.index);
+  const self = members.find((member) => member.name === input.identity.self.name);
+  if (!self) throw refused("node.removed", "this node was removed from the cluster", "chime-node reset");
+  return {
+    spec: parseSpec(input.spec.toml, paths.clusterToml),
+    cluster: input.identity.cluster,
+    self,
+    members,
+    facts: input.facts,
+    secrets: input.secrets,
+  };
+}

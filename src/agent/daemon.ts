@@ -1,0 +1,133 @@
+import packageJson from "../../package.json" with { type: "json" };
+import { clusterFiles } from "../cluster/files.ts";
+import { openCluster, type OpenCluster } from "../cluster/open.ts";
+import { systemClock } from "../core/clock.ts";
+import { refused } from "../core/errors.ts";
+import { log, setLogFormat } from "../core/log.ts";
+import { metricsPort, paths } from "../core/paths.ts";
+import { readFacts } from "../host/facts.ts";
+import { roles } from "../roles/index.ts";
+import type { RoleContext } from "../roles/types.ts";
+import { buildContext } from "./context.ts";
+import { agentResources } from "./resources.ts";
+import { desired, upTo } from "./desired.ts";
+import { Guards } from "./guards.ts";
+import { serveGuardCalls, socketHandlers } from "./methods.ts";
+import { renderMetrics, serveMetrics } from "./metrics.ts";
+import { openNotify } from "./notify.ts";
+import { Publisher } from "./publisher.ts";
+import { Reconciler } from "./reconcile.ts";
+import { serveSocket } from "./socket.ts";
+import { clusterStatus, type Status } from "./status.ts";
+import { watchVips } from "./vips.ts";
+
+/** How often the agent looks at itself (who holds the VIP, what the guards complain of) and feeds the watchdog. */
+const pulseMs = 1_000;
+
+/**
+ * The daemon: membership, guards, VIP gate, reconcile, socket, metrics. Runs until `signal`; stopping it changes
+ * nothing on the host.
+ * @throws ChimeError `node.no_cluster`
+ */
+export async function runAgent(signal: AbortSignal): Promise<void> {
+  if (process.env["JOURNAL_STREAM"]) setLogFormat("journal");
+  const notify = openNotify(process.env["NOTIFY_SOCKET"]);
+  const facts = await readFacts();
+  const cluster = await openCluster({
+    files: clusterFiles,
+    binaryVersion: packageJson.version,
+    roleLimit: (name) => roles.find((role) => role.name === name)?.limit(context().spec),
+  });
+  if (!cluster) throw refused("node.no_cluster", "this node is in no cluster", "chime-node init, or join");
+  const { identity, membership, secrets } = cluster;
+  const context = (): RoleContext =>
+    buildContext({ identity, secrets, facts, members: membership.members(), spec: membership.spec() });
+
+  const publisher = new Publisher(membership);
+  const vips = await watchVips((role, state) => {
+    guards.get(role)?.onVip(state);
+    void pulse();
+  });
+  const guards = new Guards({
+    clock: systemClock,
+    membership,
+    roles,
+    context,
+    vips,
+    publish: (role, state) => publisher.role(role, state),
+    stateDirectory: paths.terms,
+  });
+  const reconciler = new Reconciler(identity.self.name, () => {
+    const now = context();
+    const served = now.self.roles.filter((role) => now.self.phase[role] === "ready");
+    return [...agentResources(), ...upTo(desired(now, served), "ready")];
+  });
+  const status = (): Status =>
+    clusterStatus({
+      context: context(),
+      specVersion: membership.spec().version,
+      members: membership.members(),
+      roles,
+    });
+
+  /** What changes without anybody telling us. */
+  async function pulse(): Promise<void> {
+    const now = context();
+    const report: Parameters<Publisher["report"]>[0] = {
+      vips: {},
+      problems: [...guards.problems(), ...reconciler.problems()],
+    };
+    for (const role of roles) {
+      const vip = now.self.roles.includes(role.name) ? role.vip(now) : undefined;
+      if (vip)
+        report.vips[role.name] = { state: vips.state(role.name), holds: await vips.holds(vip.address) };
+    }
+    await publisher.report(report);
+  }
+
+  await membership.update({
+    facts: { os: facts.os, arch: facts.arch, cpus: facts.cpus, memoryBytes: facts.memoryBytes },
+  });
+  for (const role of roles) {
+    const vip = membership.self.roles.includes(role.name) ? role.vip(context()) : undefined;
+    if (vip) await vips.learn(role.name, vip.address);
+  }
+  serveGuardCalls(membership, guards, roles);
+  await guards.align();
+  const socket = serveSocket(socketHandlers({ membership, guards, reconciler, status }));
+  const metrics = serveMetrics(metricsPort, () => renderMetrics(status(), packageJson.version));
+  const relevant = relevantChanges(membership, () => reconciler.kick());
+  log.info(`agent of ${identity.self.name} in ${identity.cluster.name} (${identity.cluster.id}) is up`);
+  notify("READY=1");
+
+  while (!signal.aborted) {
+    await pulse().catch((error: unknown) => log.error("pulse:", error));
+    notify("WATCHDOG=1");
+    await systemClock.sleep(pulseMs, signal).catch(() => undefined);
+  }
+
+  notify("STOPPING=1");
+  relevant();
+  socket.stop();
+  metrics.stop();
+  await reconciler.stop();
+  await guards.stop();
+  await vips.close();
+  await cluster.stop();
+}
+
+/** Calls `then` when something changed that resources derive from; guards' states and liveness are not of it. */
+function relevantChanges(membership: OpenCluster["membership"], then: () => void): () => void {
+  let last = "";
+  const look = () => {
+    const now = JSON.stringify([
+      membership.spec().version,
+      membership.members().map((m) => [m.name, m.index, m.address, m.roles, m.left]),
+      membership.self.phase,
+    ]);
+    if (now !== last) then();
+    last = now;
+  };
+  look();
+  return membership.onChange(look);
+}

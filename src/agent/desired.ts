@@ -1,0 +1,44 @@
+import { agentPort } from "../core/paths.ts";
+import type { Phase, RoleName } from "../cluster/types.ts";
+import { hosts } from "../resources/hosts.ts";
+import { port } from "../resources/port.ts";
+import type { Resource } from "../resources/types.ts";
+import { roles } from "../roles/index.ts";
+import type { RoleContext, RolePlan } from "../roles/types.ts";
+import { vipResources } from "../vip/resources.ts";
+
+/**
+ * Everything that this node is to be for the given roles, by the phase it completes: the roles' own resources,
+ * their VIPs, the members' names, the agent's port. Pure.
+ */
+export function desired(context: RoleContext, names: readonly RoleName[] = context.self.roles): RolePlan {
+  const mine = roles.filter((role) => names.includes(role.name));
+  const requests = mine.flatMap((role) => role.vip(context) ?? []);
+  const vip = requests.length > 0 ? vipResources({ context, requests }) : { installed: [], configured: [] };
+  const plans = mine.map((role) => role.plan(context));
+  return {
+    installed: [...plans.flatMap((plan) => plan.installed), ...vip.installed],
+    configured: [...node(context), ...plans.flatMap((plan) => plan.configured), ...vip.configured],
+    ready: plans.flatMap((plan) => plan.ready),
+  };
+}
+
+/** What every member has, whatever its roles. */
+function node({ members, spec }: RoleContext): Resource[] {
+  return [
+    hosts({
+      name: "members",
+      entries: members.map((member) => ({
+        address: member.address,
+        names: [`${member.name}.${spec.cluster.domain}`, member.name],
+      })),
+    }),
+    port({ port: agentPort, protocol: "tcp" }),
+  ];
+}
+
+/** The resources of all phases up to `phase`, in one list (a later phase's needs may lie in an earlier one). */
+export function upTo(plan: RolePlan, phase: Exclude<Phase, "joined">): Resource[] {
+  const steps = ["installed", "configured", "ready"] as const;
+  return steps.slice(0, steps.indexOf(phase) + 1).flatMap((step) => plan[step]);
+}

@@ -1,0 +1,92 @@
+import * as v from "valibot";
+import type { ClusterMembership } from "../cluster/membership.ts";
+import type { Role } from "../roles/types.ts";
+import { phases } from "../cluster/types.ts";
+import { failed } from "../core/errors.ts";
+import { isGuarded, type Guards } from "./guards.ts";
+import type { Reconciler } from "./reconcile.ts";
+import type { Handlers } from "./socket.ts";
+import type { Status } from "./status.ts";
+
+interface Agent {
+  membership: ClusterMembership;
+  guards: Guards;
+  reconciler: Reconciler;
+  status(): Status;
+}
+
+const role = v.object({ role: v.string() });
+
+/** Everything that the command line may ask of the agent on its node. */
+export function socketHandlers({ membership, guards, reconciler, status }: Agent): Handlers {
+  return {
+    cluster: () => Promise.resolve({ members: membership.members(), spec: membership.spec() }),
+
+    async status() {
+      const [found, drift] = [status(), await reconciler.drift()];
+      return { ...found, problems: [...found.problems, ...drift] } satisfies Status;
+    },
+
+    "role.take": async (params) =>
+      membership.takeRoles(v.parse(v.object({ roles: v.array(v.string()) }), params).roles),
+
+    async "role.progress"(params) {
+      const { role: name } = v.parse(role, params);
+      const phase = membership.self.phase[name] ?? "joined";
+      const guard = guards.get(name);
+      if (guard) return { phase, ready: guard.ready(), awaiting: guard.awaiting() };
+      return { phase, ready: isGuarded(phase), awaiting: "the agent takes it up" };
+    },
+
+    async "role.phase"(params) {
+      const { role: name, phase } = v.parse(
+        v.object({ role: v.string(), phase: v.picklist(phases) }),
+        params,
+      );
+      if (!membership.self.roles.includes(name))
+        throw failed("role.not_here", `this node does not have ${name}`);
+      await membership.update({ phase: { ...membership.self.phase, [name]: phase } });
+      await guards.align();
+    },
+
+    async "role.command"(params) {
+      const schema = v.object({ role: v.string(), method: v.string(), params: v.unknown() });
+      const { role: name, method, params: inner } = v.parse(schema, params);
+      return guards.need(name).command(method, inner);
+    },
+
+    async "spec.publish"(params) {
+      const { toml, base } = v.parse(v.object({ toml: v.string(), base: v.number() }), params);
+      const { version } = await membership.publishSpec(toml, base);
+      return { version };
+    },
+
+    async "token.create"(params) {
+      const schema = v.object({
+        ttlMs: v.number(),
+        uses: v.nullable(v.number()),
+        roles: v.array(v.string()),
+      });
+      const { ttlMs, uses, roles } = v.parse(schema, params);
+      return membership.tokens.create({ ttlSeconds: Math.ceil(ttlMs / 1000), uses: uses ?? 0, roles });
+    },
+
+    "token.list": () => Promise.resolve(membership.tokens.list()),
+
+    "token.revoke": async (params) =>
+      membership.tokens.revoke(v.parse(v.object({ id: v.string() }), params).id),
+
+    leave: async () => membership.leave(),
+
+    remove: async (params) => membership.remove(v.parse(v.object({ node: v.string() }), params).node),
+  };
+}
+
+/** Guards of the same role on two nodes talk through their agents: method `guard.<role>.<method>`. */
+export function serveGuardCalls(membership: ClusterMembership, guards: Guards, roles: readonly Role[]): void {
+  for (const { name } of roles) {
+    membership.handle(`guard.${name}`, (params, from, method) =>
+      guards.need(name).handle(method, params, from),
+    );
+  }
+}

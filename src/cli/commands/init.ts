@@ -1,0 +1,38 @@
+import { initCluster } from "../../operations/init.ts";
+import { defineVerb } from "../command.ts";
+import { operationIo } from "../operation.ts";
+
+export const init = defineVerb({
+  name: "init",
+  summary: "create a cluster on this node and print the line that lets others join",
+  example: "chime-node init --vip mysql=192.168.231.30 --set roles.mysql.engine=mariadb",
+  args: {
+    config: { type: "string", hint: "FILE", summary: "take this cluster.toml instead of writing one" },
+    name: { type: "string", hint: "NODE", summary: "this node's name; default: its host name" },
+    address: {
+      type: "string",
+      hint: "IP",
+      summary: "this node's address; default: the one in the VIP's subnet",
+    },
+    vip: { type: "list", hint: "ROLE=IP[/P]", summary: "floating address of a role" },
+    set: { type: "list", hint: "KEY=VALUE", summary: "a key of cluster.toml, dotted" },
+    role: { type: "words", hint: "ROLE[,ROLE]", summary: "take these roles at once, as join would" },
+    ignore: {
+      type: "words",
+      hint: "CHECK[,CHECK]",
+      summary: "preflight checks whose errors are to be warnings",
+    },
+  },
+  async run(context) {
+    const { args, out } = context;
+    const made = await initCluster({ ...args, binary: process.execPath }, operationIo(context));
+    out.result(
+      made,
+      [
+        `cluster ${made.cluster.name} (${made.cluster.id}) is on ${made.node}.`,
+        "Give this node its role:   chime-node join --role ROLE",
+        `On each further node run:  ${made.join}`,
+      ].join("\n"),
+    );
+  },
+});

@@ -1,0 +1,35 @@
+import { joinCluster } from "../../operations/join.ts";
+import { defineVerb } from "../command.ts";
+import { operationIo } from "../operation.ts";
+
+export const join = defineVerb({
+  name: "join",
+  summary: "enter the cluster if not yet in it, take roles, and wait until they are ready here",
+  example: "CHIME_TOKEN=chime1.… chime-node join --role mysql",
+  args: {
+    role: { type: "words", hint: "ROLE[,ROLE]", summary: "what this node is to do", required: true },
+    token: { type: "string", hint: "TOKEN", summary: "better: CHIME_TOKEN, --token-file or a prompt" },
+    tokenFile: { type: "string", hint: "FILE", summary: "default: /etc/chime-node/token where it exists" },
+    address: {
+      type: "string",
+      hint: "IP",
+      summary: "this node's address; default: the one that reaches the cluster",
+    },
+    name: { type: "string", hint: "NODE", summary: "this node's name; default: its host name" },
+    timeout: { type: "duration", summary: "how long to wait for readiness", default: "10m" },
+    wait: { type: "flag", summary: "return once everything is installed and configured", default: true },
+    ignore: {
+      type: "words",
+      hint: "CHECK[,CHECK]",
+      summary: "preflight checks whose errors are to be warnings",
+    },
+  },
+  async run(context) {
+    const { args, out } = context;
+    const joined = await joinCluster(
+      { ...args, binary: process.execPath, askToken: () => out.askSecret("token") },
+      operationIo(context),
+    );
+    out.result(joined, joined.summary);
+  },
+});

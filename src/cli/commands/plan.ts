@@ -1,0 +1,15 @@
+import { planNode } from "../../operations/converge.ts";
+import { planJson, renderPlan } from "../../plan/render.ts";
+import { defineVerb } from "../command.ts";
+
+export const plan = defineVerb({
+  name: "plan",
+  summary: "show what apply would change on this node, and change nothing",
+  example: "chime-node plan --role mysql",
+  args: { role: { type: "string", hint: "ROLE", summary: "only this role" } },
+  async run({ args, out }) {
+    out.progress("looking at this node");
+    const { changes, total } = await planNode(args.role);
+    out.result(planJson(changes, total), renderPlan(changes, total));
+  },
+});

@@ -1,0 +1,14 @@
+import { removeNode } from "../../operations/leave.ts";
+import { defineVerb } from "../command.ts";
+import { operationIo } from "../operation.ts";
+
+export const remove = defineVerb({
+  name: "remove",
+  summary: "take a dead node out of the cluster; its certificate is refused from then on",
+  example: "chime-node remove node2 --yes",
+  args: { node: { type: "positional", hint: "NODE", summary: "its name, from status", required: true } },
+  async run(context) {
+    const removed = await removeNode(context.args.node, operationIo(context));
+    context.out.result(removed, `${removed.node} is removed; it can come back only by a fresh join`);
+  },
+});

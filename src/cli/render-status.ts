@@ -1,0 +1,64 @@
+import type { Status } from "../agent/status.ts";
+import type { RoleNodeStatus } from "../roles/types.ts";
+import type { Style } from "./style.ts";
+import { table } from "./table.ts";
+
+/** `status` for people: the verdict first, then members, addresses, roles, and what to do about each problem. */
+export function renderStatus(status: Status, style: Style): string {
+  const errors = status.problems.filter((p) => p.severity === "error").length;
+  const warnings = status.problems.length - errors;
+  const verdict = status.healthy
+    ? style.green(warnings > 0 ? `healthy, ${count(warnings, "warning")}` : "healthy")
+    : style.red(`${count(errors, "error")}${warnings > 0 ? `, ${count(warnings, "warning")}` : ""}`);
+  const sections = [
+    `${style.bold(status.cluster.name)} (${status.cluster.id}), spec ${status.spec.version}, seen from ${status.self}: ${verdict}`,
+    table([
+      ["MEMBER", "ADDRESS", "STATE", "ROLES", "VERSION"].map(style.dim),
+      ...status.members.map((m) => [
+        m.name,
+        m.address,
+        m.state === "alive" ? style.green(m.state) : style.red(m.state),
+        m.roles.map((role) => `${role} (${m.phase[role] ?? "joined"})`).join(", ") || "-",
+        m.version,
+      ]),
+    ]),
+  ];
+  if (status.vips.length > 0) {
+    sections.push(
+      table([
+        ["VIP", "ADDRESS", "HELD BY"].map(style.dim),
+        ...status.vips.map((vip) => [vip.role, vip.address, vip.holders.join(", ") || style.red("nobody")]),
+      ]),
+    );
+  }
+  for (const [name, role] of Object.entries(status.roles)) {
+    sections.push(
+      table([
+        [name.toUpperCase(), "STATE", "REPLICATING", "LAG", "SEMI-SYNC", "PROTECTED"].map(style.dim),
+        ...role.nodes.map((node) => roleRow(node, style)),
+      ]) + `\n${style.dim(`${role.topology}, ${role.engine}`)}`,
+    );
+  }
+  for (const problem of status.problems) {
+    const paint = problem.severity === "error" ? style.red : style.yellow;
+    sections.push(`${paint(problem.severity)} ${problem.code}: ${problem.message}\n  → ${problem.remedy}`);
+  }
+  return sections.join("\n\n");
+}
+
+function roleRow(node: RoleNodeStatus, style: Style): string[] {
+  const yes = (on: boolean) => (on ? "yes" : "no");
+  const good = node.state === "writer" || node.state === "replica";
+  return [
+    node.name,
+    good ? style.green(node.state) : style.red(node.state),
+    yes(node.replicating),
+    node.lag_seconds === null ? "-" : `${node.lag_seconds} s`,
+    yes(node.semi_sync),
+    yes(node.protected),
+  ];
+}
+
+function count(n: number, word: string): string {
+  return `${n} ${word}${n === 1 ? "" : "s"}`;
+}

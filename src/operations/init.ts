@@ -1,0 +1,158 @@
+import { callAgent } from "../agent/socket.ts";
+import { createCluster } from "../cluster/create.ts";
+import { clusterFiles } from "../cluster/files.ts";
+import { loadIdentity } from "../cluster/identity.ts";
+import type { Identity, RoleName } from "../cluster/types.ts";
+import { refused, usageError } from "../core/errors.ts";
+import { withLock } from "../core/lock.ts";
+import { paths } from "../core/paths.ts";
+import { readFacts, type Facts } from "../host/facts.ts";
+import { openLedger } from "../plan/ledger.ts";
+import { apply } from "../plan/run.ts";
+import { file } from "../resources/file.ts";
+import { roles } from "../roles/index.ts";
+import { buildToml } from "../spec/build.ts";
+import { loadSpec, parseSpec } from "../spec/load.ts";
+import type { Spec } from "../spec/types.ts";
+import { vipsOf } from "../spec/vips.ts";
+import { startAgent } from "./agent.ts";
+import { requireInstalled, requireRoot } from "./context.ts";
+import { bringUp } from "./converge.ts";
+import type { Io } from "./io.ts";
+import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
+import { requireFit } from "./preflight.ts";
+import { rememberBase } from "./publish.ts";
+import { joinLine, type CreatedToken } from "./tokens.ts";
+
+export interface InitOptions {
+  config: string | undefined;
+  name: string | undefined;
+  address: string | undefined;
+  vip: readonly string[];
+  set: readonly string[];
+  role: readonly RoleName[];
+  ignore: readonly string[];
+  binary: string;
+}
+
+/** `init --json` of the contract. */
+export interface InitResult {
+  cluster: { name: string; id: string };
+  node: string;
+  token: string;
+  join: string;
+}
+
+const tokenTtlMs = 24 * 3_600_000;
+const readyMs = 10 * 60_000;
+
+/**
+ * Creates a cluster on this node and starts its agent. Run again with the same words it finishes what a killed run
+ * left, and prints a new token.
+ * @throws ChimeError config errors, `preflight.failed`, `init.exists`, `init.config_exists`
+ */
+export async function initCluster(options: InitOptions, io: Io): Promise<InitResult> {
+  requireRoot();
+  requireInstalled(options.binary);
+  return withLock("apply", "init", async () => {
+    const wanted = await wantedSpec(options);
+    const identity = (await existing(options, wanted.spec)) ?? (await create(options, wanted, io));
+    await startAgent(io);
+    if (options.role.length > 0) {
+      await callAgent("role.take", { roles: options.role });
+      await bringUp(options.role, readyMs, io);
+    }
+    const { token } = await callAgent<CreatedToken>("token.create", {
+      ttlMs: tokenTtlMs,
+      uses: null,
+      roles: [],
+    });
+    return {
+      cluster: identity.cluster,
+      node: identity.self.name,
+      token,
+      join: joinLine(token, options.role),
+    };
+  });
+}
+
+interface WantedSpec {
+  toml: string;
+  spec: Spec;
+  /** False where the operator's own cluster.toml is in place: it is never rewritten. */
+  write: boolean;
+}
+
+/** From --config, from the flags, or from the cluster.toml that is there. */
+async function wantedSpec({ config, vip, set }: InitOptions): Promise<WantedSpec> {
+  const flags = vip.length > 0 || set.length > 0;
+  if (config !== undefined && flags) {
+    throw usageError(
+      "init.two_configs",
+      "--config and --vip or --set exclude each other",
+      "put the keys into the file",
+    );
+  }
+  const there = (await Bun.file(paths.clusterToml).exists()) ? await loadSpec(paths.clusterToml) : undefined;
+  if (config === undefined && !flags && there) return { ...there, write: false };
+  const toml = config === undefined ? buildToml({ vips: vip, sets: set }) : (await loadSpec(config)).toml;
+  const spec = parseSpec(toml, config ?? "command line");
+  if (!there) return { toml, spec, write: true };
+  if (Bun.deepEquals(there.spec, spec)) return { ...there, write: false };
+  throw refused(
+    "init.config_exists",
+    `${paths.clusterToml} is there already and says something else`,
+    `edit that file and run chime-node init without --config, --vip and --set, or remove it`,
+  );
+}
+
+/** The cluster that an earlier run made here, if it is the one that is asked for. */
+async function existing(options: InitOptions, spec: Spec): Promise<Identity | undefined> {
+  const identity = await loadIdentity(clusterFiles.pki);
+  if (!identity) return undefined;
+  const { cluster, self } = identity;
+  const same =
+    cluster.name === spec.cluster.name &&
+    (options.name === undefined || options.name === self.name) &&
+    (options.address === undefined || options.address === self.address);
+  if (same) return identity;
+  throw refused(
+    "init.exists",
+    `this node is ${self.name} (${self.address}) of the cluster ${cluster.name} already`,
+    "chime-node status; to start anew: chime-node reset",
+  );
+}
+
+async function create(options: InitOptions, { toml, spec, write }: WantedSpec, io: Io): Promise<Identity> {
+  io.progress("checking this machine");
+  const facts: Facts = await readFacts();
+  const name = chooseName(options.name, facts);
+  const vips = vipsOf(spec).map((use) => use.vip.address);
+  const address = chooseAddress(options.address, facts, vips);
+  const context = provisionalContext({
+    spec,
+    cluster: { name: spec.cluster.name, id: "" },
+    name,
+    address,
+    roles: options.role,
+    facts,
+  });
+  await requireFit(context, { roles: options.role, ignore: options.ignore }, io);
+  if (write) {
+    const { failed: failures } = await apply(
+      [file({ path: paths.clusterToml, content: toml })],
+      await openLedger(),
+      io,
+    );
+    if (failures[0]) throw failures[0].error;
+  }
+  io.progress("creating the cluster");
+  const identity = await createCluster(clusterFiles, {
+    name: spec.cluster.name,
+    node: { name, address },
+    toml,
+    roleSecrets: Object.fromEntries(roles.map((role) => [role.name, role.secretNames])),
+  });
+  await rememberBase(1, toml);
+  return identity;
+}

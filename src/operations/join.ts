@@ -1,0 +1,172 @@
+import packageJson from "../../package.json" with { type: "json" };
+import { isGuarded } from "../agent/guards.ts";
+import { callAgent } from "../agent/socket.ts";
+import type { Status } from "../agent/status.ts";
+import { clusterFiles } from "../cluster/files.ts";
+import { loadIdentity } from "../cluster/identity.ts";
+import { enterCluster, splitAddress } from "../cluster/join.ts";
+import { parseToken } from "../cluster/token.ts";
+import type { Identity, RoleName } from "../cluster/types.ts";
+import { refused, usageError } from "../core/errors.ts";
+import { nearest } from "../core/nearest.ts";
+import { withLock } from "../core/lock.ts";
+import { paths } from "../core/paths.ts";
+import { readFacts } from "../host/facts.ts";
+import { openLedger } from "../plan/ledger.ts";
+import { apply } from "../plan/run.ts";
+import { file } from "../resources/file.ts";
+import { roles } from "../roles/index.ts";
+import { startAgent } from "./agent.ts";
+import { readContext, requireInstalled, requireRoot, type ClusterView } from "./context.ts";
+import { bringUp } from "./converge.ts";
+import type { Io } from "./io.ts";
+import { chooseAddress, chooseName } from "./local.ts";
+import { requireFit, requireFitAlone } from "./preflight.ts";
+import { rememberBase } from "./publish.ts";
+import { findToken } from "./tokens.ts";
+
+export interface JoinOptions {
+  role: readonly RoleName[];
+  token: string | undefined;
+  tokenFile: string | undefined;
+  address: string | undefined;
+  name: string | undefined;
+  timeout: number;
+  wait: boolean;
+  ignore: readonly string[];
+  binary: string;
+  askToken(): Promise<string | undefined>;
+}
+
+export interface JoinResult {
+  node: string;
+  cluster: string;
+  roles: readonly RoleName[];
+  ready: boolean;
+  summary: string;
+}
+
+/**
+ * Enters the cluster if this node is in none, takes roles, applies, and waits until each is ready here. Run again
+ * it finishes what a killed run left.
+ * @throws ChimeError of the checks (nothing touched), of the handshake (design.md §4), of the resources, `ready.timeout`
+ */
+export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinResult> {
+  requireRoot();
+  requireInstalled(options.binary);
+  requireKnownRoles(options.role);
+  return withLock("apply", "join", async () => {
+    const identity = (await member(options)) ?? (await enter(options, io));
+    await startAgent(io);
+    await takeRoles(options, io);
+    await bringUp(options.role, options.wait ? options.timeout : 0, io);
+    return summarize(identity, options.role);
+  });
+}
+
+function requireKnownRoles(names: readonly RoleName[]): void {
+  const known = roles.map((role) => role.name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const meant = nearest(unknown, known);
+  throw usageError(
+    "usage.unknown_role",
+    `there is no role ${unknown}; the roles are ${known.join(", ")}`,
+    `chime-node join --role ${meant ?? "ROLE"}`,
+  );
+}
+
+/** The cluster that this node is in already; a token for another one is a mistake. */
+async function member({ token, name, address }: JoinOptions): Promise<Identity | undefined> {
+  const identity = await loadIdentity(clusterFiles.pki);
+  if (!identity) return undefined;
+  const { cluster, self } = identity;
+  if (token !== undefined && parseToken(token).cluster !== cluster.id) {
+    throw refused(
+      "token.wrong_cluster",
+      `this node is in the cluster ${cluster.name}, the token is for another`,
+      {
+        remedy: "to move it: chime-node reset, then join",
+      },
+    );
+  }
+  const renamed = name !== undefined && name !== self.name;
+  if (renamed || (address !== undefined && address !== self.address)) {
+    throw refused(
+      "join.other_identity",
+      `this node is ${self.name} (${self.address}) of ${cluster.name} already`,
+      {
+        remedy: "leave out --name and --address; to change them: chime-node reset, then join",
+      },
+    );
+  }
+  return identity;
+}
+
+async function enter(options: JoinOptions, io: Io): Promise<Identity> {
+  io.progress("checking this machine");
+  const facts = await readFacts();
+  const name = chooseName(options.name, facts);
+  const text = await findToken({ token: options.token, tokenFile: options.tokenFile, ask: options.askToken });
+  if (text === undefined) {
+    throw usageError(
+      "token.missing",
+      "this node is in no cluster, and there is no token to join one",
+      "CHIME_TOKEN=… chime-node join, --token-file FILE, or on the first node: chime-node init",
+    );
+  }
+  const token = parseToken(text);
+  const address = chooseAddress(options.address, facts, token.addresses.map(hostOf));
+  const local = { facts, node: name, address, clusterId: token.cluster, spec: undefined };
+  await requireFitAlone(local, { roles: options.role, ignore: options.ignore }, io);
+  const identity = await enterCluster(clusterFiles, {
+    token,
+    node: { name, address },
+    roles: options.role,
+    binaryVersion: packageJson.version,
+    progress: (line) => io.progress(line),
+  });
+  io.note(`${name} is in the cluster ${identity.cluster.name}`);
+  return identity;
+}
+
+const hostOf = (address: string) => splitAddress(address).host;
+
+async function takeRoles(options: JoinOptions, io: Io): Promise<void> {
+  const { context, view } = await readContext();
+  await keepSpecCopy(view.spec, io);
+  const more = options.role.filter((role) => !context.self.roles.includes(role));
+  const planned = { ...context, self: { ...context.self, roles: options.role } };
+  // Roles that already run here were checked when they were taken.
+  const fresh = options.role.filter((role) => !isGuarded(context.self.phase[role]));
+  if (fresh.length > 0) await requireFit(planned, { roles: fresh, ignore: options.ignore }, io);
+  if (more.length > 0) await callAgent("role.take", { roles: more });
+}
+
+/** A joiner gets a copy of cluster.toml; one that is there stays as it is. */
+async function keepSpecCopy(spec: ClusterView["spec"], io: Io): Promise<void> {
+  if (await Bun.file(paths.clusterToml).exists()) return;
+  const copy = file({ path: paths.clusterToml, content: spec.toml });
+  const { failed: failures } = await apply([copy], await openLedger(), io);
+  if (failures[0]) throw failures[0].error;
+  await rememberBase(spec.version, spec.toml);
+}
+
+async function summarize({ cluster, self }: Identity, names: readonly RoleName[]): Promise<JoinResult> {
+  const status = await callAgent<Status>("status");
+  const mine = status.members.find((m) => m.name === self.name);
+  const ready = names.every((role) => mine?.phase[role] === "ready");
+  const lines = names.map((role) => {
+    const node = status.roles[role]?.nodes.find((candidate) => candidate.name === self.name);
+    const what = node ? ` as ${node.state}` : "";
+    return `${self.name} is ${mine?.phase[role] ?? "joined"} for ${role}${what}`;
+  });
+  const problems = status.problems.map((p) => `${p.severity} ${p.code}: ${p.message}\n  → ${p.remedy}`);
+  return {
+    node: self.name,
+    cluster: cluster.name,
+    roles: names,
+    ready,
+    summary: [...lines, ...problems].join("\n"),
+  };
+}

@@ -1,0 +1,92 @@
+import { rm } from "node:fs/promises";
+import { callAgent } from "../agent/socket.ts";
+import { clusterFiles } from "../cluster/files.ts";
+import type { Identity } from "../cluster/types.ts";
+import { ChimeError, failed, usageError } from "../core/errors.ts";
+import { withLock } from "../core/lock.ts";
+import { openLedger } from "../plan/ledger.ts";
+import { undoAll } from "../plan/reset.ts";
+import { kinds } from "../resources/index.ts";
+import { roleKinds } from "../roles/index.ts";
+import type { ClusterView } from "./context.ts";
+import { requireIdentity, requireRoot } from "./context.ts";
+import type { Io } from "./io.ts";
+
+/** Hands over, says goodbye to the cluster, stops this node's services. Packages, configuration and data stay. */
+export async function leaveCluster(io: Io): Promise<{ node: string; cluster: string }> {
+  requireRoot();
+  const identity = await requireIdentity();
+  const { cluster, self } = identity;
+  if (!(await io.confirm(`Take ${self.name} out of the cluster ${cluster.name} and stop its services?`))) {
+    throw declined();
+  }
+  return withLock("apply", "leave", async () => {
+    await sayGoodbye(identity, io);
+    await undoAll(await openLedger(), [...kinds, ...roleKinds], { progress: io.progress }, (id) =>
+      id.startsWith("service:"),
+    );
+    await rm(clusterFiles.pki, { recursive: true, force: true });
+    return { node: self.name, cluster: cluster.name };
+  });
+}
+
+/** Takes another node, which must be dead, out of the cluster. */
+export async function removeNode(name: string, io: Io): Promise<{ node: string }> {
+  requireRoot();
+  const { self } = await requireIdentity();
+  if (name === self.name) {
+    throw usageError("remove.self", `${name} is this node`, "chime-node leave, or chime-node reset");
+  }
+  if (!(await io.confirm(`Remove ${name}? Its certificate will be refused from then on.`))) throw declined();
+  await callAgent("remove", { node: name });
+  return { node: name };
+}
+
+/**
+ * Hands every role over to a peer and tells the members that this node leaves.
+ * @throws ChimeError `leave.no_handover` when a peer with the role lives but cannot take over
+ */
+export async function sayGoodbye({ cluster, self }: Identity, io: Io): Promise<void> {
+  let view: ClusterView;
+  try {
+    view = await callAgent<ClusterView>("cluster", {}, { signal: io.signal });
+  } catch (error) {
+    if (!(error instanceof ChimeError && error.code === "agent.not_running")) throw error;
+    io.warn(
+      `the agent does not run: ${cluster.name} is not told. On another member: chime-node remove ${self.name}`,
+    );
+    return;
+  }
+  const mine = view.members.find((member) => member.name === self.name);
+  for (const role of mine?.roles ?? []) await handOver(role, view, self.name, io);
+  io.progress(`telling the members of ${cluster.name} that ${self.name} leaves`);
+  await callAgent("leave", {}, { signal: io.signal });
+}
+
+async function handOver(role: string, view: ClusterView, self: string, io: Io): Promise<void> {
+  const heirs = view.members.filter((m) => m.name !== self && m.state === "alive" && m.roles.includes(role));
+  if (heirs.length === 0) {
+    if (role !== "witness") io.warn(`no other node serves ${role}: it stops with this one`);
+    return;
+  }
+  io.progress(`handing ${role} over to ${heirs.map((m) => m.name).join(", ")}`);
+  try {
+    await callAgent(
+      "role.command",
+      { role, method: "handover", params: {} },
+      { timeoutMs: 60_000, signal: io.signal },
+    );
+  } catch (error) {
+    if (error instanceof ChimeError && error.code === "role.not_here") return;
+    const why = error instanceof Error ? error.message : String(error);
+    // Not exit 3: the writer may have become read-only before it failed.
+    throw failed("leave.no_handover", `${role} cannot be handed over: ${why}`, {
+      remedy: "chime-node status; stop this node only when the other one is level",
+      cause: error,
+    });
+  }
+}
+
+export function declined(): ChimeError {
+  return usageError("declined", "nothing was changed");
+}

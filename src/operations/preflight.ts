@@ -1,0 +1,86 @@
+import { clusterFiles } from "../cluster/files.ts";
+import { loadIdentity } from "../cluster/identity.ts";
+import type { RoleName } from "../cluster/types.ts";
+import { paths } from "../core/paths.ts";
+import { supportedSystems } from "../host/catalog.ts";
+import type { Check } from "../host/checks.ts";
+import { readFacts } from "../host/facts.ts";
+import { hostChecks } from "../host/preflight-host.ts";
+import { requirePassed, runChecks, type PreflightReport } from "../host/preflight.ts";
+import { roles } from "../roles/index.ts";
+import type { LocalContext, RoleContext } from "../roles/types.ts";
+import { loadSpec } from "../spec/load.ts";
+import { vipChecks } from "../vip/checks.ts";
+import { readContext, requireRoot } from "./context.ts";
+import type { Io } from "./io.ts";
+import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
+
+interface Wanted {
+  roles: readonly RoleName[];
+  ignore: readonly string[];
+}
+
+/** `preflight`: every check that can be made here and now; in a cluster those of its spec, too. */
+export async function preflightNode(wanted: {
+  role: readonly RoleName[];
+  ignore: readonly string[];
+}): Promise<PreflightReport> {
+  requireRoot();
+  const facts = await readFacts();
+  const checks = (await loadIdentity(clusterFiles.pki))
+    ? clusterChecks((await readContext(facts)).context, wanted.role)
+    : await aloneChecks();
+  return runChecks(checks, wanted.ignore);
+
+  async function aloneChecks(): Promise<Check[]> {
+    const name = chooseName(undefined, facts);
+    const address = chooseAddress(undefined, facts);
+    const local: LocalContext = { facts, node: name, address, clusterId: undefined, spec: undefined };
+    if (!(await Bun.file(paths.clusterToml).exists())) return localChecks(local, wanted.role);
+    const { spec } = await loadSpec(paths.clusterToml);
+    const cluster = { name: spec.cluster.name, id: "" };
+    return clusterChecks(
+      provisionalContext({ spec, cluster, name, address, roles: wanted.role, facts }),
+      wanted.role,
+    );
+  }
+}
+
+/**
+ * Everything that can be checked before this node is in a cluster.
+ * @throws ChimeError `preflight.failed` (exit 3)
+ */
+export async function requireFitAlone(local: LocalContext, wanted: Wanted, io: Io): Promise<void> {
+  report(await runChecks(localChecks(local, wanted.roles), wanted.ignore), io);
+}
+
+/** The same where the spec is known: VIPs and their network as well. */
+export async function requireFit(context: RoleContext, wanted: Wanted, io: Io): Promise<void> {
+  report(await runChecks(clusterChecks(context, wanted.roles), wanted.ignore), io);
+}
+
+function localChecks(local: LocalContext, names: readonly RoleName[]): Check[] {
+  return [
+    ...hostChecks({ facts: local.facts, supported: supportedSystems() }),
+    ...roles.filter((role) => names.includes(role.name)).flatMap((role) => role.checks(local)),
+  ];
+}
+
+function clusterChecks(context: RoleContext, names: readonly RoleName[]): Check[] {
+  const { facts, self, cluster, spec } = context;
+  const requests = roles.flatMap((role) => role.vip(context) ?? []);
+  return [
+    ...localChecks(
+      { facts, node: self.name, address: self.address, clusterId: cluster.id || undefined, spec },
+      names,
+    ),
+    ...vipChecks({ context, requests }),
+  ];
+}
+
+function report(found: PreflightReport, io: Io): void {
+  for (const { name, result, message, remedy } of found.checks) {
+    if (result === "warning") io.warn(`${name}: ${message}; ${remedy}`);
+  }
+  requirePassed(found);
+}

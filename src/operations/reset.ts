@@ -1,0 +1,102 @@
+import { rm, rmdir } from "node:fs/promises";
+import * as v from "valibot";
+import { loadIdentity } from "../cluster/identity.ts";
+import { clusterFiles, writeAtomic } from "../cluster/files.ts";
+import { refused } from "../core/errors.ts";
+import { withLock } from "../core/lock.ts";
+import { paths } from "../core/paths.ts";
+import { openLedger, type Ledger } from "../plan/ledger.ts";
+import { undoAll } from "../plan/reset.ts";
+import { kinds } from "../resources/index.ts";
+import { roleKinds } from "../roles/index.ts";
+import { requireRoot } from "./context.ts";
+import type { Io } from "./io.ts";
+import { declined, sayGoodbye } from "./leave.ts";
+
+export interface ResetResult {
+  node: string | null;
+  cluster: string | null;
+  /** Data directories that stay, with their marker. */
+  kept: string[];
+  deleted: string[];
+  summary: string;
+}
+
+/** What a reset that was killed must remember, because the cluster is not there to be asked any more. */
+const intentFile = `${paths.state}/reset.json`;
+const intentSchema = v.object({ cluster: v.string(), node: v.string(), data: v.array(v.string()) });
+type Intent = v.InferOutput<typeof intentSchema>;
+
+/**
+ * Takes the node back to what it was before (law 2): hands over, leaves, undoes the ledger. Data goes only when
+ * the operator names the cluster. Killed at any moment, the same command again finishes.
+ */
+export async function resetNode(options: { deleteData: string | undefined }, io: Io): Promise<ResetResult> {
+  requireRoot();
+  return withLock("apply", "reset", async () => {
+    const ledger = await openLedger();
+    const intent = await readIntent(ledger);
+    if (!intent && ledger.ids().length === 0) {
+      const summary = "there is nothing of chime-node to take back on this node";
+      return { node: null, cluster: null, kept: [], deleted: [], summary };
+    }
+    if (options.deleteData !== undefined && options.deleteData !== intent?.cluster) {
+      throw refused(
+        "reset.wrong_cluster",
+        `this node's data belongs to ${intent?.cluster ?? "no cluster"}, not to ${options.deleteData}`,
+        `chime-node reset --delete-data=${intent?.cluster ?? "CLUSTER"}`,
+      );
+    }
+    await ask(intent, options.deleteData !== undefined, io);
+    if (intent) await writeAtomic(intentFile, `${JSON.stringify(intent)}\n`, 0o600);
+    const identity = await loadIdentity(clusterFiles.pki);
+    if (identity) {
+      await sayGoodbye(identity, io);
+      await rm(clusterFiles.pki, { recursive: true, force: true });
+    }
+    await undoAll(ledger, [...kinds, ...roleKinds], { progress: io.progress });
+    const deleted = options.deleteData === undefined ? [] : (intent?.data ?? []);
+    for (const directory of deleted) await rm(directory, { recursive: true, force: true });
+    await forgetEverything();
+    const kept = deleted.length > 0 ? [] : (intent?.data ?? []);
+    const about =
+      deleted.length > 0 ? `data deleted: ${deleted.join(", ")}` : `data kept: ${kept.join(", ") || "none"}`;
+    return {
+      node: intent?.node ?? null,
+      cluster: intent?.cluster ?? null,
+      kept,
+      deleted,
+      summary: `this node is as it was before chime-node; ${about}`,
+    };
+  });
+}
+
+/** The intent of a reset that was killed, or the one of now; undefined where the node is in no cluster any more. */
+async function readIntent(ledger: Ledger): Promise<Intent | undefined> {
+  const file = Bun.file(intentFile);
+  if (await file.exists()) return v.parse(intentSchema, await file.json());
+  const identity = await loadIdentity(clusterFiles.pki);
+  if (!identity) return undefined;
+  const { cluster, self } = identity;
+  return { cluster: cluster.name, node: self.name, data: dataDirectories(ledger) };
+}
+
+/** Directories with data of ours: those that got a marker. */
+function dataDirectories(ledger: Ledger): string[] {
+  const prefix = "marker:";
+  return ledger.ids().flatMap((id) => (id.startsWith(prefix) ? [id.slice(prefix.length)] : []));
+}
+
+async function ask(intent: Intent | undefined, deletes: boolean, io: Io): Promise<void> {
+  const where = intent ? `${intent.node} out of ${intent.cluster} and ` : "";
+  const data = deletes ? `, DELETING ${intent?.data.join(", ")}` : "";
+  if (!(await io.confirm(`Take ${where}everything that chime-node made here back${data}?`))) throw declined();
+}
+
+/** The last step: what the command itself needs is gone only when all else is. A token file is the operator's. */
+async function forgetEverything(): Promise<void> {
+  await rm(clusterFiles.secrets, { force: true });
+  await rmdir(paths.config).catch(() => undefined);
+  await rm(paths.run, { recursive: true, force: true });
+  await rm(paths.state, { recursive: true, force: true });
+}

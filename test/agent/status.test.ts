@@ -1,0 +1,122 @@
+import { describe, expect, test } from "bun:test";
+import { renderMetrics } from "../../src/agent/metrics.ts";
+import { reportKey, reportOf } from "../../src/agent/report.ts";
+import { clusterStatus } from "../../src/agent/status.ts";
+import type { MemberView } from "../../src/cluster/types.ts";
+import { context, demoRole, member } from "./members.ts";
+
+const holds = (yes: boolean) => ({
+  [reportKey]: { vips: { demo: { state: yes ? "MASTER" : "BACKUP", holds: yes } }, problems: [] },
+});
+
+function status(members: MemberView[], role = demoRole(undefined)) {
+  return clusterStatus({ context: context(members), specVersion: 3, members, roles: [role] });
+}
+
+describe("status", () => {
+  test("a pair with one VIP holder is healthy", () => {
+    const found = status([
+      member("node1", { roleState: holds(true) }),
+      member("node2", { roleState: holds(false) }),
+    ]);
+    expect(found).toMatchObject({ healthy: true, problems: [], self: "node1", spec: { version: 3 } });
+    expect(found.vips).toEqual([{ role: "demo", address: "10.0.0.30", holders: ["node1"] }]);
+  });
+
+  test.each([
+    ["nobody", false, false, "vip.nobody"],
+    ["both nodes", true, true, "vip.several"],
+  ])("%s holding the VIP is an error", (_, first, second, code) => {
+    const found = status([
+      member("node1", { roleState: holds(first) }),
+      member("node2", { roleState: holds(second) }),
+    ]);
+    expect(found.healthy).toBe(false);
+    expect(found.problems.map((problem) => problem.code)).toEqual([code]);
+  });
+
+  test("a dead member is an error; what it said last counts no more", () => {
+    const dead = member("node2", {
+      state: "dead",
+      silentMs: 4200,
+      roleState: { [reportKey]: { ...holds(true)[reportKey], problems: [problem("old")] } },
+    });
+    const found = status([member("node1", { roleState: holds(true) }), dead]);
+    expect(found.problems.map((p) => p.code)).toEqual(["member.dead"]);
+    expect(found.problems[0]?.message).toContain("4 s");
+    expect(found.vips[0]?.holders).toEqual(["node1"]);
+  });
+
+  test("one that left is listed and asked nothing", () => {
+    const found = status([
+      member("node1", { roleState: holds(true) }),
+      member("node2", { state: "left", left: true, roleState: holds(true) }),
+    ]);
+    expect(found.healthy).toBe(true);
+    expect(found.members.map((m) => m.state)).toEqual(["alive", "left"]);
+  });
+
+  test("warnings leave the cluster healthy, errors of a role do not", () => {
+    const role = (severity: "warning" | "error") =>
+      demoRole({
+        status: { topology: "t", engine: "e", writable: ["node1"], nodes: [] },
+        problems: [{ ...problem("demo.x"), severity }],
+      });
+    const members = [member("node1", { roleState: holds(true) })];
+    expect(status(members, role("warning")).healthy).toBe(true);
+    expect(status(members, role("error")).healthy).toBe(false);
+  });
+});
+
+function problem(code: string) {
+  return { code, severity: "error" as const, node: "node2", message: "m", remedy: "r" };
+}
+
+test("a report that is not one is taken as empty, never believed in part", () => {
+  expect(
+    reportOf({ roleState: { [reportKey]: { vips: { demo: { state: "KING", holds: true } } } } }),
+  ).toEqual({
+    vips: {},
+    problems: [],
+  });
+});
+
+test("metrics: exposition format with escaped labels", () => {
+  const found = status(
+    [member("node1", { roleState: holds(true) }), member("node2", { roleState: holds(false) })],
+    demoRole({
+      status: {
+        topology: "t",
+        engine: "e",
+        writable: ["node1"],
+        nodes: [
+          {
+            name: "node1",
+            state: "writer",
+            replicating: false,
+            lag_seconds: null,
+            semi_sync: true,
+            protected: true,
+          },
+          {
+            name: "node2",
+            state: "replica",
+            replicating: true,
+            lag_seconds: 0,
+            semi_sync: true,
+            protected: true,
+          },
+        ],
+      },
+      problems: [{ ...problem('odd"code\n'), severity: "warning" }],
+    }),
+  );
+  const text = renderMetrics(found, "0.1.0");
+  expect(text).toContain('chime_node_vip_holder{role="demo",member="node1"} 1\n');
+  expect(text).toContain('chime_node_vip_holder{role="demo",member="node2"} 0\n');
+  expect(text).toContain('chime_node_problem{code="odd\\"code\\n",severity="warning",node="node2"} 1\n');
+  expect(text).toContain('chime_node_lag_seconds{role="demo",member="node2"} 0\n');
+  expect(text).not.toContain('chime_node_lag_seconds{role="demo",member="node1"}');
+  for (const line of text.trimEnd().split("\n"))
+    expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{.*\})? -?\d+)$/);
+});
