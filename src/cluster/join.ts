@@ -4,9 +4,8 @@ import type { TLSSocket } from "node:tls";
 import * as v from "valibot";
 import { systemClock, type Clock } from "../core/clock.ts";
 import { ChimeError, failed, refused } from "../core/errors.ts";
-import { log } from "../core/log.ts";
 import { agentPort } from "../core/paths.ts";
-import { isWitness, possessionFields, protocolVersion } from "./admission.ts";
+import { isWitness, possessionFields, protocolVersion, removed } from "./admission.ts";
 import { Channel, peerFrameBytes } from "./channel.ts";
 import type { ClusterFiles } from "./files.ts";
 import { joinKey, loadIdentity, saveCredentials } from "./identity.ts";
@@ -52,7 +51,12 @@ export async function enterCluster(files: ClusterFiles, options: EnterOptions): 
       "run `chime-node reset` first if it is to leave that cluster",
     );
   }
-  if (existing) return existing;
+  if (existing) {
+    const stored = await fileStore(files.state).load();
+    const admission = stored?.state.admissions.find((a) => a.index === existing.self.index);
+    if (admission?.left) throw removed(existing.self.name);
+    return existing;
+  }
   const key = await joinKey(files.pki);
   const answer = await ask(options, key, clock);
   const identity: Identity = { cluster: answer.cluster, self: { ...node, index: answer.index } };
@@ -75,13 +79,7 @@ async function ask(options: EnterOptions, key: KeyPair, clock: Clock): Promise<J
   const failures = new Map<string, string>();
   let candidates = options.token.addresses;
   while (candidates.length > 0 && clock.now() < deadline) {
-    const door = await firstDoor(
-      options.token,
-      candidates,
-      deadline - clock.now(),
-      failures,
-      options.progress,
-    );
+    const door = await firstDoor(options, clock, candidates, deadline - clock.now(), failures);
     if (!door) break;
     const channel = new Channel(door.socket, { limit: peerFrameBytes, peer: door.address });
     try {
@@ -147,11 +145,11 @@ interface Door {
 
 /** The first address behind which a member of the token's cluster is; `failures` gets what the others said. */
 async function firstDoor(
-  token: Token,
+  { token, progress }: EnterOptions,
+  clock: Clock,
   addresses: readonly string[],
   limitMs: number,
   failures: Map<string, string>,
-  progress: EnterOptions["progress"],
 ): Promise<Door | undefined> {
   const found = new AbortController();
   const limit = setTimeout(() => found.abort(), limitMs);
@@ -159,7 +157,10 @@ async function firstDoor(
   const attempts = addresses.map(async (address) => {
     const turn = before;
     const { promise: over, resolve } = Promise.withResolvers<void>();
-    before = Promise.race([over, turn.then(() => Bun.sleep(staggerMs))]);
+    before = Promise.race([
+      over,
+      turn.then(() => clock.sleep(staggerMs, found.signal)).catch(() => undefined),
+    ]);
     try {
       await turn;
       if (found.signal.aborted) throw new Error("not tried, the time was up");
@@ -172,7 +173,9 @@ async function firstDoor(
       found.abort();
       return { address, socket };
     } catch (error) {
-      failures.set(address, error instanceof Error ? error.message : String(error));
+      // An attempt that was given up in favour of another says nothing about its address.
+      if (!found.signal.aborted)
+        failures.set(address, error instanceof Error ? error.message : String(error));
       throw error;
     } finally {
       resolve();
@@ -212,8 +215,9 @@ export function splitAddress(text: string): { host: string; port: number } {
 }
 
 function nobodyThere(token: Token, failures: ReadonlyMap<string, string>): ChimeError {
-  log.debug("join failed", Object.fromEntries(failures));
-  const said = [...failures].map(([address, what]) => `${address}: ${what}`).join("; ");
+  const said = token.addresses
+    .map((address) => `${address}: ${failures.get(address) ?? "no answer in time"}`)
+    .join("; ");
   if ([...failures.values()].includes(wrongCluster)) {
     return refused(
       "token.wrong_cluster",

@@ -4,7 +4,7 @@ import { failed, refused, usageError, type ChimeError } from "../core/errors.ts"
 import { log } from "../core/log.ts";
 import { agentPort } from "../core/paths.ts";
 import type { Secrets } from "../spec/types.ts";
-import { protocolVersion, type RoleLimit } from "./admission.ts";
+import { protocolVersion, removed, type RoleLimit } from "./admission.ts";
 import { peerUnreachable } from "./channel.ts";
 import { Coordinator, specConflict } from "./coordinator.ts";
 import { answerStranger } from "./door.ts";
@@ -465,12 +465,4 @@ function blankRecord(node: { name: string; index: number; address: string }, bin
     incarnation: 0,
     version: 0,
   };
-}
-
-function removed(name: string): ChimeError {
-  return refused(
-    "member.removed",
-    `${name} was removed from the cluster`,
-    `run \`chime-node reset\` on ${name}, then join again with a new token`,
-  );
 }

@@ -17,6 +17,8 @@ const strangerMs = 15_000;
 const maxStrangers = 32;
 /** A peer's beat comes five times a second. */
 const peerIdleMs = 10_000;
+/** An agent of another cluster with our address in its files would otherwise fill the journal. */
+const foreignerWarningMs = 60_000;
 
 /** Mutual TLS 1.3 between agents; the same port takes strangers that want to join, without a certificate. */
 export class TlsTransport implements Transport {
@@ -25,6 +27,7 @@ export class TlsTransport implements Transport {
   private readonly port: number;
   private server: Server | undefined;
   private readonly open = new Set<Channel>();
+  private warnedAt = Number.NEGATIVE_INFINITY;
   private readonly strangers = new Set<TLSSocket>();
 
   /**
@@ -95,9 +98,7 @@ export class TlsTransport implements Transport {
     }
     const peer = this.verify(presented);
     if (!peer || !socket.authorized) {
-      log.warn("refused a connection with a certificate that is none of this cluster's agents", {
-        from: socket.remoteAddress ?? "?",
-      });
+      this.warnOfForeigner(socket.remoteAddress ?? "?");
       socket.destroy();
       return;
     }
@@ -119,6 +120,12 @@ export class TlsTransport implements Transport {
         },
       }),
     );
+  }
+
+  private warnOfForeigner(from: string): void {
+    if (performance.now() - this.warnedAt < foreignerWarningMs) return;
+    this.warnedAt = performance.now();
+    log.warn("refused a connection with a certificate that is none of this cluster's agents", { from });
   }
 
   private verify(certificate: X509Certificate): PeerIdentity | undefined {
