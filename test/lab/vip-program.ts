@@ -1,0 +1,42 @@
+/**
+ * The VIP room alone, without roles and agent. `apply SELF ADDRESS…`, compiled, in a node: node1, node2, … with these
+ * addresses are the nodes of one VIP. `ask ADDRESS…` on any machine: who has these, and which VRRP routers are heard.
+ */
+import { whoHas } from "../../src/host/arp.ts";
+import { readFacts } from "../../src/host/facts.ts";
+import { listenVrrp } from "../../src/host/vrrp.ts";
+import { openLedger } from "../../src/plan/ledger.ts";
+import { apply } from "../../src/plan/run.ts";
+import { vipResources } from "../../src/vip/resources.ts";
+import { context, member } from "../vip/fixtures.ts";
+
+export const vip = "10.77.0.30";
+
+if (import.meta.main) {
+  const [verb, ...rest] = process.argv.slice(2);
+  console.log(JSON.stringify(await (verb === "apply" ? applyVip(rest) : ask(rest))));
+}
+
+async function applyVip([name, ...addresses]: string[]) {
+  const members = addresses.map((address, i) => member(`node${i + 1}`, i + 1, address));
+  const self = members.find((candidate) => candidate.name === name);
+  if (!self) throw new Error(`${name} is none of the nodes`);
+  const requests = [{ name: "mysql", address: vip, nodes: members }];
+  const { installed, configured } = vipResources({
+    context: context({ self, members, facts: await readFacts() }),
+    requests,
+  });
+  const outcome = await apply([...installed, ...configured], await openLedger(), {
+    signal: new AbortController().signal,
+    progress: () => undefined,
+  });
+  return {
+    changed: outcome.changes.map(({ resource, impact }) => `${resource} ${impact}`),
+    failed: outcome.failed.map(({ error }) => error.message),
+  };
+}
+
+async function ask(addresses: string[]) {
+  const [answers, routers] = await Promise.all([whoHas(addresses, "eth0"), listenVrrp("eth0", 1200)]);
+  return { answers: [...answers.keys()].sort(), routers };
+}
