@@ -12,6 +12,8 @@ export interface Output {
   readonly style: Style;
   /** True where stdout can be redrawn. */
   readonly live: boolean;
+  /** True where the progress line is redrawn on stderr. */
+  readonly redraws: boolean;
   /** The verb's one result: the document with --json, else the text (a newline is added where it lacks one). */
   readonly result: (document: unknown, human: string) => void;
   /** A full picture in place of the last one (`status --watch`); only where `live`, else appended. */
@@ -72,6 +74,7 @@ export function createOutput(options: OutputOptions): Output {
     json,
     style,
     live,
+    redraws: stderr.isTTY === true,
     result(document, human) {
       if (json && documents++ > 0) throw new Error("a verb printed two JSON documents");
       print(json ? JSON.stringify(document, null, 2) : human);
@@ -95,8 +98,7 @@ export function createOutput(options: OutputOptions): Output {
       progress.stop();
       const e = toChimeError(error);
       if (json && documents++ === 0) {
-        const document = errorJson(e);
-        print(JSON.stringify({ error: { ...document, message: mask(document.message) } }, null, 2));
+        print(mask(JSON.stringify({ error: errorJson(e) }, null, 2)));
         return;
       }
       const place = e.node ? ` (on ${e.node})` : "";

@@ -8,7 +8,7 @@ import { parseArgs } from "./parse.ts";
 import { interrupted } from "./prompt.ts";
 
 /** Runs one command line of this process. Never exits: what stands in a pipe's buffer would be cut at 64 KB. */
-export async function main(argv: readonly string[]): Promise<void> {
+export async function main(argv: readonly string[], table: VerbTable = verbs): Promise<void> {
   const controller = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     if (!controller.signal.aborted) return controller.abort(interrupted());
@@ -24,7 +24,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     });
   }
   try {
-    process.exitCode = await run(argv, verbs, controller.signal, (given) =>
+    process.exitCode = await run(argv, table, controller.signal, (given) =>
       createOutput({
         ...given,
         stdin: process.stdin,
@@ -55,7 +55,11 @@ export async function run(
   let code: ExitCode = Exit.done;
   const execute: Execute = async (verb, path, rawArgs) => {
     const args = parseArgs(path, verb.args, rawArgs);
-    if (args["verbose"]) (await import("../core/log.ts")).setVerbose();
+    if (out.redraws || args["verbose"]) {
+      const { setLogWriter, setVerbose } = await import("../core/log.ts");
+      setLogWriter(out.note);
+      if (args["verbose"]) setVerbose();
+    }
     code = (await verb.run({ args, signal, out })) ?? Exit.done;
   };
   try {

@@ -19,6 +19,7 @@ function text(log: LogObject): string {
 }
 
 let format: LogFormat = "human";
+let write = (line: string): void => void process.stderr.write(`${line}\n`);
 
 export const log: ConsolaInstance = createConsola({
   level: 3,
@@ -26,9 +27,9 @@ export const log: ConsolaInstance = createConsola({
     {
       log(entry) {
         const line = text(entry);
-        if (format === "journal") process.stderr.write(`<${priority[entry.type] ?? 6}>${line}\n`);
-        else if (entry.type === "info") process.stderr.write(`${line}\n`);
-        else process.stderr.write(`${entry.type}: ${line}\n`);
+        if (format === "journal") write(`<${priority[entry.type] ?? 6}>${line}`);
+        else if (entry.type === "info") write(line);
+        else write(`${entry.type}: ${line}`);
       },
     },
   ],
@@ -36,6 +37,11 @@ export const log: ConsolaInstance = createConsola({
 
 export function setLogFormat(next: LogFormat): void {
   format = next;
+}
+
+/** For who draws on stderr as well and must take its live line away first. */
+export function setLogWriter(next: (line: string) => void): void {
+  write = next;
 }
 
 export function setVerbose(): void {

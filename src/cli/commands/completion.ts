@@ -1,5 +1,6 @@
 import { usageError } from "../../core/errors.ts";
 import { defineVerb } from "../command.ts";
+import { scripts, shells } from "../completion/scripts.ts";
 
 export const completion = defineVerb({
   name: "completion",
@@ -11,13 +12,12 @@ export const completion = defineVerb({
       hint: "SHELL",
       summary: "the shell that will read it",
       required: false,
-      options: ["bash", "zsh", "fish"],
+      options: shells,
     },
     words: { type: "rest", summary: "the command line so far; the shell asks so" },
   },
   async run({ args, out }) {
     if (args.shell !== undefined) {
-      const { scripts } = await import("../completion/scripts.ts");
       const script = scripts[args.shell];
       out.result({ shell: args.shell, script }, script);
       return;

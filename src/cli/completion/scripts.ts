@@ -16,7 +16,7 @@ _chime_node() {
   local -a found
   local value summary
   while IFS=$'\\t' read -r value summary; do
-    found+=("\${value//:/\\\\:}:\${summary}")
+    found+=("\${value//:/\\\\:}\${summary:+:}\${summary}")
   done < <(chime-node completion -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
   if (( \${#found} )); then _describe chime-node found; else _files; fi
 }
@@ -25,11 +25,12 @@ if [[ "\${funcstack[1]}" == _chime_node ]]; then _chime_node "$@"; else compdef 
   fish: `# fish completion of chime-node; in use now: chime-node completion fish | source
 function __chime_node
     set -l typed (commandline -opc)
-    set -l found (chime-node completion -- $typed[2..-1] (commandline -ct | string collect --allow-empty) 2>/dev/null)
+    set -l current (commandline -ct)
+    set -l found (chime-node completion -- $typed[2..-1] "$current" 2>/dev/null)
     if count $found >/dev/null
         printf '%s\\n' $found
     else
-        __fish_complete_path (commandline -ct)
+        __fish_complete_path "$current"
     end
 end
 complete -c chime-node -e
