@@ -86,13 +86,30 @@ export async function missingDirectories(path: string): Promise<string[]> {
   return missing;
 }
 
-export async function makeDirectory(path: string, as: Ownership): Promise<void> {
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Makes a directory, or gives an existing one this mode and owner. A new one appears with them (rename): a kill in
+ * between must not leave it with others that nobody would look at again. One at a time, for the temporary's sake.
+ */
+export function makeDirectory(path: string, as: Ownership): Promise<void> {
+  const next = turn.then(() => placeDirectory(path, as));
+  turn = next.catch(() => undefined);
+  return next;
+}
+
+async function placeDirectory(path: string, as: Ownership): Promise<void> {
+  const temporary = temporaryOf(path);
   try {
-    await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    });
-    await chown(path, as.uid, as.gid);
-    await chmod(path, as.mode);
+    const exists = (await missingDirectories(path)).length === 0;
+    const at = exists ? path : temporary;
+    if (!exists) {
+      await removeEmptyDirectories([temporary]);
+      await mkdir(temporary, { mode: 0o700 });
+    }
+    await chown(at, as.uid, as.gid);
+    await chmod(at, as.mode);
+    if (!exists) await rename(temporary, path);
   } catch (error) {
     throw fileError(path, error);
   }
@@ -100,7 +117,8 @@ export async function makeDirectory(path: string, as: Ownership): Promise<void> 
 
 /** Removes directories that are empty, innermost first; one with something in it stays. */
 export async function removeEmptyDirectories(directories: readonly string[]): Promise<void> {
-  for (const path of directories.toSorted((a, b) => b.length - a.length)) {
+  const all = directories.flatMap((path) => [path, temporaryOf(path)]);
+  for (const path of all.sort((a, b) => b.length - a.length)) {
     await rmdir(path).catch((error: NodeJS.ErrnoException) => {
       if (!["ENOTEMPTY", "EEXIST", "ENOENT", "EBUSY"].includes(error.code ?? ""))
         throw fileError(path, error);

@@ -88,7 +88,7 @@ export function file(options: FileOptions): FileResource {
       if (!ids || ids.uid !== now.uid || ids.gid !== now.gid) {
         lines.push(`owner ${now.uid}:${now.gid} → ${owner}:${group}`);
       }
-    } else if (lines[0] === undefined || lines[0] === "") lines.unshift("(empty)");
+    } else if (!lines[0]) return "(empty)";
     return lines.join("\n");
   }
 }

@@ -1,5 +1,6 @@
-import { stat } from "node:fs/promises";
-import { readText, writeAtomically } from "../host/files.ts";
+import { rm, stat } from "node:fs/promises";
+import * as v from "valibot";
+import { readText, temporaryOf, writeAtomically } from "../host/files.ts";
 import { diffTexts } from "../plan/diff.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { Kind, Resource } from "./types.ts";
@@ -13,11 +14,9 @@ export interface HostsOptions {
   needs?: readonly string[];
 }
 
-const hostsFile = "/etc/hosts";
-
 /** A marked block in /etc/hosts (hosts(5)); the rest of the file is the operator's and stays as it is. */
 export function hosts(options: HostsOptions): Resource {
-  const { name, path = hostsFile } = options;
+  const { name, path = "/etc/hosts" } = options;
   const id = `hosts:${name}`;
   const lines = options.entries.map(({ address, names }) => `${address}\t${names.join(" ")}`);
   return {
@@ -44,12 +43,14 @@ export function hosts(options: HostsOptions): Resource {
   };
 }
 
+const beforeSchema = v.object({ path: v.string() });
+
 export const hostsKind: Kind = {
   name: "hosts",
   async undo(id, before) {
-    const path = (before as { path?: unknown } | null)?.path;
-    const name = id.slice("hosts:".length);
-    await rewrite(typeof path === "string" ? path : hostsFile, (text) => withBlock(text, name, []));
+    const { path } = v.parse(beforeSchema, before);
+    await rm(temporaryOf(path), { force: true });
+    await rewrite(path, (text) => withBlock(text, id.slice("hosts:".length), []));
   },
 };
 

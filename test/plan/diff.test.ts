@@ -6,6 +6,8 @@ import { registerSecret } from "../../src/core/mask.ts";
 import { diffTexts } from "../../src/plan/diff.ts";
 import { random } from "./random.ts";
 
+const count = (text: string) => text.split("\n").filter((line) => line.startsWith("@@")).length;
+
 describe("diffTexts", () => {
   test.each<[string, string, string, string[]]>([
     ["equal", "a\n", "a\n", []],
@@ -25,7 +27,6 @@ describe("diffTexts", () => {
   test("far changes are two hunks, near ones are one", () => {
     const lines = Array.from({ length: 30 }, (_, at) => `${at}`);
     const changed = (...at: number[]) => lines.map((line, n) => (at.includes(n) ? "x" : line)).join("\n");
-    const count = (text: string) => text.split("\n").filter((line) => line.startsWith("@@")).length;
     expect(count(diffTexts(changed(), changed(3, 20)))).toBe(2);
     expect(count(diffTexts(changed(), changed(3, 9)))).toBe(1);
   });

@@ -45,8 +45,8 @@ export function fakeHost() {
       needs: options.needs ?? [],
       desired: value,
       ...(options.lane ? { lane: options.lane } : {}),
-      inspect({ pending }) {
-        const awaited = (options.needs ?? []).some((need) => pending(need));
+      inspect(context) {
+        const awaited = (options.needs ?? []).some((need) => context.pending(need));
         if (values.get(id) === value && !awaited) return Promise.resolve(undefined);
         const change: Change = {
           action: values.has(id) ? "update" : "create",

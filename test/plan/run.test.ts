@@ -6,6 +6,10 @@ import { fakeHost, memoryLedger } from "./fake.ts";
 
 const options = () => ({ signal: new AbortController().signal, progress: () => undefined });
 
+function refuse(): never {
+  throw refused("test.no", "not today", "come back tomorrow");
+}
+
 describe("plan", () => {
   test("looks in order and touches nothing; what needs a change may not be looked at yet", async () => {
     const { fake, values } = fakeHost();
@@ -103,12 +107,9 @@ describe("apply", () => {
   test("a failure stops what depends on it, names its resource, and the rest is finished", async () => {
     const { fake, values } = fakeHost();
     const ledger = memoryLedger();
-    const act = () => {
-      throw refused("test.no", "not today", "come back tomorrow");
-    };
     const result = await apply(
       [
-        fake("a:1", "x", { act }),
+        fake("a:1", "x", { act: refuse }),
         fake("b:2", "x", { needs: ["a:1"] }),
         fake("c:3", "x", { needs: ["b:2"] }),
         fake("d:4", "x"),
