@@ -1,0 +1,181 @@
+import { createHash } from "node:crypto";
+import { failed } from "../../core/errors.ts";
+import { fingerprint } from "../../resources/fingerprint.ts";
+import type { Kind, Resource } from "../../resources/types.ts";
+import type { RoleContext } from "../types.ts";
+import { Session } from "./client.ts";
+import { layout, mysqlSpec, nodes, users } from "./layout.ts";
+import { account, identifier, quote } from "./sql.ts";
+
+export interface Desired {
+  databases: readonly string[];
+  accounts: readonly DesiredAccount[];
+}
+
+export interface DesiredAccount {
+  user: string;
+  host: string;
+  password: string;
+  requireTls: boolean;
+  /** Privileges by what they are on: `*.*` or a quoted database. */
+  grants: readonly { privileges: string; on: string }[];
+}
+
+/** What the server holds: databases, accounts with their native password hash, and their grants. */
+export interface Present {
+  databases: readonly string[];
+  accounts: readonly { user: string; host: string; hash: string; grants: readonly string[] }[];
+}
+
+/** Pure: one replication account a node address, TLS required; the application's account, its databases alone. */
+export function desiredAccounts(context: RoleContext): Desired {
+  const { databases } = mysqlSpec(context);
+  const secrets = context.secrets["mysql"] ?? {};
+  return {
+    databases,
+    accounts: [
+      ...nodes(context.members).map(({ address }) => ({
+        user: users.replication,
+        host: address,
+        password: secrets["replication"] ?? "",
+        requireTls: true,
+        grants: [{ privileges: "REPLICATION SLAVE", on: "*.*" }],
+      })),
+      {
+        user: users.application,
+        host: "%",
+        password: secrets["application"] ?? "",
+        requireTls: false,
+        grants: databases.map((name) => ({ privileges: "ALL PRIVILEGES", on: `${identifier(name)}.*` })),
+      },
+    ],
+  };
+}
+
+/** Pure: the statements that are missing, each with the line that a plan shows. Accounts of ours for nodes that left go. */
+export function missing(desired: Desired, present: Present): { line: string; statements: string[] }[] {
+  const steps: { line: string; statements: string[] }[] = [];
+  for (const name of desired.databases.filter((name) => !present.databases.includes(name))) {
+    steps.push({
+      line: `+ database ${name} (utf8mb4)`,
+      statements: [`CREATE DATABASE IF NOT EXISTS ${identifier(name)} CHARACTER SET utf8mb4`],
+    });
+  }
+  for (const want of desired.accounts) {
+    const have = present.accounts.find(({ user, host }) => user === want.user && host === want.host);
+    if (have && isAsDesired(want, have)) continue;
+    const by = `IDENTIFIED BY ${quote(want.password)} REQUIRE ${want.requireTls ? "SSL" : "NONE"}`;
+    steps.push({
+      line: `${have ? "~" : "+"} account ${want.user}@${want.host}${want.requireTls ? " (TLS required)" : ""}`,
+      statements: [
+        `${have ? "ALTER USER" : "CREATE USER"} ${account(want)} ${by}`,
+        ...(have ? [`REVOKE ALL PRIVILEGES, GRANT OPTION FROM ${account(want)}`] : []),
+        ...want.grants.map(({ privileges, on }) => `GRANT ${privileges} ON ${on} TO ${account(want)}`),
+      ],
+    });
+  }
+  const ours = present.accounts.filter(({ user }) => user === users.replication);
+  for (const old of ours.filter(({ host }) => !desired.accounts.some((want) => want.host === host))) {
+    steps.push({
+      line: `- account ${old.user}@${old.host}`,
+      statements: [`DROP USER IF EXISTS ${account(old)}`],
+    });
+  }
+  return steps;
+}
+
+function isAsDesired(want: DesiredAccount, have: Present["accounts"][number]): boolean {
+  const [usage = "", ...grants] = have.grants;
+  const all = [usage, ...grants];
+  return (
+    have.hash === nativeHash(want.password) &&
+    usage.includes("REQUIRE SSL") === want.requireTls &&
+    want.grants.every(({ privileges, on }) =>
+      all.some((line) => line.startsWith(`GRANT ${privileges} ON ${on} TO `)),
+    ) &&
+    all.filter((line) => !line.startsWith("GRANT USAGE ON *.* TO ")).length === want.grants.length
+  );
+}
+
+/** mysql_native_password: `*` and SHA1(SHA1(password)) in capitals. */
+export function nativeHash(password: string): string {
+  const once = createHash("sha1").update(password).digest();
+  return `*${createHash("sha1").update(once).digest("hex").toUpperCase()}`;
+}
+
+/** Databases and accounts. Made on the writer alone: they reach the other node by replication. */
+export function accounts(context: RoleContext, needs: readonly string[]): Resource {
+  const desired = desiredAccounts(context);
+  const { socket } = layout(context);
+  const statementMs = 10_000;
+  return {
+    id: "sql:mysql",
+    needs,
+    desired: fingerprint(desired),
+    async inspect({ pending }) {
+      const lines = (steps: { line: string }[]) => steps.map(({ line }) => line).join("\n");
+      const nothing: Present = { databases: [], accounts: [] };
+      const session = new Session({ socket, timeoutMs: statementMs });
+      try {
+        let steps = missing(desired, nothing);
+        if (!needs.some(pending)) {
+          if (await isReadOnly(session)) return undefined;
+          steps = missing(desired, await readPresent(session));
+        }
+        if (steps.length === 0) return undefined;
+        return {
+          action: "create",
+          impact: "none",
+          diff: lines(steps),
+          async apply({ ledger }) {
+            await ledger.before("sql:mysql", null);
+            const work = new Session({ socket, timeoutMs: statementMs });
+            try {
+              if (await isReadOnly(work)) return;
+              for (const { line, statements } of missing(desired, await readPresent(work))) {
+                await work.run(statements).catch((cause: unknown) => {
+                  throw failed("mysql.account", `${line} failed: ${(cause as Error).message}`, { cause });
+                });
+              }
+            } finally {
+              work.close();
+            }
+          },
+        };
+      } finally {
+        session.close();
+      }
+    },
+  };
+}
+
+/** Accounts and databases are data: they stay with it, and go with it. */
+export const sqlKind: Kind = {
+  name: "sql",
+  undo: () => Promise.resolve(),
+};
+
+async function isReadOnly(session: Session): Promise<boolean> {
+  const [row] = await session.rows("SELECT @@GLOBAL.read_only AS read_only");
+  return Number(row?.["read_only"]) !== 0;
+}
+
+async function readPresent(session: Session): Promise<Present> {
+  const text = (value: unknown) => String(value ?? "");
+  const databases = await session.rows("SELECT schema_name AS name FROM information_schema.schemata");
+  const rows = await session.rows(
+    `SELECT user, host, authentication_string AS hash FROM mysql.user
+      WHERE user IN (${quote(users.replication)}, ${quote(users.application)})`,
+  );
+  const accounts = [];
+  for (const row of rows) {
+    const who = { user: text(row["user"] ?? row["User"]), host: text(row["host"] ?? row["Host"]) };
+    const grants = await session.rows(`SHOW GRANTS FOR ${account(who)}`);
+    accounts.push({
+      ...who,
+      hash: text(row["hash"]),
+      grants: grants.map((grant) => text(Object.values(grant)[0])),
+    });
+  }
+  return { databases: databases.map((row) => text(row["name"])), accounts };
+}

@@ -1,0 +1,130 @@
+import { readdir } from "node:fs/promises";
+import { exec } from "../../core/exec.ts";
+import type { Check, Finding } from "../../host/checks.ts";
+import type { MysqlSpec } from "../../spec/types.ts";
+import type { LocalContext } from "../types.ts";
+import { Session } from "./client.ts";
+import { engines } from "./engine/index.ts";
+import { layoutOf, mysqlPort, users, type Layout } from "./layout.ts";
+import { readMarker } from "./marker.ts";
+import { quote } from "./sql.ts";
+
+/**
+ * What may not be in the way of a MySQL node. They only look. Before a join the engine is not known: then every
+ * engine's place is looked at.
+ */
+export function checks(local: LocalContext): Check[] {
+  const spec = local.spec?.roles.mysql;
+  const known = Object.keys(engines) as (keyof typeof engines)[];
+  const candidates = spec ? known.filter((engine) => engine === spec.engine) : known;
+  const places = candidates.map((engine) => layoutOf(engine, local.facts.os));
+  return [
+    { name: "mysql.engine", run: () => Promise.resolve(spec && checkEngine(spec)) },
+    ...places.flatMap((place) => [
+      { name: "mysql.foreign_data", run: () => checkData(local, place) },
+      { name: "mysql.port", run: () => checkPort(place) },
+    ]),
+  ];
+}
+
+function checkEngine({ engine, topology }: MysqlSpec): Finding | undefined {
+  if (!engines[engine]) {
+    const known = Object.keys(engines).join(", ");
+    return {
+      severity: "error",
+      message: `this release runs the MySQL engine ${known}, not ${engine}`,
+      remedy: `set roles.mysql.engine = "${known}" in cluster.toml, or init with --set roles.mysql.engine=${known}`,
+    };
+  }
+  if (topology !== "dual-master") {
+    return {
+      severity: "error",
+      message: `this release runs the MySQL topology dual-master, not ${topology}`,
+      remedy: 'set roles.mysql.topology = "dual-master" in cluster.toml',
+    };
+  }
+  return undefined;
+}
+
+async function checkData(
+  local: LocalContext,
+  { data, socket, product }: Layout,
+): Promise<Finding | undefined> {
+  const marker = await readMarker(data);
+  if (marker) {
+    if (marker.cluster === local.clusterId && marker.node === local.node) return undefined;
+    return foreign(`${data} holds the data of ${marker.node} of the cluster ${marker.clusterName}`, data);
+  }
+  const entries = await readdir(data).catch(() => []);
+  if (entries.length === 0) return undefined;
+  const session = new Session({ socket, timeoutMs: 5_000 });
+  try {
+    const found = await strangers(session);
+    return found.length === 0 ? undefined : foreign(`${data} holds ${found.join(", ")}`, data);
+  } catch (error) {
+    if (entries.every((entry) => isSystemEntry(entry))) return undefined;
+    return foreign(
+      `${data} holds data that cannot be looked at (${(error as Error).message})`,
+      data,
+      `systemctl start ${product.unit}, so that it can be seen whether it is empty, or `,
+    );
+  } finally {
+    session.close();
+  }
+}
+
+/** Databases and accounts that are neither the server's own nor, from an earlier attempt, ours. */
+async function strangers(session: Session): Promise<string[]> {
+  const databases = await session.rows(
+    `SELECT schema_name AS name FROM information_schema.schemata
+      WHERE schema_name NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys', 'test')`,
+  );
+  const accounts = await session.rows(
+    `SELECT CONCAT(user, '@', host) AS name FROM mysql.user
+      WHERE user NOT IN ('root', 'mysql', 'mariadb.sys', '', 'debian-sys-maint', ${quote(users.replication)})
+        AND NOT (is_role = 'Y')`,
+  );
+  return [
+    ...databases.map((row) => `the database ${String(row["name"])}`),
+    ...accounts.map((row) => `the account ${String(row["name"])}`),
+  ].slice(0, 5);
+}
+
+/** What a data directory holds before anyone made a database: files, and these directories. */
+function isSystemEntry(entry: string): boolean {
+  return (
+    entry.includes(".") ||
+    /^(mysql|performance_schema|sys|test|lost\+found|#.*|(ib|aria_log|undo|binlog|mysql-bin).*|[a-z_]+_upgrade_info|multi-master\.info)$/.test(
+      entry,
+    )
+  );
+}
+
+function foreign(message: string, data: string, first = ""): Finding {
+  return {
+    severity: "error",
+    message,
+    remedy: `${first}take a dump, uninstall that server and move ${data} away; or use another node`,
+  };
+}
+
+/** Who listens on 3306 already, unless it is the very server that would be adopted. */
+async function checkPort({ product }: Layout): Promise<Finding | undefined> {
+  const { stdout } = await exec(["ss", "-Hltnp", `sport = :${mysqlPort}`], { ok: "any" });
+  const holder = portHolder(stdout);
+  const binary = product.paths["binary"]?.split("/").at(-1);
+  if (holder === undefined || holder.program === binary) return undefined;
+  return {
+    severity: "error",
+    message: `port ${mysqlPort} is taken by ${holder.program} (pid ${holder.pid})`,
+    remedy: `stop ${holder.program}, or give it another port`,
+  };
+}
+
+/** Pure: the first listener in `ss -Hltnp`; "?" where the kernel does not say who (another network namespace). */
+export function portHolder(text: string): { program: string; pid: string } | undefined {
+  const line = text.split("\n").find((candidate) => candidate.trim() !== "");
+  if (line === undefined) return undefined;
+  const match = /users:\(\("([^"]+)",pid=(\d+)/.exec(line);
+  return { program: match?.[1] ?? "?", pid: match?.[2] ?? "?" };
+}

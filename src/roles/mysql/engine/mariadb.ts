@@ -1,0 +1,232 @@
+import type { Row, Session } from "../client.ts";
+import { reaches } from "../gtid.ts";
+import { quote } from "../sql.ts";
+import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
+
+/** Commits that wait for the replica wait without a limit: only the guard ends it, by a new term. */
+const forever = "18446744073709551615";
+
+/** MariaDB 10.10 and later (`MASTER_DEMOTE_TO_SLAVE`); behaviour tried on 10.11. */
+export const mariadb: Engine = {
+  name: "mariadb",
+  config,
+  // There is no --validate-config; printing the help reads and checks every option and opens no data.
+  configCheck: ["/usr/sbin/mariadbd", "--defaults-file={}", "--verbose", "--help"],
+
+  async probe(session) {
+    const [variables, status, replica] = await session.batch([
+      `SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.gtid_binlog_pos AS position,
+        @@GLOBAL.rpl_semi_sync_master_enabled AS enabled,
+        @@GLOBAL.rpl_semi_sync_master_wait_no_slave AS waits_alone`,
+      `SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'`,
+      "SHOW SLAVE STATUS",
+    ]);
+    return readProbe(variables?.[0] ?? {}, status ?? [], replica?.[0]);
+  },
+
+  async fence(session, hand) {
+    await killClients(hand);
+    // SET GLOBAL read_only hangs as long as one commit waits for its acknowledgement; a killed session waits no more.
+    let done = false;
+    const closing = session.run(["SET GLOBAL read_only = ON"], fenceMs).finally(() => (done = true));
+    const failure = closing.catch((error: unknown) => error);
+    while (!done) {
+      await Promise.race([failure, Bun.sleep(killAgainMs)]);
+      if (!done) await killClients(hand);
+    }
+    await closing;
+    await killClients(hand);
+    // Only now: switching it off tells every waiting client that its commit succeeded.
+    await session.run(["SET GLOBAL rpl_semi_sync_master_enabled = OFF"]);
+  },
+
+  async stopReceiver(session) {
+    const threads = await session.rows(
+      "SELECT id FROM information_schema.processlist WHERE user = 'system user' AND command = 'Slave_IO'",
+    );
+    // STOP SLAVE alone waits 2 s for a receiver whose source has vanished (it reads from a silent connection), and
+    // 5 s more to end its connection on that source. A killed receiver stops at once.
+    for (const { id } of threads) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
+    await session.run(
+      [
+        "SET GLOBAL rpl_semi_sync_slave_enabled = OFF",
+        "STOP SLAVE IO_THREAD",
+        "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
+      ],
+      stopMs,
+    );
+  },
+
+  async applied(session, received, ms) {
+    if (received === "") return true;
+    const [row] = await session.rows(
+      `SELECT MASTER_GTID_WAIT(${quote(received)}, ${ms / 1000}) AS result`,
+      ms + 1000,
+    );
+    return Number(row?.["result"]) === 0;
+  },
+
+  async open(session) {
+    await session.run(
+      [
+        "STOP SLAVE",
+        `SET GLOBAL rpl_semi_sync_master_timeout = ${forever}`,
+        "SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF",
+        // On also while alone: a returning writer takes its own events back only from a source that is semi-sync.
+        "SET GLOBAL rpl_semi_sync_master_enabled = ON",
+        "SET GLOBAL read_only = OFF",
+      ],
+      stopMs,
+    );
+  },
+
+  async protect(session) {
+    await session.run([
+      `SET GLOBAL rpl_semi_sync_master_timeout = ${forever}`,
+      "SET GLOBAL rpl_semi_sync_master_enabled = ON",
+      "SET GLOBAL rpl_semi_sync_master_wait_no_slave = ON",
+    ]);
+  },
+
+  async release(session) {
+    await session.run(["SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF"]);
+    // A replica that lost its power still counts as connected until its connection is ended from here.
+    const dumps = await session.rows(
+      "SELECT id FROM information_schema.processlist WHERE command = 'Binlog Dump'",
+    );
+    for (const { id } of dumps) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
+  },
+
+  async follow(session, source) {
+    await session.run(
+      [
+        "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
+        "STOP SLAVE",
+        changeMaster(source),
+        "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
+        "START SLAVE",
+      ],
+      stopMs,
+    );
+  },
+
+  async contents(session) {
+    const [row] = await session.rows("SELECT @@GLOBAL.gtid_binlog_state AS state");
+    return String(row?.["state"] ?? "");
+  },
+};
+
+/** Longest stop of the receiver seen: 2 s, when it could not be killed. */
+const stopMs = 5_000;
+const fenceMs = 10_000;
+const killAgainMs = 20;
+
+async function killClients(session: Session): Promise<void> {
+  const clients = await session.rows(
+    `SELECT id FROM information_schema.processlist WHERE user NOT IN ('system user', 'event_scheduler')
+      AND command NOT IN ('Binlog Dump', 'Daemon') AND COALESCE(info, '') <> 'SET GLOBAL read_only = ON'
+      AND id <> CONNECTION_ID()`,
+  );
+  for (const { id } of clients) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
+}
+
+function changeMaster(source: SourceAddress): string {
+  return `CHANGE MASTER TO MASTER_HOST = ${quote(source.host)}, MASTER_PORT = ${source.port},
+    MASTER_USER = ${quote(source.user)}, MASTER_PASSWORD = ${quote(source.password)},
+    MASTER_USE_GTID = slave_pos, MASTER_DEMOTE_TO_SLAVE = 1,
+    MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 1,
+    MASTER_SSL = 1, MASTER_SSL_CA = ${quote(source.ca)}, MASTER_SSL_CERT = ${quote(source.cert)},
+    MASTER_SSL_KEY = ${quote(source.key)}, MASTER_SSL_VERIFY_SERVER_CERT = 0`;
+}
+
+/** Turns the three answers of a probe into what the guard decides by. */
+export function readProbe(
+  variables: Row,
+  status: readonly Row[],
+  replica: Row | undefined,
+): Omit<ServerState, "life"> {
+  const value = new Map(status.map((row) => [String(row["Variable_name"]).toLowerCase(), row["Value"]]));
+  const number = (name: string) => Number(value.get(name) ?? 0);
+  const on = (name: string) => value.get(name) === "ON";
+  const position = String(variables["position"] ?? "");
+  const received = String(replica?.["Gtid_IO_Pos"] ?? "");
+  return {
+    readOnly: Number(variables["read_only"]) !== 0,
+    position,
+    source: {
+      enabled: Number(variables["enabled"]) === 1,
+      waitsAlone: Number(variables["waits_alone"]) === 1,
+      active: on("rpl_semi_sync_master_status"),
+      replicas: number("rpl_semi_sync_master_clients"),
+      waiting: number("rpl_semi_sync_master_wait_sessions"),
+      acknowledged: number("rpl_semi_sync_master_yes_tx"),
+    },
+    replica: {
+      from: replica ? String(replica["Master_Host"]) : null,
+      receiver: receivers[String(replica?.["Slave_IO_Running"])] ?? "stopped",
+      applier: replica?.["Slave_SQL_Running"] === "Yes",
+      received,
+      pending: !reaches(position, received),
+      semiSync: on("rpl_semi_sync_slave_status"),
+      error: oneLine(replica?.["Last_SQL_Error"]) ?? oneLine(replica?.["Last_IO_Error"]),
+      lag: typeof replica?.["Seconds_Behind_Master"] === "number" ? replica["Seconds_Behind_Master"] : null,
+    },
+  };
+}
+
+const receivers: Record<string, ServerState["replica"]["receiver"]> = {
+  Yes: "running",
+  Preparing: "connecting",
+  Connecting: "connecting",
+  No: "stopped",
+};
+
+function oneLine(text: unknown): string | null {
+  const line = typeof text === "string" ? text.replaceAll(/\s+/g, " ").trim().slice(0, 300) : "";
+  return line === "" ? null : line;
+}
+
+function config({ serverId, address, incrementOffset, tls }: ConfigInput): string {
+  return `# Written by chime-node. Changes made here are put back; see cluster.toml.
+[mariadbd]
+# All addresses of the node: the VIP comes and goes.
+bind_address = *
+port = 3306
+server_id = ${serverId}
+report_host = ${address}
+skip_name_resolve = ON
+character_set_server = utf8mb4
+collation_server = utf8mb4_general_ci
+
+# A commit that was acknowledged is on disk.
+innodb_flush_log_at_trx_commit = 1
+sync_binlog = 1
+
+# Both servers keep the whole history under the same ids: either can go on where the other ended.
+log_bin = chime-bin
+log_bin_index = chime-bin.index
+relay_log = chime-relay
+relay_log_index = chime-relay.index
+binlog_format = ROW
+binlog_expire_logs_seconds = 604800
+log_slave_updates = ON
+gtid_domain_id = 0
+gtid_strict_mode = ON
+sync_relay_log = 1
+auto_increment_increment = 2
+auto_increment_offset = ${incrementOffset}
+
+# Who writes is decided by the agent, after each start anew.
+read_only = ON
+skip_slave_start = ON
+slave_net_timeout = 4
+rpl_semi_sync_slave_enabled = ON
+rpl_semi_sync_slave_kill_conn_timeout = 1
+rpl_semi_sync_master_wait_point = AFTER_SYNC
+rpl_semi_sync_master_timeout = ${forever}
+
+ssl_ca = ${tls.ca}
+ssl_cert = ${tls.cert}
+ssl_key = ${tls.key}
+`;
+}

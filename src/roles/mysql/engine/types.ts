@@ -1,0 +1,87 @@
+import type { Session } from "../client.ts";
+
+/** What a probe sees of the local server. */
+export interface ServerState {
+  /** One run of the server process: another after each restart. */
+  life: string;
+  readOnly: boolean;
+  /** Last transaction in its binary log, by domain. */
+  position: string;
+  /** The writer's half of semi-synchronous replication. */
+  source: {
+    enabled: boolean;
+    /** Commits wait for an acknowledgement also while no replica is connected. */
+    waitsAlone: boolean;
+    /** A connected replica acknowledges: commits wait for it. */
+    active: boolean;
+    replicas: number;
+    /** Sessions whose commit waits for an acknowledgement now. */
+    waiting: number;
+    /** Commits acknowledged so far. */
+    acknowledged: number;
+  };
+  replica: {
+    /** Address it is configured to receive from; null: none. */
+    from: string | null;
+    receiver: "running" | "connecting" | "stopped";
+    applier: boolean;
+    /** Last transaction received completely. */
+    received: string;
+    /** Something received is not applied yet. */
+    pending: boolean;
+    semiSync: boolean;
+    /** Why a thread stopped or cannot connect, one line. */
+    error: string | null;
+    /** Seconds, null while nothing can tell. */
+    lag: number | null;
+  };
+}
+
+/** How a replica reaches the writer. */
+export interface SourceAddress {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  ca: string;
+  cert: string;
+  key: string;
+}
+
+export interface ConfigInput {
+  serverId: number;
+  address: string;
+  /** 1 or 2 of two: which half of the generated keys this server takes. */
+  incrementOffset: number;
+  tls: { ca: string; cert: string; key: string };
+}
+
+/** What a server product does in its own words: the guard speaks of roles only. One file a product. */
+export interface Engine {
+  readonly name: string;
+  /** The server's configuration file. Pure. */
+  config(input: ConfigInput): string;
+  /** Checks that file (its path as `{}`) without touching the running server (law 5). */
+  readonly configCheck: readonly string[];
+  probe(session: Session): Promise<Omit<ServerState, "life">>;
+  /**
+   * Stops every write, then stops waiting for acknowledgements: kill, read-only, kill. Clients in a commit lose their
+   * connection; none is told that it succeeded.
+   * @param hand a second session: the first hangs while a commit is in flight
+   */
+  fence(session: Session, hand: Session): Promise<void>;
+  /** Stops receiving; what was received goes on being applied. Fast also when the source has vanished. */
+  stopReceiver(session: Session): Promise<void>;
+  /** Waits at most `ms` until everything received is applied. */
+  applied(session: Session, received: string, ms: number): Promise<boolean>;
+  /** Makes the server the writer, alone for now: commits wait for a replica only while one acknowledges. */
+  open(session: Session): Promise<void>;
+  /** From here on no commit succeeds without a replica. */
+  protect(session: Session): Promise<void>;
+  /** Lets commits succeed alone, the waiting ones first. Dead replicas' connections are ended. */
+  release(session: Session): Promise<void>;
+  /** Replicates from `source`, going on where this server's own binary log ends. */
+  follow(session: Session, source: SourceAddress): Promise<void>;
+  /** Last transaction of every server in the binary log, to compare two servers' contents. */
+  contents(session: Session): Promise<string>;
+}

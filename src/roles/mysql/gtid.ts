@@ -1,0 +1,54 @@
+/**
+ * MariaDB's global transaction ids: `domain-server-sequence`, comma-separated in a position (the last of each domain)
+ * and in a binlog state (the last of each domain and server). https://mariadb.com/kb/en/gtid/
+ * With one domain, one writer at a time and gtid_strict_mode the sequence alone orders all transactions.
+ */
+export interface Gtid {
+  domain: number;
+  server: number;
+  sequence: bigint;
+}
+
+/** Longer than any state of a cluster with few servers; a peer's text is cut off before it is parsed. */
+export const longestGtidText = 4096;
+
+/** @throws TypeError on anything that is no GTID list; the empty string is the empty list. */
+export function parseGtids(text: string): Gtid[] {
+  const trimmed = text.trim();
+  if (trimmed === "") return [];
+  return trimmed.split(",").map((part) => {
+    const match = /^(\d{1,10})-(\d{1,10})-(\d{1,20})$/.exec(part.trim());
+    if (!match) throw new TypeError(`not a GTID: ${part.slice(0, 60)}`);
+    return { domain: Number(match[1]), server: Number(match[2]), sequence: BigInt(match[3] as string) };
+  });
+}
+
+/**
+ * What `own` holds and `other` does not, as GTIDs: the last of each domain and server where `own` is ahead.
+ * Both are binlog states. A server's transactions reach the other side in order, so comparing the last of each
+ * compares all.
+ */
+export function extras(own: string, other: string): string[] {
+  const theirs = parseGtids(other);
+  return parseGtids(own)
+    .filter(
+      (mine) =>
+        !theirs.some(
+          (their) =>
+            their.domain === mine.domain && their.server === mine.server && their.sequence >= mine.sequence,
+        ),
+    )
+    .map(formatGtid);
+}
+
+/** Whether a position (the last of each domain) has come as far as `wanted`. */
+export function reaches(position: string, wanted: string): boolean {
+  const now = parseGtids(position);
+  return parseGtids(wanted).every((want) =>
+    now.some((have) => have.domain === want.domain && have.sequence >= want.sequence),
+  );
+}
+
+export function formatGtid({ domain, server, sequence }: Gtid): string {
+  return `${domain}-${server}-${sequence}`;
+}

@@ -1,0 +1,112 @@
+import * as v from "valibot";
+import { failed } from "../../../core/errors.ts";
+import { extras, reaches } from "../gtid.ts";
+import { isAble } from "./decide.ts";
+import type { MysqlGuard } from "./guard.ts";
+import { probe } from "./look.ts";
+import { wire, type Answer, type Method, type Params } from "./wire.ts";
+
+/** How long a writer may take to stop before the asker goes on without its answer. */
+const fenceMs = 900;
+
+/** Answers a peer's guard. @throws ChimeError `guard.bad_question` */
+export async function answer(
+  guard: MysqlGuard,
+  method: string,
+  params: unknown,
+  from: string,
+): Promise<Answer<Method>> {
+  if (!(method in wire))
+    throw failed("guard.bad_question", `mysql answers no question ${method.slice(0, 40)}`);
+  const known = method as Method;
+  const parsed = v.safeParse(wire[known].params, params);
+  if (!parsed.success) throw failed("guard.bad_question", `the question ${known} does not fit its schema`);
+  if (!guard.view?.peers.some((peer) => peer.name === from) && !isPeer(guard, from)) {
+    throw failed("guard.bad_question", `${from} has no part in mysql`);
+  }
+  switch (known) {
+    case "yield":
+      return yieldTo(guard, from);
+    case "claim":
+      return grant(guard, parsed.output as Params<"claim">, from);
+    case "prove":
+      return prove(guard, parsed.output as Params<"prove">, from);
+    case "contents":
+      return { contents: await guard.engine.contents(guard.hand) };
+  }
+}
+
+function isPeer({ deps }: MysqlGuard, name: string): boolean {
+  return deps.membership.members().some((member) => member.name === name && member.roles.includes("mysql"));
+}
+
+/** Only a node that is in sync may take over, and this node stops writing before it says so. */
+async function yieldTo(guard: MysqlGuard, from: string): Promise<Answer<"yield">> {
+  const { term } = guard.memory;
+  if (!term?.in_sync.includes(from)) return { refused: true, term, position: null };
+  guard.standDown();
+  await guard.until((view) => "down" in view.server || view.server.readOnly, fenceMs);
+  try {
+    const { position, readOnly } = await guard.engine.probe(guard.hand);
+    return { refused: false, term, position: readOnly ? position : null };
+  } catch {
+    return { refused: false, term, position: null };
+  }
+}
+
+/** One grant a term: what is granted here is this node's own newest term before the answer leaves. */
+async function grant(
+  guard: MysqlGuard,
+  { term: asked }: Params<"claim">,
+  from: string,
+): Promise<Answer<"claim">> {
+  const server = await probe(guard.engine, guard.hand, guard.layout.pidFile).catch(() => undefined);
+  // No await from here on.
+  const { term, proven } = guard.memory;
+  const refuse: Answer<"claim"> = { granted: false, term };
+  if (asked.writer !== from || asked.in_sync.join() !== from || asked.term <= (term?.term ?? 0))
+    return refuse;
+  const { self } = guard.deps.membership;
+  if (!term) {
+    // Two at once: the lower index wins, provided it can serve.
+    const other = guard.deps.membership.members().find((member) => member.name === from);
+    if (server && self.index < (other?.index ?? 0)) return refuse;
+  } else {
+    if (!term.in_sync.includes(from)) return refuse;
+    const able = isAble({
+      self: self.name,
+      term,
+      proven,
+      quarantine: guard.quarantine,
+      server: server ?? { down: "starting" },
+    });
+    if (able || (server && !server.readOnly)) return refuse;
+  }
+  guard.remember({ term: asked });
+  guard.wake();
+  return { granted: true, term: asked };
+}
+
+/** Level: receives from the asker, acknowledges, and has applied everything up to its point. */
+async function prove(
+  guard: MysqlGuard,
+  { position, contents }: Params<"prove">,
+  from: string,
+): Promise<Answer<"prove">> {
+  const notYet = (reason: string): Answer<"prove"> => ({ level: false, reason });
+  const server = await probe(guard.engine, guard.hand, guard.layout.pidFile);
+  const { replica } = server;
+  const asker = guard.deps.membership.members().find((member) => member.name === from);
+  if (!server.readOnly) return notYet("it accepts writes itself");
+  if (replica.from !== asker?.address || replica.receiver !== "running" || !replica.applier) {
+    return notYet("it does not replicate");
+  }
+  if (!replica.semiSync) return notYet("it does not acknowledge");
+  if (!reaches(replica.received, position)) return notYet("it has not received everything");
+  // Threads that run can hide a missing transaction (domain truth §3): compared are the transactions of every server.
+  const behind = extras(contents, await guard.engine.contents(guard.hand));
+  if (behind.length > 0) return notYet(`it lacks ${behind.join(", ").slice(0, 300)}`);
+  guard.remember({ proven: server.life });
+  guard.wake();
+  return { level: true, reason: "" };
+}

@@ -1,0 +1,329 @@
+import type { Guard, GuardDeps, Problem, VipState } from "../../../agent/guard.ts";
+import { ChimeError, failed, toChimeError } from "../../../core/errors.ts";
+import { log } from "../../../core/log.ts";
+import { Session } from "../client.ts";
+import { engineOf } from "../engine/index.ts";
+import type { Engine } from "../engine/types.ts";
+import { layout, mysqlSpec, type Layout } from "../layout.ts";
+import { MemoryFile, type Memory } from "../term.ts";
+import { answer } from "./answers.ts";
+import { decide } from "./decide.ts";
+import { peerViews, probe, publishable, StuckWatch } from "./look.ts";
+import { perform } from "./steps.ts";
+import { clearStartOptions, lookAtUnit } from "./unit.ts";
+import type { Decision, Step, View } from "./view.ts";
+import type { Term } from "../term.ts";
+
+/** A look costs about 1 ms of the server; what happens is told at once by its connection, keepalived and the peers. */
+const lookEveryMs = 250;
+
+/** A server that does not answer a trivial query for so long counts as hung. */
+const hungMs = 1_000;
+
+/** A step that failed is tried again after this; one that is merely not done yet, sooner. */
+const retryMs = 500;
+const againMs = 20;
+
+/** How long a node that was asked to stop writing waits for the asker's term before it may write again. */
+const yieldMs = 3_000;
+const handoverMs = 20_000;
+
+/** Keeps the writer where the VIP is, and never two of them: look, decide, do one step, look again. */
+export class MysqlGuard implements Guard {
+  readonly deps: GuardDeps;
+  readonly engine: Engine;
+  readonly layout: Layout;
+  /** For looks and short statements; its loss tells of the server's death. */
+  readonly session: Session;
+  /** For statements that may take long, and for the peers' questions. */
+  readonly work: Session;
+  readonly hand: Session;
+  memory: Memory = { term: null, proven: null };
+  quarantine: string | null = null;
+  yielded: string[] = [];
+  /** Where the writer stood when it began to protect: what a replica must hold before it counts as in sync. */
+  provePoint: { position: string; contents: string } | undefined;
+  /** Starts since the server last answered; a second one keeps the tail that the first could not cut off. */
+  starts = 0;
+  readonly #file: MemoryFile;
+  readonly #stuck = new StuckWatch();
+  readonly #retryAt = new Map<Step["do"], number>();
+  #standDownUntil = 0;
+  #view: View | undefined;
+  #decision: Decision = { eligible: false, step: null, awaiting: "the agent takes it up" };
+  #trouble: { step: string; error: ChimeError; times: number } | undefined;
+  #eligible: boolean | undefined;
+  #published = "";
+  #stopped = false;
+  #running: Promise<void> = Promise.resolve();
+  #unsubscribe: () => void = () => undefined;
+  #wakers: (() => void)[] = [];
+  #awake = false;
+
+  constructor(deps: GuardDeps) {
+    const context = deps.context();
+    this.deps = deps;
+    this.engine = engineOf(mysqlSpec(context));
+    this.layout = layout(context);
+    this.#file = new MemoryFile(deps.stateDirectory);
+    const { socket } = this.layout;
+    this.session = new Session({ socket, timeoutMs: hungMs, onClose: () => this.#serverDied() });
+    this.work = new Session({ socket, timeoutMs: 5 * hungMs });
+    this.hand = new Session({ socket, timeoutMs: hungMs });
+  }
+
+  async start(): Promise<void> {
+    this.memory = await this.#file.load();
+    this.#unsubscribe = this.deps.membership.onChange(() => this.wake());
+    this.#running = this.#loop();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#unsubscribe();
+    this.wake();
+    await this.#running;
+    for (const session of [this.session, this.work, this.hand]) session.close();
+  }
+
+  onVip(state: VipState): void {
+    if (state !== "MASTER") this.yielded = [];
+    this.wake();
+  }
+
+  handle(method: string, params: unknown, from: string): Promise<unknown> {
+    return answer(this, method, params, from);
+  }
+
+  async command(method: string): Promise<unknown> {
+    if (method === "handover") return this.#handOver();
+    throw failed("guard.unknown_command", `mysql has no command ${method}`);
+  }
+
+  ready(): boolean {
+    const { term, server, self } = this.#view ?? {};
+    if (!term || !server || "down" in server || !self) return false;
+    return server.readOnly ? term.writer !== self && this.#able : term.writer === self;
+  }
+
+  get #able(): boolean {
+    return this.#view !== undefined && publishable(this.#view).able;
+  }
+
+  awaiting(): string {
+    const { step, awaiting } = this.#decision;
+    const why = this.#trouble ? ` (${this.#trouble.step}: ${this.#trouble.error.message})` : "";
+    return `waiting for ${awaiting || step?.do || "nothing"}${why}`;
+  }
+
+  problems(): Problem[] {
+    const node = this.deps.membership.self.name;
+    const { server } = this.#view ?? {};
+    const problems: Problem[] = [];
+    if (server && "down" in server && server.down === "stopped") {
+      problems.push({
+        code: "mysql.stopped",
+        severity: "error",
+        node,
+        message: `${this.layout.product.unit} was stopped by hand`,
+        remedy: `systemctl start ${this.layout.product.unit}`,
+      });
+    }
+    if (this.#trouble && this.#trouble.times > 3) {
+      const { step, error } = this.#trouble;
+      problems.push({
+        code: error.code,
+        severity: "warning",
+        node,
+        message: `mysql, ${step}: ${error.message}`,
+        remedy: error.remedy ?? "journalctl -u chime-node -u mariadb",
+      });
+    }
+    return problems;
+  }
+
+  /** The newest term this node knows goes to disk before anything acts on it. */
+  remember(change: Partial<Memory>): void {
+    if (change.term === undefined && change.proven === this.memory.proven) return;
+    this.memory = { ...this.memory, ...change };
+    this.#file.save(this.memory);
+    if (change.term) {
+      log.info(`mysql: term ${describe(change.term)}`);
+      this.#standDownUntil = 0;
+    }
+  }
+
+  /** Stops writing until a newer term is known, or for a while. */
+  standDown(ms = yieldMs): void {
+    this.#standDownUntil = this.deps.clock.now() + ms;
+    this.wake();
+  }
+
+  get standsDown(): boolean {
+    return this.deps.clock.now() < this.#standDownUntil;
+  }
+
+  /** The last look, for those who may rest on one that is some milliseconds old. */
+  get view(): View | undefined {
+    return this.#view;
+  }
+
+  /** The loop looks again at once. */
+  wake(): void {
+    this.#awake = true;
+    for (const waker of this.#wakers.splice(0)) waker();
+  }
+
+  /** Resolves when `condition` holds after a look, or with false after `ms`. */
+  async until(condition: (view: View) => boolean, ms: number): Promise<boolean> {
+    const end = this.deps.clock.now() + ms;
+    this.wake();
+    while (this.deps.clock.now() < end && !this.#stopped) {
+      await this.deps.clock.sleep(againMs / 4);
+      if (this.#view && condition(this.#view)) return true;
+    }
+    return false;
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#stopped) {
+      this.#awake = false;
+      let pause = lookEveryMs;
+      try {
+        const view = await this.#look();
+        const decision = decide(view);
+        this.#decision = decision;
+        this.#setEligible(decision.eligible);
+        this.#publish(view);
+        if (decision.step) pause = await this.#take(decision.step, view);
+      } catch (error) {
+        this.#note("look", error);
+        pause = retryMs;
+      }
+      if (pause > 0) await this.#rest(pause);
+    }
+  }
+
+  async #look(): Promise<View> {
+    const { deps } = this;
+    const { self } = deps.membership;
+    const view = (server: View["server"]): View => ({
+      self: self.name,
+      index: self.index,
+      term: this.memory.term,
+      proven: this.memory.proven,
+      vip: deps.vip(),
+      server,
+      quarantine: this.quarantine,
+      peers: peerViews(deps),
+      standDown: this.standsDown,
+      stuckMs: this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
+      yielded: this.yielded,
+    });
+    try {
+      const server = await probe(this.engine, this.session, this.layout.pidFile);
+      if (this.starts > 0) await clearStartOptions(this.layout.startOptions);
+      this.starts = 0;
+      this.#view = view(server);
+    } catch (error) {
+      const hung = error instanceof ChimeError && error.code === "mysql.hung";
+      if (!this.#view || !("down" in this.#view.server)) {
+        // Told before anything else: the peer may be waiting for this server's acknowledgements.
+        this.#setEligible(false);
+        this.quarantine = null;
+        this.#publish(view({ down: "starting" }));
+      }
+      this.#view = view({ down: hung ? "hung" : await lookAtUnit(this.layout.product.unit) });
+    }
+    return this.#view;
+  }
+
+  /** Returns how long to rest afterwards, ms. */
+  async #take(step: Step, view: View): Promise<number> {
+    const { clock } = this.deps;
+    const wait = (this.#retryAt.get(step.do) ?? 0) - clock.now();
+    if (wait > 0) return Math.min(wait, lookEveryMs);
+    try {
+      const started = clock.now();
+      const done = await perform(step, this, view);
+      if (!done) {
+        this.#retryAt.set(step.do, clock.now() + againMs);
+        return againMs;
+      }
+      log.info(`mysql: ${step.do} (${Math.round(clock.now() - started)} ms)`);
+      if (this.#trouble?.step === step.do) this.#trouble = undefined;
+      return 0;
+    } catch (error) {
+      this.#note(step.do, error);
+      this.#retryAt.set(step.do, clock.now() + retryMs);
+      return againMs;
+    }
+  }
+
+  #note(step: string, error: unknown): void {
+    const known = toChimeError(error);
+    const times = this.#trouble?.step === step ? this.#trouble.times + 1 : 1;
+    if (times === 1 || this.#trouble?.error.message !== known.message)
+      log.warn(`mysql: ${step}: ${known.message}`);
+    this.#trouble = { step, error: known, times };
+  }
+
+  async #rest(ms: number): Promise<void> {
+    if (this.#awake || this.#stopped) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wakers.push(resolve);
+    const timer = setTimeout(resolve, ms);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  #serverDied(): void {
+    if (this.#stopped) return;
+    this.#setEligible(false);
+    this.wake();
+  }
+
+  #setEligible(eligible: boolean): void {
+    if (this.#eligible === eligible) return;
+    this.#eligible = eligible;
+    this.deps.setEligible(eligible);
+  }
+
+  #publish(view: View): void {
+    const state = publishable(view);
+    const text = JSON.stringify(state);
+    if (text === this.#published) return;
+    this.#published = text;
+    this.deps.publish(state).catch((error: unknown) => {
+      this.#published = "";
+      this.#note("publish", error);
+    });
+  }
+
+  /** Gives the role to the peer, which must be in sync. Used before this node leaves. */
+  async #handOver(): Promise<{ to: string | null }> {
+    const { term, self, peers } = this.#view ?? {};
+    if (!term || term.writer !== self) return { to: term?.writer ?? null };
+    const heir = peers?.find((peer) => peer.state === "alive" && peer.said?.able);
+    if (!heir) {
+      throw failed("mysql.no_heir", "no other MySQL node is in sync, so none can take over", {
+        remedy: "wait until chime-node status shows the replica as protected, then run this again",
+      });
+    }
+    this.standDown(handoverMs);
+    const moved = await this.until(
+      (view) => view.peers.some((peer) => peer.name === heir.name && peer.said?.state === "writer"),
+      handoverMs,
+    );
+    if (moved) return { to: heir.name };
+    this.#standDownUntil = 0;
+    this.wake();
+    throw failed("mysql.handover_failed", `${heir.name} did not take over within ${handoverMs / 1000} s`, {
+      remedy: `journalctl -u chime-node on ${heir.name} says why; this node serves on`,
+    });
+  }
+}
+
+function describe({ term, writer, in_sync }: Term): string {
+  return `${term}: ${writer} writes, in sync: ${in_sync.join(", ")}`;
+}

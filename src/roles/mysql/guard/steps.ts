@@ -1,0 +1,188 @@
+import * as v from "valibot";
+import { ChimeError, failed } from "../../../core/errors.ts";
+import { log } from "../../../core/log.ts";
+import { mysqlPort, roleName, users } from "../layout.ts";
+import { extras, reaches } from "../gtid.ts";
+import type { SourceAddress } from "../engine/types.ts";
+import type { Term } from "../term.ts";
+import type { MysqlGuard } from "./guard.ts";
+import { probe } from "./look.ts";
+import { startUnit } from "./unit.ts";
+import type { Step, View } from "./view.ts";
+import { wire, type Answer, type Method, type Params } from "./wire.ts";
+
+/** A writer that lives stops within milliseconds; one that hangs is not waited for. */
+const yieldMs = 1_000;
+/** How long everything that a yielding writer acknowledged may take to arrive. */
+const arriveMs = 1_000;
+const applyMs = 200;
+const askMs = 2_000;
+
+/** Does one step. Returns false where it is merely not done yet. Everything here may be done twice. */
+export async function perform(step: Step, guard: MysqlGuard, view: View): Promise<boolean> {
+  const { engine, session, work, hand } = guard;
+  switch (step.do) {
+    case "adopt":
+      guard.remember({ term: step.term });
+      return true;
+    case "claim":
+      return claim(guard, step);
+    case "start":
+      return start(guard, step.truncate);
+    case "fence":
+      await engine.fence(work, hand);
+      return true;
+    case "ask-yield":
+      return askYield(guard, step.peer);
+    case "stop-receiver":
+      await engine.stopReceiver(work);
+      return true;
+    case "record-alone":
+      guard.remember({ term: step.term, proven: lifeOf(view) });
+      return true;
+    case "apply-received":
+      return "down" in view.server || engine.applied(work, view.server.replica.received, applyMs);
+    case "open":
+      // The holder of everything, from the first write on.
+      guard.remember({ proven: lifeOf(view) });
+      await engine.open(work);
+      guard.yielded = [];
+      return true;
+    case "protect":
+      await engine.protect(session);
+      guard.provePoint = undefined;
+      return true;
+    case "release":
+      await engine.release(session);
+      guard.provePoint = undefined;
+      return true;
+    case "prove-peer":
+      return provePeer(guard, step.peer, step.term);
+    case "follow":
+      return follow(guard, step.peer);
+  }
+}
+
+function lifeOf({ server }: View): string | null {
+  return "down" in server ? null : server.life;
+}
+
+/** Asks a peer's guard. @throws ChimeError of the peer, or `peer.unreachable`, `peer.timeout`, `mysql.bad_answer` */
+async function ask<M extends Method>(
+  guard: MysqlGuard,
+  peer: string,
+  method: M,
+  params: Params<M>,
+  timeoutMs = askMs,
+): Promise<Answer<M>> {
+  const answer = await guard.deps.membership.call(peer, `guard.${roleName}.${method}`, params, timeoutMs);
+  const parsed = v.safeParse(wire[method].answer, answer);
+  if (!parsed.success) throw failed("mysql.bad_answer", `${peer} answered ${method} with something else`);
+  return parsed.output as Answer<M>;
+}
+
+async function claim(
+  guard: MysqlGuard,
+  { term, ask: peers }: { term: Term; ask: readonly string[] },
+): Promise<boolean> {
+  for (const peer of peers) {
+    try {
+      const { granted, term: theirs } = await ask(guard, peer, "claim", { term });
+      if (granted) continue;
+      if (theirs && theirs.term > (guard.memory.term?.term ?? 0)) guard.remember({ term: theirs });
+      return false;
+    } catch (error) {
+      // A node without a guard has no say yet; one that should answer and does not may be choosing just now.
+      if (!(error instanceof ChimeError) || error.code.startsWith("peer.")) throw error;
+    }
+  }
+  // Another node's claim may have been granted here meanwhile.
+  if ((guard.memory.term?.term ?? 0) >= term.term) return true;
+  guard.remember({ term });
+  return true;
+}
+
+async function start(guard: MysqlGuard, truncate: boolean): Promise<boolean> {
+  const { product, startOptions } = guard.layout;
+  guard.starts += 1;
+  const cuts = truncate && guard.starts === 1;
+  log.info(`mysql: starting ${product.unit}${cuts ? ", without what nobody acknowledged" : ""}`);
+  await startUnit(product.unit, startOptions, cuts);
+  return true;
+}
+
+/** Whatever the peer answers, or if it does not: the receiver is stopped next, and then it can acknowledge nothing. */
+async function askYield(guard: MysqlGuard, peer: string): Promise<boolean> {
+  guard.yielded = [...guard.yielded, peer];
+  try {
+    const { refused, term, position } = await ask(guard, peer, "yield", {}, yieldMs);
+    if (refused && term) guard.remember({ term });
+    if (position !== null) await arrives(guard, position);
+  } catch (error) {
+    log.warn(`mysql: ${peer} did not answer the request to stop writing: ${(error as Error).message}`);
+  }
+  return true;
+}
+
+async function arrives(guard: MysqlGuard, position: string): Promise<void> {
+  const { clock } = guard.deps;
+  const end = clock.now() + arriveMs;
+  while (clock.now() < end) {
+    const { replica } = await probe(guard.engine, guard.session, guard.layout.pidFile);
+    if (replica.receiver === "stopped" || reaches(replica.received, position)) return;
+    await clock.sleep(5);
+  }
+  log.warn(`mysql: transactions up to ${position} did not arrive; nobody was told that they succeeded`);
+}
+
+async function provePeer(guard: MysqlGuard, peer: string, term: Term | null): Promise<boolean> {
+  const { engine, work } = guard;
+  guard.provePoint ??= await currentPoint(guard);
+  const { level, reason } = await ask(guard, peer, "prove", guard.provePoint);
+  if (!level) {
+    log.debug(`mysql: ${peer} is not level yet: ${reason}`);
+    return false;
+  }
+  if (!term) return true;
+  // Between the question and the answer the replica may have gone: only one that still acknowledges is in sync.
+  const { source, readOnly } = await engine.probe(work);
+  if (readOnly || !source.active || !source.waitsAlone || source.replicas === 0) return false;
+  guard.remember({ term });
+  return true;
+}
+
+/** Read after protection began: whatever comes later waits for the replica anyway. */
+async function currentPoint({ engine, work }: MysqlGuard): Promise<{ position: string; contents: string }> {
+  const contents = await engine.contents(work);
+  const { position } = await engine.probe(work);
+  return { position, contents };
+}
+
+async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
+  const { engine, work } = guard;
+  // The own contents first: what the writer adds meanwhile cannot look like something extra here.
+  const own = await engine.contents(work);
+  const { contents } = await ask(guard, peer, "contents", {});
+  const extra = extras(own, contents);
+  if (extra.length > 0) {
+    guard.quarantine = extra.join(", ").slice(0, 300);
+    log.error(`mysql: quarantined: ${peer} does not have ${guard.quarantine}`);
+    return true;
+  }
+  await engine.follow(work, sourceAddress(guard, peer));
+  return true;
+}
+
+/** @throws ChimeError `mysql.no_such_peer` */
+function sourceAddress(guard: MysqlGuard, peer: string): SourceAddress {
+  const context = guard.deps.context();
+  const member = context.members.find(({ name }) => name === peer);
+  if (!member) throw failed("mysql.no_such_peer", `${peer} is no member any more`);
+  return {
+    host: member.address,
+    port: mysqlPort,
+    user: users.replication,
+    password: context.secrets[roleName]?.["replication"] ?? "",
+    ...guard.layout.tls,
+  };
+}

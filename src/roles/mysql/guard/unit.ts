@@ -1,0 +1,57 @@
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { exec } from "../../../core/exec.ts";
+import { readFile } from "node:fs/promises";
+
+/** Why the server does not answer, as far as systemd knows. */
+export type Down = "stopped" | "startable" | "starting" | "hung";
+
+/**
+ * Pure: `systemctl show` of the unit. A clean stop was somebody's wish (an operator, a package upgrade); what was
+ * killed, failed, or never ran since the boot is ours to start.
+ */
+export function readUnit(text: string): Down {
+  const value = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(text)?.[1] ?? "";
+  const active = value("ActiveState");
+  if (active === "failed") return "startable";
+  if (active === "inactive") return value("ActiveEnterTimestampMonotonic") === "0" ? "startable" : "stopped";
+  return "starting";
+}
+
+export async function lookAtUnit(unit: string): Promise<Down> {
+  const properties = "--property=ActiveState,ActiveEnterTimestampMonotonic";
+  const { stdout } = await exec(["systemctl", "show", properties, unit], { timeoutMs: 5_000 });
+  return readUnit(stdout);
+}
+
+/**
+ * Asks systemd to start the server and does not wait for it.
+ * @param truncate MariaDB then takes back, at its recovery, transactions that no replica acknowledged: right only
+ *   for a server that was outrun (init_rpl_role, mariadbd option; tried on 10.11)
+ */
+export async function startUnit(unit: string, optionsFile: string, truncate: boolean): Promise<void> {
+  if (truncate) {
+    await mkdir(dirname(optionsFile), { recursive: true });
+    await writeFile(optionsFile, "MYSQLD_OPTS=--init-rpl-role=SLAVE\n");
+    await chmod(optionsFile, 0o644);
+  } else await clearStartOptions(optionsFile);
+  await exec(["systemctl", "reset-failed", unit], { ok: "any", timeoutMs: 5_000 });
+  await exec(["systemctl", "start", "--no-block", unit], { timeoutMs: 5_000 });
+}
+
+/** So that a start by anybody else keeps everything. */
+export async function clearStartOptions(optionsFile: string): Promise<void> {
+  await rm(optionsFile, { force: true });
+}
+
+/** Names this run of the server process: process ids are reused, start times in clock ticks since boot are not. */
+export async function serverLife(pidFile: string): Promise<string> {
+  const pid = (await readFile(pidFile, "utf8")).trim();
+  const [boot, stat] = await Promise.all([
+    readFile("/proc/sys/kernel/random/boot_id", "utf8"),
+    readFile(`/proc/${Number(pid)}/stat`, "utf8"),
+  ]);
+  // proc_pid_stat(5): field 22, counted after the name in parentheses, which may hold anything.
+  const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  return `${boot.trim().slice(0, 8)}-${pid}-${started}`;
+}

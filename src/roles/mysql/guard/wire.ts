@@ -1,0 +1,34 @@
+import * as v from "valibot";
+import { longestGtidText } from "../gtid.ts";
+import { termSchema } from "../term.ts";
+
+/** What guards ask each other, as `guard.mysql.<method>`. Both directions come from the network. */
+const gtids = v.pipe(v.string(), v.maxLength(longestGtidText), v.regex(/^[\d, \n-]*$/));
+const answerTerm = v.nullable(termSchema);
+
+export const wire = {
+  /** "I take over: stop writing, and tell me where you ended." */
+  yield: {
+    params: v.object({}),
+    answer: v.object({ refused: v.boolean(), term: answerTerm, position: v.nullable(gtids) }),
+  },
+  /** "May I be the writer, alone?" A grant is on the granter's disk before the answer. */
+  claim: {
+    params: v.object({ term: termSchema }),
+    answer: v.object({ granted: v.boolean(), term: answerTerm }),
+  },
+  /** "Do you hold everything up to here?" A yes is on the peer's disk before the answer. */
+  prove: {
+    params: v.object({ position: gtids, contents: gtids }),
+    answer: v.object({ level: v.boolean(), reason: v.pipe(v.string(), v.maxLength(500)) }),
+  },
+  /** "What do you hold?" */
+  contents: {
+    params: v.object({}),
+    answer: v.object({ contents: gtids }),
+  },
+} as const;
+
+export type Method = keyof typeof wire;
+export type Params<M extends Method> = v.InferOutput<(typeof wire)[M]["params"]>;
+export type Answer<M extends Method> = v.InferOutput<(typeof wire)[M]["answer"]>;

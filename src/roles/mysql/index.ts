@@ -1,0 +1,35 @@
+import type { Role } from "../types.ts";
+import { checks } from "./checks.ts";
+import { MysqlGuard } from "./guard/guard.ts";
+import { layout, mysqlPort, mysqlSpec, nodes, roleName, users } from "./layout.ts";
+import { resources } from "./resources.ts";
+import { mysqlStatus } from "./status.ts";
+
+/** A pair of servers behind one address: one writes, the other holds the same and can go on at any moment. */
+export const mysql: Role = {
+  name: roleName,
+  secretNames: ["replication", "application"],
+  limit: () => ({
+    max: 2,
+    reason: "a dual-master pair has two nodes; a third member can be a witness (--role witness)",
+  }),
+  checks,
+  plan: resources,
+  vip(context) {
+    const { address, prefix } = mysqlSpec(context).vip;
+    return { name: roleName, address: `${address}/${prefix}`, nodes: nodes(context.members) };
+  },
+  connection(context) {
+    const { vip, databases } = mysqlSpec(context);
+    return {
+      host: vip.address,
+      port: mysqlPort,
+      user: users.application,
+      password: context.secrets[roleName]?.["application"] ?? "",
+      databases: [...databases],
+    };
+  },
+  status: mysqlStatus,
+  guard: (deps) => new MysqlGuard(deps),
+  data: (context) => [layout(context).data],
+};

@@ -1,0 +1,61 @@
+import { paths } from "../../core/paths.ts";
+import { product, productPath, type Product } from "../../host/catalog.ts";
+import type { Member } from "../../cluster/types.ts";
+import type { RoleContext } from "../types.ts";
+import type { MysqlSpec } from "../../spec/types.ts";
+
+export const roleName = "mysql";
+export const mysqlPort = 3306;
+
+/** Accounts that the role makes. The administrator is root by the unix socket alone. */
+export const users = { replication: "chime_repl", application: "chime" } as const;
+
+/** Where things of the chosen product are on this system. */
+export interface Layout {
+  product: Product;
+  config: string;
+  data: string;
+  socket: string;
+  pidFile: string;
+  dropIn: string;
+  /** Options for the next start alone, decided by the guard; gone after a reboot. */
+  startOptions: string;
+  tls: { ca: string; cert: string; key: string };
+}
+
+/** @throws ChimeError `host.unsupported` */
+export function layout({ spec, facts }: Pick<RoleContext, "spec" | "facts">): Layout {
+  return layoutOf(mysqlSpec({ spec }).engine, facts.os);
+}
+
+/** The same where no spec is known yet. @throws ChimeError `host.unsupported` */
+export function layoutOf(engine: MysqlSpec["engine"], os: RoleContext["facts"]["os"]): Layout {
+  const found = product(engine, os);
+  const config = productPath(found, "config");
+  const socket = productPath(found, "socket");
+  return {
+    product: found,
+    config: `${config}/90-chime-node.cnf`,
+    data: productPath(found, "data"),
+    socket,
+    pidFile: socket.replace(/\.sock$/, ".pid"),
+    dropIn: `/etc/systemd/system/${found.unit}.d/chime-node.conf`,
+    startOptions: `${paths.run}/mysql-start.env`,
+    tls: {
+      ca: "/etc/mysql/chime-node/ca.crt",
+      cert: "/etc/mysql/chime-node/server.crt",
+      key: "/etc/mysql/chime-node/server.key",
+    },
+  };
+}
+
+export function mysqlSpec({ spec }: Pick<RoleContext, "spec">): MysqlSpec {
+  const found = spec.roles.mysql;
+  if (!found) throw new Error("a member has the role mysql, which cluster.toml does not configure");
+  return found;
+}
+
+/** The members with this role, by rising index. */
+export function nodes<T extends Pick<Member, "roles" | "index">>(members: readonly T[]): T[] {
+  return members.filter((member) => member.roles.includes(roleName)).sort((a, b) => a.index - b.index);
+}

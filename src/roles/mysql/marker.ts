@@ -1,0 +1,68 @@
+import { join } from "node:path";
+import * as v from "valibot";
+import { refused } from "../../core/errors.ts";
+import { readText, writeAtomically } from "../../host/files.ts";
+import { resolveOwner } from "../../host/users.ts";
+import { fingerprint } from "../../resources/fingerprint.ts";
+import type { Kind, Resource } from "../../resources/types.ts";
+
+/** Whose data a data directory holds (law 2). It stays with the data when the rest of chime-node goes. */
+const markerSchema = v.object({
+  cluster: v.pipe(v.string(), v.maxLength(100)),
+  clusterName: v.pipe(v.string(), v.maxLength(100)),
+  node: v.pipe(v.string(), v.maxLength(100)),
+});
+export type Marker = v.InferOutput<typeof markerSchema>;
+
+export function markerPath(data: string): string {
+  return join(data, "chime-node.json");
+}
+
+/** The marker of a data directory; undefined where there is none, or none that can be read. */
+export async function readMarker(data: string): Promise<Marker | undefined> {
+  const text = await readText(markerPath(data));
+  if (text === undefined) return undefined;
+  try {
+    const parsed = v.safeParse(markerSchema, JSON.parse(text));
+    return parsed.success ? parsed.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function marker(data: string, owner: string, mine: Marker, needs: readonly string[]): Resource {
+  const id = `marker:${data}`;
+  return {
+    id,
+    needs,
+    desired: fingerprint(mine),
+    async inspect() {
+      const found = await readMarker(data);
+      if (found && found.cluster === mine.cluster && found.node === mine.node) return undefined;
+      if (found) throw foreign(data, found);
+      return {
+        action: "create",
+        impact: "none",
+        diff: `+ this data belongs to ${mine.node} of ${mine.clusterName}`,
+        async apply({ ledger }) {
+          await ledger.before(id, null);
+          const ids = await resolveOwner(owner, owner);
+          await writeAtomically(markerPath(data), `${JSON.stringify(mine)}\n`, { ...ids, mode: 0o640 });
+        },
+      };
+    },
+  };
+}
+
+export const markerKind: Kind = {
+  name: "marker",
+  undo: () => Promise.resolve(),
+};
+
+function foreign(data: string, found: Marker): Error {
+  return refused(
+    "mysql.foreign_data",
+    `${data} holds the data of ${found.node} of the cluster ${found.clusterName}`,
+    `move ${data} away if it is not needed any more, then run this again`,
+  );
+}

@@ -1,0 +1,88 @@
+import { readFileSync } from "node:fs";
+import { paths } from "../../core/paths.ts";
+import { issueServiceCertificate } from "../../cluster/identity.ts";
+import { certificate } from "../../resources/certificate.ts";
+import { file } from "../../resources/file.ts";
+import { pkg } from "../../resources/package.ts";
+import { port } from "../../resources/port.ts";
+import { service } from "../../resources/service.ts";
+import type { RoleContext, RolePlan } from "../types.ts";
+import { accounts } from "./accounts.ts";
+import { engineOf } from "./engine/index.ts";
+import { layout, mysqlPort, mysqlSpec } from "./layout.ts";
+import { marker } from "./marker.ts";
+
+/** All that a node of the pair has on its host, by the phase it completes. */
+export function resources(context: RoleContext): RolePlan {
+  const { self, cluster, facts } = context;
+  const { product, config, data, dropIn, startOptions, tls } = layout(context);
+  const engine = engineOf(mysqlSpec(context));
+  const packages = product.packages.map((name) =>
+    pkg({ name, family: facts.os.family, units: [product.unit] }),
+  );
+  const installed = packages.map(({ id }) => id);
+  const mine = marker(
+    data,
+    product.user,
+    { cluster: cluster.id, clusterName: cluster.name, node: self.name },
+    installed,
+  );
+  const keys = certificate({
+    name: "mysql",
+    paths: tls,
+    owner: product.user,
+    subjects: [self.address],
+    ca: authority(),
+    issue: () => issueServiceCertificate(paths.pki, { name: self.name, addresses: [self.address] }),
+    needs: installed,
+  });
+  const unit = file({
+    path: dropIn,
+    content: unitDropIn(startOptions),
+    needs: installed,
+  });
+  const settings = file({
+    path: config,
+    content: engine.config({
+      serverId: self.index,
+      address: self.address,
+      // Neighbours by index differ; where they do not, one writer at a time still makes no key twice.
+      incrementOffset: 2 - (self.index % 2),
+      tls,
+    }),
+    check: { argv: engine.configCheck },
+    needs: [...installed, mine.id, keys.id],
+  });
+  const server = service({
+    unit: product.unit,
+    // The agent starts it: how depends on what became of the writer's term meanwhile.
+    enabled: false,
+    restartOn: [settings, keys, unit],
+  });
+  return {
+    installed: packages,
+    configured: [mine, keys, unit, settings, server, port({ port: mysqlPort, protocol: "tcp" })],
+    ready: [accounts(context, [server.id])],
+  };
+}
+
+/**
+ * systemd restarts nothing here: after an unclean stop the guard first learns whether the peer took over, for that
+ * decides what becomes of transactions that nobody acknowledged.
+ */
+function unitDropIn(startOptions: string): string {
+  return `# Written by chime-node.
+[Service]
+Restart=no
+EnvironmentFile=-${startOptions}
+`;
+}
+
+/** The CA's certificate; empty outside of a cluster, where nothing is applied. */
+function authority(): string {
+  try {
+    return readFileSync(`${paths.pki}/ca.crt`, "utf8");
+  } catch {
+    return "";
+  }
+}

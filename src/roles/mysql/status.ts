@@ -1,0 +1,147 @@
+import type { Problem } from "../../agent/guard.ts";
+import type { MemberView } from "../../cluster/types.ts";
+import type { RoleContext, RoleNodeStatus, RoleStatus } from "../types.ts";
+import { mysqlSpec, nodes } from "./layout.ts";
+import { publishedBy, type Published } from "./published.ts";
+
+/** `status.roles.mysql` and what is wrong with the pair, from what its nodes published. Pure. */
+export function mysqlStatus(
+  context: RoleContext,
+  members: readonly MemberView[],
+): { status: RoleStatus; problems: Problem[] } {
+  const { topology, engine } = mysqlSpec(context);
+  const present = nodes(members).filter((member) => member.state !== "left");
+  const seen = present.map((member) => ({ member, said: heard(member) }));
+  const writers = seen.filter(({ said }) => said?.state === "writer").map(({ member }) => member.name);
+  return {
+    status: {
+      topology,
+      engine,
+      writable: writers,
+      nodes: seen.map(({ member, said }) => nodeStatus(member, said)),
+    },
+    problems: [...writerProblems(seen, writers), ...replicaProblems(seen)],
+  };
+}
+
+interface Seen {
+  member: MemberView;
+  said: Published | null;
+}
+
+/** What a dead member last said is history. */
+function heard(member: MemberView): Published | null {
+  return member.state === "dead" ? null : publishedBy(member);
+}
+
+function nodeStatus(member: MemberView, said: Published | null): RoleNodeStatus {
+  return {
+    name: member.name,
+    state: said === null ? "down" : said.state === "broken" ? "replica" : said.state,
+    replicating: said?.state === "replica" && said.follows !== null,
+    lag_seconds: said?.state === "replica" ? said.lag : null,
+    semi_sync: said?.semi_sync ?? false,
+    protected: said?.protected ?? false,
+  };
+}
+
+function writerProblems(seen: readonly Seen[], writers: readonly string[]): Problem[] {
+  const [first] = seen;
+  if (!first || seen.every(({ member }) => isYoung(member))) return [];
+  if (writers.length === 1) return [];
+  if (writers.length === 0) {
+    return [
+      {
+        code: "mysql.no_writer",
+        severity: "error",
+        node: first.member.name,
+        message: "no MySQL node accepts writes",
+        remedy: noWriterRemedy(seen),
+      },
+    ];
+  }
+  return [
+    {
+      code: "mysql.two_writers",
+      severity: "error",
+      node: writers.join(", "),
+      message: `${writers.join(" and ")} both accept writes`,
+      remedy: "mend the network between them; the one with the older term steps back by itself",
+    },
+  ];
+}
+
+/** Configured, but not told to serve yet: part of a join that is still under way. */
+function isYoung(member: MemberView): boolean {
+  const phase = member.phase["mysql"];
+  return phase === undefined || phase === "joined" || phase === "installed";
+}
+
+/** Only a node that holds everything acknowledged may go on; where it is gone, it is the one to bring back. */
+function noWriterRemedy(seen: readonly Seen[]): string {
+  const newest = seen
+    .flatMap(({ said }) => said?.term ?? [])
+    .reduce<Published["term"]>((best, term) => (term.term > (best?.term ?? 0) ? term : best), null);
+  const away = newest?.in_sync.filter(
+    (name) =>
+      !seen.some(({ member, said }) => member.name === name && said !== null && said.state !== "down"),
+  );
+  if (away && away.length > 0) {
+    return `bring ${away.join(" and ")} back: only with it is it sure that nothing acknowledged is missing`;
+  }
+  return "chime-node status shows which node is not eligible; journalctl -u chime-node there says why";
+}
+
+function replicaProblems(seen: readonly Seen[]): Problem[] {
+  const writer = seen.find(({ said }) => said?.state === "writer");
+  if (!writer) return [];
+  if (seen.length === 1) {
+    return [
+      {
+        code: "mysql.no_replica",
+        severity: "warning",
+        node: writer.member.name,
+        message: "MySQL runs on one node and is not highly available yet",
+        remedy: "chime-node join --role mysql on a second node",
+      },
+    ];
+  }
+  const problems: Problem[] = [];
+  for (const { member, said } of seen.filter((one) => one !== writer)) {
+    if (said === null || said.state === "down") {
+      problems.push({
+        code: "mysql.replica_down",
+        severity: isYoung(member) ? "warning" : "error",
+        node: member.name,
+        message: `the replica ${member.name} is down: ${writer.member.name} serves alone`,
+        remedy: `start ${member.name}; it catches up by itself. journalctl -u mariadb -u chime-node there says more`,
+      });
+    } else if (said.state === "quarantined") {
+      problems.push({
+        code: "mysql.quarantined",
+        severity: "error",
+        node: member.name,
+        message: `${member.name} holds transactions that ${writer.member.name} does not have (${said.detail ?? "?"}) and stays out`,
+        remedy: `read them on ${member.name} with mariadb-binlog, then: chime-node reset --delete-data=CLUSTER there, and join it again`,
+      });
+    } else if (said.state === "broken") {
+      problems.push({
+        code: "mysql.replication_broken",
+        severity: "error",
+        node: member.name,
+        message: `${member.name} cannot apply what ${writer.member.name} sends: ${said.detail ?? "no reason given"}`,
+        remedy: `mend the cause on ${member.name}; START SLAVE is done for you within seconds`,
+      });
+    }
+  }
+  if (problems.length === 0 && writer.said?.protected !== true) {
+    problems.push({
+      code: "mysql.unprotected",
+      severity: "warning",
+      node: writer.member.name,
+      message: `${writer.member.name} acknowledges commits alone until its replica has caught up`,
+      remedy: "wait; if it lasts, journalctl -u chime-node on the replica says why",
+    });
+  }
+  return problems;
+}
