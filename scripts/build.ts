@@ -24,9 +24,10 @@ const nativeTarget: Target = process.arch === "arm64" ? "linux-arm64" : "linux-x
 /** Every file whose change can change the binary. */
 async function inputsHash(): Promise<string> {
   const glob = new Bun.Glob("{src,assets}/**/*");
-  const files = [...(await Array.fromAsync(glob.scan({ cwd: root, onlyFiles: true })))].sort();
+  const files = await Array.fromAsync(glob.scan({ cwd: root, onlyFiles: true }));
+  files.push("package.json", "package-lock.json", "tsconfig.json", "scripts/build.ts");
   const hash = createHash("sha256");
-  for (const file of ["package.json", "package-lock.json", "tsconfig.json", "scripts/build.ts", ...files]) {
+  for (const file of files.sort()) {
     hash.update(`${file}\0`).update(await Bun.file(join(root, file)).bytes());
   }
   return hash.digest("hex");
@@ -49,10 +50,21 @@ export async function compile(entry: string, outfile: string, target: Target = n
   const runtime = target === nativeTarget ? process.execPath : await bunRuntime(root, targets[target].npm);
   const child = Bun.spawn(
     [
-      ...[process.execPath, "build", entry, "--compile", "--minify", "--bytecode", "--format=esm"],
-      ...["--splitting", "--sourcemap", `--target=${targets[target].bun}`],
+      process.execPath,
+      "build",
+      entry,
+      "--compile",
+      "--minify",
+      "--bytecode",
+      "--format=esm",
+      "--splitting",
+      "--sourcemap",
+      `--target=${targets[target].bun}`,
       `--compile-executable-path=${runtime}`,
-      ...["--define", 'process.env.NODE_ENV="production"', ...hardening, `--outfile=${outfile}`],
+      "--define",
+      'process.env.NODE_ENV="production"',
+      ...hardening,
+      `--outfile=${outfile}`,
     ],
     { cwd: root, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
   );

@@ -17,11 +17,11 @@ async function hierarchies(): Promise<string[]> {
     .map(([, path = ""]) => path);
 }
 
-const parent = "chime-node-lab";
+const prefix = "chime-node-lab-";
 
 /** Makes the cgroup `name` ("LAB" or "LAB/NODE") and returns the files that a process writes its pid into to enter. */
 export async function createCgroup(name: string): Promise<string[]> {
-  const directories = (await hierarchies()).map((root) => join(root, parent, name));
+  const directories = (await hierarchies()).map((root) => join(root, `${prefix}${name}`));
   for (const directory of directories) await mkdir(directory, { recursive: true });
   return directories.map((directory) => join(directory, "cgroup.procs"));
 }
@@ -35,7 +35,7 @@ export function inCgroup(procs: readonly string[], argv: readonly string[]): str
 /** SIGKILLs everything in the cgroup and below it, waits until it is gone, and removes it. */
 export async function destroyCgroup(name: string): Promise<void> {
   for (const root of await hierarchies()) {
-    const directory = join(root, parent, name);
+    const directory = join(root, `${prefix}${name}`);
     await waitUntil(`the processes of ${name} to end`, 20_000, async () => {
       const pids = await members(directory);
       for (const pid of pids) {

@@ -38,7 +38,10 @@ export class Network {
   async plug(name: string, port: number, address: string, withGateway: boolean): Promise<void> {
     const ns = this.namespace(name);
     await exec(["ip", "netns", "add", ns]);
-    const pair = ["link", "add", portName(port), "type", "veth", "peer", "name", "eth0", "netns", ns];
+    // A server keeps its MAC over a power cut; a new one would hide behind its neighbours' ARP caches.
+    const mac = `02:00:0a:4d:00:${(port + 16).toString(16)}`;
+    const peer = ["peer", "name", "eth0", "address", mac, "netns", ns];
+    const pair = ["link", "add", portName(port), "type", "veth", ...peer];
     await exec(["ip", "-n", this.#bridge, ...pair]);
     await exec(["ip", "-n", this.#bridge, "link", "set", portName(port), "master", "br0", "up"]);
     await exec(["ip", "-n", ns, "link", "set", "lo", "up"]);
@@ -60,8 +63,19 @@ export class Network {
 
   /** Forwarding on or off at the switch; the node's own link stays up. */
   async setForwarding(port: number, on: boolean): Promise<void> {
-    const state = on ? "3" : "0";
-    await exec(["bridge", "-n", this.#bridge, "link", "set", "dev", portName(port), "state", state]);
+    const argv = [
+      "bridge",
+      "-n",
+      this.#bridge,
+      "link",
+      "set",
+      "dev",
+      portName(port),
+      "state",
+      on ? "3" : "0",
+    ];
+    // Refused while the port is down, when nothing passes anyway.
+    await exec(argv, on ? {} : { ok: "any" });
   }
 
   async addFault(fault: Fault): Promise<void> {
@@ -86,12 +100,10 @@ export class Network {
     for (const f of this.#faults) {
       if (f.kind === "drop") between.push(`iifname "${portName(f.from)}" oifname "${portName(f.to)}" drop`);
       else {
-        into.push(`iifname "${portName(f.port)}" numgen random mod 1000 < ${f.permille} drop`);
-        outOf.push(`oifname "${portName(f.port)}" numgen random mod 1000 < ${f.permille} drop`);
+        into.push(`iifname "${portName(f.port)}" numgen random mod 1000 <= ${f.permille - 1} drop`);
+        outOf.push(`oifname "${portName(f.port)}" numgen random mod 1000 <= ${f.permille - 1} drop`);
       }
     }
-    const chain = (name: string, hook: string, rules: string[]) =>
-      `chain ${name} { type filter hook ${hook} priority 0;\n${rules.join("\n")}\n}`;
     const chains = [
       chain("into", "prerouting", into),
       chain("between", "forward", between),
@@ -100,6 +112,10 @@ export class Network {
     const rules = `table bridge lab\ndelete table bridge lab\ntable bridge lab {\n${chains.join("\n")}\n}\n`;
     await exec(["ip", "netns", "exec", this.#bridge, "nft", "-f", "-"], { stdin: rules });
   }
+}
+
+function chain(name: string, hook: string, rules: readonly string[]): string {
+  return `chain ${name} { type filter hook ${hook} priority 0;\n${rules.join("\n")}\n}`;
 }
 
 function portName(port: number): string {

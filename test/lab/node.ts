@@ -78,22 +78,32 @@ export class LabNode {
     const bind = this.#disks.data ? [`--bind=${this.#disks.data.mountPoint}:${this.options.data?.path}`] : [];
     const nspawn = start(
       inCgroup(await createCgroup(`${id}/${this.name}`), [
-        ...["systemd-nspawn", "--quiet", "--boot", "--keep-unit", "--register=no", "--settings=no"],
-        ...[
-          "--console=read-only",
-          "--capability=all",
-          "--resolv-conf=off",
-          "--timezone=off",
-          "--link-journal=no",
-        ],
+        "env",
+        // Without a lock file, which would stay behind: the root is this lab's alone.
+        "SYSTEMD_NSPAWN_LOCK=0",
+        "systemd-nspawn",
+        "--quiet",
+        "--boot",
+        "--keep-unit",
+        "--register=no",
+        "--settings=no",
+        "--console=read-only",
+        "--capability=all",
+        "--resolv-conf=off",
+        "--timezone=off",
+        "--link-journal=no",
         `--network-namespace-path=/run/netns/${network.namespace(this.name)}`,
         // Names are global on the host, and another lab has a node1 too.
-        ...[`--machine=chime-lab-${id}-${this.name}`, `--hostname=${this.name}`],
-        ...[`--bind-ro=${this.#lab.image.mirror}:/mirror`, ...bind, `--directory=${root}`],
+        `--machine=chime-lab-${id}-${this.name}`,
+        `--hostname=${this.name}`,
+        `--bind-ro=${this.#lab.image.mirror}:/mirror`,
+        ...bind,
+        `--directory=${root}`,
       ]),
     );
     try {
       this.#machine = { nspawn, leader: await findLeader(nspawn) };
+      await this.#showOwnInterfaces();
       await this.#waitForSystemd();
     } catch (error) {
       throw new Error(`${this.name} does not boot: ${nspawn.lines.slice(-5).join(" | ")}`, { cause: error });
@@ -115,6 +125,13 @@ export class LabNode {
     const layers = `lowerdir=${this.#lab.image.root},upperdir=${upper},workdir=${join(disk, "work")}`;
     await exec(["mount", "-t", "overlay", "overlay", "-o", layers, root]);
     return root;
+  }
+
+  /** nspawn mounts sysfs before it enters a given network namespace, so /sys/class/net would list the host's. */
+  async #showOwnInterfaces(): Promise<void> {
+    await this.sh(`mkdir -p /run/sysfs && mount -t sysfs -o ro sysfs /run/sysfs
+      for d in class/net devices/virtual/net; do mount --bind /run/sysfs/$d /sys/$d; done
+      umount /run/sysfs && rmdir /run/sysfs`);
   }
 
   async #waitForSystemd(): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
 import { cacheDirectory } from "../../scripts/cache.ts";
@@ -6,10 +6,13 @@ import { destroyCgroup } from "./cgroup.ts";
 import { Network } from "./network.ts";
 
 /**
- * What a lab leaves on the host is named after its id: cgroup, namespaces, directory. The owner file makes it possible
+ * What a lab makes on the host is named after its id: cgroup, namespaces, directory. The owner file makes it possible
  * for the next run to take down what a killed one left; nothing else needs to be remembered.
  */
-const runDirectory = "/run/chime-node-lab";
+const ownerFile = (id: string) => `/run/chime-node-lab-${id}.json`;
+
+/** nspawn makes an empty directory per machine name here and leaves it. */
+const nspawnDirectory = "/run/systemd/nspawn/propagate";
 
 interface Owner {
   pid: number;
@@ -22,19 +25,19 @@ interface Owner {
 export async function register(id: string): Promise<string> {
   const work = join(cacheDirectory(), "labs", id);
   const owner: Owner = { pid: process.pid, start: (await startTime(process.pid)) ?? "", work };
-  await mkdir(join(runDirectory, id), { recursive: true });
-  const file = join(runDirectory, id, "owner.json");
-  await writeFile(`${file}.new`, JSON.stringify(owner));
-  await rename(`${file}.new`, file);
+  await writeFile(`${ownerFile(id)}.new`, JSON.stringify(owner));
+  await rename(`${ownerFile(id)}.new`, ownerFile(id));
   await mkdir(work, { recursive: true });
   return work;
 }
 
 /** Takes down every lab whose process is gone. */
 export async function sweep(progress: (line: string) => void): Promise<void> {
-  for (const id of await readdir(runDirectory).catch(() => [])) {
-    const text = await readFile(join(runDirectory, id, "owner.json"), "utf8").catch(() => undefined);
-    // No file yet: its owner is just starting. Removed by its owner at the same moment: fine too.
+  for (const name of await readdir("/run")) {
+    const id = /^chime-node-lab-(\w+)\.json$/.exec(name)?.[1];
+    if (id === undefined) continue;
+    const text = await readFile(ownerFile(id), "utf8").catch(() => undefined);
+    // Its owner has removed it at the same moment.
     if (text === undefined) continue;
     const owner = JSON.parse(text) as Owner;
     if ((await startTime(owner.pid)) === owner.start) continue;
@@ -55,8 +58,11 @@ export async function tearDown(id: string, work: string): Promise<void> {
   for (const name of await readdir("/run/netns").catch(() => [])) {
     if (name.startsWith(`${prefix}-`)) await exec(["ip", "netns", "del", name], { ok: "any" });
   }
+  for (const name of await readdir(nspawnDirectory).catch(() => [])) {
+    if (name.startsWith(`${prefix}-`)) await rmdir(join(nspawnDirectory, name)).catch(() => {});
+  }
   await exec(["rm", "-rf", "--one-file-system", work], { timeoutMs: 120_000 });
-  await rm(join(runDirectory, id), { recursive: true, force: true });
+  await rm(ownerFile(id), { force: true });
 }
 
 /** Mount points below a directory, the deepest first. */
@@ -68,7 +74,7 @@ export async function mountsBelow(directory: string): Promise<string[]> {
       String.fromCharCode(Number.parseInt(octal, 8)),
     ),
   );
-  return mounts.filter((mount) => mount.startsWith(`${directory}/`)).reverse();
+  return mounts.filter((mount) => mount.startsWith(`${directory}/`)).toReversed();
 }
 
 async function detachLoops(work: string): Promise<void> {
