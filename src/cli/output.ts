@@ -46,7 +46,7 @@ export interface OutputOptions {
 }
 
 /** A config error locates itself and must begin its line (contract), so that editors and grep find the place. */
-const located = /^\S+:\d+:\d+: /;
+const located = /^[^\n]+?:\d+:\d+: /;
 
 export function createOutput(options: OutputOptions): Output {
   const { json, stdout, stderr } = options;

@@ -90,7 +90,9 @@ export function parseArgs(path: string, args: Args, argv: readonly string[]): Re
 
 /** The error for a flag that a verb does not have. */
 export function unknownFlag(name: string, path: string, known: Iterable<string>): ChimeError {
-  const meant = nearest(name, known);
+  const all = [...known];
+  const negation = name.replace(/^--/, "--no-");
+  const meant = all.includes(negation) ? negation : nearest(name, all);
   return usageError(
     "usage.unknown_flag",
     path ? `${path} has no flag ${name}` : `unknown flag ${name}`,
