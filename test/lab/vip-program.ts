@@ -1,20 +1,27 @@
 /**
  * The VIP room alone, without roles and agent. `apply SELF ADDRESS…`, compiled, in a node: node1, node2, … with these
- * addresses are the nodes of one VIP. `ask ADDRESS…` on any machine: who has these, and which VRRP routers are heard.
+ * addresses are the nodes of one VIP. `remove`: takes the VIP off this node. `ask ADDRESS…` on any machine: who has these,
+ * and which VRRP routers are heard.
  */
 import { whoHas } from "../../src/host/arp.ts";
 import { readFacts } from "../../src/host/facts.ts";
 import { listenVrrp } from "../../src/host/vrrp.ts";
 import { openLedger } from "../../src/plan/ledger.ts";
 import { apply } from "../../src/plan/run.ts";
+import { removeAddress } from "../../src/vip/holder.ts";
 import { vipResources } from "../../src/vip/resources.ts";
 import { context, member } from "../vip/fixtures.ts";
 
 export const vip = "10.77.0.30";
 
 if (import.meta.main) {
-  const [verb, ...rest] = process.argv.slice(2);
-  console.log(JSON.stringify(await (verb === "apply" ? applyVip(rest) : ask(rest))));
+  const [verb = "", ...rest] = process.argv.slice(2);
+  const verbs: Record<string, () => Promise<unknown>> = {
+    apply: () => applyVip(rest),
+    remove: () => removeAddress(vip, "eth0"),
+    ask: () => ask(rest),
+  };
+  console.log(JSON.stringify(await verbs[verb]?.()));
 }
 
 async function applyVip([name, ...addresses]: string[]) {

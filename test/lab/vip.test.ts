@@ -62,6 +62,11 @@ async function state(node: LabNode, wanted: VipState): Promise<number> {
   return performance.now();
 }
 
+/** keepalived's parent and its VRRP child: a killed parent alone makes the child stop in good order. */
+async function signalAll(node: LabNode, signal: "KILL" | "STOP" | "CONT"): Promise<void> {
+  await node.sh(`kill -${signal} $(pidof keepalived)`);
+}
+
 async function holders(): Promise<string[]> {
   const held = lab.nodes
     .filter((node) => node.running)
@@ -128,9 +133,30 @@ test("closing the gate moves the VIP within 0.15 s, there and back", async () =>
 }, 30_000);
 
 test("a killed keepalived comes back, lets go of its address, and one node holds the VIP", async () => {
-  await node1.kill("keepalived.service", "SIGKILL");
+  await signalAll(node1, "KILL");
   await state(node2, "MASTER");
   await waitUntil("one holder", 5_000, async () => (await holders()).join() === "node2");
+  await state(node1, "BACKUP");
+}, 30_000);
+
+test("a hung keepalived keeps its address until that is taken away, and lives with it", async () => {
+  await signalAll(node2, "STOP");
+  await state(node1, "MASTER");
+  expect(await holders()).toEqual(["node1", "node2"]);
+  expect((await node2.run(["/usr/local/bin/chime-node", "remove"])).stdout.trim()).toBe("true");
+  expect((await node2.run(["/usr/local/bin/chime-node", "remove"])).stdout.trim()).toBe("false");
+  expect(await holders()).toEqual(["node1"]);
+  eligible(node2, false);
+  await signalAll(node2, "CONT");
+  await state(node2, "FAULT");
+  await state(node1, "MASTER");
+  expect(await holders()).toEqual(["node1"]);
+  // Back to where the next test begins.
+  eligible(node2, true);
+  await state(node2, "BACKUP");
+  eligible(node1, false);
+  await state(node2, "MASTER");
+  eligible(node1, true);
   await state(node1, "BACKUP");
 }, 30_000);
 
