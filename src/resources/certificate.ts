@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { lstat } from "node:fs/promises";
+import { isIP } from "node:net";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { makeDirectory, missingDirectories, readText, writeAtomically } from "../host/files.ts";
@@ -109,7 +110,9 @@ export function judge(
     if (new X509Certificate(present.ca).fingerprint256 !== ca.fingerprint256) return "the CA has changed";
     if (!cert.verify(ca.publicKey)) return "the certificate is signed by another CA";
     if (!cert.checkPrivateKey(createPrivateKey(present.key))) return "key and certificate do not fit";
-    const unnamed = subjects.filter((subject) => !(cert.checkIP(subject) ?? cert.checkHost(subject)));
+    const unnamed = subjects.filter(
+      (subject) => !(isIP(subject) ? cert.checkIP(subject) : cert.checkHost(subject)),
+    );
     if (unnamed.length > 0) return `the certificate does not name ${unnamed.join(", ")}`;
     const left = Date.parse(cert.validTo) - now;
     if (left < renewBeforeMs) return `the certificate ends on ${cert.validTo}`;

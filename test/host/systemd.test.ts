@@ -1,0 +1,43 @@
+import { describe, expect, test } from "bun:test";
+import { parseShow, telling } from "../../src/host/systemd.ts";
+
+test("parseShow reads what systemctl show prints", () => {
+  expect(
+    parseShow(`LoadState=loaded
+ActiveState=active
+UnitFileState=enabled
+InvocationID=7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d
+NeedDaemonReload=no
+ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
+`),
+  ).toEqual({
+    load: "loaded",
+    active: "active",
+    file: "enabled",
+    invocation: "7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d",
+    needDaemonReload: false,
+    startedAt: Date.UTC(2026, 10, 21, 9, 18, 58),
+  });
+});
+
+test("parseShow of a unit that does not exist", () => {
+  expect(
+    parseShow(
+      "LoadState=not-found\nActiveState=inactive\nUnitFileState=\nInvocationID=\nNeedDaemonReload=no\nExecMainStartTimestamp=\n",
+    ),
+  ).toMatchObject({ load: "not-found", file: "", startedAt: 0 });
+});
+
+describe("telling", () => {
+  test.each([
+    [
+      "errors before other words",
+      "starting\nERROR: unknown variable 'x'\nshutting down",
+      "ERROR: unknown variable 'x'",
+    ],
+    ["else the last words", "one\n\ntwo\nthree\n", "two | three"],
+    ["nothing", "", ""],
+  ])("%s", (_name, text, wanted) => {
+    expect(telling(text)).toBe(wanted);
+  });
+});

@@ -1,0 +1,102 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { certify, createAuthority, generateKey, type Authority } from "../../src/cluster/pki.ts";
+import { openLedger, type Ledger } from "../../src/plan/ledger.ts";
+import { undoAll } from "../../src/plan/reset.ts";
+import { apply, plan } from "../../src/plan/run.ts";
+import { certificate, judge, type CertificateOptions, type Issued } from "../../src/resources/certificate.ts";
+import { kinds } from "../../src/resources/index.ts";
+
+const cluster = { name: "chime", id: "c1" };
+const day = 86_400_000;
+const now = Date.now();
+
+function issueBy(authority: Authority, names: readonly string[], at = now): Issued {
+  const key = generateKey();
+  const subject = { cluster, commonName: "mysql", publicKey: key.publicKey, alternativeNames: names };
+  return { key: key.privateKey, cert: certify(authority, subject, at), ca: authority.cert };
+}
+
+const ours = createAuthority(cluster, now);
+const other = createAuthority(cluster, now);
+const good = issueBy(ours, ["10.0.0.1", "node1.chime.com"]);
+
+describe("judge", () => {
+  test.each<[string, Issued, readonly string[], string, number, RegExp | undefined]>([
+    ["good", good, ["10.0.0.1", "node1.chime.com"], ours.cert, now, undefined],
+    ["a new address", good, ["10.0.0.1", "10.0.0.2"], ours.cert, now, /does not name 10\.0\.0\.2/],
+    ["a new name", good, ["node2.chime.com"], ours.cert, now, /does not name node2/],
+    ["a new CA", good, ["10.0.0.1"], other.cert, now, /CA has changed/],
+    [
+      "signed by another",
+      { ...issueBy(other, ["10.0.0.1"]), ca: ours.cert },
+      ["10.0.0.1"],
+      ours.cert,
+      now,
+      /another CA/,
+    ],
+    ["half replaced", { ...good, key: generateKey().privateKey }, ["10.0.0.1"], ours.cert, now, /do not fit/],
+    ["a month before its end", good, ["10.0.0.1"], ours.cert, now + 705 * day, /ends on/],
+    ["not yet", good, ["10.0.0.1"], ours.cert, now + 690 * day, undefined],
+    ["torn", { ...good, cert: good.cert.slice(0, 80) }, ["10.0.0.1"], ours.cert, now, /cannot be read/],
+    ["empty key", { ...good, key: "" }, ["10.0.0.1"], ours.cert, now, /cannot be read/],
+  ])("%s", (_name, present, subjects, ca, at, wanted) => {
+    const found = judge(present, subjects, ca, at);
+    if (wanted) expect(found).toMatch(wanted);
+    else expect(found).toBeUndefined();
+  });
+});
+
+describe("certificate", () => {
+  let directory: string;
+  let ledger: Ledger;
+  let issued = 0;
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), "chime-certificate-"));
+    ledger = await openLedger(join(directory, "state/ledger.jsonl"));
+    issued = 0;
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  const options = (subjects: readonly string[]): CertificateOptions => ({
+    name: "mysql",
+    paths: {
+      key: join(directory, "tls/key.pem"),
+      cert: join(directory, "tls/cert.pem"),
+      ca: join(directory, "tls/ca.pem"),
+    },
+    subjects,
+    ca: ours.cert,
+    issue() {
+      issued++;
+      return Promise.resolve(issueBy(ours, subjects));
+    },
+  });
+  const run = (subjects: readonly string[]) =>
+    apply([certificate(options(subjects))], ledger, {
+      signal: new AbortController().signal,
+      progress: () => undefined,
+    });
+
+  test("is issued once, again when it will not do, and taken back", async () => {
+    const { key } = options([]).paths;
+    const planned = await plan([certificate(options(["10.0.0.1"]))], ledger);
+    expect(planned).toMatchObject([{ action: "create", diff: "+ certificate for 10.0.0.1" }]);
+    await run(["10.0.0.1"]);
+    expect((await run(["10.0.0.1"])).changes).toEqual([]);
+    expect(issued).toBe(1);
+    expect(statSync(key).mode & 0o777).toBe(0o600);
+    expect((await run(["10.0.0.1", "10.0.0.2"])).changes).toMatchObject([
+      { action: "update", cause: "spec" },
+    ]);
+    expect(issued).toBe(2);
+    chmodSync(key, 0o644);
+    expect(await plan([certificate(options(["10.0.0.1", "10.0.0.2"]))], ledger)).toMatchObject([
+      { cause: "drift", diff: `owner or mode of ${key} have changed` },
+    ]);
+    await undoAll(ledger, kinds, { progress: () => undefined });
+    expect(existsSync(join(directory, "tls"))).toBe(false);
+  });
+});
