@@ -1,0 +1,108 @@
+import { buildBinary } from "../../scripts/build.ts";
+import type { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import { subnet } from "./network.ts";
+import { Writers } from "./writer.ts";
+
+/** The pair's floating address in every lab. */
+export const vip = `${subnet}.30`;
+
+/** What an operator types; shown by the demo. */
+export const initCommand = [
+  "chime-node",
+  "init",
+  "--vip",
+  `mysql=${vip}`,
+  "--set",
+  "roles.mysql.engine=mariadb",
+  "--set",
+  "cluster.packages=os",
+];
+export const joinCommand = ["chime-node", "join", "--role", "mysql"];
+
+/** `init --json` of the contract. */
+export interface Initialized {
+  cluster: { name: string; id: string };
+  node: string;
+  token: string;
+  join: string;
+}
+
+/** `status --json` of the contract, as far as tests look at it. */
+export interface Status {
+  cluster: { name: string; id: string };
+  self: string;
+  members: { name: string; address: string; roles: string[]; state: string; phase: Record<string, string> }[];
+  vips: { role: string; address: string; holders: string[] }[];
+  roles: Record<
+    string,
+    {
+      writable: string[];
+      nodes: { name: string; state: string; replicating: boolean; semi_sync: boolean; protected: boolean }[];
+    }
+  >;
+  problems: { code: string; severity: "error" | "warning"; node: string; message: string }[];
+  healthy: boolean;
+}
+
+/** Parses the one JSON document that a verb prints. */
+export async function json<T>(node: LabNode, argv: readonly string[], timeoutMs = 60_000): Promise<T> {
+  const result = await node.run(["chime-node", ...argv, "--json"], { check: false, timeoutMs });
+  try {
+    return JSON.parse(result.stdout) as T;
+  } catch (cause) {
+    throw new Error(`${argv.join(" ")} printed no JSON: ${result.stdout}${result.stderr}`, { cause });
+  }
+}
+
+/**
+ * Two bare nodes become a pair the way an operator does it: init on the first, then join on both at once.
+ * Both are ready when this returns.
+ */
+export async function formPair(lab: Lab): Promise<Initialized> {
+  const binary = await buildBinary();
+  const [first, second] = lab.nodes;
+  if (!first || !second) throw new Error("a pair needs two nodes");
+  await Promise.all(lab.nodes.map((node) => node.install(binary)));
+  const created = JSON.parse((await first.run([...initCommand, "--json"])).stdout) as Initialized;
+  const timeoutMs = 300_000;
+  await Promise.all([
+    first.run(joinCommand, { timeoutMs }),
+    second.run(joinCommand, { timeoutMs, env: { CHIME_TOKEN: created.token } }),
+  ]);
+  return created;
+}
+
+/** Starts writers through the VIP with the application's account. */
+export async function startWriters(
+  lab: Lab,
+  options: { connections?: number; pauseMs?: number; table?: string } = {},
+): Promise<Writers> {
+  const node = lab.nodes.find((node) => node.running);
+  if (!node) throw new Error("no node is running");
+  type Connection = { host: string; port: number; user: string; password: string; databases: string[] };
+  const { host, port, user, password, databases } = await json<Connection>(node, [
+    "secrets",
+    "show",
+    "--role",
+    "mysql",
+  ]);
+  const [database = ""] = databases;
+  return Writers.start(lab, { host, port, user, password, database, ...options });
+}
+
+export async function status(node: LabNode): Promise<Status> {
+  return json<Status>(node, ["status"]);
+}
+
+/** The node that takes writes, and its peer. */
+export async function writerOf(lab: Lab): Promise<{ writer: LabNode; replica: LabNode }> {
+  const asked = lab.nodes.find((node) => node.running);
+  if (!asked) throw new Error("no node is running");
+  const { roles } = await status(asked);
+  const name = roles["mysql"]?.writable[0];
+  const writer = lab.nodes.find((node) => node.name === name);
+  const replica = lab.nodes.find((node) => node.name !== name);
+  if (!writer || !replica) throw new Error(`no node is writable: ${JSON.stringify(roles)}`);
+  return { writer, replica };
+}
