@@ -185,7 +185,7 @@ export class ClusterMembership implements Membership {
       throw failed("record.too_large", `this node's record would be larger than ${maxRecordBytes} bytes`);
     }
     this.setRecord(next);
-    if (change.roles || change.phase) this.saveSoon();
+    if (change.phase) this.saveSoon();
     this.changed();
     await this.push({ records: [next] });
   }
@@ -233,10 +233,7 @@ export class ClusterMembership implements Membership {
    */
   async takeRoles(roles: readonly string[]): Promise<void> {
     await this.coordinator.takeRoles(roles);
-    const all = [...new Set([...this.record.roles, ...roles])];
-    const admission = this.state.admission(this.record.index);
-    if (admission) this.merge({ ...empty, admissions: [{ ...admission, roles: all }] });
-    await this.update({ roles: all });
+    await this.update({ roles: [...new Set([...this.record.roles, ...roles])] });
   }
 
   /** A certificate with a new term for this node's key; PEM. @throws ChimeError `cluster.no_authority` */
@@ -246,7 +243,7 @@ export class ClusterMembership implements Membership {
 
   /** This node is no member any more; it may come back by a join, under a new index. */
   async leave(): Promise<void> {
-    await this.spread({ admissions: this.asLeft(this.record.index) });
+    await this.spread({ admissions: this.selfAsLeft() });
   }
 
   /**
@@ -258,12 +255,14 @@ export class ClusterMembership implements Membership {
     if (admission.index === this.record.index) {
       throw refused("member.self", `${name} is this node`, "run `chime-node leave` to take this node out");
     }
-    await this.spread({ admissions: this.asLeft(admission.index) });
+    await this.spread({ admissions: [{ ...admission, left: true }] });
   }
 
-  private asLeft(index: number): Admission[] {
-    const admission = this.state.admission(index);
-    return admission ? [{ ...admission, left: true }] : [];
+  private selfAsLeft(): Admission[] {
+    const admission = this.state.admission(this.record.index);
+    // Should another node have our index (SharedState), it is not us who may take it out.
+    const isOurs = admission?.publicKey === this.options.credentials().key.publicKey;
+    return admission && isOurs ? [{ ...admission, left: true }] : [];
   }
 
   /** @throws ChimeError `member.unknown` */
@@ -321,8 +320,8 @@ export class ClusterMembership implements Membership {
       const { state, coordinator } = this;
       return await answerStranger(method, params, { ...this.options, state, coordinator });
     }
-    this.checkBelongs(peer, method);
-    this.peers.heard(peer.index);
+    const offered = method === "exchange" ? v.parse(stateParts, params) : empty;
+    this.checkBelongs(peer, offered.admissions);
     switch (method) {
       case "beat":
         return this.peers.heardDigest(peer.index, v.parse(beat, params).digest);
@@ -330,9 +329,7 @@ export class ClusterMembership implements Membership {
         this.merge(v.parse(stateParts, params));
         return null;
       case "exchange":
-        this.merge(v.parse(stateParts, params));
-        this.checkBelongs(peer, "");
-        this.peers.heard(peer.index);
+        this.merge(offered);
         return this.state.parts();
       case "decide": {
         const { operation, params: inner } = v.parse(decision, params);
@@ -345,18 +342,20 @@ export class ClusterMembership implements Membership {
   }
 
   /**
-   * Its certificate is genuine; does it still count? One that we never heard of may tell us of its admission, which
-   * the CA signed.
+   * Its certificate is genuine; does it still count? Who shows an admission that we did not know, or that outdoes the
+   * one we knew, may be right: the CA signed it.
    * @throws ChimeError `member.removed`, `member.unknown`
    */
-  private checkBelongs(peer: PeerIdentity, method: string): void {
+  private checkBelongs(peer: PeerIdentity, offered: readonly Admission[]): void {
+    if (this.state.admission(peer.index)?.publicKey !== peer.publicKey) {
+      this.merge({ ...empty, admissions: [...offered] });
+    }
     const admission = this.state.admission(peer.index);
     if (!admission) {
-      if (method === "exchange") return;
       throw refused("member.unknown", `${this.record.name} does not know member ${peer.name} yet`);
     }
-    if (admission.left || admission.publicKey !== peer.publicKey || admission.name !== peer.name)
-      throw removed(peer.name);
+    if (admission.left || admission.publicKey !== peer.publicKey) throw removed(peer.name);
+    this.peers.heard(peer.index);
   }
 
   private async exchange(peer: PeerAddress, link: Link): Promise<void> {
@@ -366,7 +365,7 @@ export class ClusterMembership implements Membership {
       // Removed while this agent was not there to hear it.
       if ((error as Partial<ChimeError>).code === "member.removed") {
         log.warn(`${peer.name} says that this node was removed from the cluster`);
-        this.merge({ ...empty, admissions: this.asLeft(this.record.index) });
+        this.merge({ ...empty, admissions: this.selfAsLeft() });
       }
       throw error;
     }
@@ -382,12 +381,22 @@ export class ClusterMembership implements Membership {
     const merged = this.state.merge(parts, this.record.index);
     if (merged.outdone) {
       // The state on this disk was lost or put back: what others remember of this node must not win over the present.
-      this.setRecord({ ...this.record, incarnation: merged.outdone.incarnation + 1 });
+      const { incarnation, phase } = merged.outdone;
+      this.setRecord({
+        ...this.record,
+        incarnation: incarnation + 1,
+        phase: { ...phase, ...this.record.phase },
+      });
       merged.changed = true;
       void this.push({ records: [this.record] });
     }
     if (!merged.changed) return false;
     const mine = this.state.admission(this.record.index);
+    if (mine?.roles.some((role) => !this.record.roles.includes(role))) {
+      const roles = [...new Set([...this.record.roles, ...mine.roles])];
+      this.setRecord({ ...this.record, roles, version: this.record.version + 1 });
+      void this.push({ records: [this.record] });
+    }
     const { publicKey } = this.options.credentials().key;
     if (mine && !this.record.left && (mine.left || mine.publicKey !== publicKey)) {
       log.warn("this node is no longer a member of the cluster");

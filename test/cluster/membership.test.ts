@@ -1,0 +1,221 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { log } from "../../src/core/log.ts";
+import { SimNetwork, simCluster, simJoin, type SimNode } from "./sim.ts";
+import { codeOf } from "./support.ts";
+
+const level = log.level;
+beforeEach(() => void (log.level = 0));
+afterEach(() => void (log.level = level));
+
+interface Simulation {
+  net: SimNetwork;
+  nodes: SimNode[];
+  token: string;
+}
+
+/** Lets time pass until the promise is done. */
+async function passing<T>(net: SimNetwork, promise: Promise<T>): Promise<T> {
+  const over = promise.then(
+    () => true,
+    () => true,
+  );
+  const step = () => net.clock.run(10).then(() => false);
+  for (let steps = 0; steps < 2_000; steps++) if (await Promise.race([over, step()])) break;
+  return await promise;
+}
+
+async function simulate(count: number, seed = 1): Promise<Simulation> {
+  const net = new SimNetwork(seed);
+  const first = await simCluster(net);
+  const { token } = await passing(net, first.agent.tokens.create({ ttlSeconds: 3600, uses: 0, roles: [] }));
+  const nodes = [first];
+  for (let n = 2; n <= count; n++) {
+    nodes.push(await passing(net, simJoin(net, first, token, `n${n}`, `10.0.0.${n}`, ["server"])));
+  }
+  await net.clock.run(2_000);
+  return { net, nodes, token };
+}
+
+/** True when all say the same of everybody, record by record. */
+function agree(nodes: readonly SimNode[]): boolean {
+  const said = nodes.map((node) =>
+    JSON.stringify([
+      node.agent.spec(),
+      node.agent.members().map((member) => ({ ...member, silentMs: 0 })),
+      node.agent.tokens.list().map((token) => ({ ...token, used_by: [...token.used_by].sort() })),
+    ]),
+  );
+  return new Set(said).size === 1;
+}
+
+function addresses(nodes: readonly SimNode[]): string[] {
+  return nodes.map((node) => node.address);
+}
+
+describe("five nodes", () => {
+  test("know each other and agree", async () => {
+    const { nodes } = await simulate(5);
+    expect(nodes[4]?.view()).toEqual({ n1: "alive", n2: "alive", n3: "alive", n4: "alive", n5: "alive" });
+    expect(agree(nodes)).toBe(true);
+  });
+
+  test("an update is at everybody alive before it resolves", async () => {
+    const { net, nodes } = await simulate(5);
+    await passing(net, (nodes[2] as SimNode).agent.update({ roleState: { mysql: { term: 7 } } }));
+    for (const node of nodes) expect(node.agent.members()[2]?.roleState).toEqual({ mysql: { term: 7 } });
+  });
+
+  test("a cut is seen from both sides within 1.3 s, and healed within 3 s", async () => {
+    const { net, nodes } = await simulate(5);
+    const [left, right] = [nodes.slice(0, 2), nodes.slice(2)];
+    net.cut(addresses(left), addresses(right));
+    await net.clock.run(1_300);
+    for (const node of left) {
+      expect(node.view()).toEqual({ n1: "alive", n2: "alive", n3: "dead", n4: "dead", n5: "dead" });
+    }
+    for (const node of right) {
+      expect(node.view()).toEqual({ n1: "dead", n2: "dead", n3: "alive", n4: "alive", n5: "alive" });
+    }
+    const [a, b] = [nodes[0] as SimNode, nodes[4] as SimNode];
+    await passing(
+      net,
+      Promise.all([a.agent.update({ phase: { server: "ready" } }), b.agent.update({ phase: {} })]),
+    );
+    net.heal();
+    await net.clock.run(3_000);
+    expect(Object.values(a.view())).toEqual(Array(5).fill("alive"));
+    expect(agree(nodes)).toBe(true);
+  });
+
+  test("a stopped agent is suspect at once; back, it knows its peers and outranks what was said of it", async () => {
+    const { net, nodes } = await simulate(3);
+    const [one, two] = nodes as [SimNode, SimNode, SimNode];
+    await passing(net, two.stop());
+    await net.clock.run(50);
+    expect(one.view()["n2"]).toBe("suspect");
+    await net.clock.run(1_200);
+    expect(one.view()["n2"]).toBe("dead");
+    await two.start();
+    await net.clock.run(2_000);
+    expect(one.agent.members()[1]).toMatchObject({ state: "alive", incarnation: 2 });
+    expect(agree(nodes)).toBe(true);
+  });
+
+  test("a node whose state was lost is told again, and goes on above its old incarnation", async () => {
+    const { net, nodes } = await simulate(3);
+    const [one, two] = nodes as [SimNode, SimNode, SimNode];
+    for (let restarts = 0; restarts < 3; restarts++) {
+      await passing(net, two.stop());
+      await two.start();
+      await net.clock.run(1_000);
+    }
+    await passing(net, two.stop());
+    two.forget();
+    await two.start();
+    await net.clock.run(3_000);
+    expect(one.agent.members()[1]).toMatchObject({ state: "alive", incarnation: 5 });
+    expect(two.agent.spec().toml).toBe("# 1\n");
+    expect(two.agent.self.roles).toEqual(["server"]);
+    expect(agree(nodes)).toBe(true);
+  });
+
+  test("a paused node does not take the others for dead when it goes on", async () => {
+    const { net, nodes } = await simulate(3);
+    const one = nodes[0] as SimNode;
+    const states = new Set<string>();
+    one.agent.onChange(() => states.add(one.view()["n2"] as string));
+    // The pause: time passes in one step, in which no timer of any node fires.
+    const clock = net.clock as unknown as { time: number };
+    clock.time += 5_000;
+    await net.clock.run(1_000);
+    expect(states.has("dead")).toBe(false);
+    expect(one.view()["n2"]).toBe("alive");
+  });
+});
+
+describe("what is decided once", () => {
+  test("the spec: the second of two editors of one version gets a conflict", async () => {
+    const { net, nodes } = await simulate(5);
+    const [, two, three] = nodes as [SimNode, SimNode, SimNode];
+    const both = Promise.allSettled([
+      two.agent.publishSpec("# 2\n", 1),
+      three.agent.publishSpec("# 2'\n", 1),
+    ]);
+    const outcomes = await passing(net, both);
+    expect(outcomes.map((o) => o.status).sort()).toEqual(["fulfilled", "rejected"]);
+    const failure = outcomes.find((o) => o.status === "rejected")?.reason as { code: string; exit: number };
+    expect(failure).toMatchObject({ code: "spec.conflict", exit: 3 });
+    await net.clock.run(1_000);
+    expect(two.agent.spec().version).toBe(2);
+    expect(agree(nodes)).toBe(true);
+    expect(await codeOf(passing(net, three.agent.publishSpec("# 3\n", 1)))).toBe("spec.conflict");
+    await passing(net, three.agent.publishSpec("# 3\n", 2));
+    expect(two.agent.spec()).toMatchObject({ version: 3, toml: "# 3\n", publisher: "n3" });
+  });
+
+  test("the last place of a pair, while the one who decides dies", async () => {
+    const { net, nodes, token } = await simulate(3);
+    const [one, two, three] = nodes as [SimNode, SimNode, SimNode];
+    const joins = [6, 7, 8].map((n) =>
+      codeOf(simJoin(net, n % 2 ? two : three, token, `n${n}`, `10.0.0.${n}`, ["mysql"])),
+    );
+    const stop = one.stop();
+    const codes = await passing(net, Promise.all([...joins, stop.then(() => "")]));
+    expect(codes.filter((code) => code === "nothing was thrown")).toHaveLength(2);
+    expect(codes).toContain("join.role_full");
+  });
+
+  test("only a witness left: nothing can be decided, and that is said", async () => {
+    const { net, nodes, token } = await simulate(1);
+    const one = nodes[0] as SimNode;
+    const witness = await passing(net, simJoin(net, one, token, "w", "10.0.0.9", ["witness"]));
+    await net.clock.run(1_000);
+    await passing(net, one.stop());
+    await net.clock.run(2_000);
+    expect(await codeOf(passing(net, witness.agent.publishSpec("# 2\n", 1)))).toBe("cluster.no_authority");
+  });
+
+  test.each([1, 2, 3, 4, 5, 6])(
+    "both sides of a cut admit a node: one index, one winner everywhere (%i)",
+    async (seed) => {
+      const { net, nodes, token } = await simulate(4, seed);
+      net.cut([...addresses(nodes.slice(0, 2)), "10.0.0.8"], [...addresses(nodes.slice(2)), "10.0.0.9"]);
+      await net.clock.run(1_500);
+      const a = await passing(net, simJoin(net, nodes[0] as SimNode, token, "left", "10.0.0.8", ["server"]));
+      const b = await passing(net, simJoin(net, nodes[2] as SimNode, token, "right", "10.0.0.9", ["server"]));
+      expect([a.agent.self.index, b.agent.self.index]).toEqual([5, 5]);
+      net.heal();
+      await net.clock.run(5_000);
+      const [winner, loser] = a.agent.self.left ? [b, a] : [a, b];
+      expect(loser.agent.self.left).toBe(true);
+      expect(winner.agent.self.left).toBe(false);
+      expect(agree([...nodes, winner])).toBe(true);
+    },
+  );
+});
+
+test("random cuts, restarts and updates: healed, all agree again (20 schedules)", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const { net, nodes } = await simulate(4, seed);
+    for (let step = 0; step < 12; step++) {
+      const node = nodes[Math.floor(net.random() * nodes.length)] as SimNode;
+      const other = nodes[Math.floor(net.random() * nodes.length)] as SimNode;
+      const dice = net.random();
+      if (dice < 0.3) net.cut([node.address], [other.address]);
+      else if (dice < 0.4) net.heal();
+      else if (dice < 0.55 && node.membership) await passing(net, node.stop());
+      else if (dice < 0.7 && !node.membership) await node.start();
+      else if (dice < 0.9 && node.membership) void node.agent.update({ roleState: { server: { step } } });
+      else if (node.membership) {
+        void node.agent.publishSpec(`# ${step}\n`, node.agent.spec().version).catch(() => undefined);
+      }
+      await net.clock.run(Math.floor(net.random() * 1_500));
+    }
+    net.heal();
+    for (const node of nodes) if (!node.membership) await node.start();
+    await net.clock.run(6_000);
+    expect(Object.values((nodes[0] as SimNode).view())).toEqual(Array(4).fill("alive"));
+    expect(agree(nodes)).toBe(true);
+    for (const node of nodes) await node.stop();
+  }
+});

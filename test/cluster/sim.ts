@@ -1,0 +1,308 @@
+import { randomBytes } from "node:crypto";
+import * as v from "valibot";
+import { possessionFields, protocolVersion, signAdmission } from "../../src/cluster/admission.ts";
+import { peerUnreachable } from "../../src/cluster/channel.ts";
+import type { Credentials } from "../../src/cluster/identity.ts";
+import { ClusterMembership } from "../../src/cluster/membership.ts";
+import {
+  certifyNode,
+  createAuthority,
+  generateKey,
+  signFields,
+  type KeyPair,
+  type PeerIdentity,
+} from "../../src/cluster/pki.ts";
+import { joinAnswer, type StateParts } from "../../src/cluster/schema.ts";
+import { signSpec } from "../../src/cluster/spec-document.ts";
+import type { StateStore, Stored } from "../../src/cluster/store.ts";
+import { parseToken } from "../../src/cluster/token.ts";
+import type { Link, PeerAddress, Serve, Transport } from "../../src/cluster/transport.ts";
+import type { Clock } from "../../src/core/clock.ts";
+import { failed } from "../../src/core/errors.ts";
+import { roleLimit, seeded } from "./support.ts";
+
+interface Sleeper {
+  at: number;
+  order: number;
+  wake(): void;
+}
+
+/** One clock for all nodes; time passes only in `run`. */
+class SimClock implements Clock {
+  private time = 0;
+  private order = 0;
+  private sleepers: Sleeper[] = [];
+
+  now(): number {
+    return this.time;
+  }
+
+  wall(): number {
+    return 1_790_000_000_000 + this.time;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason as Error);
+      const sleeper = { at: this.time + ms, order: this.order++, wake: resolve };
+      this.sleepers.push(sleeper);
+      signal?.addEventListener("abort", () => {
+        this.sleepers = this.sleepers.filter((other) => other !== sleeper);
+        reject(signal.reason as Error);
+      });
+    });
+  }
+
+  /** Wakes the sleepers of the next `ms` one by one, and lets each do all it can before the next. */
+  async run(ms: number): Promise<void> {
+    const end = this.time + ms;
+    await settle();
+    for (;;) {
+      this.sleepers.sort((a, b) => a.at - b.at || a.order - b.order);
+      const next = this.sleepers[0];
+      if (!next || next.at > end) break;
+      this.sleepers.shift();
+      this.time = next.at;
+      next.wake();
+      await settle();
+    }
+    this.time = end;
+  }
+}
+
+/** All microtasks are done before the next macrotask begins. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+interface Listener {
+  serve: Serve;
+  links: Set<Link>;
+}
+
+/** A network in memory with latency, cuts and stopped nodes: the same at every run with the same seed. */
+export class SimNetwork {
+  readonly clock = new SimClock();
+  readonly random: () => number;
+  private readonly listeners = new Map<string, Listener>();
+  private readonly cuts = new Set<string>();
+
+  constructor(seed: number) {
+    this.random = seeded(seed);
+  }
+
+  cut(side: readonly string[], other: readonly string[]): void {
+    for (const a of side) for (const b of other) this.cuts.add(pair(a, b));
+  }
+
+  heal(): void {
+    this.cuts.clear();
+  }
+
+  /** What the node at `address`, with this certificate, sees of the network. */
+  transport(address: string, identity: PeerIdentity): Transport {
+    return {
+      listen: async (serve) => void this.listeners.set(address, { serve, links: new Set() }),
+      dial: (peer) => this.dial(address, identity, peer),
+      close: async () => {
+        const listener = this.listeners.get(address);
+        this.listeners.delete(address);
+        for (const link of listener?.links ?? []) link.close();
+      },
+    };
+  }
+
+  private async dial(from: string, identity: PeerIdentity, peer: PeerAddress): Promise<Link> {
+    await this.latency();
+    if (this.cuts.has(pair(from, peer.address))) {
+      await this.clock.sleep(1_500);
+      throw peerUnreachable(peer.name, "no answer within 1.5 s");
+    }
+    const listener = this.listeners.get(peer.address);
+    if (!listener) throw peerUnreachable(peer.name, "connection refused");
+    return this.link(from, identity, peer, listener);
+  }
+
+  private link(from: string, identity: PeerIdentity, peer: PeerAddress, listener: Listener): Link {
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    let open = true;
+    const passes = () => open && !this.cuts.has(pair(from, peer.address));
+    const ask = async (method: string, params: unknown) => {
+      await this.latency();
+      if (!passes()) return await new Promise(() => undefined);
+      const answer = listener.serve(identity, method, copy(params)).then(
+        (result) => () => copy(result),
+        (error: unknown) => () => {
+          throw error;
+        },
+      );
+      const deliver = await answer;
+      await this.latency();
+      if (!passes()) return await new Promise(() => undefined);
+      return deliver();
+    };
+    const link: Link = {
+      closed,
+      notify: (method, params) => void ask(method, params).catch(() => undefined),
+      request: async (method, params, timeoutMs) => {
+        const done = new AbortController();
+        const timeout = this.clock.sleep(timeoutMs, done.signal).then(() => {
+          throw failed("peer.timeout", `${peer.name} did not answer`);
+        });
+        const broken = closed.then(() => {
+          throw peerUnreachable(peer.name, "the connection was closed");
+        });
+        for (const loser of [timeout, broken]) loser.catch(() => undefined);
+        return await Promise.race([ask(method, params), timeout, broken]).finally(() => done.abort());
+      },
+      close: () => {
+        open = false;
+        listener.links.delete(link);
+        resolve();
+      },
+    };
+    listener.links.add(link);
+    return link;
+  }
+
+  /** As a stranger does, over a connection without a certificate. */
+  async join(door: string, request: unknown): Promise<unknown> {
+    const listener = this.listeners.get(door);
+    if (!listener) throw peerUnreachable(door, "connection refused");
+    return await listener.serve(undefined, "join", request);
+  }
+
+  private latency(): Promise<void> {
+    return this.clock.sleep(0.2 + this.random() * 2);
+  }
+}
+
+function pair(a: string, b: string): string {
+  return a < b ? `${a}|${b}` : `${b}|${a}`;
+}
+
+function copy(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}
+
+/** One simulated machine: what is on its disk outlives its agent. */
+export class SimNode {
+  readonly name: string;
+  readonly address: string;
+  credentials: Credentials;
+  membership: ClusterMembership | undefined;
+  private readonly net: SimNetwork;
+  private stored: Stored;
+
+  constructor(net: SimNetwork, credentials: Credentials, state: StateParts) {
+    this.net = net;
+    this.credentials = credentials;
+    this.name = credentials.identity.self.name;
+    this.address = credentials.identity.self.address;
+    this.stored = { incarnation: 0, state };
+  }
+
+  get agent(): ClusterMembership {
+    if (!this.membership) throw new Error(`${this.name} is stopped`);
+    return this.membership;
+  }
+
+  async start(): Promise<this> {
+    const store: StateStore = {
+      load: async () => copy(this.stored) as Stored,
+      save: async (stored) => void (this.stored = copy(stored) as Stored),
+    };
+    const { name, index } = this.credentials.identity.self;
+    const identity = { name, index, publicKey: this.credentials.key.publicKey };
+    this.membership = await ClusterMembership.start({
+      credentials: () => this.credentials,
+      secrets: () => ({}),
+      store,
+      transport: this.net.transport(this.address, identity),
+      clock: this.net.clock,
+      random: this.net.random,
+      binaryVersion: "0.1.0",
+      roleLimit,
+    });
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    await this.membership?.stop();
+    this.membership = undefined;
+  }
+
+  /** Its state file is lost. */
+  forget(): void {
+    this.stored = { incarnation: 0, state: { admissions: [], records: [], tokens: [], spec: null } };
+  }
+
+  /** What it says of each member. */
+  view(): Record<string, string> {
+    return Object.fromEntries(this.agent.members().map((m) => [m.name, m.state]));
+  }
+}
+
+/** The first node, as createCluster makes it, without a disk. */
+export async function simCluster(net: SimNetwork): Promise<SimNode> {
+  const cluster = { name: "chime", id: "0123456789abcdef" };
+  const self = { name: "n1", index: 1, address: "10.0.0.1" };
+  const key = generateKey();
+  const authority = createAuthority(cluster, Date.now());
+  const node = { ...self, publicKey: key.publicKey };
+  const admission = signAdmission(authority.key, cluster.id, {
+    ...node,
+    witness: false,
+    roles: [],
+    left: false,
+  });
+  const spec = signSpec(key.privateKey, cluster.id, { version: 1, toml: "# 1\n", publisher: "n1" });
+  const credentials: Credentials = {
+    identity: { cluster, self },
+    ca: authority.cert,
+    caKey: authority.key,
+    certificate: certifyNode(authority, cluster, node, Date.now()),
+    key,
+    gossipKey: randomBytes(32).toString("base64"),
+  };
+  return await new SimNode(net, credentials, {
+    admissions: [admission],
+    records: [],
+    tokens: [],
+    spec,
+  }).start();
+}
+
+/** Lets a node in through the door of another, and starts it. Time must pass meanwhile: `net.clock.run`. */
+export async function simJoin(
+  net: SimNetwork,
+  door: SimNode,
+  token: string,
+  name: string,
+  address: string,
+  roles: readonly string[],
+  key: KeyPair = generateKey(),
+): Promise<SimNode> {
+  const { id, secret } = parseToken(token);
+  const unsigned = {
+    token: { id, secret },
+    name,
+    address,
+    roles: [...roles],
+    publicKey: key.publicKey,
+    wall: net.clock.wall(),
+    protocol: protocolVersion,
+    binaryVersion: "0.1.0",
+  };
+  const possession = signFields(key.privateKey, possessionFields(unsigned));
+  const answer = v.parse(joinAnswer, await net.join(door.address, { ...unsigned, possession }));
+  const credentials: Credentials = {
+    identity: { cluster: answer.cluster, self: { name, index: answer.index, address } },
+    ca: answer.ca,
+    caKey: answer.caKey,
+    certificate: answer.certificate,
+    key,
+    gossipKey: answer.gossipKey,
+  };
+  return await new SimNode(net, credentials, answer.state).start();
+}
