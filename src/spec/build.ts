@@ -36,7 +36,7 @@ export function buildToml({ name, vips, sets }: BuildInput): string {
   if (name !== undefined) add({ key: "cluster.name", value: name, origin: `--name ${name}` });
   for (const text of vips) {
     const [role, address] = split(text);
-    const roles = namesUnder(["roles"]);
+    const roles = namesUnder(["roles"]) ?? [];
     if (address === undefined)
       problems.push(`--vip ${text}: must be ROLE=IP[/PREFIX], like mysql=192.168.231.30`);
     else if (!roles.includes(role)) {

@@ -58,7 +58,7 @@ function parseToml(toml: string, file: string): unknown {
     const said = (error.message.split("\n")[0] ?? "").replace(/^Invalid TOML document: /, "");
     // The parser calls the line break that an open string runs into a control character.
     const open = said.startsWith("control characters") && /^\r?\n/.test(toml.slice(start));
-    const message = open ? "the string is not closed on this line" : said;
+    const message = open ? "unfinished string" : said;
     throw usageError(
       "spec.syntax",
       at(toml, file, { start, end: start + 1 }, message),

@@ -58,9 +58,9 @@ const databases = v.pipe(
 );
 
 /** cluster.toml as written (design.md §5), with its defaults. */
-export const specSchema = v.strictObject({
+export const specSchema = v.object({
   cluster: v.optional(
-    v.strictObject({
+    v.object({
       name: v.optional(clusterName, "chime"),
       domain: v.optional(domain, "chime.com"),
       interface: v.optional(interfaceName, "auto"),
@@ -70,15 +70,15 @@ export const specSchema = v.strictObject({
     {},
   ),
   failover: v.optional(
-    v.strictObject({
+    v.object({
       policy: v.optional(word(["available", "safe"]), "available"),
     }),
     {},
   ),
   roles: v.optional(
-    v.strictObject({
+    v.object({
       mysql: v.optional(
-        v.strictObject({
+        v.object({
           topology: v.optional(word(["dual-master", "pxc", "galera", "group-replication"]), "dual-master"),
           engine: v.optional(word(["percona", "mysql", "mariadb"]), "percona"),
           vip,
@@ -97,6 +97,7 @@ export interface KnownKey {
   kind: "string" | "integer" | "list";
 }
 
+/** What a schema of valibot shows of itself. */
 interface Node {
   type: string;
   entries?: Record<string, Node>;
@@ -107,24 +108,24 @@ interface Node {
 export function knownKeys(): KnownKey[] {
   const keys: KnownKey[] = [];
   const walk = (node: Node, path: string[]) => {
-    if (node.wrapped) return walk(node.wrapped, path);
-    if (node.entries) {
+    if (node.wrapped) walk(node.wrapped, path);
+    else if (node.entries) {
       for (const [name, entry] of Object.entries(node.entries)) walk(entry, [...path, name]);
-      return;
+    } else {
+      const kind = node.type === "array" ? "list" : node.type === "number" ? "integer" : "string";
+      keys.push({ key: path.join("."), kind });
     }
-    const kind = node.type === "array" ? "list" : node.type === "number" ? "integer" : "string";
-    keys.push({ key: path.join("."), kind });
   };
   walk(specSchema, []);
   return keys;
 }
 
-/** The tables and keys under a table, for a suggestion. */
-export function namesUnder(path: readonly string[]): string[] {
+/** The names that a table may hold; undefined where the schema has no table there. */
+export function namesUnder(path: readonly string[]): string[] | undefined {
   let node: Node | undefined = specSchema;
   for (const name of path) {
-    node = node?.entries?.[name];
+    node = node?.entries && Object.hasOwn(node.entries, name) ? node.entries[name] : undefined;
     while (node?.wrapped) node = node.wrapped;
   }
-  return Object.keys(node?.entries ?? {});
+  return node?.entries && Object.keys(node.entries);
 }
