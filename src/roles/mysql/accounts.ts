@@ -3,7 +3,7 @@ import { failed } from "../../core/errors.ts";
 import { fingerprint } from "../../resources/fingerprint.ts";
 import type { Kind, Resource } from "../../resources/types.ts";
 import type { RoleContext } from "../types.ts";
-import { Session } from "./client.ts";
+import { Session, text } from "./client.ts";
 import { layout, mysqlSpec, nodes, users } from "./layout.ts";
 import { account, identifier, quote } from "./sql.ts";
 
@@ -112,13 +112,12 @@ export function accounts(context: RoleContext, needs: readonly string[]): Resour
     id: "sql:mysql",
     needs,
     desired: fingerprint(desired),
-    async inspect({ pending }) {
-      const lines = (steps: { line: string }[]) => steps.map(({ line }) => line).join("\n");
+    async inspect(look) {
       const nothing: Present = { databases: [], accounts: [] };
       const session = new Session({ socket, timeoutMs: statementMs });
       try {
         let steps = missing(desired, nothing);
-        if (!needs.some(pending)) {
+        if (!needs.some((id) => look.pending(id))) {
           if (await isReadOnly(session)) return undefined;
           steps = missing(desired, await readPresent(session));
         }
@@ -126,7 +125,7 @@ export function accounts(context: RoleContext, needs: readonly string[]): Resour
         return {
           action: "create",
           impact: "none",
-          diff: lines(steps),
+          diff: steps.map(({ line }) => line).join("\n"),
           async apply({ ledger }) {
             await ledger.before("sql:mysql", null);
             const work = new Session({ socket, timeoutMs: statementMs });
@@ -161,7 +160,6 @@ async function isReadOnly(session: Session): Promise<boolean> {
 }
 
 async function readPresent(session: Session): Promise<Present> {
-  const text = (value: unknown) => String(value ?? "");
   const databases = await session.rows("SELECT schema_name AS name FROM information_schema.schemata");
   const rows = await session.rows(
     `SELECT user, host, authentication_string AS hash FROM mysql.user

@@ -3,7 +3,7 @@ import { exec } from "../../core/exec.ts";
 import type { Check, Finding } from "../../host/checks.ts";
 import type { MysqlSpec } from "../../spec/types.ts";
 import type { LocalContext } from "../types.ts";
-import { Session } from "./client.ts";
+import { Session, text } from "./client.ts";
 import { engines } from "./engine/index.ts";
 import { layoutOf, mysqlPort, users, type Layout } from "./layout.ts";
 import { readMarker } from "./marker.ts";
@@ -85,8 +85,8 @@ async function strangers(session: Session): Promise<string[]> {
         AND NOT (is_role = 'Y')`,
   );
   return [
-    ...databases.map((row) => `the database ${String(row["name"])}`),
-    ...accounts.map((row) => `the account ${String(row["name"])}`),
+    ...databases.map((row) => `the database ${text(row["name"])}`),
+    ...accounts.map((row) => `the account ${text(row["name"])}`),
   ].slice(0, 5);
 }
 

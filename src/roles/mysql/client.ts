@@ -111,3 +111,10 @@ export class Session {
 function rowsOf(result: unknown): Row[] {
   return Array.isArray(result) ? (result as Row[]) : [];
 }
+
+/** A column as text; empty where it is NULL or absent. */
+export function text(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" || typeof value === "bigint"
+    ? `${value}`
+    : "";
+}

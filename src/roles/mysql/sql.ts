@@ -3,7 +3,7 @@
  * Valid under every sql_mode but NO_BACKSLASH_ESCAPES, which `Session` switches off for itself.
  */
 export function quote(value: string): string {
-  return `'${value.replaceAll(/[\0'"\\\n\r\u001a]/g, (char) => escapes[char] as string)}'`;
+  return `'${Array.from(value, (char) => escapes[char] ?? char).join("")}'`;
 }
 
 /** A name as a quoted identifier (database, user variable). */

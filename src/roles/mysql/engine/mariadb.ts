@@ -1,4 +1,4 @@
-import type { Row, Session } from "../client.ts";
+import { text, type Row, type Session } from "../client.ts";
 import { reaches } from "../gtid.ts";
 import { quote } from "../sql.ts";
 import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
@@ -27,26 +27,19 @@ export const mariadb: Engine = {
   async fence(session, hand) {
     await killClients(hand);
     // SET GLOBAL read_only hangs as long as one commit waits for its acknowledgement; a killed session waits no more.
-    let done = false;
-    const closing = session.run(["SET GLOBAL read_only = ON"], fenceMs).finally(() => (done = true));
-    const failure = closing.catch((error: unknown) => error);
-    while (!done) {
-      await Promise.race([failure, Bun.sleep(killAgainMs)]);
-      if (!done) await killClients(hand);
-    }
-    await closing;
+    const closing = session.run([readOnlyOn], fenceMs).then(() => "closed" as const);
+    // Seen below; a kill that fails first must not leave it unheard.
+    closing.catch(() => undefined);
+    while ((await Promise.race([closing, Bun.sleep(killAgainMs)])) !== "closed") await killClients(hand);
     await killClients(hand);
     // Only now: switching it off tells every waiting client that its commit succeeded.
     await session.run(["SET GLOBAL rpl_semi_sync_master_enabled = OFF"]);
   },
 
   async stopReceiver(session) {
-    const threads = await session.rows(
-      "SELECT id FROM information_schema.processlist WHERE user = 'system user' AND command = 'Slave_IO'",
-    );
     // STOP SLAVE alone waits 2 s for a receiver whose source has vanished (it reads from a silent connection), and
     // 5 s more to end its connection on that source. A killed receiver stops at once.
-    for (const { id } of threads) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
+    await kill(session, "user = 'system user' AND command = 'Slave_IO'");
     await session.run(
       [
         "SET GLOBAL rpl_semi_sync_slave_enabled = OFF",
@@ -88,13 +81,12 @@ export const mariadb: Engine = {
     ]);
   },
 
-  async release(session) {
-    await session.run(["SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF"]);
-    // A replica that lost its power still counts as connected until its connection is ended from here.
-    const dumps = await session.rows(
-      "SELECT id FROM information_schema.processlist WHERE command = 'Binlog Dump'",
-    );
-    for (const { id } of dumps) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
+  async release(session, cut) {
+    await session.run([
+      "SET GLOBAL rpl_semi_sync_master_enabled = ON",
+      "SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF",
+    ]);
+    if (cut) await kill(session, "command = 'Binlog Dump'");
   },
 
   async follow(session, source) {
@@ -112,22 +104,29 @@ export const mariadb: Engine = {
 
   async contents(session) {
     const [row] = await session.rows("SELECT @@GLOBAL.gtid_binlog_state AS state");
-    return String(row?.["state"] ?? "");
+    return text(row?.["state"]);
   },
 };
 
 /** Longest stop of the receiver seen: 2 s, when it could not be killed. */
 const stopMs = 5_000;
 const fenceMs = 10_000;
+const readOnlyOn = "SET GLOBAL read_only = ON";
 const killAgainMs = 20;
 
-async function killClients(session: Session): Promise<void> {
-  const clients = await session.rows(
-    `SELECT id FROM information_schema.processlist WHERE user NOT IN ('system user', 'event_scheduler')
-      AND command NOT IN ('Binlog Dump', 'Daemon') AND COALESCE(info, '') <> 'SET GLOBAL read_only = ON'
-      AND id <> CONNECTION_ID()`,
+/** All but the server's own threads, its replicas, and the statement that closes the server. */
+function killClients(session: Session): Promise<void> {
+  return kill(
+    session,
+    `user NOT IN ('system user', 'event_scheduler') AND command NOT IN ('Binlog Dump', 'Daemon')
+      AND COALESCE(info, '') <> '${readOnlyOn}' AND id <> CONNECTION_ID()`,
   );
-  for (const { id } of clients) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
+}
+
+/** Ends connections. One that ended by itself meanwhile is no error. */
+async function kill(session: Session, which: string): Promise<void> {
+  const found = await session.rows(`SELECT id FROM information_schema.processlist WHERE ${which}`);
+  for (const { id } of found) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
 }
 
 function changeMaster(source: SourceAddress): string {
@@ -145,11 +144,11 @@ export function readProbe(
   status: readonly Row[],
   replica: Row | undefined,
 ): Omit<ServerState, "life"> {
-  const value = new Map(status.map((row) => [String(row["Variable_name"]).toLowerCase(), row["Value"]]));
+  const value = new Map(status.map((row) => [text(row["Variable_name"]).toLowerCase(), row["Value"]]));
   const number = (name: string) => Number(value.get(name) ?? 0);
   const on = (name: string) => value.get(name) === "ON";
-  const position = String(variables["position"] ?? "");
-  const received = String(replica?.["Gtid_IO_Pos"] ?? "");
+  const position = text(variables["position"]);
+  const received = text(replica?.["Gtid_IO_Pos"]);
   return {
     readOnly: Number(variables["read_only"]) !== 0,
     position,
@@ -162,8 +161,8 @@ export function readProbe(
       acknowledged: number("rpl_semi_sync_master_yes_tx"),
     },
     replica: {
-      from: replica ? String(replica["Master_Host"]) : null,
-      receiver: receivers[String(replica?.["Slave_IO_Running"])] ?? "stopped",
+      from: replica ? text(replica["Master_Host"]) : null,
+      receiver: receivers[text(replica?.["Slave_IO_Running"])] ?? "stopped",
       applier: replica?.["Slave_SQL_Running"] === "Yes",
       received,
       pending: !reaches(position, received),

@@ -78,8 +78,11 @@ export interface Engine {
   open(session: Session): Promise<void>;
   /** From here on no commit succeeds without a replica. */
   protect(session: Session): Promise<void>;
-  /** Lets commits succeed alone, the waiting ones first. Dead replicas' connections are ended. */
-  release(session: Session): Promise<void>;
+  /**
+   * Lets commits succeed alone.
+   * @param cut also ends the replicas' connections: a replica that lost its power counts as connected until then
+   */
+  release(session: Session, cut: boolean): Promise<void>;
   /** Replicates from `source`, going on where this server's own binary log ends. */
   follow(session: Session, source: SourceAddress): Promise<void>;
   /** Last transaction of every server in the binary log, to compare two servers' contents. */

@@ -24,16 +24,10 @@ export async function answer(
   if (!guard.view?.peers.some((peer) => peer.name === from) && !isPeer(guard, from)) {
     throw failed("guard.bad_question", `${from} has no part in mysql`);
   }
-  switch (known) {
-    case "yield":
-      return yieldTo(guard, from);
-    case "claim":
-      return grant(guard, parsed.output as Params<"claim">, from);
-    case "prove":
-      return prove(guard, parsed.output as Params<"prove">, from);
-    case "contents":
-      return { contents: await guard.engine.contents(guard.hand) };
-  }
+  if (known === "yield") return yieldTo(guard, from);
+  if (known === "claim") return grant(guard, parsed.output as Params<"claim">, from);
+  if (known === "prove") return prove(guard, parsed.output as Params<"prove">, from);
+  return { contents: await guard.engine.contents(guard.hand) };
 }
 
 function isPeer({ deps }: MysqlGuard, name: string): boolean {
@@ -93,7 +87,6 @@ async function prove(
   { position, contents }: Params<"prove">,
   from: string,
 ): Promise<Answer<"prove">> {
-  const notYet = (reason: string): Answer<"prove"> => ({ level: false, reason });
   const server = await probe(guard.engine, guard.hand, guard.layout.pidFile);
   const { replica } = server;
   const asker = guard.deps.membership.members().find((member) => member.name === from);
@@ -109,4 +102,8 @@ async function prove(
   guard.remember({ proven: server.life });
   guard.wake();
   return { level: true, reason: "" };
+}
+
+function notYet(reason: string): Answer<"prove"> {
+  return { level: false, reason };
 }

@@ -8,6 +8,9 @@ const lostMs = 1_000;
 /** An acknowledgement takes a millisecond; a busy replica seldom 100. */
 const stuckEnoughMs = 200;
 
+/** MariaDB takes up to 1 s to read the acknowledgements of a replica that has just come back. */
+const slowMs = 3_000;
+
 /**
  * The rules of the pair (docs/architecture.md), as a function of what one node knows. Nothing is remembered here:
  * called again after every step and every event, it goes on from what it finds, also in another process.
@@ -40,19 +43,21 @@ function newerTerm({ self, index, peers, term }: View): Step | undefined {
 }
 
 function decideDown(view: View, why: "stopped" | "startable" | "starting" | "hung"): Decision {
-  const wait = (awaiting: string): Decision => ({ eligible: false, step: null, awaiting });
   if (why === "starting") return wait("the database server to start");
   if (why === "stopped") return wait("somebody to start the database server, which was stopped by hand");
   if (why === "hung") return wait("the database server to answer");
-  const start = (truncate: boolean): Decision => ({
-    eligible: false,
-    step: { do: "start", truncate },
-    awaiting: "the database server to start",
-  });
   const { self, term } = view;
   if (!term || !isPairsWriter(term, self)) return start(term !== null && !term.in_sync.includes(self));
   // It wrote with a replica. Whether that has taken over decides what becomes of the unacknowledged tail.
   return resume(view, term) ?? wait(`${othersOf(term, self).join(", ")}, which may have taken over`);
+}
+
+function wait(awaiting: string): Decision {
+  return { eligible: false, step: null, awaiting };
+}
+
+function start(truncate: boolean): Decision {
+  return { eligible: false, step: { do: "start", truncate }, awaiting: "the database server to start" };
 }
 
 function isPairsWriter(term: Term, self: string): boolean {
@@ -93,37 +98,40 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   const { self, vip, standDown } = view;
   const eligible = isAble(view) && !standDown;
   if (eligible && vip === "MASTER") return promote(view, server, term);
-  const wait = (awaiting: string): Decision => ({ eligible, step: null, awaiting });
-  if (view.quarantine !== null) return wait("somebody to look at its own transactions");
+  const hold = (awaiting: string): Decision => ({ eligible, step: null, awaiting });
+  if (view.quarantine !== null) return hold("somebody to look at its own transactions");
   if (term.writer === self) {
-    if (eligible) return wait("the VIP");
-    if (standDown) return wait("the peer to take over");
-    return resume(view, term) ?? wait(`${othersOf(term, self).join(", ")}, which may have taken over`);
+    if (eligible) return hold("the VIP");
+    if (standDown) return hold("the peer to take over");
+    return resume(view, term) ?? hold(`${othersOf(term, self).join(", ")}, which may have taken over`);
   }
   const writer = view.peers.find((peer) => peer.name === term.writer);
-  if (!writer || writer.state !== "alive") return wait(`the writer ${term.writer}`);
+  if (!writer || writer.state !== "alive") return hold(`the writer ${term.writer}`);
   const { replica } = server;
   const follows = replica.from === writer.address && replica.receiver !== "stopped" && replica.applier;
   if (follows && server.source.enabled) return { eligible, step: { do: "fence" }, awaiting: "read-only" };
   const acknowledges = replica.semiSync || replica.receiver !== "running";
   // Its own lost transactions come back only from a source that is semi-synchronous already: a writer that is open.
-  if (writer.said?.state !== "writer") return wait(`${term.writer} to accept writes`);
-  if (follows && acknowledges) return wait(`to be level with ${term.writer}`);
+  if (writer.said?.state !== "writer") return hold(`${term.writer} to accept writes`);
+  if (follows && acknowledges) return hold(`to be level with ${term.writer}`);
   return { eligible, step: { do: "follow", peer: writer.name }, awaiting: `to follow ${term.writer}` };
 }
 
 /** The VIP is here, and this node holds everything: first nothing more may come, then a term, then all of it applied. */
 function promote(view: View, server: ServerState, term: Term): Decision {
-  const step = (step: Step): Decision => ({ eligible: true, step, awaiting: "to take over" });
   const answering = view.peers.find((peer) => peer.state === "alive" && !view.yielded.includes(peer.name));
   const isHolder = term.writer === view.self && term.in_sync.length === 1;
   if (!isHolder && answering && term.in_sync.includes(answering.name)) {
-    return step({ do: "ask-yield", peer: answering.name });
+    return takeOver({ do: "ask-yield", peer: answering.name });
   }
-  if (server.replica.receiver !== "stopped") return step({ do: "stop-receiver" });
-  if (!isHolder) return step({ do: "record-alone", term: alone(view) });
-  if (server.replica.pending) return step({ do: "apply-received" });
-  return step({ do: "open" });
+  if (server.replica.receiver !== "stopped") return takeOver({ do: "stop-receiver" });
+  if (!isHolder) return takeOver({ do: "record-alone", term: alone(view) });
+  if (server.replica.pending) return takeOver({ do: "apply-received" });
+  return takeOver({ do: "open" });
+}
+
+function takeOver(step: Step): Decision {
+  return { eligible: true, step, awaiting: "to take over" };
 }
 
 function decideWriter(view: View, server: ServerState, term: Term): Decision {
@@ -133,29 +141,33 @@ function decideWriter(view: View, server: ServerState, term: Term): Decision {
   if (!may || vip === "BACKUP" || vip === "FAULT") {
     return { eligible: may, step: { do: "fence" }, awaiting: "to stop writing" };
   }
-  const decided = (step: Step | null, awaiting = ""): Decision => ({ eligible: true, step, awaiting });
   const { source } = server;
   const replica = view.peers.find((peer) => term.in_sync.includes(peer.name));
   if (term.in_sync.length > 1) {
     if (!replica || isLost(replica, view, source)) {
-      return vip === "MASTER" ? decided({ do: "record-alone", term: alone(view) }) : decided(null);
+      return vip === "MASTER" ? serve({ do: "record-alone", term: alone(view) }) : serve(null);
     }
-    if (!source.enabled || !source.waitsAlone) return decided({ do: "protect" });
+    if (!source.enabled || !source.waitsAlone) return serve({ do: "protect" });
     if (replica.said?.able === false && isLevelling(replica, self) && source.active) {
-      return decided({ do: "prove-peer", peer: replica.name, term: null });
+      return serve({ do: "prove-peer", peer: replica.name, term: null });
     }
-    return decided(null);
+    return serve(null);
   }
   const candidate = view.peers.find((peer) => peer.state === "alive" && isLevelling(peer, self));
-  if (candidate && source.active && source.replicas > 0 && view.stuckMs < lostMs) {
-    if (!source.waitsAlone) return decided({ do: "protect" });
-    const term: Term = { ...alone(view), in_sync: [self, candidate.name] };
-    return decided({ do: "prove-peer", peer: candidate.name, term });
+  const isStuck = view.stuckMs >= (candidate ? slowMs : stuckEnoughMs);
+  if (candidate && source.active && source.replicas > 0 && !isStuck) {
+    if (!source.waitsAlone) return serve({ do: "protect" });
+    const both: Term = { ...alone(view), in_sync: [self, candidate.name] };
+    return serve({ do: "prove-peer", peer: candidate.name, term: both });
   }
-  if (source.waitsAlone || !source.enabled) return decided({ do: "release" });
-  // A replica that vanished while it was acknowledging still holds the commits up.
-  if (source.waiting > 0 && (!candidate || view.stuckMs >= lostMs)) return decided({ do: "release" });
-  return decided(null);
+  if (source.waitsAlone || !source.enabled || isStuck) {
+    return serve({ do: "release", cut: isStuck || !view.peers.some((peer) => peer.state === "alive") });
+  }
+  return serve(null);
+}
+
+function serve(step: Step | null): Decision {
+  return { eligible: true, step, awaiting: "" };
 }
 
 function isLevelling({ said }: PeerView, self: string): boolean {

@@ -53,12 +53,12 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
       guard.provePoint = undefined;
       return true;
     case "release":
-      await engine.release(session);
+      await engine.release(session, step.cut);
       guard.provePoint = undefined;
       return true;
     case "prove-peer":
       return provePeer(guard, step.peer, step.term);
-    case "follow":
+    default:
       return follow(guard, step.peer);
   }
 }
@@ -78,7 +78,7 @@ async function ask<M extends Method>(
   const answer = await guard.deps.membership.call(peer, `guard.${roleName}.${method}`, params, timeoutMs);
   const parsed = v.safeParse(wire[method].answer, answer);
   if (!parsed.success) throw failed("mysql.bad_answer", `${peer} answered ${method} with something else`);
-  return parsed.output as Answer<M>;
+  return parsed.output;
 }
 
 async function claim(

@@ -54,8 +54,8 @@ export type Step =
   | { do: "open" }
   /** Commits wait for the replica from here on. */
   | { do: "protect" }
-  /** Commits succeed alone from here on; the term that says so is on disk. */
-  | { do: "release" }
+  /** Commits succeed alone from here on; the term that says so is on disk. `cut`: end replicas' connections, too. */
+  | { do: "release"; cut: boolean }
   /** See that the peer holds everything; then both are in sync, which is a new term unless `term` is null. */
   | { do: "prove-peer"; peer: string; term: Term | null }
   | { do: "follow"; peer: string };
