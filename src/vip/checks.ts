@@ -108,6 +108,8 @@ async function checkRouterIds(
   requests: readonly VipRequest[],
   ask: Surroundings,
 ): Promise<Finding | undefined> {
+  // Before `init` there is no cluster that ids derive from.
+  if (cluster.id === "" && spec.cluster.vridBase === undefined) return undefined;
   const carriers = new Set(
     requests.flatMap((r) => vipInterface(facts, r.address, spec.cluster.interface) ?? []),
   );

@@ -96,6 +96,12 @@ test("a router id on the wire is refused, and the base that the remedy names is 
   expect(await findings({ listenVrrp }, "10.0.0.30", moved)).toEqual({});
 });
 
+test("without a cluster there is no router id to look for, and the network is not asked", async () => {
+  const deaf: Partial<Surroundings> = { listenVrrp: () => Promise.reject(new Error("asked")) };
+  const none = context({ cluster: { name: "chime", id: "" } });
+  expect(await findings(deaf, "10.0.0.30", none)).toEqual({});
+});
+
 test.each([
   ["vrrp_instance VI_1 {\n}\n", "not ours"],
   ["# Written by chime-node for cluster other1; …\n", "another chime-node cluster (other1)"],
