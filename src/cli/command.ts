@@ -113,7 +113,8 @@ function verbFirst(argv: readonly string[], path = ""): readonly string[] {
   return index < 0 ? [] : [argv[index] as string, ...before, ...argv.slice(index + 1)];
 }
 
-function unknownVerb(name: string, known: readonly string[], path: string): ChimeError {
+/** @param path the group it was looked for in; empty at the top */
+export function unknownVerb(name: string, known: readonly string[], path: string): ChimeError {
   const prefix = path && `${path} `;
   const meant = nearest(name, known);
   return usageError(

@@ -83,7 +83,6 @@ function readLine({ keyboard, screen, signal }: Terminal, secret: boolean): Prom
 
 /** What an interrupted verb rejects with. Every verb can be run again: facts are re-read (law 1). */
 export function interrupted(): ChimeError {
-  return new ChimeError(Exit.interrupted, "interrupted", "interrupted", {
-    remedy: "run the same command again: it finishes what is left",
-  });
+  const message = "interrupted; running the same command again finishes what is left";
+  return new ChimeError(Exit.interrupted, "interrupted", message);
 }

@@ -1,7 +1,7 @@
 import { systemClock } from "../core/clock.ts";
-import { Exit, toChimeError, usageError, type ExitCode } from "../core/errors.ts";
+import { Exit, toChimeError, type ExitCode } from "../core/errors.ts";
 import type { commonArgs } from "./args.ts";
-import { dispatch, type Execute, type VerbTable } from "./command.ts";
+import { dispatch, unknownVerb, type Execute, type VerbTable } from "./command.ts";
 import { verbs } from "./index.ts";
 import { createOutput, type Output } from "./output.ts";
 import { parseArgs } from "./parse.ts";
@@ -81,7 +81,7 @@ async function help(flags: readonly string[], table: VerbTable, out: Output): Pr
   const [name, sub] = flags.filter((word) => !word.startsWith("-"));
   const load = name !== undefined && Object.hasOwn(table, name) ? table[name] : undefined;
   if (name !== undefined && !load) {
-    throw usageError("usage.unknown_verb", `chime-node has no verb "${name}"`, "see chime-node --help");
+    throw unknownVerb(name, Object.keys(table), "");
   }
   let text: string;
   if (!load) text = await overview(table);
