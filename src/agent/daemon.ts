@@ -100,8 +100,15 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   log.info(`agent of ${identity.self.name} in ${identity.cluster.name} (${identity.cluster.id}) is up`);
   notify("READY=1");
 
+  let member = true;
   while (!signal.aborted) {
-    await pulse().catch((error: unknown) => log.error("pulse:", error));
+    if (member && membership.self.left) {
+      member = false;
+      log.warn("this node was removed from the cluster: it gives up its VIPs and guards nothing any more");
+      await guards.stop();
+      for (const role of membership.self.roles) vips.setEligible(role, false);
+    }
+    if (member) await pulse().catch((error: unknown) => log.error("pulse:", error));
     notify("WATCHDOG=1");
     await systemClock.sleep(pulseMs, signal).catch(() => undefined);
   }

@@ -82,8 +82,8 @@ export interface GuardSetDeps {
   clock: Clock;
   membership: Membership;
   roles: readonly Role[];
-  context(): RoleContext;
+  context: () => RoleContext;
   vips: Vips;
-  publish(role: RoleName, state: unknown): Promise<void>;
+  publish: (role: RoleName, state: unknown) => Promise<void>;
   stateDirectory: string;
 }

@@ -12,7 +12,7 @@ interface Agent {
   membership: ClusterMembership;
   guards: Guards;
   reconciler: Reconciler;
-  status(): Status;
+  status: () => Status;
 }
 
 const role = v.object({ role: v.string() });

@@ -11,7 +11,6 @@ interface Metric {
 
 /** Everything an alert needs, from the same status that people see. */
 export function renderMetrics(status: Status, binaryVersion: string): string {
-  const flag = (on: boolean) => (on ? 1 : 0);
   const metrics: Metric[] = [
     {
       name: "chime_node_info",
@@ -78,6 +77,8 @@ function roleMetrics(status: Status): Metric[] {
     one("chime_node_lag_seconds", "Replication lag.", (n) => n.lag_seconds),
   ];
 }
+
+const flag = (on: boolean) => (on ? 1 : 0);
 
 function render({ name, help, samples }: Metric): string {
   const lines = samples.map(([labels, value]) => {

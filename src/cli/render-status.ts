@@ -47,7 +47,6 @@ export function renderStatus(status: Status, style: Style): string {
 }
 
 function roleRow(node: RoleNodeStatus, style: Style): string[] {
-  const yes = (on: boolean) => (on ? "yes" : "no");
   const good = node.state === "writer" || node.state === "replica";
   return [
     node.name,
@@ -58,6 +57,8 @@ function roleRow(node: RoleNodeStatus, style: Style): string[] {
     yes(node.protected),
   ];
 }
+
+const yes = (on: boolean) => (on ? "yes" : "no");
 
 function count(n: number, word: string): string {
   return `${n} ${word}${n === 1 ? "" : "s"}`;

@@ -1,3 +1,4 @@
+import { rm, rmdir } from "node:fs/promises";
 import packageJson from "../../package.json" with { type: "json" };
 import { isGuarded } from "../agent/guards.ts";
 import { callAgent } from "../agent/socket.ts";
@@ -7,7 +8,7 @@ import { loadIdentity } from "../cluster/identity.ts";
 import { enterCluster, splitAddress } from "../cluster/join.ts";
 import { parseToken } from "../cluster/token.ts";
 import type { Identity, RoleName } from "../cluster/types.ts";
-import { refused, usageError } from "../core/errors.ts";
+import { ChimeError, Exit, refused, usageError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
@@ -35,7 +36,7 @@ export interface JoinOptions {
   wait: boolean;
   ignore: readonly string[];
   binary: string;
-  askToken(): Promise<string | undefined>;
+  askToken: () => Promise<string | undefined>;
 }
 
 export interface JoinResult {
@@ -125,9 +126,18 @@ async function enter(options: JoinOptions, io: Io): Promise<Identity> {
     roles: options.role,
     binaryVersion: packageJson.version,
     progress: (line) => io.progress(line),
+  }).catch(async (error: unknown) => {
+    // A no is final, and exit 3 promises that nothing was touched: not even the key to ask with stays.
+    if (error instanceof ChimeError && error.exit === Exit.refused) await forgetKey();
+    throw error;
   });
   io.note(`${name} is in the cluster ${identity.cluster.name}`);
   return identity;
+}
+
+async function forgetKey(): Promise<void> {
+  await rm(clusterFiles.pki, { recursive: true, force: true });
+  await rmdir(paths.config).catch(() => undefined);
 }
 
 const hostOf = (address: string) => splitAddress(address).host;

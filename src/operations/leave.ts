@@ -1,9 +1,11 @@
 import { rm } from "node:fs/promises";
+import { agentUnit } from "../agent/resources.ts";
 import { callAgent } from "../agent/socket.ts";
 import { clusterFiles } from "../cluster/files.ts";
 import type { Identity } from "../cluster/types.ts";
 import { ChimeError, failed, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
+import { systemctl } from "../host/systemd.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { undoAll } from "../plan/reset.ts";
 import { kinds } from "../resources/index.ts";
@@ -11,6 +13,11 @@ import { roleKinds } from "../roles/index.ts";
 import type { ClusterView } from "./context.ts";
 import { requireIdentity, requireRoot } from "./context.ts";
 import type { Io } from "./io.ts";
+
+/** A guard that still ran would start again what is being taken down. */
+export async function stopAgent(): Promise<void> {
+  await systemctl("stop", agentUnit);
+}
 
 /** Hands over, says goodbye to the cluster, stops this node's services. Packages, configuration and data stay. */
 export async function leaveCluster(io: Io): Promise<{ node: string; cluster: string }> {
@@ -22,6 +29,7 @@ export async function leaveCluster(io: Io): Promise<{ node: string; cluster: str
   }
   return withLock("apply", "leave", async () => {
     await sayGoodbye(identity, io);
+    await stopAgent();
     await undoAll(await openLedger(), [...kinds, ...roleKinds], { progress: io.progress }, (id) =>
       id.startsWith("service:"),
     );

@@ -11,7 +11,7 @@ import { kinds } from "../resources/index.ts";
 import { roleKinds } from "../roles/index.ts";
 import { requireRoot } from "./context.ts";
 import type { Io } from "./io.ts";
-import { declined, sayGoodbye } from "./leave.ts";
+import { declined, sayGoodbye, stopAgent } from "./leave.ts";
 
 export interface ResetResult {
   node: string | null;
@@ -52,6 +52,7 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
     const identity = await loadIdentity(clusterFiles.pki);
     if (identity) {
       await sayGoodbye(identity, io);
+      await stopAgent();
       await rm(clusterFiles.pki, { recursive: true, force: true });
     }
     await undoAll(ledger, [...kinds, ...roleKinds], { progress: io.progress });
