@@ -1,0 +1,173 @@
+/**
+ * Everything that must hold: `scripts/test [--unit] [--long] [NAME…]`.
+ *   --unit  only what needs no root and no lab
+ *   --long  the long variants of lab tests too (CHIME_LONG=1)
+ *   NAME    only steps and test files whose name contains one of these
+ * The last line is always `N passed, N failed`; each check and each test counts as one.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { labObstacle } from "../test/lab/prerequisites.ts";
+import { buildBinary } from "./build.ts";
+import { countJunit, type Counts } from "./junit.ts";
+
+const root = resolve(import.meta.dir, "..");
+const bun = process.execPath;
+const tools = join(root, "node_modules/.bin");
+
+interface Step {
+  name: string;
+  run(): Promise<Counts>;
+}
+
+let child: Bun.Subprocess | undefined;
+
+/** Runs a program with its output passed through, so that a long run shows life. */
+async function show(argv: string[], env: Record<string, string> = {}): Promise<number> {
+  child = Bun.spawn(argv, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+  });
+  return child.exited;
+}
+
+function check(name: string, argv: string[]): Step {
+  return {
+    name,
+    async run() {
+      return (await show(argv)) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+    },
+  };
+}
+
+/** One process per group of files, with a report of its own. A report that is missing is a failure. */
+function tests(
+  name: string,
+  files: string[],
+  options: { env?: Record<string, string>; timeoutMs: number },
+): Step {
+  return {
+    name,
+    async run() {
+      const directory = await mkdtemp(join(tmpdir(), "chime-node-junit-"));
+      try {
+        const report = join(directory, "junit.xml");
+        const reporter = [
+          "--reporter=junit",
+          `--reporter-outfile=${report}`,
+          `--timeout=${options.timeoutMs}`,
+        ];
+        const code = await show([bun, "test", ...reporter, ...files.map((file) => `./${file}`)], options.env);
+        const counts = await countJunit(report);
+        // A crash after the last test, or an error outside of any, fails no test in the report.
+        if (code !== 0 && counts.failed === 0) counts.failed = 1;
+        return counts;
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+async function filesOf(pattern: string): Promise<string[]> {
+  return (await Array.fromAsync(new Bun.Glob(pattern).scan({ cwd: root }))).sort();
+}
+
+async function shellScripts(): Promise<string[]> {
+  const scripts: string[] = [];
+  for (const file of [...(await filesOf("{scripts,.ci,.}/*")), "install.sh", ".ci/run"]) {
+    const shebang = await Bun.file(join(root, file))
+      .slice(0, 64)
+      .text()
+      .catch(() => "");
+    if (/^#!\/bin\/sh|^# shellcheck shell=/.test(shebang)) scripts.push(file);
+  }
+  return [...new Set(scripts)];
+}
+
+async function plan(flags: { unit: boolean; long: boolean }): Promise<Step[]> {
+  const [lab, binary, all] = await Promise.all([
+    filesOf("test/lab/**/*.test.ts"),
+    filesOf("test/{binary,install}/**/*.test.ts"),
+    filesOf("test/**/*.test.ts"),
+  ]);
+  const unit = all.filter((file) => !lab.includes(file) && !binary.includes(file));
+  const steps = [
+    check("types", [bun, "check"]),
+    check("format", [bun, "fmt", "--check"]),
+    check("lint", [join(tools, "oxlint"), "--type-aware", "--deny-warnings"]),
+    check("unused exports", [join(tools, "knip"), "--no-progress"]),
+  ];
+  if (Bun.which("shellcheck")) steps.push(check("shell", ["shellcheck", "-x", ...(await shellScripts())]));
+  else console.log("skipped: shell (shellcheck is not installed: apt-get install shellcheck)");
+  steps.push(tests("unit", unit, { timeoutMs: 20_000 }));
+  if (flags.unit) return steps;
+  steps.push({
+    name: "build",
+    async run() {
+      await buildBinary();
+      return { passed: 1, failed: 0 };
+    },
+  });
+  steps.push(tests("binary", binary, { timeoutMs: 60_000 }));
+  const obstacle = labObstacle();
+  for (const file of lab) {
+    if (obstacle) console.log(`skipped: ${file} (${obstacle})`);
+    else steps.push(tests(file, [file], { timeoutMs: 600_000, env: flags.long ? { CHIME_LONG: "1" } : {} }));
+  }
+  return steps;
+}
+
+async function main(): Promise<number> {
+  const usage = "usage: scripts/test [--unit] [--long] [NAME…]";
+  const options = { unit: { type: "boolean" }, long: { type: "boolean" } } as const;
+  let given;
+  try {
+    given = parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${usage}`);
+    return 2;
+  }
+  const { unit = false, long = false } = given.values;
+  const steps = (await plan({ unit, long })).filter(
+    (step) => given.positionals.length === 0 || given.positionals.some((name) => step.name.includes(name)),
+  );
+  if (steps.length === 0) {
+    console.error(`nothing is called ${given.positionals.join(" or ")}`);
+    return 2;
+  }
+  const total: Counts = { passed: 0, failed: 0 };
+  const broken: string[] = [];
+  for (const step of steps) {
+    console.log(`\n── ${step.name}`);
+    const start = performance.now();
+    const counts = await step.run().catch((error: unknown): Counts => {
+      console.error(error instanceof Error ? error.message : String(error));
+      return { passed: 0, failed: 1 };
+    });
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    if (counts.failed > 0) broken.push(step.name);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    console.log(`── ${step.name}: ${counts.failed > 0 ? "FAILED" : "ok"} (${seconds} s)`);
+  }
+  if (broken.length > 0) console.log(`\nfailed: ${broken.join(", ")}`);
+  console.log(`\n${total.passed} passed, ${total.failed} failed`);
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    // The running test takes its lab down before it ends.
+    child?.kill(signal);
+    void child?.exited.then(() => process.exit(130));
+    if (!child) process.exit(130);
+  });
+}
+
+process.exitCode = await main();
