@@ -53,7 +53,7 @@ export function defineGroup(name: string, summary: string, verbs: readonly Verb[
 export type Execute = (verb: Verb, path: string, rawArgs: readonly string[]) => Promise<void>;
 
 /** The verb as a citty command, for its walk and for completion. Arguments look optional: parse.ts is the judge. */
-export function toCitty(node: Verb | VerbGroup, execute: Execute, path = node.name): CommandDef {
+function toCitty(node: Verb | VerbGroup, execute: Execute, path = node.name): CommandDef {
   const meta = { name: node.name, description: node.summary };
   if (node.kind === "group") {
     const subCommands: Record<string, CommandDef> = {};

@@ -25,13 +25,15 @@ const sideBySide = 8;
  * Runs all checks, whatever the others find. A check that fails itself counts as an error: what could not be looked
  * at is not fine.
  * @param ignore names of checks whose errors become warnings
+ * @param later names that may be ignored, too, for their checks come in a later run of the same command
  * @throws ChimeError `usage.unknown_check` (exit 2) for a name that no check has
  */
 export async function runChecks(
   checks: readonly Check[],
   ignore: readonly string[] = [],
+  later: readonly string[] = [],
 ): Promise<PreflightReport> {
-  const names = [...new Set(checks.map(({ name }) => name))];
+  const names = [...new Set([...checks.map(({ name }) => name), ...later])];
   for (const name of ignore) if (!names.includes(name)) throw unknownCheck(name, names);
   const results: CheckResult[] = [];
   const queue = [...checks.entries()];

@@ -23,7 +23,7 @@ export class FakeSink {
 }
 
 /** A keyboard on which a test types. */
-export class FakeKeyboard implements Keyboard {
+class FakeKeyboard implements Keyboard {
   readonly isTTY: boolean;
   raw = false;
   everRaw = false;

@@ -150,6 +150,10 @@ test("a name that no check has is wrong usage, so that a typo ignores nothing", 
   });
 });
 
+test("a check of a later run may be ignored already", async () => {
+  expect((await runChecks([fine], ["vip.in-use"], ["vip.in-use"])).ok).toBe(true);
+});
+
 test("a check that breaks is an error, and the others still run", async () => {
   const report = await runChecks([broken, fine]);
   expect(report.ok).toBe(false);
