@@ -1,6 +1,8 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
+import { fileError, isMissing } from "../host/files.ts";
+import type { FreshData } from "../host/packages/types.ts";
 import { packageManager } from "../host/packages/index.ts";
 import { remember, wasAbsent } from "./before.ts";
 import { file, fileKind } from "./file.ts";
@@ -14,17 +16,20 @@ export interface PackageOptions {
   family: string;
   /** Units that it would start by itself when installed; we start them with our own configuration. */
   units?: readonly string[];
+  /** The directory that it fills when it is first configured, e.g. with an empty database. */
+  data?: string;
   needs?: readonly string[];
 }
 
 interface PackageChange extends Change {
   name: string;
   units: readonly string[];
+  data: string | undefined;
 }
 
 /** One installed package, of any version. All that are ready at once are installed in one run (the lane). */
 export function pkg(options: PackageOptions): Resource {
-  const { name, family, units = [] } = options;
+  const { name, family, units = [], data } = options;
   const id = `package:${name}`;
   return {
     id,
@@ -44,6 +49,7 @@ export function pkg(options: PackageOptions): Resource {
         diff: `+ ${name} ${offered ?? "(version known once the package lists are fetched)"}`,
         name,
         units,
+        data,
         apply: (context) => install(family, [change], context),
         together: (others, context) => install(family, [change, ...(others as PackageChange[])], context),
       };
@@ -66,20 +72,36 @@ async function install(
   await mkdir(ledger.backups, { recursive: true, mode: 0o700 });
   const record = join(ledger.backups, "packages");
   const log = join(ledger.backups, "packages.log");
-  for (const { name } of changes) await ledger.before(`package:${name}`, { family, record, log });
+  const fresh: FreshData[] = [];
+  for (const { name, data } of changes) {
+    const id = `package:${name}`;
+    const empty = data !== undefined && (await isEmpty(data));
+    await ledger.before(id, { family, record, log, fresh: empty ? data : null });
+    const { fresh: directory } = v.parse(beforeSchema, ledger.noted(id));
+    if (directory !== null) fresh.push({ name, directory });
+  }
   if (manager.startsServices)
     await denyStart(
       changes.flatMap((change) => change.units),
       context,
     );
   try {
-    await manager.install({ names: changes.map((change) => change.name), record, log }, context);
+    await manager.install({ names: changes.map((change) => change.name), record, fresh, log }, context);
   } finally {
     // Interrupted, the package tools go on and must still find it; the next run takes it away.
     if (!signal.aborted && ledger.noted(policyId) !== undefined) {
       await fileKind.undo(policyId, ledger.noted(policyId), context);
       await ledger.forget(policyId);
     }
+  }
+}
+
+async function isEmpty(directory: string): Promise<boolean> {
+  try {
+    return (await readdir(directory)).length === 0;
+  } catch (error) {
+    if (isMissing(error)) return true;
+    throw fileError(directory, error);
   }
 }
 
@@ -103,7 +125,13 @@ async function denyStart(units: readonly string[], context: ApplyContext): Promi
   await change?.apply(context);
 }
 
-const beforeSchema = v.object({ family: v.string(), record: v.string(), log: v.string() });
+const beforeSchema = v.object({
+  family: v.string(),
+  record: v.string(),
+  log: v.string(),
+  /** The data directory, if it was not there or empty. */
+  fresh: v.nullable(v.string()),
+});
 
 export const packageKind: Kind = {
   name: "package",

@@ -3,24 +3,31 @@ import { mask } from "../../core/mask.ts";
 
 /** Pure readers of what dpkg-query, apt-cache and apt-get print under LC_ALL=C.UTF-8. */
 
-/** One line a package: `name\tstatus\tversion`, with `${db:Status-Status}`. */
-export const statusFormat = "${Package}\\t${db:Status-Status}\\t${Version}\\n";
+/** One line a package, for dpkg-query(1). `Config-Version`: the version that was configured last, if any ever was. */
+export const statusFormat = "${Package}\\t${db:Status-Status}\\t${Version}\\t${Config-Version}\\n";
 
 export interface PackageStatus {
   name: string;
   /** `installed`, `config-files`, `not-installed`, or a state that a cut-off run left (dpkg(1)). */
   status: string;
   version: string;
+  /** Of a package that is not wholly installed: the version of it that once was, or "". */
+  configured: string;
 }
 
 export function parseStatus(text: string): PackageStatus[] {
   return text.split("\n").flatMap((line) => {
-    const [name, status, version] = line.split("\t");
-    return name && status ? [{ name, status, version: version ?? "" }] : [];
+    const [name, status, version = "", configured = ""] = line.split("\t");
+    return name && status ? [{ name, status, version, configured }] : [];
   });
 }
 
 const settled = new Set(["installed", "config-files", "not-installed"]);
+
+/** Never once wholly installed: nothing but its own maintainer scripts can have used what it made. */
+export function neverConfigured(status: PackageStatus): boolean {
+  return !settled.has(status.status) && status.configured === "";
+}
 
 export function unsettled(statuses: readonly PackageStatus[]): string[] {
   return statuses.filter(({ status }) => !settled.has(status)).map(({ name }) => name);

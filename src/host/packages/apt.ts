@@ -1,4 +1,4 @@
-import { open, readdir } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import { systemClock } from "../../core/clock.ts";
 import { failed } from "../../core/errors.ts";
 import { exec } from "../../core/exec.ts";
@@ -6,6 +6,7 @@ import { fileError, isMissing, readText } from "../files.ts";
 import {
   classify,
   installError,
+  neverConfigured,
   parsePolicy,
   parseProgress,
   parseRecord,
@@ -149,6 +150,10 @@ async function install(request: InstallRequest, work: PackageWork): Promise<stri
 /** dpkg(1): finish what was unpacked; then let apt fetch again what was cut off while unpacking. */
 async function repair(request: InstallRequest, work: PackageWork): Promise<void> {
   work.progress("finishing an interrupted package installation");
+  for (const { name, directory } of request.fresh) {
+    const [status] = await query([name]);
+    if (status && neverConfigured(status)) await rm(directory, { recursive: true, force: true });
+  }
   const keep = ["--force-confdef", "--force-confold"];
   await run(["dpkg", ...keep, "--configure", "-a"], request.log, work);
   if (!(await apt.interrupted())) return;

@@ -1,3 +1,9 @@
+/** A directory that was not there before, and the package that fills it when it is first configured. */
+export interface FreshData {
+  name: string;
+  directory: string;
+}
+
 /** What an install needs besides the names. */
 export interface InstallRequest {
   names: readonly string[];
@@ -6,6 +12,11 @@ export interface InstallRequest {
    * before the first of them: a killed run knows what it brought. Read it with `brought`.
    */
   record: string;
+  /**
+   * Where the first configuring of the package was cut off, the directory goes before it is tried again: no
+   * maintainer script finishes a database that is half made.
+   */
+  fresh: readonly FreshData[];
   /** Everything the package tools print goes here (a file outlives us; a broken pipe would kill them half-way). */
   log: string;
 }

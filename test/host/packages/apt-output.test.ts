@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   classify,
   installError,
+  neverConfigured,
   parsePolicy,
   parseProgress,
   parseRecord,
@@ -13,9 +14,10 @@ import {
 
 test("parseStatus and what a cut-off run left", () => {
   const statuses = parseStatus(
-    "bash\tinstalled\t5.2.15-2+b7\nmysql-common\tconfig-files\t5.8\nrsync\thalf-configured\t3.2\nsocat\tunpacked\t1\nnano\tnot-installed\t\n",
+    "bash\tinstalled\t5.2.15-2+b7\t\nmysql-common\tconfig-files\t5.8\t5.8\nrsync\thalf-configured\t3.2\t3.1\nsocat\tunpacked\t1\t\nnano\tnot-installed\t\t\n",
   );
-  expect(statuses[0]).toEqual({ name: "bash", status: "installed", version: "5.2.15-2+b7" });
+  expect(statuses[0]).toEqual({ name: "bash", status: "installed", version: "5.2.15-2+b7", configured: "" });
+  expect(statuses.filter(neverConfigured).map(({ name }) => name)).toEqual(["socat"]);
   expect(unsettled(statuses)).toEqual(["rsync", "socat"]);
   expect(parseStatus("")).toEqual([]);
 });
