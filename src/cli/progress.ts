@@ -42,8 +42,9 @@ export function createProgress(sink: Sink, clock: Pick<Clock, "now">): Progress 
       sink.write(`${text}\n`);
       return;
     }
-    // Carriage return, then erase to the end of the line; one that wraps could not be erased.
-    sink.write(`\r\u001B[K${fit(text, (sink.columns ?? 80) - 1)}`);
+    // Carriage return, then erase to the end of the line; one that wraps could not be erased. A terminal that was
+    // never told its size (a serial console) has 0 columns.
+    sink.write(`\r\u001B[K${fit(text, (sink.columns || 80) - 1)}`);
     shown = true;
   }
 

@@ -63,6 +63,12 @@ test("a line wider than the terminal is cut, for one that wraps cannot be erased
   expect(sink.text).toBe("\r\u001B[Kwaiting for a node…");
 });
 
+test("a terminal that does not know its width is taken for 80 columns", () => {
+  const sink = new FakeSink(true, 0);
+  createProgress(sink, clock).line("waiting");
+  expect(sink.text).toBe("\r\u001B[Kwaiting…");
+});
+
 test("clear takes the line away, and the next redraw brings it back", () => {
   const sink = new FakeSink(true);
   const progress = createProgress(sink, clock);
