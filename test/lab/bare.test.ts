@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { buildBinary } from "../../scripts/build.ts";
+import { chime, verdict } from "./chime.ts";
+import { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import { vip } from "./pair.ts";
+
+/** What is refused before anything is installed, on machines that stay bare. */
+describe("bare nodes", () => {
+  let lab: Lab;
+  let [node1, node2, node3]: LabNode[] = [];
+  beforeAll(async () => {
+    const binary = await buildBinary();
+    lab = await Lab.open({ nodes: ["node1", "node2", "node3"] });
+    await Promise.all(lab.nodes.map((node) => node.install(binary)));
+    [node1, node2, node3] = lab.nodes;
+  }, 300_000);
+  afterAll(() => lab?.close());
+
+  const on = (node: LabNode | undefined) => node as LabNode;
+  const untouched = async (node: LabNode) => {
+    const { stdout } = await node.sh(
+      "ls -A /etc/chime-node /var/lib/chime-node /etc/systemd/system/chime-node.service 2>/dev/null || :",
+    );
+    expect(stdout.trim()).toBe("");
+  };
+  const initArgs = (address: string) => [
+    "init",
+    "--vip",
+    `mysql=${address}`,
+    "--set",
+    "roles.mysql.engine=mariadb",
+    "--set",
+    "cluster.packages=os",
+  ];
+  const witness = ["join", "--role", "witness"];
+
+  test.each([
+    ["an address that answers", () => lab.client.address, "vip.in-use"],
+    ["this node's own address", () => on(node1).address, "vip.in-use"],
+    ["another subnet", () => "192.0.2.30", "vip.subnet"],
+    ["the broadcast address", () => "10.77.0.255", "vip.subnet"],
+  ])("init: a VIP that is %s is refused", async (_, address, check) => {
+    const answer = await chime(on(node1), initArgs(address()));
+    expect(verdict(answer)).toEqual([3, "preflight.failed"]);
+    expect(answer.json.error?.message).toContain(check);
+    await untouched(on(node1));
+  });
+
+  test("init: an error in a config file tells file, line, column and what would be right", async () => {
+    await on(node1).put("/root/c.toml", '[roles.mysql]\nvipp = "10.77.0.30"\n');
+    const { code, stderr } = await on(node1).run(["chime-node", "init", "--config", "/root/c.toml"], {
+      check: false,
+    });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^\/root\/c\.toml:2:1: .*vip/m);
+    await untouched(on(node1));
+  });
+
+  test("init: a read-only /etc is refused", async () => {
+    await on(node1).sh("mount --bind /etc /etc && mount -o remount,ro,bind /etc");
+    try {
+      const answer = await chime(on(node1), initArgs(vip));
+      expect(verdict(answer)).toEqual([3, "preflight.failed"]);
+      expect(answer.json.error?.message).toContain("/etc");
+    } finally {
+      await on(node1).sh("umount /etc");
+    }
+    await untouched(on(node1));
+  });
+
+  test("init: the agent's port taken by somebody else is refused and named", async () => {
+    const squatter = on(node1).start(["perl", "-MSocket", "-e", listen, "8820"]);
+    try {
+      await on(node1).sh("until ss -Hltn 'sport = :8820' | grep -q .; do :; done");
+      const answer = await chime(on(node1), initArgs(vip));
+      expect(verdict(answer)).toEqual([3, "preflight.failed"]);
+      expect(answer.json.error?.message).toMatch(/8820.*perl/);
+    } finally {
+      squatter.signal("SIGKILL");
+    }
+    await untouched(on(node1));
+  });
+
+  test("join: no token, half a token, an unknown role", async () => {
+    expect(verdict(await chime(on(node2), witness))).toEqual([2, "token.missing"]);
+    const half = await chime(on(node2), witness, { env: { CHIME_TOKEN: "chime1.eyJjbHVzdGVyIjoi" } });
+    expect(verdict(half)).toEqual([2, "token.malformed"]);
+    expect(verdict(await chime(on(node2), ["join", "--role", "mysqll"]))).toEqual([2, "usage.unknown_role"]);
+    await untouched(on(node2));
+  });
+
+  test("port 3306 taken, and a foreign server with data, are refused before the cluster hears of it", async () => {
+    const token = await freshToken();
+    const squatter = on(node2).start(["perl", "-MSocket", "-e", listen, "3306"]);
+    try {
+      await on(node2).sh("until ss -Hltn 'sport = :3306' | grep -q .; do :; done");
+      const answer = await chime(on(node2), ["join", "--role", "mysql"], { env: { CHIME_TOKEN: token } });
+      expect(verdict(answer)).toEqual([3, "preflight.failed"]);
+      expect(answer.json.error?.message).toMatch(/3306.*perl/);
+    } finally {
+      squatter.signal("SIGKILL");
+    }
+    await on(node2).sh(
+      "mkdir -p /var/lib/mysql/shop && touch /var/lib/mysql/ibdata1 /var/lib/mysql/shop/t.ibd",
+    );
+    const answer = await chime(on(node2), ["join", "--role", "mysql"], { env: { CHIME_TOKEN: token } });
+    expect(verdict(answer)).toEqual([3, "preflight.failed"]);
+    expect(answer.json.error?.message).toContain("/var/lib/mysql");
+    expect((await on(node2).run(["ls", "/var/lib/mysql/shop"])).stdout.trim()).toBe("t.ibd");
+    await on(node2).run(["rm", "-r", "/var/lib/mysql"]);
+    await untouched(on(node2));
+  });
+
+  test("init again with the same words is no harm; with others it is refused", async () => {
+    const first = await chime<{ cluster: { id: string } }>(on(node1), initArgs(vip));
+    const again = await chime<{ cluster: { id: string } }>(on(node1), ["init"]);
+    expect(again.code).toBe(0);
+    expect(again.json.cluster.id).toBe(first.json.cluster.id);
+    expect(verdict(await chime(on(node1), initArgs("10.77.0.31")))).toEqual([3, "init.config_exists"]);
+    expect(verdict(await chime(on(node1), ["init", "--name", "other"]))).toEqual([3, "init.exists"]);
+  });
+
+  test.each([
+    ["revoked", "token.revoked"],
+    ["used up", "token.used_up"],
+    ["expired", "token.expired"],
+    ["for another role", "token.role_not_allowed"],
+  ])("join: a token that is %s has its own answer", async (what, code) => {
+    await freshToken();
+    const create = async (...args: string[]) =>
+      (await chime<{ token: string; id: string }>(on(node1), ["token", "create", ...args])).json;
+    let given = await create(...(what === "for another role" ? ["--role", "mysql"] : []));
+    if (what === "revoked") await chime(on(node1), ["token", "revoke", given.id]);
+    if (what === "used up") {
+      given = await create("--uses", "1");
+      expect((await chime(on(node3), witness, { env: { CHIME_TOKEN: given.token } })).code).toBe(0);
+    }
+    if (what === "expired") {
+      given = await create("--ttl", "1s");
+      const expired = "chime-node token list --json | grep -q expired";
+      await on(node1).sh(`until ${expired}; do sleep 0.1; done`);
+    }
+    expect(verdict(await chime(on(node2), witness, { env: { CHIME_TOKEN: given.token } }))).toEqual([
+      3,
+      code,
+    ]);
+    await untouched(on(node2));
+    if (what === "used up") expect((await chime(on(node3), ["reset", "--yes"])).code).toBe(0);
+  });
+
+  test("init on both nodes: the second cluster's node is refused by the first one's token", async () => {
+    const token = await freshToken();
+    expect((await chime(on(node2), initArgs("10.77.0.40"))).code).toBe(0);
+    const answer = await chime(on(node2), [...witness, "--token", token]);
+    expect(verdict(answer)).toEqual([3, "token.wrong_cluster"]);
+    expect(answer.json.error?.remedy).toContain("chime-node reset");
+    expect((await chime(on(node2), ["reset", "--yes"])).code).toBe(0);
+    await untouched(on(node2));
+  });
+
+  test("two nodes joining under one name at once: exactly one gets it", async () => {
+    const env = { CHIME_TOKEN: await freshToken() };
+    const twins = [on(node2), on(node3)];
+    const answers = await Promise.all(
+      twins.map((node) => chime(node, [...witness, "--name", "twin"], { env })),
+    );
+    expect(answers.map(verdict).sort((a, b) => a[0] - b[0])).toEqual([
+      [0, undefined],
+      [3, "join.name_taken"],
+    ]);
+    const entered = twins[answers.findIndex((answer) => answer.code === 0)] as LabNode;
+    expect((await chime(entered, ["reset", "--yes"])).code).toBe(0);
+    for (const node of twins) await untouched(node);
+  });
+
+  test("an unreachable cluster is told within 30 s, with what each address said", async () => {
+    const token = await freshToken();
+    await on(node1).cutPort("silent");
+    try {
+      const started = performance.now();
+      const answer = await chime(on(node2), witness, { env: { CHIME_TOKEN: token } });
+      expect(verdict(answer)).toEqual([1, "join.unreachable"]);
+      expect(answer.json.error?.message).toContain(on(node1).address);
+      expect(performance.now() - started).toBeLessThan(30_000);
+    } finally {
+      await on(node1).heal();
+    }
+  });
+
+  /** A token of the cluster on node1, which is made by whoever asks first. */
+  async function freshToken(): Promise<string> {
+    const made = await chime<{ token: string }>(on(node1), ["init"]);
+    if (made.code === 0) return made.json.token;
+    return (await chime<{ token: string }>(on(node1), initArgs(vip))).json.token;
+  }
+});
+
+/** A stranger that listens on a port, in the perl that every Debian has. */
+const listen = `socket(S, PF_INET, SOCK_STREAM, 0) and setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1)
+  and bind(S, sockaddr_in(shift, INADDR_ANY)) and listen(S, 1) or die $!; sleep 600`;
