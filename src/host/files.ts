@@ -86,6 +86,13 @@ export async function missingDirectories(path: string): Promise<string[]> {
   return missing;
 }
 
+/** A directory of our own, 0700, with those above it. */
+export async function makePrivateDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw fileError(path, error);
+  });
+}
+
 let turn: Promise<unknown> = Promise.resolve();
 
 /**

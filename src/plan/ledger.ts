@@ -1,9 +1,9 @@
-import { chmod, mkdir, open, readFile, stat, truncate } from "node:fs/promises";
+import { chmod, open, readFile, stat, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { failed } from "../core/errors.ts";
 import { paths } from "../core/paths.ts";
-import { syncDirectory } from "../host/files.ts";
+import { fileError, makePrivateDirectory, syncDirectory } from "../host/files.ts";
 
 /**
  * What we made on this host and what was there before: an append-only file of JSON lines, each on disk before the act
@@ -50,21 +50,28 @@ export async function openLedger(
   backups: string = join(dirname(file), "backups"),
 ): Promise<Ledger> {
   const state: State = { before: new Map(), reached: new Map() };
-  let whole: number | undefined = await load(file, state);
+  let whole = await load(file, state);
+  let prepared = false;
   let queue: Promise<void> = Promise.resolve();
 
   async function write(entry: Entry): Promise<void> {
-    if (whole !== undefined) {
-      await prepare(file, backups, whole);
-      whole = undefined;
-    }
-    const handle = await open(file, "a", 0o600);
+    const line = Buffer.from(`${JSON.stringify(entry)}\n`);
     try {
-      await handle.appendFile(`${JSON.stringify(entry)}\n`);
-      await handle.datasync();
-    } finally {
-      await handle.close();
+      if (!prepared) await prepare(file, backups, whole);
+      prepared = true;
+      const handle = await open(file, "a", 0o600);
+      try {
+        await handle.appendFile(line);
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      // Half a line of a full disk must not get the next one behind it.
+      prepared = false;
+      throw fileError(file, error);
     }
+    whole += line.length;
     note(state, entry);
   }
   /** One after another: lines of resources that work side by side must not mix. */
@@ -121,8 +128,8 @@ async function load(file: string, state: State): Promise<number> {
 
 /** Cuts off a torn last line: it was never acknowledged, so nothing was done on its word. */
 async function prepare(file: string, backups: string, whole: number): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  await mkdir(backups, { recursive: true, mode: 0o700 });
+  await makePrivateDirectory(dirname(file));
+  await makePrivateDirectory(backups);
   const handle = await open(file, "a", 0o600);
   await handle.close();
   await chmod(file, 0o600);

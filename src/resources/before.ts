@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { lstat, mkdir, readFile, readlink, rm, symlink } from "node:fs/promises";
+import { lstat, readFile, readlink, rm, symlink } from "node:fs/promises";
 import { basename, join } from "node:path";
 import * as v from "valibot";
 import { failed } from "../core/errors.ts";
 import {
   fileError,
   isMissing,
+  makePrivateDirectory,
   missingDirectories,
   removeEmptyDirectories,
   temporaryOf,
@@ -41,7 +42,7 @@ export async function remember(path: string, backups: string): Promise<Before> {
   if (!info) return { directories, was: { type: "absent" } };
   if (info.isSymbolicLink()) return { directories, was: { type: "link", target: await readlink(path) } };
   if (!info.isFile()) throw failed("file.not_a_file", `${path} exists and is not a regular file`);
-  await mkdir(backups, { recursive: true, mode: 0o700 });
+  await makePrivateDirectory(backups);
   const copy = join(
     backups,
     `${basename(path)}.${createHash("sha256").update(path).digest("hex").slice(0, 12)}`,

@@ -1,7 +1,7 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
-import { fileError, isMissing } from "../host/files.ts";
+import { fileError, isMissing, makePrivateDirectory } from "../host/files.ts";
 import type { FreshData } from "../host/packages/types.ts";
 import { packageManager } from "../host/packages/index.ts";
 import { remember, wasAbsent } from "./before.ts";
@@ -69,7 +69,7 @@ async function install(
 ): Promise<void> {
   const manager = packageManager(family);
   const { ledger, signal } = context;
-  await mkdir(ledger.backups, { recursive: true, mode: 0o700 });
+  await makePrivateDirectory(ledger.backups);
   const record = join(ledger.backups, "packages");
   const log = join(ledger.backups, "packages.log");
   const fresh: FreshData[] = [];

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
-import { isMissing, readText, writeAtomically } from "../host/files.ts";
+import { isMissing, makePrivateDirectory, readText, writeAtomically } from "../host/files.ts";
 
 /**
  * What a service was last seen to accept: which run of it (systemd's InvocationID), the hashes of the files it had
@@ -34,7 +34,7 @@ export async function writeStamp(
   unit: string,
   accepted: { invocation: string; restart: readonly string[]; reload: readonly string[] },
 ): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makePrivateDirectory(directory);
   const root = { mode: 0o600, uid: 0, gid: 0 };
   const files: Stamp["files"] = [];
   for (const path of [...accepted.restart, ...accepted.reload]) {
@@ -81,10 +81,6 @@ export async function changedAt(files: readonly string[]): Promise<number> {
     files.map(async (path) => (await stat(path).catch(missingIsUndefined))?.ctimeMs ?? 0),
   );
   return Math.max(0, ...times);
-}
-
-export async function forgetStamp(directory: string, unit: string): Promise<void> {
-  await rm(join(directory, `${unit}.json`), { force: true });
 }
 
 function missingIsUndefined(error: unknown): undefined {

@@ -28,6 +28,21 @@ test("a full disk is told as such, leaves nothing half-written, and the next run
   expect(new Set(lines)).toEqual(new Set(["host.no_space", "exit 1", "theirs", "again"]));
 });
 
+test("a full disk under the ledger leaves it readable, and nothing is done without it", () => {
+  const directory = mkdtempSync(join(tmpdir(), "chime-ledger-full-"));
+  const { lines } = isolated(
+    `mkdir -p "$1/state" "$1/tree"; mount -t tmpfs -o size=4k tmpfs "$1/state"
+     "$2" "$3" "$1" apply || echo "exit $?"
+     mount -o remount,size=8m "$1/state"
+     "$2" "$3" "$1" apply && "$2" "$3" "$1" undo && find "$1/tree" -type f && echo again`,
+    // Lines so long that the ledger does not fit on one page.
+    ...words(join(directory, "x".repeat(200))),
+  );
+  rmSync(directory, { recursive: true });
+  const hosts = join(directory, "x".repeat(200), "tree/hosts");
+  expect(new Set(lines)).toEqual(new Set(["host.no_space", "exit 1", hosts, "again"]));
+});
+
 test("a read-only file system is told as such", () => {
   const directory = mkdtempSync(join(tmpdir(), "chime-read-only-"));
   mkdirSync(join(directory, "tree"));
