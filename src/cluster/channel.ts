@@ -1,4 +1,4 @@
-import type { TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
 import * as v from "valibot";
 import { ChimeError, errorJson, Exit, failed, toChimeError } from "../core/errors.ts";
 import { encodeFrame, FrameReader } from "./frame.ts";
@@ -25,9 +25,9 @@ const errorSchema = v.object({
   exit: v.picklist(Object.values(Exit)),
 });
 const envelope = v.union([
-  v.object({ id: v.optional(id), method, params: v.optional(v.unknown()) }),
-  v.object({ id, error: errorSchema }),
-  v.object({ id, result: v.optional(v.unknown()) }),
+  v.strictObject({ id: v.optional(id), method, params: v.optional(v.unknown()) }),
+  v.strictObject({ id, error: errorSchema }),
+  v.strictObject({ id, result: v.optional(v.unknown()) }),
 ]);
 
 export interface ChannelOptions {
@@ -47,10 +47,10 @@ interface Pending {
   timer: NodeJS.Timeout;
 }
 
-/** Questions and answers over one TLS connection, in both directions, each with its time limit. */
+/** Questions and answers over one connection, in both directions, each with its time limit. */
 export class Channel {
   readonly closed: Promise<void>;
-  private readonly socket: TLSSocket;
+  private readonly socket: Socket;
   private readonly options: ChannelOptions;
   private readonly reader: FrameReader;
   private readonly pending = new Map<number, Pending>();
@@ -58,7 +58,7 @@ export class Channel {
   private inFlight = 0;
   private slow: NodeJS.Timeout | undefined;
 
-  constructor(socket: TLSSocket, options: ChannelOptions) {
+  constructor(socket: Socket, options: ChannelOptions) {
     this.socket = socket;
     this.options = options;
     this.reader = new FrameReader(options.limit);

@@ -10,7 +10,8 @@ export const roleName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}$/));
 export const address = v.pipe(
   v.string(),
   v.maxLength(45),
-  v.check((text) => isIP(text) !== 0),
+  // Without a zone: another node knows nothing of this node's interfaces.
+  v.check((text) => isIP(text) !== 0 && !text.includes("%")),
 );
 const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99_999));
 const counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

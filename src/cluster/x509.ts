@@ -110,7 +110,8 @@ function generalName(text: string): Buffer {
 
 function addressBytes(address: string): Buffer {
   if (isIP(address) === 4) return Buffer.from(address.split(".").map(Number));
-  const [head = "", tail] = address.split("::");
+  // The URL parser writes an IPv6 address in its shortest form, without dots (WHATWG URL, IPv6 serializer).
+  const [head = "", tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::");
   const first = groups(head);
   const last = groups(tail);
   const zeros = Array.from({ length: 8 - first.length - last.length }, () => 0);

@@ -1,0 +1,183 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import { signAdmission, signToken } from "../../src/cluster/admission.ts";
+import { caPublicKey, createAuthority, generateKey } from "../../src/cluster/pki.ts";
+import type { Admission, StateParts, TokenRecord } from "../../src/cluster/schema.ts";
+import { signSpec } from "../../src/cluster/spec-document.ts";
+import { SharedState } from "../../src/cluster/state.ts";
+import { hashSecret } from "../../src/cluster/token.ts";
+import type { Member } from "../../src/cluster/types.ts";
+import { seeded } from "./support.ts";
+
+const cluster = { name: "chime", id: "0123456789abcdef" };
+const authority = createAuthority(cluster, Date.now());
+const foreign = createAuthority(cluster, Date.now());
+const keys = Array.from({ length: 6 }, generateKey);
+const empty: StateParts = { admissions: [], records: [], tokens: [], spec: null };
+
+function admission(index: number, change: Partial<Admission> = {}, ca = authority): Admission {
+  return signAdmission(ca.key, cluster.id, {
+    index,
+    name: `n${index}`,
+    address: `10.0.0.${index}`,
+    publicKey: (keys[index] ?? keys[0])?.publicKey ?? "",
+    witness: false,
+    roles: [],
+    left: false,
+    ...change,
+  });
+}
+
+function record(index: number, change: Partial<Member> = {}): Member {
+  return {
+    name: `n${index}`,
+    index,
+    address: `10.0.0.${index}`,
+    roles: [],
+    phase: {},
+    roleState: {},
+    facts: null,
+    binaryVersion: "0.1.0",
+    protocol: 1,
+    left: false,
+    incarnation: 1,
+    version: 1,
+    ...change,
+  };
+}
+
+function token(change: Partial<TokenRecord> = {}, ca = authority): TokenRecord {
+  const fields = {
+    id: "abcd1234",
+    hash: hashSecret("s"),
+    expiry: 1,
+    roles: [],
+    uses: 0,
+    usedBy: [],
+    revoked: false,
+  };
+  return signToken(ca.key, cluster.id, { ...fields, ...change });
+}
+
+function spec(version: number, publisher: number, toml = `# ${version}`) {
+  return signSpec(keys[publisher]?.privateKey ?? "", cluster.id, {
+    version,
+    toml,
+    publisher: `n${publisher}`,
+  });
+}
+
+function state(...parts: Partial<StateParts>[]): SharedState {
+  const fresh = new SharedState(cluster.id, caPublicKey(authority.cert));
+  for (const part of parts) fresh.merge({ ...empty, ...part });
+  return fresh;
+}
+
+let first: Admission;
+let second: Admission;
+beforeAll(() => {
+  first = admission(1);
+  second = admission(2);
+});
+
+describe("shared state takes only what is genuine", () => {
+  test("admissions and tokens that this CA did not sign, or that were changed after it did", () => {
+    const forged = state({
+      admissions: [admission(3, {}, foreign), { ...second, name: "other" }, { ...second, witness: true }],
+      tokens: [token({}, foreign), { ...token(), expiry: 99 }, { ...token(), roles: ["mysql"] }],
+    });
+    expect(forged.parts()).toEqual(empty);
+  });
+
+  test("a spec that its publisher did not sign", () => {
+    const known = state({ admissions: [first, second] });
+    for (const bad of [
+      { ...spec(2, 1), toml: "# other" },
+      { ...spec(2, 1), version: 3 },
+      { ...spec(2, 1), publisher: "n2" },
+      spec(2, 3),
+    ]) {
+      expect(known.merge({ ...empty, spec: bad }).changed).toBe(false);
+    }
+    expect(known.merge({ ...empty, spec: spec(2, 1) }).changed).toBe(true);
+  });
+
+  test("records of nobody, or under another's index", () => {
+    const known = state({ admissions: [first] });
+    known.merge({ ...empty, records: [record(2), record(1, { name: "n2" })] });
+    expect(known.parts().records).toEqual([]);
+  });
+});
+
+describe("shared state never goes back", () => {
+  test("records by incarnation, then version", () => {
+    const known = state({ admissions: [first], records: [record(1, { incarnation: 2, version: 5 })] });
+    for (const [incarnation, version, taken] of [
+      [1, 9, false],
+      [2, 5, false],
+      [2, 4, false],
+      [2, 6, true],
+      [3, 1, true],
+    ] as const) {
+      expect(known.merge({ ...empty, records: [record(1, { incarnation, version })] }).changed).toBe(taken);
+    }
+  });
+
+  test("left, revoked, granted roles and uses stay", () => {
+    const known = state(
+      { admissions: [first], tokens: [token()] },
+      { admissions: [{ ...first, left: true, roles: ["mysql"] }] },
+      { tokens: [{ ...token(), usedBy: [2], revoked: true }] },
+      { admissions: [first], tokens: [{ ...token(), usedBy: [3] }] },
+    );
+    expect(known.admission(1)).toMatchObject({ left: true, roles: ["mysql"] });
+    expect(known.token("abcd1234")).toMatchObject({ revoked: true, usedBy: [2, 3] });
+  });
+
+  test("the node's own record is never taken from others, but a newer one is reported", () => {
+    const known = state({ admissions: [first] });
+    known.setSelf(record(1, { incarnation: 3 }));
+    expect(known.merge({ ...empty, records: [record(1, { incarnation: 2 })] }, 1).outdone).toBeUndefined();
+    const newer = record(1, { incarnation: 4 });
+    expect(known.merge({ ...empty, records: [newer] }, 1)).toMatchObject({ changed: false, outdone: newer });
+    expect(known.record(1)?.incarnation).toBe(3);
+  });
+});
+
+test("a name belongs to one member: who left gives it free, and of two the lower index has it", () => {
+  const again = admission(3, { name: "n1" });
+  expect(state({ admissions: [first, again] }).members()).toEqual([first]);
+  const left = { ...first, left: true };
+  expect(state({ admissions: [left, again] }).members()).toEqual([again]);
+  expect(state({ admissions: [left] }).members()).toEqual([left]);
+});
+
+test("any order, any repetition: the same state and the same digest (200 shuffles)", () => {
+  const rival = admission(3, { name: "rival", publicKey: (keys[5] as { publicKey: string }).publicKey });
+  const pieces: Partial<StateParts>[] = [
+    { admissions: [first] },
+    { admissions: [second] },
+    { admissions: [{ ...second, roles: ["mysql"] }] },
+    { admissions: [admission(3)] },
+    { admissions: [rival] },
+    { admissions: [admission(4), { ...first, roles: ["server"] }] },
+    { tokens: [token()] },
+    { tokens: [{ ...token(), usedBy: [2] }] },
+    { tokens: [{ ...token(), usedBy: [3], revoked: true }] },
+    { spec: spec(1, 1) },
+    { spec: spec(2, 2, "# a") },
+    { spec: spec(2, 1, "# b") },
+  ];
+  // What depends on an admission is told again once all of them are there, as the next exchange does.
+  const records = { records: [record(1), record(1, { version: 3 }), record(2, { left: true }), record(3)] };
+  const random = seeded(5);
+  const digests = new Set<string>();
+  for (let round = 0; round < 200; round++) {
+    const shuffled = [...pieces, records]
+      .flatMap((piece) => (random() < 0.3 ? [piece, piece] : [piece]))
+      .map((piece) => ({ piece, at: random() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ piece }) => piece);
+    digests.add(state(...shuffled, ...pieces, records).digest());
+  }
+  expect(digests.size).toBe(1);
+});
