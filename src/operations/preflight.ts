@@ -10,7 +10,7 @@ import { requirePassed, runChecks, type PreflightReport } from "../host/prefligh
 import { roles } from "../roles/index.ts";
 import type { LocalContext, RoleContext } from "../roles/types.ts";
 import { loadSpec } from "../spec/load.ts";
-import { vipChecks } from "../vip/checks.ts";
+import { vipCheckNames, vipChecks } from "../vip/checks.ts";
 import { readContext, requireRoot } from "./context.ts";
 import type { Io } from "./io.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
@@ -51,7 +51,7 @@ export async function preflightNode(wanted: {
  * @throws ChimeError `preflight.failed` (exit 3)
  */
 export async function requireFitAlone(local: LocalContext, wanted: Wanted, io: Io): Promise<void> {
-  report(await runChecks(localChecks(local, wanted.roles), wanted.ignore), io);
+  report(await runChecks(localChecks(local, wanted.roles), wanted.ignore, vipCheckNames), io);
 }
 
 /** The same where the spec is known: VIPs and their network as well. */

@@ -29,6 +29,18 @@ const machine: Surroundings = {
   keepalivedConfig: () => readText(configPath),
 };
 
+/** Known before the spec is: a joiner may ignore them by name. */
+export const vipCheckNames = [
+  "vip.subnet",
+  "vip.member-address",
+  "vip.in-use",
+  "vip.router-id",
+  "vip.firewall",
+  "keepalived.foreign",
+] as const;
+
+type VipCheck = Check & { name: (typeof vipCheckNames)[number] };
+
 /**
  * Preflight checks of the VIPs that the roles asked for. They only look; the network is asked on the interface of
  * each VIP, for about a second, all at the same time when they are run side by side.
@@ -36,11 +48,11 @@ const machine: Surroundings = {
 export function vipChecks(
   input: { context: RoleContext; requests: readonly VipRequest[] },
   surroundings: Surroundings = machine,
-): Check[] {
+): VipCheck[] {
   const { context, requests } = input;
   if (requests.length === 0) return [];
   return [
-    ...requests.flatMap((request) => [
+    ...requests.flatMap((request): VipCheck[] => [
       { name: "vip.subnet", run: () => Promise.resolve(checkSubnet(context, request)) },
       { name: "vip.member-address", run: () => Promise.resolve(checkMemberAddress(context, request)) },
       { name: "vip.in-use", run: () => checkInUse(context, request, surroundings) },
