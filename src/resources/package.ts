@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { fileError, isMissing, makePrivateDirectory } from "../host/files.ts";
@@ -143,5 +143,7 @@ export const packageKind: Kind = {
       signal: new AbortController().signal,
       progress: (line) => context.progress(line),
     });
+    // An operator who installs one of them later must not lose it to the next reset.
+    await rm(record, { force: true });
   },
 };
