@@ -116,7 +116,7 @@ async function makePrivate(directory: string): Promise<void> {
   await chmod(directory, 0o700);
 }
 
-export async function loadAuthority(directory: string): Promise<Authority | undefined> {
+async function loadAuthority(directory: string): Promise<Authority | undefined> {
   const [cert, key] = await Promise.all([
     readText(join(directory, names.ca)),
     readText(join(directory, names.caKey)),

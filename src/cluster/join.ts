@@ -124,18 +124,27 @@ function withoutPeer(error: unknown): unknown {
   return new ChimeError(error.exit, error.code, error.message, { remedy: error.remedy });
 }
 
-function checkAnswer(answer: JoinAnswer, { token, node }: EnterOptions, key: KeyPair): JoinAnswer {
+/** Only what fits the token and the request is written to disk. */
+function checkAnswer(answer: JoinAnswer, options: EnterOptions, key: KeyPair): JoinAnswer {
+  try {
+    if (isSound(answer, options, key)) return answer;
+  } catch {
+    // Not even a certificate.
+  }
+  throw failed("join.bad_answer", "the cluster's answer does not fit the token and the request");
+}
+
+function isSound(answer: JoinAnswer, { token, node }: EnterOptions, key: KeyPair): boolean {
   const ca = new X509Certificate(answer.ca);
   const read = readNodeCertificate(new X509Certificate(answer.certificate), ca, undefined);
-  const sound =
+  return (
     caHash(answer.ca) === token.ca &&
     answer.cluster.id === token.cluster &&
     read?.cluster === token.cluster &&
     read.peer.name === node.name &&
     read.peer.index === answer.index &&
-    read.peer.publicKey === key.publicKey;
-  if (!sound) throw failed("join.bad_answer", "the cluster's answer does not fit the token and the request");
-  return answer;
+    read.peer.publicKey === key.publicKey
+  );
 }
 
 interface Door {

@@ -13,9 +13,9 @@ const beatMs = 200;
 /** Liveness is looked at twice a beat, so that the limits below are kept to within 100 ms. */
 export const tickMs = beatMs / 2;
 /** Two beats missed. Sooner would suspect a node for one late packet; it only stops us from relying on the peer. */
-export const suspectMs = 400;
+const suspectMs = 400;
 /** Five beats missed. Sooner would declare nodes dead that swap or are short of CPU; later delays every failover that asks. */
-export const deadMs = 1_000;
+const deadMs = 1_000;
 /** Between attempts to dial, plus up to half of it at random, so that restarted nodes do not dial in step. */
 const redialMs = 500;
 /** Beats in a row that tell of another state than ours before the two states are compared in full. */

@@ -6,7 +6,7 @@ import { phases, type Member, type SpecDocument } from "./types.ts";
 
 /** A host name's label rules (RFC 1123), lower case, since names end up in /etc/hosts and in certificates. */
 export const nodeName = v.pipe(v.string(), v.regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/));
-export const roleName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}$/));
+const roleName = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,31}$/));
 export const address = v.pipe(
   v.string(),
   v.maxLength(45),
@@ -15,7 +15,7 @@ export const address = v.pipe(
 );
 const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99_999));
 const counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-export const base64 = v.pipe(v.string(), v.maxLength(512), v.regex(/^[A-Za-z0-9+/]+={0,2}$/));
+const base64 = v.pipe(v.string(), v.maxLength(512), v.regex(/^[A-Za-z0-9+/]+={0,2}$/));
 export const roleList = v.pipe(v.array(roleName), v.maxLength(16));
 const short = v.pipe(v.string(), v.maxLength(200));
 
@@ -35,7 +35,7 @@ const facts = v.object({
   memoryBytes: counter,
 });
 
-export const member: v.GenericSchema<unknown, Member> = v.pipe(
+const member: v.GenericSchema<unknown, Member> = v.pipe(
   v.object({
     name: nodeName,
     index,
@@ -63,7 +63,7 @@ export function jsonBytes(value: unknown): number {
 }
 
 /** The largest cluster.toml that can be published. */
-export const maxSpecBytes = 131_072;
+const maxSpecBytes = 131_072;
 
 export const specDocument: v.GenericSchema<unknown, SpecDocument> = v.object({
   version: v.pipe(counter, v.minValue(1)),

@@ -179,7 +179,7 @@ export class SharedState {
 }
 
 /** Below zero: `a` is the older one. */
-export function compareRecords(a: Member, b: Member): number {
+function compareRecords(a: Member, b: Member): number {
   return a.incarnation - b.incarnation || a.version - b.version;
 }
 

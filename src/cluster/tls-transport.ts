@@ -170,7 +170,7 @@ export class TlsTransport implements Transport {
   }
 }
 
-export function peerCertificate(socket: TLSSocket): X509Certificate | undefined {
+function peerCertificate(socket: TLSSocket): X509Certificate | undefined {
   const raw = socket.getPeerCertificate()?.raw;
   return raw ? new X509Certificate(raw) : undefined;
 }

@@ -4,11 +4,11 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { possessionFields, protocolVersion } from "../../src/cluster/admission.ts";
 import { Channel, peerFrameBytes } from "../../src/cluster/channel.ts";
-import { joinKey, loadCredentials } from "../../src/cluster/identity.ts";
+import { joinKey, loadCredentials, loadIdentity, type Credentials } from "../../src/cluster/identity.ts";
 import { enterCluster, splitAddress } from "../../src/cluster/join.ts";
 import type { OpenCluster } from "../../src/cluster/open.ts";
 import { generateKey, signFields } from "../../src/cluster/pki.ts";
-import { openTls } from "../../src/cluster/tls-transport.ts";
+import { openTls, TlsTransport } from "../../src/cluster/tls-transport.ts";
 import { formatToken, parseToken, type Token } from "../../src/cluster/token.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { ChimeError } from "../../src/core/errors.ts";
@@ -320,6 +320,45 @@ describe("the door itself", () => {
       "nothing was thrown",
     );
   });
+});
+
+test("an answer that cannot be right is not taken, and leaves this node outside", async () => {
+  const { token } = await invite(one);
+  const credentials = (await loadCredentials(nodes.files("node1").pki)) as Credentials;
+  const genuine = await nodes.join(token, "node2", "127.0.0.2", ["mysql"]);
+  const theirs = (await loadCredentials(nodes.files("node2").pki)) as Credentials;
+  const good = {
+    cluster: theirs.identity.cluster,
+    index: 3,
+    certificate: theirs.certificate,
+    ca: theirs.ca,
+    gossipKey: theirs.gossipKey,
+    state: {},
+  };
+  const answers: unknown[] = [
+    null,
+    [],
+    "x",
+    {},
+    // Whole, but made out to another node.
+    good,
+    { ...good, certificate: "x" },
+    { ...good, ca: "x" },
+    { ...good, cluster: { name: "other", id: "other" } },
+    { ...good, state: { admissions: [{}] } },
+    { ...good, state: "x".repeat(2_000_000) },
+  ];
+  for (const answer of answers) {
+    const liar = new TlsTransport(() => credentials, "127.0.0.7", port);
+    await liar.listen(async () => answer);
+    const code = await codeOf(
+      nodes.enter(altered(token, { addresses: [`127.0.0.7:${port}`] }), "node3", "127.0.0.3", ["mysql"]),
+    );
+    expect(["join.bad_answer", "join.unreachable"]).toContain(code);
+    expect(await loadIdentity(nodes.files("node3").pki)).toBeUndefined();
+    await liar.close();
+  }
+  await genuine.stop();
 });
 
 test.each([
