@@ -56,7 +56,7 @@ export const apt: PackageManager = {
   async interrupted() {
     // dpkg journals what it has not yet merged into its status file here, as numbered files.
     const journal = await readdir("/var/lib/dpkg/updates");
-    return journal.some((name) => /^\d+$/.test(name)) || unsettled(await query([])).length > 0;
+    return journal.some((name) => /^\d+$/.test(name)) || unsettled(await queryAll()).length > 0;
   },
 
   async candidates(names) {
@@ -98,9 +98,15 @@ export const apt: PackageManager = {
   },
 };
 
-/** All packages that dpkg knows, or those of `names` that it knows. */
+/** All packages that dpkg knows. */
+async function queryAll(): Promise<PackageStatus[]> {
+  return parseStatus((await exec(["dpkg-query", "--show", `--showformat=${statusFormat}`])).stdout);
+}
+
+/** Those of `names` that dpkg knows. No names are no packages: dpkg-query itself would then list them all. */
 async function query(names: readonly string[]): Promise<PackageStatus[]> {
-  const argv = ["dpkg-query", "--show", `--showformat=${statusFormat}`, ...names];
+  if (names.length === 0) return [];
+  const argv = ["dpkg-query", "--show", `--showformat=${statusFormat}`, "--", ...names];
   // Exit 1: it knows not all of them.
   return parseStatus((await exec(argv, { ok: [0, 1] })).stdout);
 }
