@@ -25,6 +25,8 @@ const publishedSchema = v.object({
   ]),
   /** The server answers as this member's replica source; null: it receives from nobody. */
   follows: v.nullable(name),
+  /** Names the run of its server. */
+  life: v.nullable(name),
   /** May take over at once: in sync, and sure of it since its server started. */
   able: v.boolean(),
   semi_sync: v.boolean(),

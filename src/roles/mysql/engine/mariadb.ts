@@ -6,6 +6,12 @@ import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts
 /** Commits that wait for the replica wait without a limit: only the guard ends it, by a new term. */
 const forever = "18446744073709551615";
 
+/**
+ * ms a lone writer waits once for a replica that is still catching up. MariaDB counts one as semi-synchronous from
+ * its first moment; without this the writer would stand still until it is level (tried: seconds).
+ */
+const aloneMs = 20;
+
 /** MariaDB 10.10 and later (`MASTER_DEMOTE_TO_SLAVE`); behaviour tried on 10.11. */
 export const mariadb: Engine = {
   name: "mariadb",
@@ -17,7 +23,8 @@ export const mariadb: Engine = {
     const [variables, status, replica] = await session.batch([
       `SELECT @@GLOBAL.read_only AS read_only, @@GLOBAL.gtid_binlog_pos AS position,
         @@GLOBAL.rpl_semi_sync_master_enabled AS enabled,
-        @@GLOBAL.rpl_semi_sync_master_wait_no_slave AS waits_alone`,
+        @@GLOBAL.rpl_semi_sync_master_wait_no_slave
+          AND @@GLOBAL.rpl_semi_sync_master_timeout = ${forever} AS strict`,
       `SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'`,
       "SHOW SLAVE STATUS",
     ]);
@@ -63,8 +70,7 @@ export const mariadb: Engine = {
     await session.run(
       [
         "STOP SLAVE",
-        `SET GLOBAL rpl_semi_sync_master_timeout = ${forever}`,
-        "SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF",
+        ...alone,
         // On also while alone: a returning writer takes its own events back only from a source that is semi-sync.
         "SET GLOBAL rpl_semi_sync_master_enabled = ON",
         "SET GLOBAL read_only = OFF",
@@ -82,10 +88,7 @@ export const mariadb: Engine = {
   },
 
   async release(session, cut) {
-    await session.run([
-      "SET GLOBAL rpl_semi_sync_master_enabled = ON",
-      "SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF",
-    ]);
+    await session.run([...alone, "SET GLOBAL rpl_semi_sync_master_enabled = ON"]);
     if (cut) await kill(session, "command = 'Binlog Dump'");
   },
 
@@ -107,6 +110,11 @@ export const mariadb: Engine = {
     return text(row?.["state"]);
   },
 };
+
+const alone = [
+  `SET GLOBAL rpl_semi_sync_master_timeout = ${aloneMs}`,
+  "SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF",
+];
 
 /** Longest stop of the receiver seen: 2 s, when it could not be killed. */
 const stopMs = 5_000;
@@ -154,7 +162,7 @@ export function readProbe(
     position,
     source: {
       enabled: Number(variables["enabled"]) === 1,
-      waitsAlone: Number(variables["waits_alone"]) === 1,
+      strict: Number(variables["strict"]) === 1,
       active: on("rpl_semi_sync_master_status"),
       replicas: number("rpl_semi_sync_master_clients"),
       waiting: number("rpl_semi_sync_master_wait_sessions"),
@@ -211,7 +219,7 @@ binlog_expire_logs_seconds = 604800
 log_slave_updates = ON
 gtid_domain_id = 0
 gtid_strict_mode = ON
-sync_relay_log = 1
+slave_parallel_threads = 4
 auto_increment_increment = 2
 auto_increment_offset = ${incrementOffset}
 

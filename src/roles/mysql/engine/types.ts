@@ -10,8 +10,8 @@ export interface ServerState {
   /** The writer's half of semi-synchronous replication. */
   source: {
     enabled: boolean;
-    /** Commits wait for an acknowledgement also while no replica is connected. */
-    waitsAlone: boolean;
+    /** Every commit waits for an acknowledgement, without a limit, also while no replica is connected. */
+    strict: boolean;
     /** A connected replica acknowledges: commits wait for it. */
     active: boolean;
     replicas: number;
@@ -79,7 +79,7 @@ export interface Engine {
   /** From here on no commit succeeds without a replica. */
   protect(session: Session): Promise<void>;
   /**
-   * Lets commits succeed alone.
+   * Lets commits succeed alone; a replica that is level is waited for, shortly.
    * @param cut also ends the replicas' connections: a replica that lost its power counts as connected until then
    */
   release(session: Session, cut: boolean): Promise<void>;

@@ -101,9 +101,9 @@ async function prove(
   if (behind.length > 0) return notYet(`it lacks ${behind.join(", ").slice(0, 300)}`);
   guard.remember({ proven: server.life });
   guard.wake();
-  return { level: true, reason: "" };
+  return { level: true, life: server.life, reason: "" };
 }
 
 function notYet(reason: string): Answer<"prove"> {
-  return { level: false, reason };
+  return { level: false, life: "", reason };
 }

@@ -147,7 +147,7 @@ function decideWriter(view: View, server: ServerState, term: Term): Decision {
     if (!replica || isLost(replica, view, source)) {
       return vip === "MASTER" ? serve({ do: "record-alone", term: alone(view) }) : serve(null);
     }
-    if (!source.enabled || !source.waitsAlone) return serve({ do: "protect" });
+    if (!source.enabled || !source.strict) return serve({ do: "protect", after: null });
     if (replica.said?.able === false && isLevelling(replica, self) && source.active) {
       return serve({ do: "prove-peer", peer: replica.name, term: null });
     }
@@ -156,11 +156,11 @@ function decideWriter(view: View, server: ServerState, term: Term): Decision {
   const candidate = view.peers.find((peer) => peer.state === "alive" && isLevelling(peer, self));
   const isStuck = view.stuckMs >= (candidate ? slowMs : stuckEnoughMs);
   if (candidate && source.active && source.replicas > 0 && !isStuck) {
-    if (!source.waitsAlone) return serve({ do: "protect" });
+    if (!source.strict) return serve({ do: "protect", after: candidate.name });
     const both: Term = { ...alone(view), in_sync: [self, candidate.name] };
     return serve({ do: "prove-peer", peer: candidate.name, term: both });
   }
-  if (source.waitsAlone || !source.enabled || isStuck) {
+  if (source.strict || !source.enabled || isStuck) {
     return serve({ do: "release", cut: isStuck || !view.peers.some((peer) => peer.state === "alive") });
   }
   return serve(null);

@@ -28,6 +28,14 @@ const againMs = 20;
 const yieldMs = 3_000;
 const handoverMs = 20_000;
 
+/** A replica of another life has lost what it received and did not apply: for it the point is read anew. */
+export interface ProvePoint {
+  peer: string;
+  life: string | null;
+  position: string;
+  contents: string;
+}
+
 /** Keeps the writer where the VIP is, and never two of them: look, decide, do one step, look again. */
 export class MysqlGuard implements Guard {
   readonly deps: GuardDeps;
@@ -41,8 +49,8 @@ export class MysqlGuard implements Guard {
   memory: Memory = { term: null, proven: null };
   quarantine: string | null = null;
   yielded: string[] = [];
-  /** Where the writer stood when it began to protect: what a replica must hold before it counts as in sync. */
-  provePoint: { position: string; contents: string } | undefined;
+  /** Where the writer stood when it asked its replica first: what that must hold to count as level. */
+  provePoint: ProvePoint | undefined;
   /** Starts since the server last answered; a second one keeps the tail that the first could not cut off. */
   starts = 0;
   readonly #file: MemoryFile;

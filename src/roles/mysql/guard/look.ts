@@ -46,6 +46,7 @@ export function publishable(view: View): Published {
   const { server, term, quarantine } = view;
   const said = {
     term,
+    life: "down" in server ? null : server.life,
     able: isAble(view) && !view.standDown,
     follows: null,
     semi_sync: false,
@@ -54,12 +55,12 @@ export function publishable(view: View): Published {
   };
   if ("down" in server) return { ...said, state: "down", able: false, detail: null };
   if (!server.readOnly) {
-    const { enabled, active, waitsAlone } = server.source;
+    const { enabled, active, strict } = server.source;
     return {
       ...said,
       state: "writer",
       semi_sync: enabled && active,
-      protected: enabled && waitsAlone && (term?.in_sync.length ?? 0) > 1,
+      protected: enabled && strict && (term?.in_sync.length ?? 0) > 1,
       detail: null,
     };
   }

@@ -49,6 +49,7 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
       guard.yielded = [];
       return true;
     case "protect":
+      if (step.after !== null && !(await isLevel(guard, view, step.after))) return false;
       await engine.protect(session);
       guard.provePoint = undefined;
       return true;
@@ -57,7 +58,7 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
       guard.provePoint = undefined;
       return true;
     case "prove-peer":
-      return provePeer(guard, step.peer, step.term);
+      return provePeer(guard, view, step.peer, step.term);
     default:
       return follow(guard, step.peer);
   }
@@ -135,27 +136,32 @@ async function arrives(guard: MysqlGuard, position: string): Promise<void> {
   log.warn(`mysql: transactions up to ${position} did not arrive; nobody was told that they succeeded`);
 }
 
-async function provePeer(guard: MysqlGuard, peer: string, term: Term | null): Promise<boolean> {
-  const { engine, work } = guard;
-  guard.provePoint ??= await currentPoint(guard);
-  const { level, reason } = await ask(guard, peer, "prove", guard.provePoint);
-  if (!level) {
-    log.debug(`mysql: ${peer} is not level yet: ${reason}`);
-    return false;
+/** Whether the peer holds everything up to the point that was read when it was first asked. */
+async function isLevel(guard: MysqlGuard, view: View, peer: string): Promise<boolean> {
+  const life = view.peers.find(({ name }) => name === peer)?.said?.life ?? null;
+  let point = guard.provePoint;
+  if (point?.peer !== peer || point.life !== life) {
+    const contents = await guard.engine.contents(guard.work);
+    const { position } = await guard.engine.probe(guard.work);
+    point = guard.provePoint = { peer, life, position, contents };
   }
-  if (!term) return true;
-  // Between the question and the answer the replica may have gone: only one that still acknowledges is in sync.
-  const { source, readOnly } = await engine.probe(work);
-  if (readOnly || !source.active || !source.waitsAlone || source.replicas === 0) return false;
-  guard.remember({ term });
-  return true;
+  const { position, contents } = point;
+  const answer = await ask(guard, peer, "prove", { position, contents });
+  const level = answer.level && answer.life === life;
+  if (level) guard.provePoint = undefined;
+  else log.debug(`mysql: ${peer} is not level yet: ${answer.reason}`);
+  return level;
 }
 
-/** Read after protection began: whatever comes later waits for the replica anyway. */
-async function currentPoint({ engine, work }: MysqlGuard): Promise<{ position: string; contents: string }> {
-  const contents = await engine.contents(work);
-  const { position } = await engine.probe(work);
-  return { position, contents };
+async function provePeer(guard: MysqlGuard, view: View, peer: string, term: Term | null): Promise<boolean> {
+  // The point was read after protection began: whatever came later waits for the replica anyway.
+  if (!(await isLevel(guard, view, peer))) return false;
+  if (!term) return true;
+  // Between the question and the answer the replica may have gone: only one that still acknowledges is in sync.
+  const { source, readOnly } = await guard.engine.probe(guard.work);
+  if (readOnly || !source.active || !source.strict || source.replicas === 0) return false;
+  guard.remember({ term });
+  return true;
 }
 
 async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {

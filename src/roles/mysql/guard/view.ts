@@ -52,8 +52,8 @@ export type Step =
   | { do: "record-alone"; term: Term }
   | { do: "apply-received" }
   | { do: "open" }
-  /** Commits wait for the replica from here on. */
-  | { do: "protect" }
+  /** Commits wait for the replica from here on, once it is level: `after` names one that still has to show it. */
+  | { do: "protect"; after: string | null }
   /** Commits succeed alone from here on; the term that says so is on disk. `cut`: end replicas' connections, too. */
   | { do: "release"; cut: boolean }
   /** See that the peer holds everything; then both are in sync, which is a new term unless `term` is null. */

@@ -20,7 +20,11 @@ export const wire = {
   /** "Do you hold everything up to here?" A yes is on the peer's disk before the answer. */
   prove: {
     params: v.object({ position: gtids, contents: gtids }),
-    answer: v.object({ level: v.boolean(), reason: v.pipe(v.string(), v.maxLength(500)) }),
+    answer: v.object({
+      level: v.boolean(),
+      life: v.pipe(v.string(), v.maxLength(64)),
+      reason: v.pipe(v.string(), v.maxLength(500)),
+    }),
   },
   /** "What do you hold?" */
   contents: {
