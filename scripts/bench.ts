@@ -1,0 +1,62 @@
+/**
+ * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
+ * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, version, agent.
+ */
+import { parseArgs } from "node:util";
+import { labObstacle, LabUnavailable } from "../test/lab/prerequisites.ts";
+import { measureFailover, measureForming, measureRest, withPair } from "./measure/pair.ts";
+import { report, text, type Row } from "./measure/row.ts";
+import { measureVersion } from "./measure/version.ts";
+import { buildBinary } from "./build.ts";
+
+const names = ["form", "failover", "apply", "agent", "version"] as const;
+type Name = (typeof names)[number];
+
+function progress(line: string): void {
+  console.error(line);
+}
+
+async function measure(wanted: readonly Name[], quick: boolean): Promise<Row[]> {
+  const binary = await buildBinary();
+  const rows: Row[] = [];
+  if (wanted.includes("version")) rows.push(...(await measureVersion(binary, quick ? 10 : 40, progress)));
+  if (wanted.includes("form")) rows.push(...(await measureForming(binary, quick ? 1 : 3, progress)));
+  if (wanted.some((name) => name === "apply" || name === "agent" || name === "failover")) {
+    await withPair(progress, async (lab) => {
+      if (wanted.includes("apply") || wanted.includes("agent")) {
+        rows.push(...(await measureRest(lab, quick ? 3 : 10, quick ? 10 : 30, progress)));
+      }
+      if (wanted.includes("failover")) rows.push(...(await measureFailover(lab, quick ? 3 : 10, progress)));
+    });
+  }
+  return rows;
+}
+
+async function main(): Promise<number> {
+  const options = { json: { type: "boolean" }, quick: { type: "boolean" } } as const;
+  let given;
+  try {
+    given = parseArgs({ options, allowPositionals: true });
+    const unknown = given.positionals.find((name) => !names.some((known) => known === name));
+    if (unknown !== undefined) throw new Error(`unknown row ${unknown}`);
+  } catch (error) {
+    const usage = `usage: scripts/bench [--json] [--quick] [${names.join("|")}]…`;
+    console.error(`${(error as Error).message}\n${usage}`);
+    return 2;
+  }
+  const wanted = given.positionals.length > 0 ? (given.positionals as Name[]) : names;
+  const obstacle = wanted.every((name) => name === "version") ? undefined : labObstacle();
+  if (obstacle) throw new LabUnavailable(obstacle);
+  const rows = await measure(wanted, given.values.quick ?? false);
+  console.log(given.values.json ? JSON.stringify(report(rows), null, 2) : text(rows));
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(
+    error instanceof LabUnavailable ? error.message : `the bench failed: ${(error as Error).message}`,
+  );
+  process.exitCode = 1;
+}

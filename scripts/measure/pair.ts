@@ -1,0 +1,194 @@
+import { Lab } from "../../test/lab/lab.ts";
+import type { LabNode } from "../../test/lab/node.ts";
+import {
+  formPair,
+  initCommand,
+  joinCommand,
+  json,
+  startWriters,
+  type Initialized,
+} from "../../test/lab/pair.ts";
+import { cutPower, killServer, untilProtected } from "../../test/lab/trial.ts";
+import { median, type Row } from "./row.ts";
+
+type Progress = (line: string) => void;
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
+}
+
+/** What a careful administrator would type to get the same packages, and nothing more. */
+const install =
+  "apt-get update -q && apt-get install -y -q --no-install-recommends mariadb-server keepalived";
+
+/** Bare nodes to a serving pair, in turns with installing the same packages on two bare nodes at once. */
+export async function measureForming(binary: string, runs: number, progress: Progress): Promise<Row[]> {
+  const bare: number[] = [];
+  const pair: number[] = [];
+  const packages = new Set<string>();
+  for (let i = 1; i <= runs; i++) {
+    progress(`form: ${i} of ${runs}`);
+    await withBareNodes(progress, async (lab) => {
+      const env = { DEBIAN_FRONTEND: "noninteractive" };
+      const one = (node: LabNode) => node.sh(install, { env, timeoutMs: 600_000 });
+      bare.push(await timed(() => Promise.all(lab.nodes.map(one))));
+      for (const node of lab.nodes) packages.add(await installed(node));
+    });
+    await withBareNodes(progress, async (lab) => {
+      for (const node of lab.nodes) await node.install(binary);
+      pair.push(await timed(() => join(lab)));
+      for (const node of lab.nodes) packages.add(await installed(node));
+    });
+  }
+  if (packages.size > 1)
+    throw new Error("the pair and the bare installation have different packages: compare them");
+  return [
+    { name: "two bare nodes to a serving pair", values: pair, unit: "s", target: 1.25 * median(bare) },
+    {
+      name: "  against installing the same packages",
+      values: [median(pair) / median(bare)],
+      unit: "×",
+      target: 1.25,
+    },
+  ];
+}
+
+async function installed(node: LabNode): Promise<string> {
+  return (await node.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n"])).stdout;
+}
+
+/** init on the first, both joins started as soon as there is a token. */
+async function join(lab: Lab): Promise<void> {
+  const [first, second] = lab.nodes as [LabNode, LabNode];
+  const { token } = JSON.parse((await first.run([...initCommand, "--json"])).stdout) as Initialized;
+  const timeoutMs = 600_000;
+  await Promise.all([
+    first.run(joinCommand, { timeoutMs }),
+    second.run(joinCommand, { timeoutMs, env: { CHIME_TOKEN: token } }),
+  ]);
+}
+
+async function withBareNodes(progress: Progress, work: (lab: Lab) => Promise<void>): Promise<void> {
+  await using lab = await Lab.open({ nodes: ["node1", "node2"], progress });
+  await work(lab);
+}
+
+/** A pair that is level, for the rows that need one. */
+export async function withPair(progress: Progress, work: (lab: Lab) => Promise<void>): Promise<void> {
+  await withBareNodes(progress, async (lab) => {
+    progress("forming the pair that the other rows need");
+    await formPair(lab);
+    await untilProtected(lab);
+    await work(lab);
+  });
+}
+
+/** Kills and power cuts under one writer; rows are compared once the pair is level after the last one. */
+export async function measureFailover(lab: Lab, runs: number, progress: Progress): Promise<Row[]> {
+  const writers = await startWriters(lab, { connections: 1 });
+  const kills: number[] = [];
+  const cuts: number[] = [];
+  for (let i = 1; i <= runs; i++) {
+    progress(`failover: kill ${i} of ${runs}`);
+    kills.push((await killServer(lab, writers)).outage.ms / 1000);
+    await untilProtected(lab);
+  }
+  for (let i = 1; i <= runs; i++) {
+    progress(`failover: power cut ${i} of ${runs}`);
+    const { victim, outage } = await cutPower(lab, writers);
+    cuts.push(outage.ms / 1000);
+    await victim.boot();
+    await untilProtected(lab);
+  }
+  const acknowledged = await writers.stop();
+  const missing: number[] = [];
+  for (const node of lab.nodes) missing.push((await writers.missingOn(node)).length);
+  progress(`failover: ${acknowledged.length} rows acknowledged`);
+  return [
+    { name: "kill -9 of the server to the next acknowledged write", values: kills, unit: "s", target: 0.6 },
+    { name: "power cut of the writer's node to the next one", values: cuts, unit: "s", target: 1.4 },
+    { name: "acknowledged rows missing on either node", values: missing, unit: "rows", target: 0, by: "sum" },
+  ];
+}
+
+/** What a pair costs that nobody disturbs: `apply` with nothing to do, and the agents. */
+export async function measureRest(
+  lab: Lab,
+  runs: number,
+  seconds: number,
+  progress: Progress,
+): Promise<Row[]> {
+  progress(`apply: ${runs} times with nothing to do`);
+  const [first] = lab.nodes as [LabNode];
+  const walls: number[] = [];
+  const changes: number[] = [];
+  const before = await runningSince(first);
+  for (let i = 0; i < runs; i++) {
+    let changed = 0;
+    walls.push(
+      await timed(async () => {
+        const { applied, changes } = await json<{ applied?: unknown; changes?: unknown[] }>(first, [
+          "apply",
+          "--yes",
+        ]);
+        changed = Array.isArray(applied) ? applied.length : Number(applied ?? changes?.length);
+      }),
+    );
+    changes.push(changed);
+  }
+  const restarted = (await runningSince(first)) === before ? 0 : 1;
+
+  progress(`agent: at rest for ${seconds} s`);
+  const usage = await Promise.all(lab.nodes.map((node) => agentUsage(node, seconds)));
+  return [
+    { name: "apply with nothing to do", values: walls, unit: "s", target: 1 },
+    {
+      name: "  changes made, services restarted",
+      values: [...changes, restarted],
+      unit: "changes",
+      target: 0,
+      by: "sum",
+    },
+    {
+      name: "agent at rest, memory (PSS)",
+      values: usage.map((u) => u.megabytes),
+      unit: "MB",
+      target: 60,
+      by: "worst",
+    },
+    {
+      name: "agent at rest, of one core",
+      values: usage.map((u) => u.percent),
+      unit: "%",
+      target: 1,
+      by: "worst",
+    },
+  ];
+}
+
+/** Changes when any of the services was restarted. */
+async function runningSince(node: LabNode): Promise<string> {
+  const units = ["mariadb", "keepalived", "chime-node"];
+  return (await node.run(["systemctl", "show", "-p", "MainPID,ActiveEnterTimestampMonotonic", ...units]))
+    .stdout;
+}
+
+/** Memory of the agent's process, and the CPU time of its whole unit, so that its children count. */
+async function agentUsage(node: LabNode, seconds: number): Promise<{ megabytes: number; percent: number }> {
+  const pid = await node.mainPid("chime-node");
+  const before = await cpuSeconds(node, pid);
+  await Bun.sleep(seconds * 1000);
+  const used = (await cpuSeconds(node, pid)) - before;
+  const rollup = (await node.run(["cat", `/proc/${pid}/smaps_rollup`])).stdout;
+  const kilobytes = Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]);
+  return { megabytes: kilobytes / 1000, percent: (100 * used) / seconds };
+}
+
+/** utime, stime and those of children that were waited for: fields 14 to 17 of stat in proc(5), in 1/100 s. */
+async function cpuSeconds(node: LabNode, pid: number): Promise<number> {
+  const stat = (await node.run(["cat", `/proc/${pid}/stat`])).stdout;
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
+}
