@@ -44,17 +44,11 @@ export const mariadb: Engine = {
   },
 
   async stopReceiver(session) {
-    // STOP SLAVE alone waits 2 s for a receiver whose source has vanished (it reads from a silent connection), and
-    // 5 s more to end its connection on that source. A killed receiver stops at once.
+    // STOP SLAVE alone waits 2 s for a receiver whose source has vanished (it reads from a silent connection): a killed
+    // one stops at once. While it is semi-sync, its end also waits until it has ended its connection on that source.
+    await session.run(["SET GLOBAL rpl_semi_sync_slave_enabled = OFF"]);
     await kill(session, "user = 'system user' AND command = 'Slave_IO'");
-    await session.run(
-      [
-        "SET GLOBAL rpl_semi_sync_slave_enabled = OFF",
-        "STOP SLAVE IO_THREAD",
-        "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
-      ],
-      stopMs,
-    );
+    await session.run(["STOP SLAVE IO_THREAD", "SET GLOBAL rpl_semi_sync_slave_enabled = ON"], stopMs);
   },
 
   async applied(session, received, ms) {

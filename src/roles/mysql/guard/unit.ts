@@ -1,7 +1,6 @@
-import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { exec } from "../../../core/exec.ts";
-import { readFile } from "node:fs/promises";
 
 /** Why the server does not answer, as far as systemd knows. */
 export type Down = "stopped" | "startable" | "starting" | "hung";
@@ -13,13 +12,15 @@ export type Down = "stopped" | "startable" | "starting" | "hung";
 export function readUnit(text: string): Down {
   const value = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(text)?.[1] ?? "";
   const active = value("ActiveState");
+  // A job that was just queued leaves the state as it was for some milliseconds.
+  if (value("Job") !== "" && value("Job") !== "0") return "starting";
   if (active === "failed") return "startable";
   if (active === "inactive") return value("ActiveEnterTimestampMonotonic") === "0" ? "startable" : "stopped";
   return "starting";
 }
 
 export async function lookAtUnit(unit: string): Promise<Down> {
-  const properties = "--property=ActiveState,ActiveEnterTimestampMonotonic";
+  const properties = "--property=ActiveState,ActiveEnterTimestampMonotonic,Job";
   const { stdout } = await exec(["systemctl", "show", properties, unit], { timeoutMs: 5_000 });
   return readUnit(stdout);
 }
