@@ -436,9 +436,12 @@ export class ClusterMembership implements Membership {
 
   /** Resolves when all that are alive have it, or did not take it in time: an exchange will bring it to them. */
   private async push(parts: Partial<StateParts>): Promise<void> {
-    const sent = this.peers.links().map(async ({ state, link }) => {
-      const answer = link.request("push", parts, pushMs).catch(() => undefined);
-      if (state === "alive") await answer;
+    const sent = this.peers.reachable().map(async ({ index, alive }) => {
+      const answer = this.peers
+        .link(index, pushMs)
+        .then((link) => link.request("push", parts, pushMs))
+        .catch(() => undefined);
+      if (alive) await answer;
     });
     await Promise.all(sent);
   }

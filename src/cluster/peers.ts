@@ -36,6 +36,8 @@ export interface PeersOptions {
 interface Peer {
   target: PeerAddress;
   link: Link | undefined;
+  /** The link has brought an answer. */
+  proven: boolean;
   dialing: Promise<void> | undefined;
   retryAt: number;
   /** On the monotonic clock, and on the clock of time in which this agent really ran. */
@@ -78,6 +80,7 @@ export class Peers {
       this.peers.set(target.index, {
         target,
         link: undefined,
+        proven: false,
         dialing: undefined,
         retryAt: now,
         heardAt: now,
@@ -134,10 +137,10 @@ export class Peers {
     peer.heardAt = this.options.clock.now();
     peer.heardListening = this.listening();
     peer.unreachable = false;
-    if (!peer.link) peer.retryAt = peer.heardAt;
     if (peer.state === "alive") return;
     log.info(`member ${peer.target.name} is alive`);
     peer.state = "alive";
+    if (!peer.link) void this.dial(peer);
     this.options.changed();
   }
 
@@ -160,9 +163,11 @@ export class Peers {
     return peer ? Math.max(0, this.options.clock.now() - peer.heardAt) : Number.POSITIVE_INFINITY;
   }
 
-  /** The connections that are up. */
-  links(): { index: number; state: Liveness; link: Link }[] {
-    return [...this.peers].flatMap(([index, { state, link }]) => (link ? [{ index, state, link }] : []));
+  /** Peers worth telling something: alive, or at least connected. */
+  reachable(): { index: number; alive: boolean }[] {
+    return [...this.peers]
+      .filter(([, { link, state }]) => link || state === "alive")
+      .map(([index, { state }]) => ({ index, alive: state === "alive" }));
   }
 
   /** The kept connection, or a new one. @throws ChimeError `peer.unreachable` */
@@ -192,8 +197,8 @@ export class Peers {
       const link = await transport.dial(peer.target);
       if (this.stopped || this.peers.get(peer.target.index) !== peer) return link.close();
       peer.link = link;
-      const openedAt = clock.now();
-      void link.closed.then(() => this.lost(peer, link, openedAt));
+      peer.proven = false;
+      void link.closed.then(() => this.lost(peer, link));
       await this.exchange(peer, link);
     } catch (error) {
       if (error instanceof ChimeError && error.code === "peer.impostor") log.error(error);
@@ -206,18 +211,19 @@ export class Peers {
     }
   }
 
-  private async lost(peer: Peer, link: Link, openedAt: number): Promise<void> {
+  private async lost(peer: Peer, link: Link): Promise<void> {
     if (peer.link === link) peer.link = undefined;
     if (this.stopped || this.peers.get(peer.target.index) !== peer) return;
-    // An agent that was stopped refuses this dial, which makes it suspect at once. A connection that was closed as soon
-    // as it was open waits for its turn instead.
-    if (this.options.clock.now() - openedAt >= redialMs) await this.dial(peer);
+    // An agent that was stopped refuses this dial, which makes it suspect at once. One that took the connection and
+    // never said anything useful waits for its turn instead.
+    if (peer.proven) await this.dial(peer);
   }
 
   private async exchange(peer: Peer, link: Link): Promise<void> {
     peer.exchanging = true;
     try {
       await this.options.exchange(peer.target, link);
+      peer.proven = true;
       this.heard(peer.target.index);
     } catch (error) {
       // A connection that does not answer is of no use.

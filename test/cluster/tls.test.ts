@@ -211,7 +211,7 @@ describe("limits", () => {
       return { [JSON.stringify(pick)]: any(depth + 1), method: random() < 0.5 ? any(depth + 1) : "push" };
     };
     for (const options of [{}, { cert: own.certificate, key: own.key.privateKey }]) {
-      for (let round = 0; round < 40; round++) {
+      for (let round = 0; round < 25; round++) {
         const socket = await openTls("127.0.0.1", port, { rejectUnauthorized: false, ...options }, 1000);
         const { promise, resolve } = Promise.withResolvers<void>();
         socket.once("close", () => resolve());
