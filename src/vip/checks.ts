@@ -37,9 +37,7 @@ export const vipCheckNames = [
   "vip.router-id",
   "vip.firewall",
   "keepalived.foreign",
-] as const;
-
-type VipCheck = Check & { name: (typeof vipCheckNames)[number] };
+];
 
 /**
  * Preflight checks of the VIPs that the roles asked for. They only look; the network is asked on the interface of
@@ -48,11 +46,11 @@ type VipCheck = Check & { name: (typeof vipCheckNames)[number] };
 export function vipChecks(
   input: { context: RoleContext; requests: readonly VipRequest[] },
   surroundings: Surroundings = machine,
-): VipCheck[] {
+): Check[] {
   const { context, requests } = input;
   if (requests.length === 0) return [];
   return [
-    ...requests.flatMap((request): VipCheck[] => [
+    ...requests.flatMap((request) => [
       { name: "vip.subnet", run: () => Promise.resolve(checkSubnet(context, request)) },
       { name: "vip.member-address", run: () => Promise.resolve(checkMemberAddress(context, request)) },
       { name: "vip.in-use", run: () => checkInUse(context, request, surroundings) },

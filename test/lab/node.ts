@@ -252,12 +252,13 @@ export class LabNode {
   async fillDisk(directory: string, leaveKiB = 0): Promise<() => Promise<void>> {
     const file = join(directory, ".lab-ballast");
     await this.sh(
-      `free=$(($(stat -f -c '%a * %S / 1024' ${directory}) - ${leaveKiB}))
-       if [ "$free" -gt 0 ]; then fallocate -l "$free"KiB ${file} 2>/dev/null || dd if=/dev/zero of=${file} bs=64K 2>/dev/null || :; fi`,
+      `free=$(($(stat -f -c '%f * %S / 1024' ${directory}) - ${leaveKiB}))
+       if [ "$free" -gt 0 ]; then fallocate -l "$free"KiB ${file} 2>/dev/null || dd if=/dev/zero of=${file} bs=64K 2>/dev/null || :; fi
+       if [ ${leaveKiB} -eq 0 ]; then dd if=/dev/zero of=${file}-rest bs=512 2>/dev/null || :; fi`,
       { timeoutMs: 300_000 },
     );
     return async () => {
-      await this.run(["rm", "-f", file]);
+      await this.run(["rm", "-f", file, `${file}-rest`]);
     };
   }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Finding } from "../../src/host/checks.ts";
 import type { RoleContext } from "../../src/roles/types.ts";
-import { vipChecks, type Surroundings } from "../../src/vip/checks.ts";
+import { vipCheckNames, vipChecks, type Surroundings } from "../../src/vip/checks.ts";
 import { virtualRouterId } from "../../src/vip/vrid.ts";
 import { context, node1, node2 } from "./fixtures.ts";
 
@@ -112,4 +112,10 @@ test.each([
 
 test("an empty keepalived.conf is nobody's", async () => {
   expect(await findings({ keepalivedConfig: () => Promise.resolve("\n") })).toEqual({});
+});
+
+test("the names that a joiner may ignore are those of the checks", () => {
+  const requests = [{ name: "mysql", address: "10.0.0.30", nodes: [node1, node2] }];
+  const names = vipChecks({ context: context(), requests }, quiet).map(({ name }) => name);
+  expect(names).toEqual(vipCheckNames);
 });
