@@ -17,8 +17,9 @@ export function resources(context: RoleContext): RolePlan {
   const { self, cluster, facts } = context;
   const { product, config, data, dropIn, startOptions, tls } = layout(context);
   const engine = engineOf(mysqlSpec(context));
-  const packages = product.packages.map((name) =>
-    pkg({ name, family: facts.os.family, units: [product.unit] }),
+  // The catalog names the server's package first; it makes the empty database.
+  const packages = product.packages.map((name, at) =>
+    pkg({ name, family: facts.os.family, units: [product.unit], ...(at === 0 ? { data } : {}) }),
   );
   const installed = packages.map(({ id }) => id);
   const mine = marker(
