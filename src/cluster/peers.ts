@@ -202,10 +202,7 @@ export class Peers {
       await this.exchange(peer, link);
     } catch (error) {
       if (error instanceof ChimeError && error.code === "peer.impostor") log.error(error);
-      if (!peer.unreachable) {
-        peer.unreachable = true;
-        if (this.judge(peer)) this.options.changed();
-      }
+      this.doubt(peer);
     } finally {
       peer.retryAt = clock.now() + redialMs * (1 + random() / 2);
     }
@@ -215,8 +212,15 @@ export class Peers {
     if (peer.link === link) peer.link = undefined;
     if (this.stopped || this.peers.get(peer.target.index) !== peer) return;
     // An agent that was stopped refuses this dial, which makes it suspect at once. One that took the connection and
-    // never said anything useful waits for its turn instead.
+    // never said anything useful is suspect as it is, and waits for its turn.
     if (peer.proven) await this.dial(peer);
+    else this.doubt(peer);
+  }
+
+  private doubt(peer: Peer): void {
+    if (peer.unreachable) return;
+    peer.unreachable = true;
+    if (this.judge(peer)) this.options.changed();
   }
 
   private async exchange(peer: Peer, link: Link): Promise<void> {

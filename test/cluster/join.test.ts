@@ -2,12 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readdir, rm, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
 import { possessionFields, protocolVersion } from "../../src/cluster/admission.ts";
 import { Channel, peerFrameBytes } from "../../src/cluster/channel.ts";
 import { joinKey, loadCredentials, loadIdentity, type Credentials } from "../../src/cluster/identity.ts";
 import { enterCluster, splitAddress } from "../../src/cluster/join.ts";
 import type { OpenCluster } from "../../src/cluster/open.ts";
-import { generateKey, signFields } from "../../src/cluster/pki.ts";
+import { certifyNode, createAuthority, generateKey, signFields } from "../../src/cluster/pki.ts";
 import { openTls, TlsTransport } from "../../src/cluster/tls-transport.ts";
 import { formatToken, parseToken, type Token } from "../../src/cluster/token.ts";
 import { systemClock } from "../../src/core/clock.ts";
@@ -46,6 +47,32 @@ describe("each reason has its own answer", () => {
     );
     expect(error).toMatchObject({ code: "token.wrong_cluster", exit: 3 });
     expect(one.membership.tokens.list()[0]?.used_by).toEqual([]);
+  });
+
+  test("who shows the right CA without a certificate of it hears no secret", async () => {
+    const { token } = await invite(one);
+    const { ca, identity } = (await loadCredentials(nodes.files("node1").pki)) as Credentials;
+    const key = generateKey();
+    const self = { ...identity.self, publicKey: key.publicKey };
+    const forged = certifyNode(
+      createAuthority(identity.cluster, Date.now()),
+      identity.cluster,
+      self,
+      Date.now(),
+    );
+    let heard = 0;
+    const server = createTlsServer({ cert: forged + ca, key: key.privateKey }, (socket) => {
+      socket.on("data", (chunk) => (heard += chunk.length));
+      socket.on("error", () => undefined);
+    });
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.6", resolve));
+    try {
+      const lured = altered(token, { addresses: [`127.0.0.6:${port}`] });
+      expect(await codeOf(nodes.enter(lured, "node2", "127.0.0.2", ["mysql"]))).toBe("join.unreachable");
+      expect(heard).toBe(0);
+    } finally {
+      server.close();
+    }
   });
 
   test("a token that the cluster does not know, and one with a wrong secret, are told apart by nobody", async () => {

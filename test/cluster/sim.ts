@@ -53,6 +53,11 @@ class SimClock implements Clock {
     });
   }
 
+  /** A pause of the whole machine: time goes by, and nobody gets to do anything in it. */
+  pause(ms: number): void {
+    this.time += ms;
+  }
+
   /** Wakes the sleepers of the next `ms` one by one, and lets each do all it can before the next. */
   async run(ms: number): Promise<void> {
     const end = this.time + ms;
@@ -62,7 +67,7 @@ class SimClock implements Clock {
       const next = this.sleepers[0];
       if (!next || next.at > end) break;
       this.sleepers.shift();
-      this.time = next.at;
+      this.time = Math.max(this.time, next.at);
       next.wake();
       await settle();
     }
