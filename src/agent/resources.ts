@@ -1,6 +1,6 @@
 import unitText from "../../assets/chime-node.service" with { type: "text" };
 import { file } from "../resources/file.ts";
-import { service } from "../resources/service.ts";
+import { service, unitCheck } from "../resources/service.ts";
 import type { Resource } from "../resources/types.ts";
 
 export const agentUnit = "chime-node.service";
@@ -8,7 +8,7 @@ const unitPath = `/etc/systemd/system/${agentUnit}`;
 
 /** The agent itself, kept running by systemd. The same on every member. */
 export function agentResources(): Resource[] {
-  const unit = file({ path: unitPath, content: unitText });
+  const unit = file({ path: unitPath, content: unitText, check: unitCheck });
   return [
     unit,
     // An agent's restart touches neither service nor VIP, so nobody needs to be asked.

@@ -21,7 +21,7 @@ export interface OutcomeJson extends PlanJson {
 }
 
 /** `total` is the number of resources that were looked at. */
-export function summarize(changes: readonly PlannedChange[], total: number): Summary {
+function summarize(changes: readonly PlannedChange[], total: number): Summary {
   const summary: Summary = { create: 0, update: 0, delete: 0, unchanged: total - changes.length };
   for (const change of changes) summary[change.action]++;
   return summary;

@@ -1,10 +1,13 @@
 import * as v from "valibot";
 import { failed, toChimeError } from "../core/errors.ts";
 import { daemonReload, showUnit, systemctl, type UnitState } from "../host/systemd.ts";
-import type { FileResource } from "./file.ts";
+import type { FileCheck, FileResource } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { changedAt, hashFiles, readStamp, revert, writeStamp, type Stamp } from "./stamp.ts";
 import type { ApplyContext, Impact, InspectContext, Kind, Resource } from "./types.ts";
+
+/** For a unit file (law 5). A drop-in alone cannot be verified. */
+export const unitCheck: FileCheck = { argv: ["systemd-analyze", "--man=no", "verify", "{}"] };
 
 export interface ServiceOptions {
   /** With its suffix, e.g. `keepalived.service`. */

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLedger } from "../../src/plan/ledger.ts";
+import { failure } from "./support.ts";
 
 let directory: string;
 let file: string;
@@ -76,7 +77,7 @@ describe("ledger", () => {
     await ledger.before("a:1", null);
     for (const line of ["{]", "{}", '{"op":"before"}', "[]"]) {
       writeFileSync(file, `${line}\n{"op":"done","id":"a:1","desired":"x"}\n`);
-      await expect(openLedger(file)).rejects.toMatchObject({ code: "ledger.corrupt" });
+      expect(await failure(openLedger(file))).toMatchObject({ code: "ledger.corrupt" });
     }
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { undoAll } from "../../src/plan/reset.ts";
 import type { Kind } from "../../src/resources/types.ts";
 import { memoryLedger } from "./fake.ts";
+import { failure } from "./support.ts";
 
 const context = { progress: () => undefined };
 
@@ -37,7 +38,7 @@ describe("undoAll", () => {
     const ledger = memoryLedger();
     for (const id of ["a:1", "s:2", "a:3"]) await ledger.before(id, null);
     const log: string[] = [];
-    await expect(undoAll(ledger, kinds(log, "a:1"), context)).rejects.toThrow("stuck");
+    expect(await failure(undoAll(ledger, kinds(log, "a:1"), context))).toEqual(new Error("stuck"));
     expect(ledger.ids()).toEqual(["a:1", "s:2"]);
     await undoAll(ledger, kinds(log), context);
     expect(log.slice(2)).toEqual(["undo s:2", "undo a:1", "settle s:2"]);
@@ -47,7 +48,7 @@ describe("undoAll", () => {
     const ledger = memoryLedger();
     for (const id of ["x:1", "a:2"]) await ledger.before(id, null);
     const log: string[] = [];
-    await expect(undoAll(ledger, kinds(log), context)).rejects.toThrow("x:1");
+    expect(String(await failure(undoAll(ledger, kinds(log), context)))).toContain("x:1");
     expect(log).toEqual([]);
   });
 });

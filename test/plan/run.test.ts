@@ -3,6 +3,7 @@ import { refused } from "../../src/core/errors.ts";
 import { outcomeJson, planJson, renderPlan } from "../../src/plan/render.ts";
 import { apply, plan } from "../../src/plan/run.ts";
 import { fakeHost, memoryLedger } from "./fake.ts";
+import { failure } from "./support.ts";
 
 const options = () => ({ signal: new AbortController().signal, progress: () => undefined });
 
@@ -147,7 +148,7 @@ describe("apply", () => {
     const act = () => controller.abort(new Error("interrupted"));
     const resources = [fake("a:1", "x", { act }), fake("b:2", "x", { needs: ["a:1"] })];
     const running = apply(resources, memoryLedger(), { ...options(), signal: controller.signal });
-    await expect(running).rejects.toThrow("interrupted");
+    expect(await failure(running)).toEqual(new Error("interrupted"));
     expect(values.has("b:2")).toBe(false);
   });
 });
