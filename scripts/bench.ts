@@ -3,6 +3,7 @@
  * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, version, agent.
  */
 import { parseArgs } from "node:util";
+import { interrupted } from "../test/lab/lab.ts";
 import { labObstacle, LabUnavailable } from "../test/lab/prerequisites.ts";
 import { measureFailover, measureForming, measureRest, withPair } from "./measure/pair.ts";
 import { report, text, type Row } from "./measure/row.ts";
@@ -55,8 +56,8 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(
-    error instanceof LabUnavailable ? error.message : `the bench failed: ${(error as Error).message}`,
-  );
+  if (interrupted()) console.error("interrupted: the lab is taken down");
+  else if (error instanceof LabUnavailable) console.error(error.message);
+  else console.error(`the bench failed: ${(error as Error).message}`);
   process.exitCode = 1;
 }

@@ -3,7 +3,7 @@
  * `scripts/demo [--kills 3] [--cuts 2]`, as root.
  */
 import { parseArgs } from "node:util";
-import { Lab } from "../test/lab/lab.ts";
+import { interrupted, Lab } from "../test/lab/lab.ts";
 import type { LabNode } from "../test/lab/node.ts";
 import { initCommand, joinCommand, startWriters, status, vip, type Initialized } from "../test/lab/pair.ts";
 import { LabUnavailable, labObstacle } from "../test/lab/prerequisites.ts";
@@ -109,8 +109,8 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(
-    error instanceof LabUnavailable ? error.message : `the demo failed: ${(error as Error).message}`,
-  );
+  if (interrupted()) console.error("interrupted: the lab is taken down");
+  else if (error instanceof LabUnavailable) console.error(error.message);
+  else console.error(`the demo failed: ${(error as Error).message}`);
   process.exitCode = 1;
 }

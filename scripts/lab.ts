@@ -3,7 +3,7 @@
  * Ctrl-C, which takes everything down.
  */
 import { parseArgs } from "node:util";
-import { Lab } from "../test/lab/lab.ts";
+import { interrupted, Lab } from "../test/lab/lab.ts";
 import { formPair } from "../test/lab/pair.ts";
 import { LabUnavailable } from "../test/lab/prerequisites.ts";
 import { buildBinary } from "./build.ts";
@@ -41,8 +41,8 @@ try {
   const code = await main();
   if (code !== undefined) process.exitCode = code;
 } catch (error) {
-  console.error(
-    error instanceof LabUnavailable ? error.message : `the lab failed: ${(error as Error).message}`,
-  );
+  if (interrupted()) console.error("interrupted: the lab is taken down");
+  else if (error instanceof LabUnavailable) console.error(error.message);
+  else console.error(`the lab failed: ${(error as Error).message}`);
   process.exitCode = 1;
 }

@@ -41,9 +41,10 @@ set -eu
 final=$1 work=$1.new
 [ -d "$final" ] && exit 0
 rm -rf --one-file-system "$work"
+trap 'rm -rf --one-file-system "$work"' EXIT
 mkdir -p "$work"
-mmdebstrap --quiet --mode=root --format=directory --variant=minbase --include=${recipe.base.join(",")} \\
-  --customize-hook='APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -qq --yes --download-only install ${recipe.mirror.join(" ")}' \\
+mmdebstrap --mode=root --format=directory --variant=minbase --include=${recipe.base.join(",")} \\
+  --customize-hook='APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only install ${recipe.mirror.join(" ")}' \\
   --customize-hook="mkdir '$work/mirror' && cp \\"\\$1\\"/var/cache/apt/archives/*.deb '$work/mirror'" \\
   ${recipe.suite} "$work/root"
 root=$work/root
@@ -80,10 +81,9 @@ export async function ensureImage(progress: (line: string) => void): Promise<Ima
   const argv = ["flock", `${directory}.lock`, "sh", "-c", script, "sh", directory];
   const result = await exec(argv, { timeoutMs: 900_000, ok: "any" });
   if (result.code !== 0) {
-    const errors = result.stderr
-      .split("\n")
-      .filter((line) => /^(E:|error|mmdebstrap: error)/i.test(line.trim()));
-    const why = errors[0]?.trim() ?? result.stderr.trim().split("\n").at(-1) ?? `exit ${result.code}`;
+    const lines = result.stderr.split("\n").map((line) => line.trim());
+    const cause = lines.find((line) => /failed to fetch|could not|no space|failure resolving/i.test(line));
+    const why = cause ?? lines.find((line) => /^E:|error:/i.test(line)) ?? `exit ${result.code}`;
     throw new LabUnavailable(
       `the node image could not be built from the distribution's packages (is the network there?): ${why}`,
     );

@@ -111,6 +111,12 @@ function makeClient(network: Network, procs: readonly string[]): LabClient {
 }
 
 let handling = false;
+let interruption = false;
+
+/** True once a signal takes the labs down: what fails from then on fails because of that. */
+export function interrupted(): boolean {
+  return interruption;
+}
 
 /** Ctrl-C takes the labs down before the process ends; a second one does not wait. */
 function handleSignals(): void {
@@ -122,6 +128,7 @@ function handleSignals(): void {
     ["SIGHUP", 129],
   ] as const) {
     process.once(signal, () => {
+      interruption = true;
       const closing = [...open].map((lab) => lab.close());
       // eslint-disable-next-line unicorn/no-process-exit -- this is the end of the process
       void Promise.allSettled(closing).then(() => process.exit(code));
