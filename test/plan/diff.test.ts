@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { registerSecret } from "../../src/core/mask.ts";
 import { diffTexts } from "../../src/plan/diff.ts";
-import { random } from "./support.ts";
+import { random } from "./random.ts";
 
 const count = (text: string) => text.split("\n").filter((line) => line.startsWith("@@")).length;
 

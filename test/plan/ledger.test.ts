@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLedger } from "../../src/plan/ledger.ts";
-import { failure } from "./support.ts";
+import { failure } from "./failure.ts";
 
 let directory: string;
 let file: string;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { undoAll } from "../../src/plan/reset.ts";
 import type { Kind } from "../../src/resources/types.ts";
 import { memoryLedger } from "./fake.ts";
-import { failure } from "./support.ts";
+import { failure } from "./failure.ts";
 
 const context = { progress: () => undefined };
 

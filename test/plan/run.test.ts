@@ -3,7 +3,7 @@ import { refused } from "../../src/core/errors.ts";
 import { outcomeJson, planJson, renderPlan } from "../../src/plan/render.ts";
 import { apply, plan } from "../../src/plan/run.ts";
 import { fakeHost, memoryLedger } from "./fake.ts";
-import { failure } from "./support.ts";
+import { failure } from "./failure.ts";
 
 const options = () => ({ signal: new AbortController().signal, progress: () => undefined });
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { random } from "../plan/support.ts";
+import { random } from "../plan/random.ts";
 import { makeTree, snapshot } from "./tree.ts";
 
 let root: string;

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exec } from "../../../src/core/exec.ts";
-import { failure } from "../../plan/support.ts";
+import { failure } from "../../plan/failure.ts";
 
 /** What an interrupted install relies on: dpkg killed half-way may be beyond repair. */
 test.each([

@@ -1,13 +1,3 @@
-/** What a promise was rejected with. */
-export async function failure(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => {
-      throw new Error("it did not fail");
-    },
-    (error: unknown) => error,
-  );
-}
-
 /** A seeded generator (mulberry32's step): `next(n)` is a whole number below n, the same in every run. */
 export function random(seed: number): (below: number) => number {
   let state = seed;
