@@ -28,6 +28,8 @@ const admitted = v.object({ index: v.number(), certificate: v.string() });
 const renewed = v.object({ certificate: v.string() });
 const retryMs = 150;
 const askMs = 5_000;
+/** The contract gives a join 30 s in all; a coordinator that died is replaced within a second or two. */
+const decideMs = 10_000;
 
 /**
  * Decisions that two members must not take at once (the last place of a role, a name, a token's last use, the next
@@ -37,7 +39,6 @@ const askMs = 5_000;
  */
 export class Coordinator {
   private readonly options: CoordinatorOptions;
-  private queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: CoordinatorOptions) {
     this.options = options;
@@ -60,10 +61,10 @@ export class Coordinator {
   }
 
   /** Waits out the moment in which members do not agree who decides (a member died, an agent just started). */
-  private async decideOnce(operation: Operation, params: unknown, limitMs = 10_000): Promise<unknown> {
+  private async decideOnce(operation: Operation, params: unknown): Promise<unknown> {
     const { clock, credentials } = this.options;
     const self = credentials().identity.self.index;
-    const deadline = clock.now() + limitMs;
+    const deadline = clock.now() + decideMs;
     let last: unknown;
     while (clock.now() < deadline) {
       const chosen = this.chosen();
@@ -104,13 +105,8 @@ export class Coordinator {
     return await this.perform(operation, params, from);
   }
 
-  private perform(operation: Operation, params: unknown, from: number): Promise<unknown> {
-    const turn = this.queue.then(() => this.operate(operation, params, from));
-    this.queue = turn.catch(() => undefined);
-    return turn;
-  }
-
-  private async operate(operation: Operation, params: unknown, from: number): Promise<unknown> {
+  /** Each operation looks, decides and merges without an `await` in between: that is what makes it one at a time. */
+  private async perform(operation: Operation, params: unknown, from: number): Promise<unknown> {
     switch (operation) {
       case "admit":
         return await this.doAdmit(v.parse(joinRequest, params));

@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { X509Certificate } from "node:crypto";
+import { loadCredentials, saveCertificate, type Credentials } from "../../src/cluster/identity.ts";
+import { certifyNode } from "../../src/cluster/pki.ts";
 import { codeOf, invite, lab, until, type Lab } from "./support.ts";
 
 let nodes: Lab;
@@ -55,5 +58,33 @@ describe("a cluster over TLS", () => {
     const again = await nodes.open("node2", "127.0.0.2");
     expect(again.membership.self).toMatchObject({ roles: ["mysql"], incarnation: 2 });
     await until("alive again", () => seen() === "alive");
+  });
+
+  test("a certificate in the last third of its life is renewed, a witness's by a member with the CA", async () => {
+    const one = await nodes.init("node1", "127.0.0.1");
+    const two = await nodes.join((await invite(one)).token, "node2", "127.0.0.2", ["witness"]);
+    await two.stop();
+    await one.stop();
+    const { ca, caKey } = (await loadCredentials(nodes.files("node1").pki)) as Credentials;
+    for (const node of ["node1", "node2"]) {
+      const { identity, key } = (await loadCredentials(nodes.files(node).pki)) as Credentials;
+      const then = Date.now() - 600 * 86_400_000;
+      const self = { ...identity.self, publicKey: key.publicKey };
+      const old = certifyNode({ cert: ca, key: caKey as string }, identity.cluster, self, then);
+      await saveCertificate(nodes.files(node).pki, old);
+    }
+    const certificate = async (node: string) =>
+      (await loadCredentials(nodes.files(node).pki))?.certificate ?? "";
+    for (const [node, address] of [
+      ["node1", "127.0.0.1"],
+      ["node2", "127.0.0.2"],
+    ] as const) {
+      const before = await certificate(node);
+      await nodes.open(node, address);
+      await until("renewed", async () => (await certificate(node)) !== before);
+      expect(Date.parse(new X509Certificate(await certificate(node)).validTo)).toBeGreaterThan(
+        Date.now() + 729 * 86_400_000,
+      );
+    }
   });
 });

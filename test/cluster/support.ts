@@ -87,9 +87,13 @@ export async function invite(
 }
 
 /** Waits for a condition, at most `limitMs`. */
-export async function until(what: string, condition: () => boolean, limitMs = 5_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 5_000,
+): Promise<void> {
   const deadline = performance.now() + limitMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited in vain for: ${what}`);
     await Bun.sleep(5);
   }
