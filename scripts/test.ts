@@ -9,7 +9,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { labObstacle } from "../test/lab/prerequisites.ts";
+import { aptInstall, labObstacle } from "../test/lab/prerequisites.ts";
 import { buildBinary } from "./build.ts";
 import { countJunit, type Counts } from "./junit.ts";
 
@@ -103,6 +103,9 @@ async function plan(flags: { unit: boolean; long: boolean }): Promise<Step[]> {
     check("lint", [join(tools, "oxlint"), "--type-aware", "--deny-warnings"]),
     check("unused exports", [join(tools, "knip"), "--no-progress"]),
   ];
+  if (!Bun.which("shellcheck") && process.getuid?.() === 0 && Bun.which("apt-get")) {
+    await aptInstall(["shellcheck"], console.log);
+  }
   if (Bun.which("shellcheck")) steps.push(check("shell", ["shellcheck", "-x", ...(await shellScripts())]));
   else console.log("skipped: shell (shellcheck is not installed: apt-get install shellcheck)");
   steps.push(tests("unit", unit, { timeoutMs: 20_000 }));

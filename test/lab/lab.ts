@@ -56,6 +56,7 @@ export class Lab {
     await sweep(progress);
     const image = await ensureImage(progress);
 
+    if (interruption) throw new Error("interrupted: no lab is opened any more");
     const id = randomBytes(3).toString("hex");
     const work = await register(id);
     const network = new Network(id);

@@ -59,16 +59,23 @@ export async function ensurePrerequisites(
 }
 
 async function install(packages: string[], progress: (line: string) => void): Promise<void> {
+  const why = await aptInstall(packages, progress);
+  if (why !== undefined || missingTools().length > 0) {
+    throw new LabUnavailable(
+      `the lab needs ${packages.join(", ")}, and apt-get could not install them: ${why}`,
+    );
+  }
+}
+
+/** Installs packages on this machine; returns apt-get's last words when that failed. */
+export async function aptInstall(
+  packages: readonly string[],
+  progress: (line: string) => void,
+): Promise<string | undefined> {
   progress(`installing ${packages.join(", ")} with apt-get`);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   const install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", ...packages];
   await exec(["apt-get", "update", "-q"], { env, timeoutMs: 300_000, ok: "any" });
   const result = await exec(install, { env, timeoutMs: 600_000, ok: "any" });
-  const still = missingTools();
-  if (result.code !== 0 || still.length > 0) {
-    const why = result.stderr.trim().split("\n").at(-1) ?? "";
-    throw new LabUnavailable(
-      `the lab needs ${packages.join(", ")}, and apt-get could not install them: ${why}`,
-    );
-  }
+  return result.code === 0 ? undefined : (result.stderr.trim().split("\n").at(-1) ?? `exit ${result.code}`);
 }
