@@ -9,7 +9,7 @@ import { peerUnreachable } from "./channel.ts";
 import { Coordinator, specConflict } from "./coordinator.ts";
 import { answerStranger } from "./door.ts";
 import type { Credentials } from "./identity.ts";
-import { Peers, tickMs } from "./peers.ts";
+import { Peers, suspectMs, tickMs } from "./peers.ts";
 import { caPublicKey, type PeerIdentity } from "./pki.ts";
 import { jsonBytes, maxRecordBytes, stateParts, type Admission, type StateParts } from "./schema.ts";
 import { signSpec } from "./spec-document.ts";
@@ -39,8 +39,11 @@ export interface MembershipOptions {
 /** Answers a peer's `Membership.call`. Params come from the network: parse them. */
 export type Handler = (params: unknown, from: string, method: string) => Promise<unknown>;
 
-/** Time that a push to one peer may take; a peer that is slower catches up by exchange. */
-const pushMs = 1_000;
+/**
+ * Time that a push to one peer may take: as long as it would take to suspect the peer. Longer would hold up a guard that
+ * publishes while its peer dies; a peer that is merely slow finds what it missed by the next beats.
+ */
+const pushMs = suspectMs;
 const exchangeMs = 3_000;
 /** Records alone are on disk this late: phases and guards' states are told again by their owners anyway. */
 const lazySaveMs = 10_000;
@@ -293,8 +296,10 @@ export class ClusterMembership implements Membership {
     const { index } = this.named(peer);
     if (index === this.record.index) return await this.answer(method, params, peer);
     if (this.peers.state(index) === "dead") throw peerUnreachable(peer, "its agent is silent");
+    const { clock } = this.options;
+    const deadline = clock.now() + timeoutMs;
     const link = await this.peers.link(index, timeoutMs);
-    return await link.request(`call.${method}`, params, timeoutMs);
+    return await link.request(`call.${method}`, params, Math.max(1, deadline - clock.now()));
   }
 
   /**

@@ -13,7 +13,7 @@ const beatMs = 200;
 /** Liveness is looked at twice a beat, so that the limits below are kept to within 100 ms. */
 export const tickMs = beatMs / 2;
 /** Two beats missed. Sooner would suspect a node for one late packet; it only stops us from relying on the peer. */
-const suspectMs = 400;
+export const suspectMs = 400;
 /** Five beats missed. Sooner would declare nodes dead that swap or are short of CPU; later delays every failover that asks. */
 const deadMs = 1_000;
 /** Between attempts to dial, plus up to half of it at random, so that restarted nodes do not dial in step. */
@@ -36,8 +36,10 @@ export interface PeersOptions {
 interface Peer {
   target: PeerAddress;
   link: Link | undefined;
-  /** The link has brought an answer. */
-  proven: boolean;
+  /** What became of our connection to it: `proven` has brought an answer, `lost` was up until just now. */
+  linked: "none" | "unproven" | "proven" | "lost";
+  /** The journal says that it can be heard but not asked. */
+  warned: boolean;
   dialing: Promise<void> | undefined;
   retryAt: number;
   /** On the monotonic clock, and on the clock of time in which this agent really ran. */
@@ -80,7 +82,8 @@ export class Peers {
       this.peers.set(target.index, {
         target,
         link: undefined,
-        proven: false,
+        linked: "none",
+        warned: false,
         dialing: undefined,
         retryAt: now,
         heardAt: now,
@@ -197,12 +200,17 @@ export class Peers {
       const link = await transport.dial(peer.target);
       if (this.stopped || this.peers.get(peer.target.index) !== peer) return link.close();
       peer.link = link;
-      peer.proven = false;
+      peer.linked = "unproven";
       void link.closed.then(() => this.lost(peer, link));
       await this.exchange(peer, link);
     } catch (error) {
       if (error instanceof ChimeError && error.code === "peer.impostor") log.error(error);
-      this.doubt(peer);
+      if (peer.linked === "lost") this.doubt(peer);
+      else if (peer.state === "alive" && !peer.warned) {
+        peer.warned = true;
+        log.warn(`${peer.target.name} is heard but cannot be connected to; is TCP port 8820 open there?`);
+      }
+      peer.linked = "none";
     } finally {
       peer.retryAt = clock.now() + redialMs * (1 + random() / 2);
     }
@@ -213,12 +221,14 @@ export class Peers {
     if (this.stopped || this.peers.get(peer.target.index) !== peer) return;
     // An agent that was stopped refuses this dial, which makes it suspect at once. One that took the connection and
     // never said anything useful is suspect as it is, and waits for its turn.
-    if (peer.proven) await this.dial(peer);
+    const proven = peer.linked === "proven";
+    peer.linked = "lost";
+    if (proven) await this.dial(peer);
     else this.doubt(peer);
   }
 
+  /** Until it is heard again; where only our way to it is blocked, that is a moment later. */
   private doubt(peer: Peer): void {
-    if (peer.unreachable) return;
     peer.unreachable = true;
     if (this.judge(peer)) this.options.changed();
   }
@@ -227,7 +237,8 @@ export class Peers {
     peer.exchanging = true;
     try {
       await this.options.exchange(peer.target, link);
-      peer.proven = true;
+      peer.linked = "proven";
+      peer.warned = false;
       this.heard(peer.target.index);
     } catch (error) {
       // A connection that does not answer is of no use.

@@ -87,6 +87,22 @@ describe("five nodes", () => {
     expect(agree(nodes)).toBe(true);
   });
 
+  test("one whose port is closed is alive as long as it is heard, without flapping", async () => {
+    const { net, nodes } = await simulate(3);
+    const [one, two] = nodes as [SimNode, SimNode, SimNode];
+    net.close(two.address);
+    await net.clock.run(1_000);
+    let changes = 0;
+    one.agent.onChange(() => changes++);
+    await net.clock.run(5_000);
+    expect(one.view()["n2"]).toBe("alive");
+    expect(changes).toBe(0);
+    expect(await codeOf(passing(net, one.agent.call("n2", "test.echo", {}, 500)))).toBe("peer.unreachable");
+    net.heal();
+    await net.clock.run(2_000);
+    expect(await codeOf(passing(net, one.agent.call("n2", "test.echo", {}, 500)))).toBe("peer.no_method");
+  });
+
   test("what got lost in a cut too short to be noticed is found by the next beats", async () => {
     const { net, nodes } = await simulate(3);
     const [one, two] = nodes as [SimNode, SimNode, SimNode];

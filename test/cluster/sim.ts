@@ -91,6 +91,7 @@ export class SimNetwork {
   readonly random: () => number;
   private readonly listeners = new Map<string, Listener>();
   private readonly cuts = new Set<string>();
+  private readonly closed = new Set<string>();
 
   constructor(seed: number) {
     this.random = seeded(seed);
@@ -100,8 +101,15 @@ export class SimNetwork {
     for (const a of side) for (const b of other) this.cuts.add(pair(a, b));
   }
 
+  /** Nobody can connect to `address` any more (its port was closed), while it can still connect to others. */
+  close(address: string): void {
+    this.closed.add(address);
+    for (const link of this.listeners.get(address)?.links ?? []) link.close();
+  }
+
   heal(): void {
     this.cuts.clear();
+    this.closed.clear();
   }
 
   /** What the node at `address`, with this certificate, sees of the network. */
@@ -124,7 +132,7 @@ export class SimNetwork {
       throw peerUnreachable(peer.name, "no answer within 1.5 s");
     }
     const listener = this.listeners.get(peer.address);
-    if (!listener) throw peerUnreachable(peer.name, "connection refused");
+    if (!listener || this.closed.has(peer.address)) throw peerUnreachable(peer.name, "connection refused");
     return this.link(from, identity, peer, listener);
   }
 
