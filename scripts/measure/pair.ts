@@ -1,13 +1,7 @@
 import { Lab } from "../../test/lab/lab.ts";
 import type { LabNode } from "../../test/lab/node.ts";
-import {
-  formPair,
-  initCommand,
-  joinCommand,
-  json,
-  startWriters,
-  type Initialized,
-} from "../../test/lab/pair.ts";
+import { chime } from "../../test/lab/chime.ts";
+import { formPair, joinPair, startWriters } from "../../test/lab/pair.ts";
 import { cutPower, killServer, untilProtected } from "../../test/lab/trial.ts";
 import { median, type Row } from "./row.ts";
 
@@ -38,7 +32,7 @@ export async function measureForming(binary: string, runs: number, progress: Pro
     });
     await withBareNodes(progress, async (lab) => {
       for (const node of lab.nodes) await node.install(binary);
-      pair.push(await timed(() => join(lab)));
+      pair.push(await timed(() => joinPair(lab)));
       for (const node of lab.nodes) packages.add(await installed(node));
     });
   }
@@ -57,17 +51,6 @@ export async function measureForming(binary: string, runs: number, progress: Pro
 
 async function installed(node: LabNode): Promise<string> {
   return (await node.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n"])).stdout;
-}
-
-/** init on the first, both joins started as soon as there is a token. */
-async function join(lab: Lab): Promise<void> {
-  const [first, second] = lab.nodes as [LabNode, LabNode];
-  const { token } = JSON.parse((await first.run([...initCommand, "--json"])).stdout) as Initialized;
-  const timeoutMs = 600_000;
-  await Promise.all([
-    first.run(joinCommand, { timeoutMs }),
-    second.run(joinCommand, { timeoutMs, env: { CHIME_TOKEN: token } }),
-  ]);
 }
 
 async function withBareNodes(progress: Progress, work: (lab: Lab) => Promise<void>): Promise<void> {
@@ -126,17 +109,12 @@ export async function measureRest(
   const changes: number[] = [];
   const before = await runningSince(first);
   for (let i = 0; i < runs; i++) {
-    let changed = 0;
-    walls.push(
-      await timed(async () => {
-        const { applied, changes } = await json<{ applied?: unknown; changes?: unknown[] }>(first, [
-          "apply",
-          "--yes",
-        ]);
-        changed = Array.isArray(applied) ? applied.length : Number(applied ?? changes?.length);
-      }),
-    );
-    changes.push(changed);
+    let changed: unknown[] = [];
+    const apply = async () => {
+      changed = (await chime<{ changes: unknown[] }>(first, ["apply", "--yes"])).json.changes;
+    };
+    walls.push(await timed(apply));
+    changes.push(changed.length);
   }
   const restarted = (await runningSince(first)) === before ? 0 : 1;
 

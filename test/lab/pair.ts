@@ -1,4 +1,5 @@
 import { buildBinary } from "../../scripts/build.ts";
+import { chime } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { subnet } from "./network.ts";
@@ -45,27 +46,22 @@ export interface Status {
   healthy: boolean;
 }
 
-/** Parses the one JSON document that a verb prints. */
-export async function json<T>(node: LabNode, argv: readonly string[], timeoutMs = 60_000): Promise<T> {
-  const result = await node.run(["chime-node", ...argv, "--json"], { check: false, timeoutMs });
-  try {
-    return JSON.parse(result.stdout) as T;
-  } catch (cause) {
-    throw new Error(`${argv.join(" ")} printed no JSON: ${result.stdout}${result.stderr}`, { cause });
-  }
-}
-
 /**
  * Two bare nodes become a pair the way an operator does it: init on the first, then join on both at once.
  * Both are ready when this returns.
  */
 export async function formPair(lab: Lab): Promise<Initialized> {
   const binary = await buildBinary();
+  await Promise.all(lab.nodes.map((node) => node.install(binary)));
+  return joinPair(lab);
+}
+
+/** `formPair` for nodes that have the binary already. */
+export async function joinPair(lab: Lab): Promise<Initialized> {
   const [first, second] = lab.nodes;
   if (!first || !second) throw new Error("a pair needs two nodes");
-  await Promise.all(lab.nodes.map((node) => node.install(binary)));
   const created = JSON.parse((await first.run([...initCommand, "--json"])).stdout) as Initialized;
-  const timeoutMs = 300_000;
+  const timeoutMs = 600_000;
   await Promise.all([
     first.run(joinCommand, { timeoutMs }),
     second.run(joinCommand, { timeoutMs, env: { CHIME_TOKEN: created.token } }),
@@ -81,18 +77,14 @@ export async function startWriters(
   const node = lab.nodes.find((node) => node.running);
   if (!node) throw new Error("no node is running");
   type Connection = { host: string; port: number; user: string; password: string; databases: string[] };
-  const { host, port, user, password, databases } = await json<Connection>(node, [
-    "secrets",
-    "show",
-    "--role",
-    "mysql",
-  ]);
+  const { json } = await chime<Connection>(node, ["secrets", "show", "--role", "mysql"]);
+  const { host, port, user, password, databases } = json;
   const [database = ""] = databases;
   return Writers.start(lab, { host, port, user, password, database, ...options });
 }
 
 export async function status(node: LabNode): Promise<Status> {
-  return json<Status>(node, ["status"]);
+  return (await chime<Status>(node, ["status"])).json;
 }
 
 /** The node that takes writes, and its peer. */
