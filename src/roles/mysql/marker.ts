@@ -36,14 +36,18 @@ export function marker(data: string, owner: string, mine: Marker, needs: readonl
     id,
     needs,
     desired: fingerprint(mine),
-    async inspect() {
+    async inspect({ ledger }) {
       const found = await readMarker(data);
-      if (found && found.cluster === mine.cluster && found.node === mine.node) return undefined;
-      if (found) throw foreign(data, found);
+      const kept = found?.cluster === mine.cluster && found.node === mine.node;
+      if (found && !kept) throw foreign(data, found);
+      // Kept by an earlier reset: noted again, so that the next one knows of this data.
+      if (kept && ledger.noted(id) !== undefined) return undefined;
       return {
-        action: "create",
+        action: kept ? "update" : "create",
         impact: "none",
-        diff: `+ this data belongs to ${mine.node} of ${mine.clusterName}`,
+        diff: kept
+          ? "kept data is taken up again"
+          : `+ this data belongs to ${mine.node} of ${mine.clusterName}`,
         async apply({ ledger }) {
           await ledger.before(id, null);
           const ids = await resolveOwner(owner, owner);

@@ -95,6 +95,7 @@ export function view(change: Partial<View>): View {
     server: server({}),
     quarantine: null,
     peers: [],
+    heard: ["node1", "node2"],
     standDown: false,
     stuckMs: 0,
     yielded: [],

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { failed } from "../../../core/errors.ts";
 import { extras, reaches } from "../gtid.ts";
-import { isAble } from "./decide.ts";
+import { mayGrant } from "./decide.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { probe } from "./look.ts";
 import { wire, type Answer, type Method, type Params } from "./wire.ts";
@@ -54,28 +54,16 @@ async function grant(
   { term: asked }: Params<"claim">,
   from: string,
 ): Promise<Answer<"claim">> {
-  const server = await probe(guard.engine, guard.hand, guard.layout.pidFile).catch(() => undefined);
-  // No await from here on.
+  const { membership } = guard.deps;
+  const server = await probe(guard.engine, guard.hand, guard.layout.pidFile).catch(() => ({
+    down: "starting" as const,
+  }));
+  // No await from here on: nothing may come between the judgement and the disk.
   const { term, proven } = guard.memory;
-  const refuse: Answer<"claim"> = { granted: false, term };
-  if (asked.writer !== from || asked.in_sync.join() !== from || asked.term <= (term?.term ?? 0))
-    return refuse;
-  const { self } = guard.deps.membership;
-  if (!term) {
-    // Two at once: the lower index wins, provided it can serve.
-    const other = guard.deps.membership.members().find((member) => member.name === from);
-    if (server && self.index < (other?.index ?? 0)) return refuse;
-  } else {
-    if (!term.in_sync.includes(from)) return refuse;
-    const able = isAble({
-      self: self.name,
-      term,
-      proven,
-      quarantine: guard.quarantine,
-      server: server ?? { down: "starting" },
-    });
-    if (able || (server && !server.readOnly)) return refuse;
-  }
+  const { name: self, index } = membership.self;
+  const asker = membership.members().find((member) => member.name === from);
+  const node = { self, index, term, proven, server, quarantine: guard.quarantine, heard: guard.heard };
+  if (!asker || !mayGrant(node, asked, asker)) return { granted: false, term };
   guard.remember({ term: asked });
   guard.wake();
   return { granted: true, term: asked };

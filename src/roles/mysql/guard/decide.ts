@@ -24,13 +24,35 @@ export function decide(view: View): Decision {
   return server.readOnly ? decideReader(view, server, view.term) : decideWriter(view, server, view.term);
 }
 
-/** In sync, and sure that its server still holds everything: alone it is the only copy there is. */
-export function isAble(view: Pick<View, "self" | "term" | "proven" | "server" | "quarantine">): boolean {
-  const { self, term, proven, server, quarantine } = view;
+/**
+ * In sync, and sure of it: its server has lost nothing since that was found, and no term of a peer can have been
+ * missed. Alone it is the only copy there is.
+ */
+export function isAble(
+  view: Pick<View, "self" | "term" | "proven" | "server" | "quarantine" | "heard">,
+): boolean {
+  const { self, term, proven, server, quarantine, heard } = view;
   if (!term || "down" in server || quarantine !== null || !term.in_sync.includes(self)) return false;
   // Received and not applied, and nobody applies it: it would be missing.
   if (server.replica.pending && !server.replica.applier) return false;
-  return term.in_sync.length === 1 || proven === server.life;
+  return othersOf(term, self).every((name) => heard.includes(name) && proven === server.life);
+}
+
+/**
+ * Whether a peer may have the term that it asks for: it holds everything, and this node neither writes nor can take
+ * over. For the very first term the lower index wins, provided it can serve.
+ */
+export function mayGrant(
+  node: Pick<View, "self" | "index" | "term" | "proven" | "server" | "quarantine" | "heard">,
+  asked: Term,
+  from: { name: string; index: number },
+): boolean {
+  const { term, server } = node;
+  const isForItself = asked.writer === from.name && asked.in_sync.join() === from.name;
+  if (!isForItself || asked.term <= (term?.term ?? 0)) return false;
+  if (!term) return "down" in server || from.index < node.index;
+  if (!term.in_sync.includes(from.name) || isAble(node)) return false;
+  return "down" in server || server.readOnly;
 }
 
 function newerTerm({ self, index, peers, term }: View): Step | undefined {

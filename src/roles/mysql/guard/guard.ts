@@ -28,6 +28,9 @@ const againMs = 20;
 const yieldMs = 3_000;
 const handoverMs = 20_000;
 
+/** A push to a peer that lives takes some milliseconds; one that has just died is not waited for. */
+const announceMs = 100;
+
 /** A replica of another life has lost what it received and did not apply: for it the point is read anew. */
 export interface ProvePoint {
   peer: string;
@@ -49,6 +52,7 @@ export class MysqlGuard implements Guard {
   memory: Memory = { term: null, proven: null };
   quarantine: string | null = null;
   yielded: string[] = [];
+  heard: string[] = [];
   /** Where the writer stood when it asked its replica first: what that must hold to count as level. */
   provePoint: ProvePoint | undefined;
   /** Starts since the server last answered; a second one keeps the tail that the first could not cut off. */
@@ -161,6 +165,15 @@ export class MysqlGuard implements Guard {
     }
   }
 
+  /** Waits shortly until peers that live know the newest term, so that none acts on an older one. */
+  async announce(view: View): Promise<void> {
+    const { term, proven } = this.memory;
+    const sent = this.#publish({ ...view, term, proven });
+    if (view.peers.some((peer) => peer.state === "alive")) {
+      await Promise.race([sent, this.deps.clock.sleep(announceMs)]);
+    }
+  }
+
   /** Stops writing until a newer term is known, or for a while. */
   standDown(ms = yieldMs): void {
     this.#standDownUntil = this.deps.clock.now() + ms;
@@ -202,7 +215,7 @@ export class MysqlGuard implements Guard {
         const decision = decide(view);
         this.#decision = decision;
         this.#setEligible(decision.eligible);
-        this.#publish(view);
+        void this.#publish(view);
         if (decision.step) pause = await this.#take(decision.step, view);
       } catch (error) {
         this.#note("look", error);
@@ -215,6 +228,11 @@ export class MysqlGuard implements Guard {
   async #look(): Promise<View> {
     const { deps } = this;
     const { self } = deps.membership;
+    const peers = peerViews(deps);
+    for (const { name, state, said } of peers) {
+      if (state === "alive" && said !== null && !this.heard.includes(name))
+        this.heard = [...this.heard, name];
+    }
     const view = (server: View["server"]): View => ({
       self: self.name,
       index: self.index,
@@ -223,7 +241,8 @@ export class MysqlGuard implements Guard {
       vip: deps.vip(),
       server,
       quarantine: this.quarantine,
-      peers: peerViews(deps),
+      peers,
+      heard: this.heard,
       standDown: this.standsDown,
       stuckMs: this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
       yielded: this.yielded,
@@ -239,7 +258,7 @@ export class MysqlGuard implements Guard {
         // Told before anything else: the peer may be waiting for this server's acknowledgements.
         this.#setEligible(false);
         this.quarantine = null;
-        this.#publish(view({ down: "starting" }));
+        void this.#publish(view({ down: "starting" }));
       }
       this.#view = view({ down: hung ? "hung" : await lookAtUnit(this.layout.product.unit) });
     }
@@ -297,12 +316,12 @@ export class MysqlGuard implements Guard {
     this.deps.setEligible(eligible);
   }
 
-  #publish(view: View): void {
+  async #publish(view: View): Promise<void> {
     const state = publishable(view);
     const text = JSON.stringify(state);
     if (text === this.#published) return;
     this.#published = text;
-    this.deps.publish(state).catch((error: unknown) => {
+    await this.deps.publish(state).catch((error: unknown) => {
       this.#published = "";
       this.#note("publish", error);
     });

@@ -39,6 +39,7 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
       return true;
     case "record-alone":
       guard.remember({ term: step.term, proven: lifeOf(view) });
+      await guard.announce(view);
       return true;
     case "apply-received":
       return "down" in view.server || engine.applied(work, view.server.replica.received, applyMs);

@@ -18,6 +18,8 @@ export interface View {
   quarantine: string | null;
   /** The other nodes with this role, by rising index. */
   peers: readonly PeerView[];
+  /** Peers heard since this agent started: what they did while nobody listened here is known. */
+  heard: readonly string[];
   /** Asked for by a peer or an operator: give up writing. */
   standDown: boolean;
   /** Commits have been waiting for the replica this long without one being acknowledged, ms. */
