@@ -29,12 +29,14 @@ export function verdict({ code, json }: Answer): [number, string | undefined] {
   return [code, json.error?.code];
 }
 
-/** Every file, directory and link outside of what is volatile, with mode, owner and content hash. */
+/** Every file, directory and link outside of what is volatile, by path, with mode, owner, link target and content. */
 export async function fileTree(node: LabNode, exclude: readonly string[] = []): Promise<string[]> {
   const prune = ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/mirror", ...exclude];
-  const expression = prune.map((path) => `-path ${path}`).join(" -o ");
+  const kept = `find / \\( ${prune.map((path) => `-path ${path}`).join(" -o ")} \\) -prune -o`;
   const { stdout } = await node.sh(
-    `find / \\( ${expression} \\) -prune -o -type f -printf '%p %M %u:%g ' -exec sha256sum {} + -o \\( -type d -o -type l \\) -printf '%p %M %u:%g %l\\n' 2>/dev/null | sort`,
+    `{ ${kept} -printf '%p %y %M %u:%g %l\\n'
+       ${kept} -type f -print0 | xargs -0 sha256sum | awk '{ h = $1; $1 = ""; print substr($0, 2) " = " h }'
+     } | sort`,
   );
   return stdout.split("\n").filter(Boolean);
 }

@@ -1,0 +1,235 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chime, fileTree, packageList, verdict } from "./chime.ts";
+import { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import { formPair, startWriters, status, writerOf, type Status } from "./pair.ts";
+import { waitUntil } from "./wait.ts";
+
+/**
+ * What a purge of the packages leaves behind, and the package system's own notes. Nothing else may differ after a
+ * reset (docs/operations.md has the list for operators).
+ */
+const leftByPackages = [
+  "/etc/group",
+  "/etc/group-",
+  "/etc/gshadow",
+  "/etc/gshadow-",
+  "/etc/passwd",
+  "/etc/passwd-",
+  "/etc/shadow",
+  "/etc/shadow-",
+  "/etc/subgid",
+  "/etc/subuid",
+  "/etc/mysql",
+  "/etc/ld.so.cache",
+  "/usr/local/bin/chime-node",
+  "/var/cache",
+  "/var/log",
+  "/var/lib/apt",
+  "/var/lib/dpkg",
+  "/var/lib/mysql",
+  "/var/lib/systemd",
+];
+
+/** A pair's life: drift, killed runs, a peer that dies half-way, a third node, leaving, reset, and coming back. */
+describe("a pair's life", () => {
+  let lab: Lab;
+  let node1: LabNode;
+  let node2: LabNode;
+  let node3: LabNode;
+  let token: string;
+  let bareTree: string[];
+  let barePackages: string[];
+
+  beforeAll(async () => {
+    lab = await Lab.open({ nodes: ["node1", "node2", "node3"] });
+    [node1, node2, node3] = lab.nodes as [LabNode, LabNode, LabNode];
+    bareTree = await fileTree(node2, leftByPackages);
+    barePackages = await packageList(node2);
+    ({ token } = await formPair(lab));
+  }, 400_000);
+  afterAll(() => lab?.close());
+
+  const whole = (found: Status) => {
+    const nodes = found.roles["mysql"]?.nodes ?? [];
+    return (
+      found.healthy &&
+      nodes.length === 2 &&
+      nodes.some((node) => node.protected) &&
+      found.problems.length === 0
+    );
+  };
+  const untilWhole = (node: LabNode) =>
+    waitUntil("the pair to be whole", 60_000, async () => whole(await status(node)), 200);
+
+  test("one run on each node made it: one writer, one replica, one holder of the VIP", async () => {
+    await untilWhole(node1);
+    const [one, two] = await Promise.all([status(node1), status(node2)]);
+    expect(one.roles["mysql"]?.writable).toHaveLength(1);
+    expect(two.roles["mysql"]?.writable).toEqual(one.roles["mysql"]?.writable as string[]);
+    expect(one.vips).toMatchObject([{ role: "mysql", holders: one.roles["mysql"]?.writable }]);
+  });
+
+  test("no secret is in argv, the journal, a plan or a file that others may read", async () => {
+    type Connection = { password: string };
+    const { json } = await chime<Connection>(node1, ["secrets", "show", "--role", "mysql"]);
+    expect(json.password).toMatch(/^[A-Za-z0-9]{32}$/);
+    const stored = await node1.read("/etc/chime-node/secrets.toml");
+    const secrets = [...stored.matchAll(/[A-Za-z0-9]{32}/g)].map(([secret]) => secret);
+    expect(secrets).toContain(json.password);
+    await node1.put("/root/secrets", `${secrets.join("\n")}\n`, 0o600);
+    const found = await node1.sh(
+      `journalctl --no-pager -o cat | grep -F -f /root/secrets || :
+       cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -F -f /root/secrets || :
+       find /etc /var /run -xdev -type f -perm /o+r -exec grep -l -F -f /root/secrets {} + || :
+       chime-node plan 2>&1 | grep -F -f /root/secrets || :`,
+    );
+    expect(found.stdout).toBe("");
+  });
+
+  test("apply with nothing to do changes and restarts nothing", async () => {
+    const pids = async () =>
+      Promise.all(["mariadb", "keepalived", "chime-node"].map((unit) => node1.mainPid(unit)));
+    const before = await pids();
+    const { code, json } = await chime<{ applied: number; summary: { unchanged: number } }>(node1, ["apply"]);
+    expect([code, json.applied]).toEqual([0, 0]);
+    expect(json.summary.unchanged).toBeGreaterThan(10);
+    expect(await pids()).toEqual(before);
+  });
+
+  test("drift made by hand is shown by plan and status and mended by apply", async () => {
+    await node2.sh(
+      "echo '127.9.9.9 node1' >> /etc/hosts; sed -i '/^10.77.0.11/d' /etc/hosts; rm /etc/tmpfiles.d/chime-node.conf",
+    );
+    const plan = await chime<{ changes: { resource: string; cause: string; diff: string }[] }>(node2, [
+      "plan",
+    ]);
+    expect(plan.json.changes.map((change) => [change.resource, change.cause])).toEqual(
+      expect.arrayContaining([
+        ["hosts:members", "drift"],
+        ["file:/etc/tmpfiles.d/chime-node.conf", "drift"],
+      ]),
+    );
+    expect(plan.json.changes.find((c) => c.resource === "hosts:members")?.diff).toMatch(
+      /^\+.*10\.77\.0\.11/m,
+    );
+    expect((await status(node2)).problems.map((problem) => problem.code)).toContain("drift");
+    expect((await chime(node2, ["apply", "--yes"])).code).toBe(0);
+    expect((await chime<{ changes: unknown[] }>(node2, ["plan"])).json.changes).toEqual([]);
+    expect(await node2.read("/etc/hosts")).toContain("127.9.9.9 node1");
+    await node2.sh("sed -i '/^127.9.9.9/d' /etc/hosts");
+  });
+
+  test("a third node for the pair is refused and stays bare; as a witness it is welcome", async () => {
+    const env = { CHIME_TOKEN: token };
+    const refusal = await chime(node3, ["join", "--role", "mysql"], { env });
+    expect(verdict(refusal)).toEqual([3, "join.role_full"]);
+    expect(refusal.json.error?.remedy).toContain("witness");
+    expect((await node3.sh("ls /etc/chime-node 2>/dev/null || :")).stdout).toBe("");
+    expect((await chime(node3, ["join", "--role", "witness"], { env })).code).toBe(0);
+    expect((await node3.sh("ls /etc/chime-node /etc/chime-node/pki")).stdout).not.toMatch(/secrets|ca\.key/);
+    expect((await chime(node3, ["reset", "--yes"])).code).toBe(0);
+  });
+
+  test("an edited cluster.toml is published by apply; one based on an older version is refused with the difference", async () => {
+    const edit =
+      'sed -i \'s/^databases.*//; /^\\[roles.mysql\\]/a databases = ["chime", "portal", "shop"]\' /etc/chime-node/cluster.toml';
+    await node1.sh(edit);
+    expect((await chime(node1, ["apply", "--yes"])).code).toBe(0);
+    // Made on the writer, whichever node that is, and replicated.
+    await waitUntil("the new database", 20_000, async () => {
+      const { stdout } = await node1.run(["mariadb", "-N", "-e", "SHOW DATABASES"]);
+      return stdout.includes("shop");
+    });
+    await node2.sh("echo '# mine' >> /etc/chime-node/cluster.toml");
+    const late = await chime(node2, ["apply", "--yes"]);
+    expect(verdict(late)).toEqual([3, "spec.conflict"]);
+    expect(late.json.error?.message).toContain("shop");
+    await node2.put("/etc/chime-node/cluster.toml", await node1.read("/etc/chime-node/cluster.toml"));
+    expect((await chime(node2, ["apply", "--yes"])).code).toBe(0);
+  });
+
+  test("a killed agent is back within a second; writes, VIP and server go on", async () => {
+    const { writer } = await writerOf(lab);
+    const writers = await startWriters(lab, { table: "agent_killed" });
+    const server = await writer.mainPid("mariadb");
+    const at = await writer.kill("chime-node");
+    await waitUntil("the agent to be back", 3_000, async () => {
+      const { code } = await writer.run(["chime-node", "status"], { check: false });
+      return code === 0;
+    });
+    const outage = await writers.outageAfter(at, 10_000, 1_000);
+    expect(outage.ms).toBeLessThan(150);
+    expect(await writer.mainPid("mariadb")).toBe(server);
+    expect((await writerOf(lab)).writer.name).toBe(writer.name);
+    await writers.stop();
+    await untilWhole(writer);
+  });
+
+  test("reset: the writer hands over, everything we made goes, what was there comes back, data stays", async () => {
+    const { writer } = await writerOf(lab);
+    if (writer.name !== "node2") {
+      // The tree of node2 was noted when it was bare.
+      await node1.kill("mariadb");
+      await waitUntil(
+        "node2 to write",
+        20_000,
+        async () => (await status(node2)).roles["mysql"]?.writable[0] === "node2",
+        100,
+      );
+      await untilWhole(node2);
+    }
+    const writers = await startWriters(lab, { table: "handed_over" });
+    const wrong = await chime(node2, ["reset", "--yes", "--delete-data=other"]);
+    expect(verdict(wrong)).toEqual([3, "reset.wrong_cluster"]);
+    const { code, json } = await chime<{ kept: string[] }>(node2, ["reset", "--yes"]);
+    expect([code, json.kept]).toEqual([0, ["/var/lib/mysql"]]);
+    await writers.acknowledgedAfter(Date.now());
+    await writers.stop();
+    expect(await writers.missingOn(node1)).toEqual([]);
+
+    expect(await packageList(node2)).toEqual(barePackages);
+    expect(await fileTree(node2, leftByPackages)).toEqual(bareTree);
+    expect(JSON.parse(await node2.read("/var/lib/mysql/chime-node.json"))).toMatchObject({ node: "node2" });
+    const again = await chime<{ node: null }>(node2, ["reset", "--yes"]);
+    expect([again.code, again.json.node]).toEqual([0, null]);
+    const found = await status(node1);
+    expect(found.members.find((member) => member.name === "node2")?.state).toBe("left");
+    expect(found.problems.map((problem) => problem.code)).toContain("mysql.no_replica");
+  }, 120_000);
+
+  test("kept data is taken up again by the same cluster", async () => {
+    const fresh = await chime<{ token: string }>(node1, ["token", "create"]);
+    const { code, json } = await chime(node2, ["join", "--role", "mysql"], {
+      env: { CHIME_TOKEN: fresh.json.token },
+    });
+    expect([code, json.error]).toEqual([0, undefined]);
+    await untilWhole(node1);
+  }, 120_000);
+
+  test("reset --delete-data deletes the data, too", async () => {
+    const { code, json } = await chime<{ deleted: string[] }>(node2, [
+      "reset",
+      "--yes",
+      "--delete-data=chime",
+    ]);
+    expect([code, json.deleted]).toEqual([0, ["/var/lib/mysql"]]);
+    expect((await node2.sh("ls -d /var/lib/mysql 2>/dev/null || :")).stdout).toBe("");
+  }, 120_000);
+
+  test("a node that dies between two phases holds nobody up, and its next join finishes", async () => {
+    const fresh = await chime<{ token: string }>(node1, ["token", "create"]);
+    const env = { CHIME_TOKEN: fresh.json.token };
+    const joining = node2.start(["chime-node", "join", "--role", "mysql"], { env });
+    await waitUntil("the packages to be unpacked", 120_000, () =>
+      joining.lines.some((line) => line.includes("unpacking")),
+    );
+    await node2.powerOff();
+    const found = await status(node1);
+    expect(found.roles["mysql"]?.writable).toEqual(["node1"]);
+    await node2.boot();
+    const { code, json } = await chime(node2, ["join", "--role", "mysql"], { env });
+    expect([code, json.error]).toEqual([0, undefined]);
+    await untilWhole(node1);
+  }, 200_000);
+});
