@@ -55,7 +55,7 @@ async function grant(
   from: string,
 ): Promise<Answer<"claim">> {
   const { membership } = guard.deps;
-  const server = await probe(guard.engine, guard.hand, guard.layout.pidFile).catch(() => ({
+  const server = await probe(guard.engine, guard.hand, guard.lives).catch(() => ({
     down: "starting" as const,
   }));
   // No await from here on: nothing may come between the judgement and the disk.
@@ -75,7 +75,7 @@ async function prove(
   { position, contents }: Params<"prove">,
   from: string,
 ): Promise<Answer<"prove">> {
-  const server = await probe(guard.engine, guard.hand, guard.layout.pidFile);
+  const server = await probe(guard.engine, guard.hand, guard.lives);
   const { replica } = server;
   const asker = guard.deps.membership.members().find((member) => member.name === from);
   if (!server.readOnly) return notYet("it accepts writes itself");

@@ -8,14 +8,17 @@ import { layout, mysqlSpec, type Layout } from "../layout.ts";
 import { MemoryFile, type Memory } from "../term.ts";
 import { answer } from "./answers.ts";
 import { decide } from "./decide.ts";
-import { peerViews, probe, publishable, StuckWatch } from "./look.ts";
+import { Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
 import { perform } from "./steps.ts";
 import { clearStartOptions, lookAtUnit } from "./unit.ts";
 import type { Decision, Step, View } from "./view.ts";
 import type { Term } from "../term.ts";
 
-/** A look costs about 1 ms of the server; what happens is told at once by its connection, keepalived and the peers. */
-const lookEveryMs = 250;
+/** At rest: what happens is told at once by the server's connection, keepalived and the peers. Hand-made drift is not. */
+const lookEveryMs = 1_000;
+
+/** While the server is down, or a commit waits for the replica. */
+const watchEveryMs = 200;
 
 /** A server that does not answer a trivial query for so long counts as hung. */
 const hungMs = 1_000;
@@ -49,6 +52,7 @@ export class MysqlGuard implements Guard {
   /** For statements that may take long, and for the peers' questions. */
   readonly work: Session;
   readonly hand: Session;
+  readonly lives: Lives;
   memory: Memory = { term: null, proven: null };
   quarantine: string | null = null;
   yielded: string[] = [];
@@ -77,6 +81,7 @@ export class MysqlGuard implements Guard {
     this.deps = deps;
     this.engine = engineOf(mysqlSpec(context));
     this.layout = layout(context);
+    this.lives = new Lives(this.layout.pidFile);
     this.#file = new MemoryFile(deps.stateDirectory);
     const { socket } = this.layout;
     this.session = new Session({ socket, timeoutMs: hungMs, onClose: () => this.#serverDied() });
@@ -209,13 +214,14 @@ export class MysqlGuard implements Guard {
   async #loop(): Promise<void> {
     while (!this.#stopped) {
       this.#awake = false;
-      let pause = lookEveryMs;
+      let pause: number;
       try {
         const view = await this.#look();
         const decision = decide(view);
         this.#decision = decision;
         this.#setEligible(decision.eligible);
         void this.#publish(view);
+        pause = isQuiet(view) ? lookEveryMs : watchEveryMs;
         if (decision.step) pause = await this.#take(decision.step, view);
       } catch (error) {
         this.#note("look", error);
@@ -248,7 +254,7 @@ export class MysqlGuard implements Guard {
       yielded: this.yielded,
     });
     try {
-      const server = await probe(this.engine, this.session, this.layout.pidFile);
+      const server = await probe(this.engine, this.session, this.lives);
       if (this.starts > 0) await clearStartOptions(this.layout.startOptions);
       this.starts = 0;
       this.#view = view(server);
@@ -257,6 +263,7 @@ export class MysqlGuard implements Guard {
       if (!this.#view || !("down" in this.#view.server)) {
         // Told before anything else: the peer may be waiting for this server's acknowledgements.
         this.#setEligible(false);
+        this.lives.ended();
         this.quarantine = null;
         void this.#publish(view({ down: "starting" }));
       }
@@ -269,7 +276,7 @@ export class MysqlGuard implements Guard {
   async #take(step: Step, view: View): Promise<number> {
     const { clock } = this.deps;
     const wait = (this.#retryAt.get(step.do) ?? 0) - clock.now();
-    if (wait > 0) return Math.min(wait, lookEveryMs);
+    if (wait > 0) return Math.min(wait, watchEveryMs);
     try {
       const started = clock.now();
       const done = await perform(step, this, view);
@@ -305,6 +312,7 @@ export class MysqlGuard implements Guard {
   }
 
   #serverDied(): void {
+    this.lives.ended();
     if (this.#stopped) return;
     this.#setEligible(false);
     this.wake();
@@ -349,6 +357,10 @@ export class MysqlGuard implements Guard {
       remedy: `journalctl -u chime-node on ${heir.name} says why; this node serves on`,
     });
   }
+}
+
+function isQuiet({ server }: View): boolean {
+  return !("down" in server) && server.source.waiting === 0;
 }
 
 function describe({ term, writer, in_sync }: Term): string {

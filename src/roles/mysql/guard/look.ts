@@ -7,10 +7,28 @@ import { isAble } from "./decide.ts";
 import { serverLife } from "./unit.ts";
 import type { PeerView, View } from "./view.ts";
 
+/** Tells one run of the local server from the next. Asked for once a run: its end is seen by the kept connection. */
+export class Lives {
+  readonly #pidFile: string;
+  #current: string | undefined;
+
+  constructor(pidFile: string) {
+    this.#pidFile = pidFile;
+  }
+
+  ended(): void {
+    this.#current = undefined;
+  }
+
+  async current(): Promise<string> {
+    return (this.#current ??= await serverLife(this.#pidFile));
+  }
+}
+
 /** One look at the local server. Throws when it does not answer. */
-export async function probe(engine: Engine, session: Session, pidFile: string): Promise<ServerState> {
+export async function probe(engine: Engine, session: Session, lives: Lives): Promise<ServerState> {
   const state = await engine.probe(session);
-  return { ...state, life: await serverLife(pidFile) };
+  return { ...state, life: await lives.current() };
 }
 
 export function peerViews({ membership }: Pick<GuardDeps, "membership">): PeerView[] {

@@ -130,7 +130,7 @@ async function arrives(guard: MysqlGuard, position: string): Promise<void> {
   const { clock } = guard.deps;
   const end = clock.now() + arriveMs;
   while (clock.now() < end) {
-    const { replica } = await probe(guard.engine, guard.session, guard.layout.pidFile);
+    const { replica } = await probe(guard.engine, guard.session, guard.lives);
     if (replica.receiver === "stopped" || reaches(replica.received, position)) return;
     await clock.sleep(5);
   }

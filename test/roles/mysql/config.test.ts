@@ -1,0 +1,35 @@
+import { expect, test } from "bun:test";
+import { mariadb } from "../../../src/roles/mysql/engine/mariadb.ts";
+
+const tls = { ca: "/t/ca.crt", cert: "/t/server.crt", key: "/t/server.key" };
+
+test("the configuration of a node", () => {
+  expect(mariadb.config({ serverId: 2, address: "10.0.0.2", incrementOffset: 2, tls })).toMatchSnapshot();
+});
+
+test("two nodes differ in their ids alone", () => {
+  const lines = (serverId: number) =>
+    mariadb.config({ serverId, address: "10.0.0.9", incrementOffset: 2 - (serverId % 2), tls }).split("\n");
+  const [a, b] = [lines(1), lines(2)];
+  expect(a.length).toBe(b.length);
+  expect(a.filter((line, i) => line !== b[i])).toEqual(["server_id = 1", "auto_increment_offset = 1"]);
+});
+
+test("what the rules rest on is in it", () => {
+  const config = mariadb.config({ serverId: 1, address: "10.0.0.1", incrementOffset: 1, tls });
+  for (const line of [
+    "read_only = ON",
+    "skip_slave_start = ON",
+    "gtid_strict_mode = ON",
+    "log_slave_updates = ON",
+    "sync_binlog = 1",
+    "innodb_flush_log_at_trx_commit = 1",
+    "rpl_semi_sync_master_wait_point = AFTER_SYNC",
+    "rpl_semi_sync_slave_enabled = ON",
+  ]) {
+    expect(config.split("\n")).toContain(line);
+  }
+  // The default, MASTER, keeps at a recovery what nobody acknowledged; only the guard asks for less, start by start.
+  expect(config).not.toContain("init_rpl_role");
+  expect(config).not.toContain("rpl_semi_sync_master_enabled");
+});

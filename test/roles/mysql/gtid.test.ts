@@ -1,0 +1,45 @@
+import { describe, expect, test } from "bun:test";
+import { extras, parseGtids, reaches } from "../../../src/roles/mysql/gtid.ts";
+
+describe("parse", () => {
+  test("a binlog state", () => {
+    expect(parseGtids("0-1-5, 0-2-18446744073709551615")).toEqual([
+      { domain: 0, server: 1, sequence: 5n },
+      { domain: 0, server: 2, sequence: 18446744073709551615n },
+    ]);
+  });
+  test("nothing", () => expect(parseGtids(" ")).toEqual([]));
+  for (const text of ["0-1", "a-b-c", "0-1-5,", "0-1--5", "0-1-5;DROP", "0-1-999999999999999999999"]) {
+    test(`refuses ${text}`, () => expect(() => parseGtids(text)).toThrow(TypeError));
+  }
+});
+
+describe("extras: what one holds and the other does not", () => {
+  const cases: [own: string, other: string, extra: string[]][] = [
+    ["", "", []],
+    ["0-1-5", "0-1-5", []],
+    ["0-1-5", "0-1-9,0-2-12", []],
+    ["0-1-5", "0-1-4,0-2-12", ["0-1-5"]],
+    ["0-1-5,0-2-8", "0-1-5", ["0-2-8"]],
+    ["1-1-3", "0-1-5", ["1-1-3"]],
+    ["0-1-9007199254740993", "0-1-9007199254740992", ["0-1-9007199254740993"]],
+  ];
+  for (const [own, other, extra] of cases) {
+    test(`${own || "nothing"} against ${other || "nothing"}`, () =>
+      expect(extras(own, other)).toEqual(extra));
+  }
+});
+
+describe("reaches", () => {
+  const cases: [position: string, wanted: string, yes: boolean][] = [
+    ["0-1-5", "", true],
+    ["", "0-1-1", false],
+    ["0-2-9", "0-1-5", true],
+    ["0-1-4", "0-2-5", false],
+    ["1-1-9", "0-1-5", false],
+  ];
+  for (const [position, wanted, yes] of cases) {
+    test(`${position || "nothing"} reaches ${wanted || "nothing"}: ${yes}`, () =>
+      expect(reaches(position, wanted)).toBe(yes));
+  }
+});

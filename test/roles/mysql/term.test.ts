@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MemoryFile, replaces } from "../../../src/roles/mysql/term.ts";
+import { term } from "./views.ts";
+
+const index = (name: string) => Number(name.slice(-1));
+
+describe("which term holds", () => {
+  test("any replaces none", () => expect(replaces(term(1, "node2"), null, index)).toBe(true));
+  test("the higher", () => expect(replaces(term(3, "node2"), term(2, "node1"), index)).toBe(true));
+  test("not itself", () => expect(replaces(term(2, "node1"), term(2, "node1"), index)).toBe(false));
+  test("of two equal ones the lower index", () => {
+    expect(replaces(term(2, "node1"), term(2, "node2"), index)).toBe(true);
+    expect(replaces(term(2, "node2"), term(2, "node1"), index)).toBe(false);
+  });
+});
+
+describe("the memory on disk", () => {
+  let directory: string;
+  beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), "chime-term-"))));
+  afterEach(() => rm(directory, { recursive: true }));
+
+  test("empty at first", async () => {
+    expect(await new MemoryFile(directory).load()).toEqual({ term: null, proven: null });
+  });
+  test("comes back", async () => {
+    const memory = { term: term(7, "node1", "node1", "node2"), proven: "life" };
+    new MemoryFile(directory).save(memory);
+    expect(await new MemoryFile(directory).load()).toEqual(memory);
+    expect(await readdir(directory)).toEqual(["term.json"]);
+  });
+  test("a write that was cut short changes nothing", async () => {
+    const file = new MemoryFile(directory);
+    file.save({ term: term(1, "node1"), proven: null });
+    await writeFile(join(directory, "term.json.new"), '{"term":{"te');
+    expect((await file.load()).term).toEqual(term(1, "node1"));
+  });
+  for (const text of ["", "{}", '{"term":{"term":0,"writer":"a","in_sync":["a"]},"proven":null}']) {
+    test(`a damaged one is an error, not a beginning: ${text}`, async () => {
+      await writeFile(join(directory, "term.json"), text);
+      expect(new MemoryFile(directory).load()).rejects.toThrow();
+    });
+  }
+});
