@@ -3,7 +3,7 @@ import { isIPv6 } from "node:net";
 import type { TLSSocket } from "node:tls";
 import * as v from "valibot";
 import { systemClock, type Clock } from "../core/clock.ts";
-import { ChimeError, failed, refused } from "../core/errors.ts";
+import { ChimeError, Exit, failed, refused } from "../core/errors.ts";
 import { agentPort } from "../core/paths.ts";
 import { isWitness, possessionFields, protocolVersion, removed } from "./admission.ts";
 import { Channel, peerFrameBytes } from "./channel.ts";
@@ -116,11 +116,11 @@ function isConnectionTrouble(error: unknown): error is ChimeError {
   return error instanceof ChimeError && codes.includes(error.code);
 }
 
-/** The cluster's answer is about this node; which member spoke it does not matter. */
+/** A refusal is about this node; which member spoke it does not matter. Trouble over there is that member's. */
 function withoutPeer(error: unknown): unknown {
   if (v.isValiError(error))
     return failed("join.bad_answer", "the cluster's answer cannot be read", { cause: error });
-  if (!(error instanceof ChimeError)) return error;
+  if (!(error instanceof ChimeError) || error.exit !== Exit.refused) return error;
   return new ChimeError(error.exit, error.code, error.message, { remedy: error.remedy });
 }
 

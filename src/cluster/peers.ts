@@ -38,8 +38,8 @@ interface Peer {
   link: Link | undefined;
   /** What became of our connection to it: `proven` has brought an answer, `lost` was up until just now. */
   linked: "none" | "unproven" | "proven" | "lost";
-  /** The journal says that it can be heard but not asked. */
-  warned: boolean;
+  /** Dials in vain while it could be heard. */
+  failures: number;
   dialing: Promise<void> | undefined;
   retryAt: number;
   /** On the monotonic clock, and on the clock of time in which this agent really ran. */
@@ -83,7 +83,7 @@ export class Peers {
         target,
         link: undefined,
         linked: "none",
-        warned: false,
+        failures: 0,
         dialing: undefined,
         retryAt: now,
         heardAt: now,
@@ -196,6 +196,8 @@ export class Peers {
 
   private async dialOnce(peer: Peer): Promise<void> {
     const { clock, random, transport } = this.options;
+    const before = peer.state;
+    let pauseMs = redialMs * (1 + random() / 2);
     try {
       const link = await transport.dial(peer.target);
       if (this.stopped || this.peers.get(peer.target.index) !== peer) return link.close();
@@ -206,13 +208,15 @@ export class Peers {
     } catch (error) {
       if (error instanceof ChimeError && error.code === "peer.impostor") log.error(error);
       if (peer.linked === "lost") this.doubt(peer);
-      else if (peer.state === "alive" && !peer.warned) {
-        peer.warned = true;
-        log.warn(`${peer.target.name} is heard but cannot be connected to; is TCP port 8820 open there?`);
+      else if (before !== "alive" && peer.state === "alive") {
+        // It came up while we knocked.
+        pauseMs = 0;
+      } else if (peer.state === "alive" && ++peer.failures === 3) {
+        log.warn("heard, but not to be connected to (is TCP port 8820 open there?):", error);
       }
       peer.linked = "none";
     } finally {
-      peer.retryAt = clock.now() + redialMs * (1 + random() / 2);
+      peer.retryAt = clock.now() + pauseMs;
     }
   }
 
@@ -238,7 +242,7 @@ export class Peers {
     try {
       await this.options.exchange(peer.target, link);
       peer.linked = "proven";
-      peer.warned = false;
+      peer.failures = 0;
       this.heard(peer.target.index);
     } catch (error) {
       // A connection that does not answer is of no use.

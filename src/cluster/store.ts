@@ -35,7 +35,16 @@ export function fileStore(path: string): StateStore {
         });
       }
     },
-    save: (stored) => writeAtomic(path, `${JSON.stringify(stored)}\n`, 0o600),
+    async save(stored) {
+      try {
+        await writeAtomic(path, `${JSON.stringify(stored)}\n`, 0o600);
+      } catch (cause) {
+        throw failed("state.not_saved", `${path} cannot be written: ${(cause as Error).message}`, {
+          remedy: "free space on that file system, or make it writable, then run this again",
+          cause,
+        });
+      }
+    },
   };
 }
 

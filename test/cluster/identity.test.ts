@@ -180,6 +180,12 @@ describe("state on disk", () => {
     expect(await codeOf(store.load())).toBe("state.damaged");
   });
 
+  test("a disk that takes no more is named", async () => {
+    await Bun.write(join(directory, "file"), "");
+    const store = fileStore(join(directory, "file", "cluster.json"));
+    expect(await codeOf(store.save(stored(1)))).toBe("state.not_saved");
+  });
+
   test("one write at a time, the newest last, and `save` waits for what it was called for", async () => {
     let now = 0;
     let running = 0;

@@ -51,6 +51,7 @@ describe("a cluster over TLS", () => {
     const two = await nodes.join((await invite(one)).token, "node2", "127.0.0.2", ["mysql"]);
     const seen = () => one.membership.members()[1]?.state;
     await until("alive", () => seen() === "alive");
+    expect(await codeOf(one.membership.call("node2", "test.echo", {}, 1000))).toBe("peer.no_method");
     await two.stop();
     await until("suspect at once", () => seen() === "suspect", 200);
     await until("dead", () => seen() === "dead", 1500);

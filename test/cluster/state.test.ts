@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from "bun:test";
+import * as v from "valibot";
 import { signAdmission, signToken } from "../../src/cluster/admission.ts";
 import { caPublicKey, createAuthority, generateKey } from "../../src/cluster/pki.ts";
-import type { Admission, StateParts, TokenRecord } from "../../src/cluster/schema.ts";
+import { stateParts, type Admission, type StateParts, type TokenRecord } from "../../src/cluster/schema.ts";
 import { signSpec } from "../../src/cluster/spec-document.ts";
 import { SharedState } from "../../src/cluster/state.ts";
 import { hashSecret } from "../../src/cluster/token.ts";
@@ -141,6 +142,29 @@ describe("shared state never goes back", () => {
     expect(known.merge({ ...empty, records: [newer] }, 1)).toMatchObject({ changed: false, outdone: newer });
     expect(known.record(1)?.incarnation).toBe(3);
   });
+});
+
+test("what cannot be read as state is refused, however it is built", () => {
+  const good = record(1);
+  let deep: unknown = 1;
+  for (let depth = 0; depth < 50_000; depth++) deep = [deep];
+  const bad: unknown[] = [
+    { records: [{ ...good, roleState: { mysql: deep } }] },
+    { records: [{ ...good, roleState: { mysql: "x".repeat(20_000) } }] },
+    { records: [{ ...good, name: "-bad-" }] },
+    { records: [{ ...good, address: "10.0.0.256" }] },
+    { records: [{ ...good, index: 0 }] },
+    { records: [{ ...good, version: 2 ** 53 }] },
+    { records: [{ ...good, phase: { mysql: "flying" } }] },
+    { admissions: [{ ...first, roles: Array(17).fill("mysql") }] },
+    { tokens: [{ ...token(), hash: "x" }] },
+    { spec: { ...spec(1, 1), toml: "x".repeat(140_000) } },
+    { records: {} },
+    null,
+    "records",
+  ];
+  for (const parts of bad) expect(v.safeParse(stateParts, parts).success).toBe(false);
+  expect(v.safeParse(stateParts, { records: [good], admissions: [first], more: 1 }).success).toBe(true);
 });
 
 test("a name belongs to one member: who left gives it free, and of two the lower index has it", () => {
