@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { buildBinary } from "../../scripts/build.ts";
+import { chime, packageList } from "./chime.ts";
+import { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import { initCommand, type Status } from "./pair.ts";
+import { waitUntil } from "./wait.ts";
+
+const join = ["join", "--role", "mysql"];
+
+/** How the first run ends, and the words of its own progress after which it does. */
+const moments: ["killed" | "interrupted" | "without power", string][] = [
+  ["killed", "unpacking"],
+  ["without power", "setting up mariadb-server"],
+];
+if (process.env["CHIME_LONG"] === "1") {
+  moments.push(
+    ["interrupted", "setting up"],
+    ["killed", "installing"],
+    ["without power", "unpacking"],
+    ["killed", "setting up mariadb-server"],
+    ["killed", "start keepalived"],
+    ["without power", "start keepalived"],
+  );
+}
+
+/** An installation that is cut off, by whatever: the next run finishes it, and reset still knows what it brought. */
+describe("an interrupted join", () => {
+  let lab: Lab;
+  let node: LabNode;
+  let bare: string[];
+  beforeAll(async () => {
+    const binary = await buildBinary();
+    lab = await Lab.open({ nodes: ["node1"] });
+    node = lab.node("node1");
+    await node.install(binary);
+    bare = await packageList(node);
+  }, 300_000);
+  afterAll(() => lab?.close());
+
+  test.each(moments)(
+    "%s after %s",
+    async (how, words) => {
+      expect((await chime(node, initCommand.slice(1))).code).toBe(0);
+      const joining = node.start(["chime-node", ...join]);
+      await waitUntil(`the run to say ${words}`, 60_000, () =>
+        joining.lines.some((line) => words.test(line)),
+      );
+      if (how === "without power") {
+        await node.powerOff();
+        await node.boot();
+      } else {
+        joining.signal(how === "killed" ? "SIGKILL" : "SIGINT");
+        expect(await joining.exited).toBe(how === "killed" ? 137 : 130);
+      }
+
+      expect(await chime(node, join)).toMatchObject({ code: 0 });
+      const { json } = await chime<Status>(node, ["status"]);
+      expect(json.roles["mysql"]?.writable).toEqual(["node1"]);
+      const { stdout } = await node.sh("ls /usr/sbin/policy-rc.d 2>/dev/null || dpkg --audit");
+      expect(stdout).toBe("");
+      expect(await chime<{ applied: number }>(node, ["apply"])).toMatchObject({ json: { applied: 0 } });
+
+      expect((await chime(node, ["reset", "--yes", "--delete-data=chime"])).code).toBe(0);
+      expect(await packageList(node)).toEqual(bare);
+    },
+    200_000,
+  );
+});
