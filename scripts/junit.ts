@@ -2,6 +2,8 @@
 export interface Counts {
   passed: number;
   failed: number;
+  /** Why nothing of it was run. */
+  skipped?: string;
 }
 
 /**

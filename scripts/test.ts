@@ -5,12 +5,13 @@
  *   NAME    only steps and test files whose name contains one of these
  * The last line is always `N passed, N failed`; each check and each test counts as one.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { aptInstall, labObstacle } from "../test/lab/prerequisites.ts";
+import { aptInstall, ensurePrerequisites, labObstacle } from "../test/lab/prerequisites.ts";
 import { buildBinary } from "./build.ts";
+import { cacheDirectory } from "./cache.ts";
 import { countJunit, type Counts } from "./junit.ts";
 
 const root = resolve(import.meta.dir, "..");
@@ -31,7 +32,8 @@ async function show(argv: string[], env: Record<string, string> = {}): Promise<n
     env: { ...process.env, ...env },
     stdin: "ignore",
     stdout: "inherit",
-    stderr: "inherit",
+    // bun:test reports on stderr; one stream keeps the order of lines.
+    stderr: 1,
   });
   return child.exited;
 }
@@ -90,6 +92,48 @@ async function shellScripts(): Promise<string[]> {
   return [...new Set(scripts)];
 }
 
+/** Why no lab test can run here, found out (and tools installed) at the first one. */
+let obstacle: Promise<string | undefined> | undefined;
+async function findObstacle(): Promise<string | undefined> {
+  const known = labObstacle();
+  if (known !== undefined) return known;
+  await mkdir(cacheDirectory(), { recursive: true });
+  return ensurePrerequisites(cacheDirectory(), console.log).then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+}
+
+function labTests(file: string, long: boolean): Step {
+  const step = tests(file, [file], { timeoutMs: 600_000, env: long ? { CHIME_LONG: "1" } : {} });
+  return {
+    name: file,
+    async run() {
+      const reason = await (obstacle ??= findObstacle());
+      return reason === undefined ? step.run() : { passed: 0, failed: 0, skipped: reason };
+    },
+  };
+}
+
+const shell: Step = {
+  name: "shell",
+  async run() {
+    if (!Bun.which("shellcheck") && process.getuid?.() === 0 && Bun.which("apt-get")) {
+      await aptInstall(["shellcheck"], console.log);
+    }
+    if (!Bun.which("shellcheck")) return { passed: 0, failed: 0, skipped: "shellcheck is not installed" };
+    return check("shell", ["shellcheck", "-x", ...(await shellScripts())]).run();
+  },
+};
+
+const build: Step = {
+  name: "build",
+  async run() {
+    await buildBinary();
+    return { passed: 1, failed: 0 };
+  },
+};
+
 async function plan(flags: { unit: boolean; long: boolean }): Promise<Step[]> {
   const [lab, binary, all] = await Promise.all([
     filesOf("test/lab/**/*.test.ts"),
@@ -97,33 +141,17 @@ async function plan(flags: { unit: boolean; long: boolean }): Promise<Step[]> {
     filesOf("test/**/*.test.ts"),
   ]);
   const unit = all.filter((file) => !lab.includes(file) && !binary.includes(file));
-  const steps = [
+  const fast = [
     check("types", [bun, "check"]),
     check("format", [bun, "fmt", "--check"]),
     check("lint", [join(tools, "oxlint"), "--type-aware", "--deny-warnings"]),
     check("unused exports", [join(tools, "knip"), "--no-progress"]),
+    shell,
+    tests("unit", unit, { timeoutMs: 20_000 }),
   ];
-  if (!Bun.which("shellcheck") && process.getuid?.() === 0 && Bun.which("apt-get")) {
-    await aptInstall(["shellcheck"], console.log);
-  }
-  if (Bun.which("shellcheck")) steps.push(check("shell", ["shellcheck", "-x", ...(await shellScripts())]));
-  else console.log("skipped: shell (shellcheck is not installed: apt-get install shellcheck)");
-  steps.push(tests("unit", unit, { timeoutMs: 20_000 }));
-  if (flags.unit) return steps;
-  steps.push({
-    name: "build",
-    async run() {
-      await buildBinary();
-      return { passed: 1, failed: 0 };
-    },
-  });
-  steps.push(tests("binary", binary, { timeoutMs: 60_000 }));
-  const obstacle = labObstacle();
-  for (const file of lab) {
-    if (obstacle) console.log(`skipped: ${file} (${obstacle})`);
-    else steps.push(tests(file, [file], { timeoutMs: 600_000, env: flags.long ? { CHIME_LONG: "1" } : {} }));
-  }
-  return steps;
+  if (flags.unit) return fast;
+  const slow = lab.map((file) => labTests(file, flags.long));
+  return [...fast, build, tests("binary", binary, { timeoutMs: 60_000 }), ...slow];
 }
 
 async function main(): Promise<number> {
@@ -146,6 +174,7 @@ async function main(): Promise<number> {
   }
   const total: Counts = { passed: 0, failed: 0 };
   const broken: string[] = [];
+  const skipped: string[] = [];
   for (const step of steps) {
     console.log(`\n── ${step.name}`);
     const start = performance.now();
@@ -156,9 +185,12 @@ async function main(): Promise<number> {
     total.passed += counts.passed;
     total.failed += counts.failed;
     if (counts.failed > 0) broken.push(step.name);
+    if (counts.skipped !== undefined) skipped.push(`${step.name} (${counts.skipped})`);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    console.log(`── ${step.name}: ${counts.failed > 0 ? "FAILED" : "ok"} (${seconds} s)`);
+    const result = counts.failed > 0 ? "FAILED" : counts.skipped === undefined ? "ok" : "skipped";
+    console.log(`── ${step.name}: ${result} (${seconds} s)`);
   }
+  for (const line of skipped) console.log(`skipped: ${line}`);
   if (broken.length > 0) console.log(`\nfailed: ${broken.join(", ")}`);
   console.log(`\n${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;

@@ -1,3 +1,4 @@
+import { accessSync, constants, readFileSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { waitUntil } from "./wait.ts";
@@ -7,8 +8,10 @@ import { waitUntil } from "./wait.ts";
  * Each lab has a cgroup there and each node one below it: nspawn makes its `payload` inside that, so that two nodes
  * never share one, and whatever a node left running can be found and ended without knowing any pid.
  */
-async function hierarchies(): Promise<string[]> {
-  const mounts = (await readFile("/proc/self/mounts", "utf8")).split("\n").map((line) => line.split(" "));
+function hierarchies(): string[] {
+  const mounts = readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" "));
   return mounts
     .filter(
       ([, , type, options = ""]) =>
@@ -19,9 +22,20 @@ async function hierarchies(): Promise<string[]> {
 
 const prefix = "chime-node-lab-";
 
+/** False in a container that may not make cgroups, root or not. */
+export function cgroupsWritable(): boolean {
+  try {
+    const found = hierarchies();
+    for (const root of found) accessSync(root, constants.W_OK);
+    return found.length > 0;
+  } catch {
+    return false;
+  }
+}
+
 /** Makes the cgroup `name` ("LAB" or "LAB/NODE") and returns the files that a process writes its pid into to enter. */
 export async function createCgroup(name: string): Promise<string[]> {
-  const directories = (await hierarchies()).map((root) => join(root, `${prefix}${name}`));
+  const directories = hierarchies().map((root) => join(root, `${prefix}${name}`));
   for (const directory of directories) await mkdir(directory, { recursive: true });
   return directories.map((directory) => join(directory, "cgroup.procs"));
 }
@@ -34,7 +48,7 @@ export function inCgroup(procs: readonly string[], argv: readonly string[]): str
 
 /** SIGKILLs everything in the cgroup and below it, waits until it is gone, and removes it. */
 export async function destroyCgroup(name: string): Promise<void> {
-  for (const root of await hierarchies()) {
+  for (const root of hierarchies()) {
     const directory = join(root, `${prefix}${name}`);
     await waitUntil(`the processes of ${name} to end`, 20_000, async () => {
       const pids = await members(directory);

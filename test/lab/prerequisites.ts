@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { exec } from "../../src/core/exec.ts";
+import { cgroupsWritable } from "./cgroup.ts";
 
-/** Programs the lab calls and the Debian package that brings each. */
+/** Programs (or files) that the lab needs and the Debian package that brings each. */
 const tools: Record<string, string> = {
   "systemd-nspawn": "systemd-container",
   mmdebstrap: "mmdebstrap",
@@ -10,6 +12,8 @@ const tools: Record<string, string> = {
   ip: "iproute2",
   "mkfs.ext4": "e2fsprogs",
   "mkfs.xfs": "xfsprogs",
+  // Ubuntu does not have Debian's keys by itself.
+  "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 };
 
 /** The image, its package mirror and two nodes with a server each. */
@@ -22,7 +26,9 @@ export class LabUnavailable extends Error {
 
 function missingTools(): string[] {
   const searched = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  return Object.keys(tools).filter((tool) => !Bun.which(tool, { PATH: searched }));
+  return Object.keys(tools).filter((tool) =>
+    tool.startsWith("/") ? !existsSync(tool) : !Bun.which(tool, { PATH: searched }),
+  );
 }
 
 /** Why lab tests cannot run here, without changing anything; undefined when they can. */
@@ -30,6 +36,9 @@ export function labObstacle(): string | undefined {
   if (process.platform !== "linux") return "the lab needs Linux";
   if (process.getuid?.() !== 0)
     return "the lab needs root: it makes network namespaces, mounts and containers";
+  if (!cgroupsWritable()) {
+    return "the lab needs to make cgroups, which this container may not: run it on a machine or in a VM";
+  }
   const missing = missingTools();
   if (missing.length > 0 && !Bun.which("apt-get")) {
     return `the lab needs ${missing.join(", ")}: install them with this system's package manager`;
