@@ -46,6 +46,16 @@ export function renderStatus(status: Status, style: Style): string {
   return sections.join("\n\n");
 }
 
+/** The same in one line, for a log: changes exactly when something happened. */
+export function statusLine(status: Status): string {
+  const roles = Object.entries(status.roles).map(
+    ([name, { nodes }]) => `${name}: ${nodes.map((node) => `${node.name} ${node.state}`).join(", ")}`,
+  );
+  const vips = status.vips.map((vip) => `VIP ${vip.address} at ${vip.holders.join(", ") || "nobody"}`);
+  const problems = [...new Set(status.problems.map((problem) => problem.code))];
+  return [status.healthy ? "healthy" : "NOT HEALTHY", ...roles, ...vips, ...problems].join("; ");
+}
+
 function roleRow(node: RoleNodeStatus, style: Style): string[] {
   const good = node.state === "writer" || node.state === "replica";
   return [

@@ -1,0 +1,86 @@
+import { expect, test } from "bun:test";
+import type { Status } from "../../src/agent/status.ts";
+import { renderStatus, statusLine } from "../../src/cli/render-status.ts";
+import { createStyle } from "../../src/cli/style.ts";
+
+const status: Status = {
+  cluster: { name: "chime", id: "abc" },
+  self: "node1",
+  spec: { version: 2 },
+  members: [
+    {
+      name: "node1",
+      address: "10.0.0.11",
+      roles: ["mysql"],
+      state: "alive",
+      phase: { mysql: "ready" },
+      version: "0.1.0",
+    },
+    {
+      name: "node2",
+      address: "10.0.0.12",
+      roles: ["mysql"],
+      state: "dead",
+      phase: { mysql: "ready" },
+      version: "0.1.0",
+    },
+  ],
+  vips: [{ role: "mysql", address: "10.0.0.30/32", holders: [] }],
+  roles: {
+    mysql: {
+      topology: "dual-master",
+      engine: "mariadb",
+      writable: ["node1"],
+      nodes: [
+        {
+          name: "node1",
+          state: "writer",
+          replicating: false,
+          lag_seconds: null,
+          semi_sync: true,
+          protected: false,
+        },
+        {
+          name: "node2",
+          state: "down",
+          replicating: false,
+          lag_seconds: null,
+          semi_sync: false,
+          protected: false,
+        },
+      ],
+    },
+  },
+  problems: [
+    {
+      code: "member.dead",
+      severity: "error",
+      node: "node2",
+      message: "node2 is silent",
+      remedy: "bring it back",
+    },
+    {
+      code: "drift",
+      severity: "warning",
+      node: "node1",
+      message: "changed by hand",
+      remedy: "chime-node plan",
+    },
+  ],
+  healthy: false,
+};
+
+test("people see the verdict first and a remedy below each problem", () => {
+  const text = renderStatus(status, createStyle(false));
+  expect(text.split("\n")[0]).toBe("chime (abc), spec 2, seen from node1: 1 error, 1 warning");
+  expect(text).toContain("node2   10.0.0.12  dead   mysql (ready)  0.1.0");
+  expect(text).toContain("mysql  10.0.0.30/32  nobody");
+  expect(text).toContain("error member.dead: node2 is silent\n  → bring it back");
+  expect(text).not.toContain("\u001B");
+});
+
+test("a log gets one line that names writer, holder and problems", () => {
+  expect(statusLine(status)).toBe(
+    "NOT HEALTHY; mysql: node1 writer, node2 down; VIP 10.0.0.30/32 at nobody; member.dead; drift",
+  );
+});
