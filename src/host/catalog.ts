@@ -7,6 +7,7 @@ import { systemKey } from "./os.ts";
 const productSchema = v.strictObject({
   /** `os`: the system's own repositories. */
   repository: v.literal("os"),
+  /** The server's own package first. */
   packages: v.pipe(v.array(v.string()), v.minLength(1)),
   /** What the repository has, at least: for products whose configuration depends on it. */
   version: v.optional(v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+$/))),
