@@ -15,13 +15,14 @@ const words = (directory: string) => [directory, ...child];
 
 test("a full disk is told as such, leaves nothing half-written, and the next run goes on", () => {
   const directory = mkdtempSync(join(tmpdir(), "chime-full-"));
+  // No single file fits.
   const { lines } = isolated(
     `mount -t tmpfs -o size=200k tmpfs "$1"
      mkdir -p "$1/tree/old"; echo theirs >"$1/tree/old/f2"; echo localhost >"$1/tree/hosts"
-     "$2" "$3" "$1" apply 5000 || echo "exit $?"
+     "$2" "$3" "$1" apply 40000 || echo "exit $?"
      cat "$1/tree/old/f2"; find "$1/tree" -name '.*new'
-     mount -o remount,size=8m "$1"
-     "$2" "$3" "$1" apply 5000 && echo again`,
+     mount -o remount,size=16m "$1"
+     "$2" "$3" "$1" apply 40000 && echo again`,
     ...words(directory),
   );
   rmSync(directory, { recursive: true });
