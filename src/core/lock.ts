@@ -1,6 +1,9 @@
-import { connect, createServer, type Server } from "node:net";
+import { dlopen } from "bun:ffi";
+import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { systemClock } from "./clock.ts";
 import { refused } from "./errors.ts";
+import { paths } from "./paths.ts";
 
 /** Holder name of the agent's own short runs: the command line waits for these instead of giving up. */
 export const agentHolder = "the agent's reconcile";
@@ -9,16 +12,23 @@ export const agentHolder = "the agent's reconcile";
 const patienceMs = 60_000;
 
 /**
- * Holds a machine-wide lock while `work` runs. An abstract unix socket is the lock: the kernel frees it when the
- * holder dies, so there is no stale file. Connecting to it tells who holds it.
+ * Holds a machine-wide lock while `work` runs. The kernel frees it when the holder dies, so there is no stale lock;
+ * the file only tells who holds it. It lies where root alone comes: anybody who may open a file may lock it, and
+ * anybody may take an abstract socket.
  * @throws ChimeError `lock.held` (exit 3)
  */
-export async function withLock<T>(name: string, holder: string, work: () => Promise<T>): Promise<T> {
-  const path = `\0chime-node/${name}`;
+export async function withLock<T>(
+  name: string,
+  holder: string,
+  work: () => Promise<T>,
+  directory: string = paths.run,
+): Promise<T> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, `${name}.lock`);
   const giveUp = systemClock.now() + patienceMs;
-  let server = await listen(path, holder);
-  while (!server) {
-    const other = await askHolder(path);
+  let fd = take(path, holder);
+  while (fd === undefined) {
+    const other = readFileSync(path, "utf8").slice(0, longestHolder);
     const passing = other === "" || other.startsWith(agentHolder);
     if (holder === agentHolder || !passing || systemClock.now() > giveUp) {
       throw refused("lock.held", `another chime-node run is at work on this node: ${other || "unknown"}`, {
@@ -26,36 +36,39 @@ export async function withLock<T>(name: string, holder: string, work: () => Prom
       });
     }
     await systemClock.sleep(50);
-    server = await listen(path, holder);
+    fd = take(path, holder);
   }
   try {
     return await work();
   } finally {
-    server.close();
+    ftruncateSync(fd);
+    closeSync(fd);
   }
 }
 
-/** Undefined when somebody else holds the address. */
-function listen(path: string, holder: string): Promise<Server | undefined> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.end(`${holder} (pid ${process.pid})`));
-    server.unref();
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EADDRINUSE") resolve(undefined);
-      else reject(error);
-    });
-    server.listen(path, () => resolve(server));
-  });
+const longestHolder = 200;
+
+/** flock(2). */
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** The open file that is the lock; undefined when somebody else holds it. Children do not inherit it (O_CLOEXEC). */
+function take(path: string, holder: string): number | undefined {
+  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  if (libc().flock(fd, LOCK_EX | LOCK_NB) !== 0) {
+    closeSync(fd);
+    return undefined;
+  }
+  writeSync(fd, `${holder} (pid ${process.pid})`, 0);
+  return fd;
 }
 
-/** Empty when the holder let go in the meantime. */
-function askHolder(path: string): Promise<string> {
-  return new Promise((resolve) => {
-    let text = "";
-    const socket = connect(path);
-    socket.setTimeout(500, () => socket.destroy());
-    socket.on("data", (chunk) => (text += chunk.toString()));
-    socket.on("error", () => resolve(text));
-    socket.on("close", () => resolve(text));
-  });
+let symbols: ReturnType<typeof load> | undefined;
+
+function libc(): ReturnType<typeof load> {
+  return (symbols ??= load());
+}
+
+function load() {
+  return dlopen("libc.so.6", { flock: { args: ["i32", "i32"], returns: "i32" } }).symbols;
 }

@@ -126,7 +126,7 @@ async function look(path: string): Promise<Look | undefined> {
 }
 
 async function runCheck(path: string, content: string, check: FileCheck, signal: AbortSignal): Promise<void> {
-  await mkdir(paths.run, { recursive: true, mode: 0o755 });
+  await mkdir(paths.run, { recursive: true, mode: 0o700 });
   const directory = await mkdtemp(join(paths.run, "check-"));
   try {
     const copy = join(directory, basename(path));
