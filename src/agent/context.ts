@@ -4,6 +4,7 @@ import { paths } from "../core/paths.ts";
 import type { Facts } from "../host/facts.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { parseSpec } from "../spec/load.ts";
+import type { Spec } from "../spec/types.ts";
 
 /**
  * Everything that roles derive resources from.
@@ -20,11 +21,19 @@ export function buildContext(input: {
   const self = members.find((member) => member.name === input.identity.self.name);
   if (!self) throw refused("node.removed", "this node was removed from the cluster", "chime-node reset");
   return {
-    spec: parseSpec(input.spec.toml, paths.clusterToml),
+    spec: specOf(input.spec.toml),
     cluster: input.identity.cluster,
     self,
     members,
     facts: input.facts,
     secrets: input.secrets,
   };
+}
+
+let parsed: { toml: string; spec: Spec } | undefined;
+
+/** The agent asks many times a second, and the text changes once a month. */
+function specOf(toml: string): Spec {
+  if (parsed?.toml !== toml) parsed = { toml, spec: parseSpec(toml, paths.clusterToml) };
+  return parsed.spec;
 }

@@ -11,7 +11,7 @@ import type { RoleContext } from "../roles/types.ts";
 import { buildContext } from "./context.ts";
 import { agentResources } from "./resources.ts";
 import { desired, upTo } from "./desired.ts";
-import { Guards } from "./guards.ts";
+import { Guards, isGuarded } from "./guards.ts";
 import { serveGuardCalls, socketHandlers } from "./methods.ts";
 import { renderMetrics, serveMetrics } from "./metrics.ts";
 import { openNotify } from "./notify.ts";
@@ -57,11 +57,26 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     publish: (role, state) => publisher.role(role, state),
     stateDirectory: paths.terms,
   });
-  const reconciler = new Reconciler(identity.self.name, () => {
-    const now = context();
-    const served = now.self.roles.filter((role) => now.self.phase[role] === "ready");
-    return [...agentResources(), ...upTo(desired(now, served), "ready")];
+  const reconciler = new Reconciler(identity.self.name, {
+    resources() {
+      const now = context();
+      const served = now.self.roles.filter((role) => isGuarded(now.self.phase[role]));
+      return [...agentResources(), ...upTo(desired(now, served), "ready")];
+    },
+    // A join that did not wait, or was cut off, leaves the last step to the agent.
+    async done() {
+      const { phase } = membership.self;
+      const serving = unfinished();
+      if (serving.length === 0) return;
+      const ready = Object.fromEntries(serving.map((role) => [role, "ready" as const]));
+      await membership.update({ phase: { ...phase, ...ready } });
+    },
   });
+  /** Roles that do their part here and are not yet said to be ready. */
+  const unfinished = () =>
+    membership.self.roles.filter(
+      (role) => membership.self.phase[role] === "configured" && guards.get(role)?.ready(),
+    );
   const status = (): Status =>
     clusterStatus({
       context: context(),
@@ -83,6 +98,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         report.vips[role.name] = { state: vips.state(role.name), holds: await vips.holds(vip.address) };
     }
     await publisher.report(report);
+    if (unfinished().length > 0) reconciler.kick();
   }
 
   await membership.update({

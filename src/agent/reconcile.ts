@@ -19,17 +19,24 @@ const settleMs = 300;
 /** After a run that failed or found the lock held. */
 const retryMs = 2_000;
 
+/** What the reconciler keeps in shape. */
+export interface Reconciled {
+  resources(): Resource[];
+  /** Called when all that may be done unasked is done. */
+  done(): Promise<void>;
+}
+
 export class Reconciler {
-  readonly #resources: () => Resource[];
+  readonly #deps: Reconciled;
   readonly #node: string;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running: Promise<void> | undefined;
   #failure: Problem | undefined;
   readonly #abort = new AbortController();
 
-  constructor(node: string, resources: () => Resource[]) {
+  constructor(node: string, deps: Reconciled) {
     this.#node = node;
-    this.#resources = resources;
+    this.#deps = deps;
   }
 
   /** Looks soon; calls before then are one. */
@@ -45,16 +52,18 @@ export class Reconciler {
     const { signal } = this.#abort;
     try {
       await withLock("apply", agentHolder, async () => {
-        const resources = this.#resources();
+        const resources = this.#deps.resources();
         const ledger = await openLedger();
         const wanted = (await plan(resources, ledger)).filter(mayReconcile);
-        if (wanted.length === 0) return;
-        const outcome = await apply(resources, ledger, {
-          signal,
-          progress: (line) => log.info(`reconcile: ${line}`),
-          only: new Set(wanted.map((change) => change.resource)),
-        });
-        if (outcome.failed[0]) throw outcome.failed[0].error;
+        if (wanted.length > 0) {
+          const outcome = await apply(resources, ledger, {
+            signal,
+            progress: (line) => log.info(`reconcile: ${line}`),
+            only: new Set(wanted.map((change) => change.resource)),
+          });
+          if (outcome.failed[0]) throw outcome.failed[0].error;
+        }
+        await this.#deps.done();
       });
       this.#failure = undefined;
     } catch (error) {
@@ -76,7 +85,7 @@ export class Reconciler {
 
   /** What differs on this host and is left to `apply`, as one problem; looks afresh. */
   async drift(): Promise<Problem[]> {
-    const found = await plan(this.#resources(), await openLedger());
+    const found = await plan(this.#deps.resources(), await openLedger());
     const changes = found.filter((change) => change.cause === "drift");
     if (changes.length === 0) return [];
     const names = changes.map((change) => change.resource);

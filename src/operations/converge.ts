@@ -50,15 +50,21 @@ export async function applyNode(io: Io, role?: RoleName): Promise<{ outcome: Out
 
 /**
  * Takes the node through the phases of its roles: install, configure, then what needs the role to be serving.
+ * @param readyMs how long to wait for that; undefined: not at all, the agent takes the last step by itself
  * @throws ChimeError the first failure; `ready.timeout` when a role is not ready `readyMs` after its configuration
  */
-export async function bringUp(names: readonly RoleName[], readyMs: number, io: Io): Promise<void> {
+export async function bringUp(
+  names: readonly RoleName[],
+  readyMs: number | undefined,
+  io: Io,
+): Promise<void> {
   for (const phase of ["installed", "configured"] as const) {
     // Read again: members that joined while packages were being installed belong into the configuration.
     const { context } = await readContext();
     await convergeOrThrow(nodeResources(desired(context, names), phase), io);
     for (const role of names) await setPhase(role, phase);
   }
+  if (readyMs === undefined) return;
   const deadline = systemClock.now() + readyMs;
   for (const role of names) await untilReady(role, deadline, readyMs, io);
   const { context } = await readContext();

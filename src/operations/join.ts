@@ -60,7 +60,7 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     const identity = (await member(options)) ?? (await enter(options, io));
     await startAgent(io);
     await takeRoles(options, io);
-    await bringUp(options.role, options.wait ? options.timeout : 0, io);
+    await bringUp(options.role, options.wait ? options.timeout : undefined, io);
     return summarize(identity, options.role);
   });
 }

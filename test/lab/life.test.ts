@@ -207,6 +207,19 @@ describe("a pair's life", () => {
     await untilWhole(node1);
   }, 120_000);
 
+  test("join --no-wait returns early, and the agent takes the last step", async () => {
+    expect((await chime(node2, ["reset", "--yes"])).code).toBe(0);
+    const fresh = await chime<{ token: string }>(node1, ["token", "create"]);
+    const env = { CHIME_TOKEN: fresh.json.token };
+    const { code } = await chime(node2, ["join", "--role", "mysql", "--no-wait"], { env });
+    expect(code).toBe(0);
+    await untilWhole(node1);
+    await waitUntil("the phase", 10_000, async () => {
+      const found = await status(node2);
+      return found.members.some((member) => member.name === "node2" && member.phase["mysql"] === "ready");
+    });
+  }, 120_000);
+
   test("reset --delete-data deletes the data, too", async () => {
     const { code, json } = await chime<{ deleted: string[] }>(node2, [
       "reset",
