@@ -106,7 +106,9 @@ export class LabNode {
       await this.#showOwnInterfaces();
       await this.#waitForSystemd();
     } catch (error) {
-      throw new Error(`${this.name} does not boot: ${nspawn.lines.slice(-5).join(" | ")}`, { cause: error });
+      const said = nspawn.lines.map((line) => line.trim()).filter(Boolean);
+      const why = [(error as Error).message, ...said.slice(-3)].join(" | ");
+      throw new Error(`${this.name} does not boot: ${why}`, { cause: error });
     }
   }
 
@@ -129,9 +131,9 @@ export class LabNode {
 
   /** nspawn mounts sysfs before it enters a given network namespace, so /sys/class/net would list the host's. */
   async #showOwnInterfaces(): Promise<void> {
-    await this.sh(`mkdir -p /run/sysfs && mount -t sysfs -o ro sysfs /run/sysfs
-      for d in class/net devices/virtual/net; do mount --bind /run/sysfs/$d /sys/$d; done
-      umount /run/sysfs && rmdir /run/sysfs`);
+    await this.sh(`mount -t sysfs -o ro sysfs /mnt
+      for d in class/net devices/virtual/net; do mount --bind /mnt/$d /sys/$d; done
+      umount /mnt`);
   }
 
   async #waitForSystemd(): Promise<void> {
@@ -164,7 +166,7 @@ export class LabNode {
   }
 
   #enter(argv: readonly string[]): string[] {
-    return ["nsenter", "-t", String(this.leader), "-m", "-u", "-i", "-n", "-p", "--", ...argv];
+    return ["nsenter", "-t", String(this.leader), "-m", "-u", "-i", "-n", "-p", "-r", "--", ...argv];
   }
 
   /** The host's path of a file in the node; also of what is mounted there while the node runs. */
@@ -297,7 +299,7 @@ export class LabNode {
   }
 }
 
-/** nspawn's child that is pid 1 in its own namespace. */
+/** nspawn's child that is pid 1 in its own namespace and has become init: before, its mounts are the host's. */
 async function findLeader(nspawn: Running): Promise<number> {
   let leader = 0;
   await waitUntil("systemd-nspawn to start", 20_000, async () => {
@@ -308,7 +310,8 @@ async function findLeader(nspawn: Running): Promise<number> {
     for (const pid of children.split(" ").filter(Boolean)) {
       const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
       const pids = /^NSpid:\s+(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? [];
-      if (pids.length > 1 && pids.at(-1) === "1") leader = Number(pid);
+      const started = /^Name:\s+(systemd|init)$/m.test(status);
+      if (started && pids.length > 1 && pids.at(-1) === "1") leader = Number(pid);
     }
     return leader > 0;
   });
