@@ -108,10 +108,19 @@ function replicaProblems(seen: readonly Seen[]): Problem[] {
   }
   const problems: Problem[] = [];
   for (const { member, said } of seen.filter((one) => one !== writer)) {
-    if (said === null || said.state === "down") {
+    const isServing = said !== null && said.state !== "down";
+    if (!isServing && member.phase["mysql"] !== "ready") {
+      problems.push({
+        code: "mysql.no_replica",
+        severity: "warning",
+        node: writer.member.name,
+        message: `MySQL is not highly available yet: ${member.name} is still being set up`,
+        remedy: `wait for chime-node join on ${member.name}, or run it there again`,
+      });
+    } else if (!isServing) {
       problems.push({
         code: "mysql.replica_down",
-        severity: isYoung(member) ? "warning" : "error",
+        severity: "error",
         node: member.name,
         message: `the replica ${member.name} is down: ${writer.member.name} serves alone`,
         remedy: `start ${member.name}; it catches up by itself. journalctl -u mariadb -u chime-node there says more`,

@@ -84,7 +84,13 @@ export const mariadb: Engine = {
 
   async release(session, cut) {
     await session.run([...alone, "SET GLOBAL rpl_semi_sync_master_enabled = ON"]);
-    if (cut) await kill(session, "command = 'Binlog Dump'");
+    if (!cut) return;
+    await kill(session, "command = 'Binlog Dump'");
+    // Waiters that saw their last replica go are not woken by the settings above; switching it off wakes them with OK.
+    await session.run([
+      "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
+      "SET GLOBAL rpl_semi_sync_master_enabled = ON",
+    ]);
   },
 
   async follow(session, source) {

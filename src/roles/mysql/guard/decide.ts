@@ -131,7 +131,8 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   if (!writer || writer.state !== "alive") return hold(`the writer ${term.writer}`);
   const { replica } = server;
   const follows = replica.from === writer.address && replica.receiver !== "stopped" && replica.applier;
-  if (follows && server.source.enabled) return { eligible, step: { do: "fence" }, awaiting: "read-only" };
+  if (follows && server.source.enabled)
+    return { eligible, step: { do: "fence" }, awaiting: "to be read-only" };
   const acknowledges = replica.semiSync || replica.receiver !== "running";
   // Its own lost transactions come back only from a source that is semi-synchronous already: a writer that is open.
   if (writer.said?.state !== "writer") return hold(`${term.writer} to accept writes`);

@@ -66,7 +66,8 @@ export class MysqlGuard implements Guard {
   readonly #retryAt = new Map<Step["do"], number>();
   #standDownUntil = 0;
   #view: View | undefined;
-  #decision: Decision = { eligible: false, step: null, awaiting: "the agent takes it up" };
+  #decision: Decision = { eligible: false, step: null, awaiting: "the agent to take it up" };
+  #last: Step["do"] | undefined;
   #trouble: { step: string; error: ChimeError; times: number } | undefined;
   #eligible: boolean | undefined;
   #published = "";
@@ -130,7 +131,8 @@ export class MysqlGuard implements Guard {
   awaiting(): string {
     const { step, awaiting } = this.#decision;
     const why = this.#trouble ? ` (${this.#trouble.step}: ${this.#trouble.error.message})` : "";
-    return `waiting for ${awaiting || step?.do || "nothing"}${why}`;
+    const what = awaiting || step?.do || "nothing";
+    return `waiting ${what.startsWith("to ") ? what : `for ${what}`}${why}`;
   }
 
   problems(): Problem[] {
@@ -222,7 +224,8 @@ export class MysqlGuard implements Guard {
         this.#setEligible(decision.eligible);
         void this.#publish(view);
         pause = isQuiet(view) ? lookEveryMs : watchEveryMs;
-        if (decision.step) pause = await this.#take(decision.step, view);
+        if (!decision.step) this.#last = undefined;
+        else pause = await this.#take(decision.step, view);
       } catch (error) {
         this.#note("look", error);
         pause = retryMs;
@@ -286,7 +289,10 @@ export class MysqlGuard implements Guard {
       }
       log.info(`mysql: ${step.do} (${Math.round(clock.now() - started)} ms)`);
       if (this.#trouble?.step === step.do) this.#trouble = undefined;
-      return 0;
+      // A step that has to be done again at once did not help: not as fast as the processor can.
+      const again = this.#last === step.do;
+      this.#last = step.do;
+      return again ? againMs : 0;
     } catch (error) {
       this.#note(step.do, error);
       this.#retryAt.set(step.do, clock.now() + retryMs);

@@ -66,6 +66,6 @@ export interface Decision {
   /** May the VIP come here. */
   eligible: boolean;
   step: Step | null;
-  /** What is awaited when there is nothing to do. */
+  /** What is awaited when there is nothing to do: "the VIP", "to follow node1"; after "waiting for" or "waiting". */
   awaiting: string;
 }

@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import { formPair, startWriters, status, writerOf } from "./pair.ts";
+import { waitUntil } from "./wait.ts";
+import type { Writers } from "./writer.ts";
+
+let lab: Lab;
+let writers: Writers;
+
+beforeAll(async () => {
+  lab = await Lab.open({ nodes: ["node1", "node2"] });
+  await formPair(lab);
+  await untilProtected();
+  writers = await startWriters(lab);
+}, 300_000);
+afterAll(() => lab?.close());
+
+async function untilProtected(): Promise<void> {
+  const [asked] = lab.nodes as [LabNode];
+  let last = "";
+  await waitUntil(
+    "a protected pair",
+    60_000,
+    async () => {
+      const found = await status(asked);
+      last = JSON.stringify(found.roles["mysql"]?.nodes);
+      const nodes = found.roles["mysql"]?.nodes ?? [];
+      const writing = nodes.filter((node) => node.state === "writer");
+      const level = nodes.some((node) => node.state === "replica" && node.replicating);
+      return found.healthy && writing.length === 1 && writing[0]?.protected === true && level;
+    },
+    100,
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}: ${last}`);
+  });
+}
+
+async function query(node: LabNode, statement: string): Promise<string> {
+  // The guard may end this very connection: what it did shows with the next one.
+  return (await node.run(["mariadb", "-N", "-B", "-e", statement], { check: false })).stdout.trim();
+}
+
+/** Both nodes hold every row that a client was told of. */
+async function nothingIsMissing(): Promise<void> {
+  await untilProtected();
+  for (const node of lab.nodes) {
+    // What was acknowledged a moment ago is received there, and applied within moments.
+    await waitUntil(
+      `every row on ${node.name}`,
+      10_000,
+      async () => (await writers.missingOn(node)).length === 0,
+    );
+  }
+}
+
+describe("under a writer that commits as fast as it can", () => {
+  test("kill -9 of the writing server: the other goes on, the killed one comes back level", async () => {
+    for (const _ of [1, 2, 3]) {
+      const { writer } = await writerOf(lab);
+      const outage = await writers.outageAfter(await writer.kill("mariadb.service"));
+      expect(outage.ms).toBeLessThan(3_000);
+      await nothingIsMissing();
+      expect((await writerOf(lab)).writer).not.toBe(writer);
+    }
+  }, 120_000);
+
+  test("a power cut of the writer's node: the same, and it does not take the VIP back", async () => {
+    for (const _ of [1, 2]) {
+      const { writer } = await writerOf(lab);
+      const outage = await writers.outageAfter(await writer.powerOff());
+      expect(outage.ms).toBeLessThan(5_000);
+      await writer.boot();
+      await nothingIsMissing();
+      expect((await writerOf(lab)).writer).not.toBe(writer);
+    }
+  }, 180_000);
+
+  test("the replica's server or node dies: writes go on alone, then protected again", async () => {
+    const { writer, replica } = await writerOf(lab);
+    expect((await writers.outageAfter(await replica.kill("mariadb.service"))).ms).toBeLessThan(3_000);
+    await nothingIsMissing();
+    const at = await replica.powerOff();
+    expect((await writers.outageAfter(at, 60_000, 3_000)).ms).toBeLessThan(5_000);
+    await replica.boot();
+    await nothingIsMissing();
+    expect((await writerOf(lab)).writer).toBe(writer);
+  }, 180_000);
+
+  test("both servers killed at once, and both nodes without power: nothing acknowledged is lost", async () => {
+    await Promise.all(lab.nodes.map((node) => node.kill("mariadb.service")));
+    await writers.acknowledgedAfter(Date.now());
+    await nothingIsMissing();
+    await Promise.all(lab.nodes.map((node) => node.powerOff()));
+    const at = Date.now();
+    await Promise.all(lab.nodes.map((node) => node.boot()));
+    await writers.acknowledgedAfter(at);
+    await nothingIsMissing();
+  }, 180_000);
+
+  test("the replica's agent killed: no failover, no pause", async () => {
+    const { writer, replica } = await writerOf(lab);
+    const at = await replica.kill("chime-node.service");
+    expect((await writers.outageAfter(at)).ms).toBeLessThan(1_000);
+    await nothingIsMissing();
+    expect((await writerOf(lab)).writer).toBe(writer);
+  }, 60_000);
+
+  test("keepalived killed on the writer's node: the VIP moves, the writer steps back, nothing is lost", async () => {
+    const { writer } = await writerOf(lab);
+    await writers.outageAfter(await writer.kill("keepalived.service"));
+    await nothingIsMissing();
+  }, 60_000);
+});
+
+describe("hand-made drift on what the guard owns is put back", () => {
+  const within = 5_000;
+  type Drift = [what: string, on: "writer" | "replica", statement: string, look: string, want: string];
+  const drifts: readonly Drift[] = [
+    ["read-only switched off", "replica", "SET GLOBAL read_only = OFF", "SELECT @@read_only", "1"],
+    [
+      "semi-sync switched off",
+      "writer",
+      "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
+      "SELECT @@rpl_semi_sync_master_enabled",
+      "1",
+    ],
+    [
+      "a wait with a limit",
+      "writer",
+      "SET GLOBAL rpl_semi_sync_master_timeout = 100",
+      "SELECT @@rpl_semi_sync_master_timeout > 1000000",
+      "1",
+    ],
+    [
+      "replication stopped",
+      "replica",
+      "STOP SLAVE",
+      "SELECT COUNT(*) FROM information_schema.processlist WHERE command IN ('Slave_IO', 'Slave_SQL')",
+      "2",
+    ],
+  ];
+  for (const [what, on, statement, look, want] of drifts) {
+    test(
+      what,
+      async () => {
+        const node = (await writerOf(lab))[on];
+        await query(node, statement);
+        await waitUntil(`${what} to be put back`, within, async () => (await query(node, look)) === want, 50);
+        await nothingIsMissing();
+      },
+      60_000,
+    );
+  }
+});
+
+// The last one: it leaves a pair that needs an operator.
+test("a node with transactions of its own is quarantined when it comes back, and says what to do", async () => {
+  const { writer, replica } = await writerOf(lab);
+  await query(replica, "STOP SLAVE; CREATE DATABASE stray");
+  await waitUntil("the quarantine", 30_000, async () => {
+    const { problems, roles } = await status(writer);
+    const node = roles["mysql"]?.nodes.find(({ name }) => name === replica.name);
+    return node?.state === "quarantined" && problems.some(({ code }) => code === "mysql.quarantined");
+  });
+  const { healthy, problems, vips } = await status(writer);
+  expect(healthy).toBe(false);
+  expect(problems.find(({ code }) => code === "mysql.quarantined")).toMatchObject({
+    severity: "error",
+    node: replica.name,
+  });
+  expect(vips[0]?.holders).toEqual([writer.name]);
+  await writers.acknowledgedAfter(Date.now());
+  expect(await query(writer, "SHOW DATABASES LIKE 'stray'")).toBe("");
+  // Without its writer the quarantined node must not take over.
+  const at = await writer.kill("mariadb.service");
+  await writers.acknowledgedAfter(at + 250);
+  expect((await writerOf(lab)).writer).toBe(writer);
+}, 90_000);
