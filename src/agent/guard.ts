@@ -41,7 +41,7 @@ export interface Guard {
   command(method: string, params: unknown): Promise<unknown>;
   /** True once this node does its part (pair member level, or alone and serving). Drives phase `ready`. */
   ready(): boolean;
-  /** What is awaited while not ready, one line for progress. */
+  /** What is awaited while not ready, one line for progress: "waiting for …" or "waiting to …". */
   awaiting(): string;
   problems(): Problem[];
 }

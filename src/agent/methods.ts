@@ -6,6 +6,7 @@ import { failed } from "../core/errors.ts";
 import { isGuarded, type Guards } from "./guards.ts";
 import type { Reconciler } from "./reconcile.ts";
 import type { Handlers } from "./socket.ts";
+import { answerHandover, switchOver } from "./switchover.ts";
 import type { Status } from "./status.ts";
 
 interface Agent {
@@ -35,7 +36,7 @@ export function socketHandlers({ membership, guards, reconciler, status }: Agent
       const phase = membership.self.phase[name] ?? "joined";
       const guard = guards.get(name);
       if (guard) return { phase, ready: guard.ready(), awaiting: guard.awaiting() };
-      return { phase, ready: isGuarded(phase), awaiting: "the agent takes it up" };
+      return { phase, ready: isGuarded(phase), awaiting: "waiting for the agent to take it up" };
     },
 
     async "role.phase"(params) {
@@ -53,6 +54,11 @@ export function socketHandlers({ membership, guards, reconciler, status }: Agent
       const schema = v.object({ role: v.string(), method: v.string(), params: v.unknown() });
       const { role: name, method, params: inner } = v.parse(schema, params);
       return guards.need(name).command(method, inner);
+    },
+
+    async switchover(params) {
+      const { to } = v.parse(v.object({ to: v.optional(v.string()) }), params);
+      return switchOver({ membership, guards, status }, to);
     },
 
     async "spec.publish"(params) {
@@ -84,6 +90,7 @@ export function socketHandlers({ membership, guards, reconciler, status }: Agent
 
 /** Guards of the same role on two nodes talk through their agents: method `guard.<role>.<method>`. */
 export function serveGuardCalls(membership: ClusterMembership, guards: Guards, roles: readonly Role[]): void {
+  membership.handle("handover", (params) => answerHandover(guards, params));
   for (const { name } of roles) {
     membership.handle(`guard.${name}`, (params, from, method) =>
       guards.need(name).handle(method, params, from),

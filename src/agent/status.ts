@@ -61,8 +61,9 @@ export function clusterStatus(input: {
     const vip = role.vip(context);
     if (vip) {
       const holders = present.filter((m) => m.state === "alive" && reportOf(m).vips[role.name]?.holds);
-      status.vips.push({ role: role.name, address: vip.address, holders: holders.map((m) => m.name) });
-      problems.push(...vipProblems(role.name, vip.address, holders, context.self.name));
+      const [address = ""] = vip.address.split("/");
+      status.vips.push({ role: role.name, address, holders: holders.map((m) => m.name) });
+      problems.push(...vipProblems(role.name, address, holders, context.self.name));
     }
     const told = role.status(context, members);
     if (told) {

@@ -18,11 +18,7 @@ export interface ClusterView {
 /** @throws ChimeError `node.not_root` */
 export function requireRoot(): void {
   if (process.getuid?.() !== 0) {
-    throw usageError(
-      "node.not_root",
-      "chime-node changes this machine and must run as root",
-      "run it with sudo",
-    );
+    throw usageError("node.not_root", "this needs root", "run the same command with sudo");
   }
 }
 

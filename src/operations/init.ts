@@ -71,9 +71,15 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
       cluster: identity.cluster,
       node: identity.self.name,
       token,
-      join: joinLine(token, options.role),
+      join: joinLine(token, options.role.length > 0 ? options.role : rolesOf(wanted.spec)),
     };
   });
+}
+
+/** What the config gives an address is what the nodes are to serve. */
+function rolesOf(spec: Spec): RoleName[] {
+  const named = new Set(vipsOf(spec).map((use) => use.role));
+  return roles.map((role) => role.name).filter((name) => named.has(name));
 }
 
 interface WantedSpec {

@@ -3,7 +3,7 @@ import { agentUnit } from "../agent/resources.ts";
 import { callAgent } from "../agent/socket.ts";
 import { clusterFiles } from "../cluster/files.ts";
 import type { Identity } from "../cluster/types.ts";
-import { ChimeError, failed, usageError } from "../core/errors.ts";
+import { ChimeError, failed, refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { systemctl } from "../host/systemd.ts";
 import { openLedger } from "../plan/ledger.ts";
@@ -38,12 +38,21 @@ export async function leaveCluster(io: Io): Promise<{ node: string; cluster: str
   });
 }
 
-/** Takes another node, which must be dead, out of the cluster. */
+/**
+ * Takes another node, which must be dead, out of the cluster.
+ * @throws ChimeError `remove.self`, `remove.alive` (exit 3), `member.unknown`
+ */
 export async function removeNode(name: string, io: Io): Promise<{ node: string }> {
   requireRoot();
   const { self } = await requireIdentity();
   if (name === self.name) {
     throw usageError("remove.self", `${name} is this node`, "chime-node leave, or chime-node reset");
+  }
+  const { members } = await callAgent<ClusterView>("cluster");
+  const state = members.find((member) => member.name === name && !member.left)?.state;
+  if (state === "alive" || state === "suspect") {
+    // It would go on serving until it hears of it, and nobody would have handed anything over.
+    throw refused("remove.alive", `${name} is alive`, `chime-node leave on ${name}; it hands over first`);
   }
   if (!(await io.confirm(`Remove ${name}? Its certificate will be refused from then on.`))) throw declined();
   await callAgent("remove", { node: name });

@@ -24,6 +24,7 @@ export function parseVip(text: string): Vip | string {
 }
 
 interface VipUse {
+  role: string;
   /** The dotted key it is written at. */
   key: string;
   vip: Vip;
@@ -31,7 +32,7 @@ interface VipUse {
 
 /** Every VIP of the spec, with its place. */
 export function vipsOf(spec: Spec): VipUse[] {
-  return Object.entries(spec.roles).map(([role, { vip }]) => ({ key: `roles.${role}.vip`, vip }));
+  return Object.entries(spec.roles).map(([role, { vip }]) => ({ role, key: `roles.${role}.vip`, vip }));
 }
 
 /** Later uses of an address that an earlier role has already: one address cannot follow two services. */

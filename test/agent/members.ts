@@ -59,6 +59,6 @@ export function demoRole(told: { status: RoleStatus; problems: Problem[] } | und
   return {
     name: "demo",
     status: () => told,
-    vip: ({ members }: RoleContext) => ({ name: "demo", address: "10.0.0.30", nodes: members }),
+    vip: ({ members }: RoleContext) => ({ name: "demo", address: "10.0.0.30/24", nodes: members }),
   } as unknown as Role;
 }

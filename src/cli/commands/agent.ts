@@ -1,3 +1,4 @@
+import { requireRoot } from "../../operations/context.ts";
 import { defineVerb } from "../command.ts";
 
 export const agent = defineVerb({
@@ -6,6 +7,7 @@ export const agent = defineVerb({
   example: "chime-node agent",
   args: {},
   async run({ signal }) {
+    requireRoot();
     const { runAgent } = await import("../../agent/daemon.ts");
     await runAgent(signal);
   },

@@ -23,7 +23,7 @@ const create = defineVerb({
       uses: uses ?? null,
       roles: role,
     });
-    out.result(made, joinLine(made.token));
+    out.result(made, joinLine(made.token, role));
   },
 });
 
