@@ -10,6 +10,7 @@ export const verbs: VerbTable = {
   preflight: async () => (await import("./commands/preflight.ts")).preflight,
   secrets: async () => (await import("./commands/secrets.ts")).secrets,
   token: async () => (await import("./commands/token.ts")).token,
+  switchover: async () => (await import("./commands/switchover.ts")).switchover,
   leave: async () => (await import("./commands/leave.ts")).leave,
   remove: async () => (await import("./commands/remove.ts")).remove,
   reset: async () => (await import("./commands/reset.ts")).reset,
