@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { decide, isAble } from "../../../src/roles/mysql/guard/decide.ts";
+import { decide, isAble, mayGrant } from "../../../src/roles/mysql/guard/decide.ts";
 import type { Step, View } from "../../../src/roles/mysql/guard/view.ts";
 import { following, peer, protectedSource, published, server, term, view } from "./views.ts";
 
@@ -533,4 +533,28 @@ describe("starting a server that died", () => {
 test("a lone holder is able whatever its server's life", () => {
   expect(isAble(view({ term: alone, proven: null }))).toBe(true);
   expect(isAble(view({ term: both, proven: null }))).toBe(false);
+});
+
+describe("granting a term that a peer asks for", () => {
+  const node2 = { name: "node2", index: 2 };
+  const open = server({ readOnly: false });
+  const cases: [string, View, number, boolean][] = [
+    ["the first, to a lower index", view({ self: "node3", index: 3 }), 1, true],
+    ["the first, not to a higher index than one's own", view({}), 1, false],
+    ["the first, where this node cannot serve", view({ server: { down: "startable" } }), 1, true],
+    ["not a term that is not newer", view({ term: both }), 4, false],
+    ["to one in sync, where this node cannot take over", view({ term: both, proven: "L0" }), 5, true],
+    ["not where it can", view({ term: both, proven: "L1" }), 5, false],
+    ["not where it writes", view({ term: both, proven: "L0", server: open }), 5, false],
+    ["not to one that is not in sync", view({ term: term(4, "node1"), proven: "L0" }), 5, false],
+  ];
+  for (const [name, node, number, granted] of cases) {
+    test(name, () => expect(mayGrant(node, term(number, "node2"), node2)).toBe(granted));
+  }
+  test("not for somebody else", () => expect(mayGrant(view({}), term(9, "node3"), node2)).toBe(false));
+  test("not for two", () => {
+    expect(mayGrant(view({ term: both, proven: "L0" }), term(9, "node2", "node2", "node1"), node2)).toBe(
+      false,
+    );
+  });
 });

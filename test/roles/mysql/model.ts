@@ -304,8 +304,9 @@ export class Pair {
   }
 
   #start(node: Node, truncate: boolean): void {
-    // A recovery that keeps the tail commits it; nobody was told of it either way.
-    if (truncate && node.unacknowledged > 0) node.log = node.log.slice(0, -node.unacknowledged);
+    // A recovery that keeps the tail commits it. One that drops it drops, besides what nobody was told of, the last
+    // transaction that was acknowledged: its commit is in the binary log, and not yet on disk in the engine.
+    if (truncate) node.log = node.log.slice(0, Math.max(0, node.log.length - node.unacknowledged - 1));
     node.unacknowledged = 0;
     node.lives += 1;
     node.server = {

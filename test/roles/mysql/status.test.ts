@@ -1,84 +1,128 @@
 import { describe, expect, test } from "bun:test";
-import type { MemberView } from "../../../src/cluster/types.ts";
-import type { Published } from "../../../src/roles/mysql/published.ts";
-import { mysqlStatus } from "../../../src/roles/mysql/status.ts";
+import type { MemberView, Phase } from "../../../src/cluster/types.ts";
 import type { RoleContext } from "../../../src/roles/types.ts";
-import { context, member } from "../../agent/members.ts";
+import { publishedBy, roundLag, type Published } from "../../../src/roles/mysql/published.ts";
+import { mysqlStatus } from "../../../src/roles/mysql/status.ts";
+import { published, term } from "./views.ts";
 
-const quiet: Published = {
-  term: { term: 2, writer: "node1", in_sync: ["node1"] },
-  state: "replica",
-  follows: null,
-  life: "L1",
-  able: false,
-  semi_sync: false,
-  protected: false,
-  lag: null,
-  detail: null,
-};
-const writer: Published = { ...quiet, state: "writer" };
-const level: Published = { ...quiet, follows: "node1", semi_sync: true, lag: 0 };
+const context = {
+  spec: { roles: { mysql: { topology: "dual-master", engine: "mariadb" } } },
+} as unknown as RoleContext;
 
-function node(name: string, said: Published | null, over: Partial<MemberView> = {}): MemberView {
-  const phase = { mysql: "ready" as const };
-  return member(name, { roles: ["mysql"], phase, roleState: said ? { mysql: said } : {}, ...over });
+function member(
+  index: number,
+  said: Published | undefined,
+  state: MemberView["state"] = "alive",
+  phase: Phase = "ready",
+): MemberView {
+  return {
+    name: `node${index}`,
+    index,
+    address: `10.0.0.${index}`,
+    roles: ["mysql"],
+    phase: { mysql: phase },
+    roleState: said ? { mysql: said } : {},
+    facts: null,
+    binaryVersion: "0",
+    protocol: 1,
+    left: false,
+    incarnation: 1,
+    version: 1,
+    state,
+    silentMs: 0,
+  };
 }
 
-function problems(...members: MemberView[]): [string, string][] {
-  const base = context(members);
-  const roles = { mysql: { topology: "dual-master", engine: "mariadb", vip: "10.0.0.30", databases: [] } };
-  const told = mysqlStatus({ ...base, spec: { ...base.spec, roles } } as unknown as RoleContext, members);
-  return told.problems.map(({ severity, code }) => [severity, code]);
-}
+const both = term(4, "node1", "node1", "node2");
+const writer = published({ term: both, state: "writer", able: true, semi_sync: true, protected: true });
+const replica = published({ term: both, follows: "node1", able: true, semi_sync: true, lag: 0 });
+const codes = (...members: MemberView[]) =>
+  mysqlStatus(context, members).problems.map(({ code, severity }) => `${severity} ${code}`);
 
-describe("what status says is wrong with a pair", () => {
-  test.each<[string, MemberView, [string, string][]]>([
-    ["a replica that is level", node("node2", level), [["warning", "mysql.unprotected"]]],
-    [
-      "a second node that is still installing",
-      node("node2", null, { phase: { mysql: "joined" } }),
-      [["warning", "mysql.no_replica"]],
+test("a whole pair", () => {
+  const { status, problems } = mysqlStatus(context, [member(1, writer), member(2, replica)]);
+  expect(problems).toEqual([]);
+  expect(status).toEqual({
+    topology: "dual-master",
+    engine: "mariadb",
+    writable: ["node1"],
+    nodes: [
+      {
+        name: "node1",
+        state: "writer",
+        replicating: false,
+        lag_seconds: null,
+        semi_sync: true,
+        protected: true,
+      },
+      {
+        name: "node2",
+        state: "replica",
+        replicating: true,
+        lag_seconds: 0,
+        semi_sync: true,
+        protected: false,
+      },
     ],
-    [
-      "a second node whose server starts for the first time",
-      node("node2", { ...quiet, state: "down" }, { phase: { mysql: "configured" } }),
-      [["warning", "mysql.no_replica"]],
-    ],
-    [
-      "a replica whose server is down",
-      node("node2", { ...quiet, state: "down" }),
-      [["error", "mysql.replica_down"]],
-    ],
-    ["a replica that is dead", node("node2", level, { state: "dead" }), [["error", "mysql.replica_down"]]],
-    [
-      "a replica with transactions of its own",
-      node("node2", { ...quiet, state: "quarantined", detail: "0-2-7" }),
-      [["error", "mysql.quarantined"]],
-    ],
-    [
-      "a second writer",
-      node("node2", writer),
-      [
-        ["error", "mysql.two_writers"],
-        ["warning", "mysql.unprotected"],
-      ],
-    ],
-    [
-      "a node that left",
-      node("node2", null, { state: "left", left: true }),
-      [["warning", "mysql.no_replica"]],
-    ],
-  ])("%s", (_, second, expected) => {
-    expect(problems(node("node1", writer), second)).toEqual(expected);
   });
+});
 
-  test("no writer: the node that holds everything is the one to bring back", () => {
-    const term = { term: 3, writer: "node2", in_sync: ["node2"] };
-    const base = context([]);
-    const members = [node("node1", { ...quiet, term }), node("node2", level, { state: "dead" })];
-    const spec = { ...base.spec, roles: { mysql: { topology: "dual-master", engine: "mariadb" } } };
-    const told = mysqlStatus({ ...base, spec } as unknown as RoleContext, members);
-    expect(told.problems.map(({ code }) => code)).toEqual(["mysql.no_writer"]);
-    expect(told.problems[0]?.remedy).toContain("bring node2 back");
+describe("what is wrong", () => {
+  const lone = { ...writer, protected: false };
+  test("one node: not highly available yet", () =>
+    expect(codes(member(1, lone))).toEqual(["warning mysql.no_replica"]));
+  test("a second that is still being installed is none yet", () =>
+    expect(codes(member(1, lone), member(2, undefined, "alive", "installed"))).toEqual([
+      "warning mysql.no_replica",
+    ]));
+  test("a replica that is down", () =>
+    expect(codes(member(1, lone), member(2, published({ state: "down" })))).toEqual([
+      "error mysql.replica_down",
+    ]));
+  test("a replica that is dead, whatever it said last", () =>
+    expect(codes(member(1, lone), member(2, replica, "dead"))).toEqual(["error mysql.replica_down"]));
+  test("a replica that catches up", () =>
+    expect(codes(member(1, lone), member(2, { ...replica, able: false }))).toEqual([
+      "warning mysql.unprotected",
+    ]));
+  test("quarantine", () =>
+    expect(codes(member(1, lone), member(2, published({ state: "quarantined", detail: "0-2-7" })))).toEqual([
+      "error mysql.quarantined",
+    ]));
+  test("an applier that stopped", () =>
+    expect(
+      codes(member(1, lone), member(2, published({ state: "broken", detail: "duplicate key" }))),
+    ).toEqual(["error mysql.replication_broken"]));
+  test("two writers", () =>
+    expect(codes(member(1, writer), member(2, writer))).toContain("error mysql.two_writers"));
+  test("nobody writes: the one that holds everything is to come back", () => {
+    const { problems } = mysqlStatus(context, [
+      member(1, undefined, "dead"),
+      member(2, { ...replica, term: term(5, "node1"), able: false }),
+    ]);
+    expect(problems).toMatchObject([{ code: "mysql.no_writer", severity: "error" }]);
+    expect(problems[0]?.remedy).toStartWith("bring node1 back");
   });
+  test("nothing, while a pair is being made", () =>
+    expect(codes(member(1, undefined, "alive", "joined"), member(2, undefined, "alive", "joined"))).toEqual(
+      [],
+    ));
+});
+
+describe("what a peer publishes is checked before it is used", () => {
+  const parse = (mysql: unknown) => publishedBy({ roleState: { mysql } });
+  test("ours passes", () => expect(parse(writer)).toEqual(writer));
+  const bad: [string, unknown][] = [
+    ["nothing", undefined],
+    ["a text", "writer"],
+    ["an unknown state", { ...writer, state: "king" }],
+    ["a term of zero", { ...writer, term: { ...both, term: 0 } }],
+    ["nobody in sync", { ...writer, term: { ...both, in_sync: [] } }],
+    ["a novel", { ...writer, detail: "x".repeat(500) }],
+  ];
+  for (const [what, value] of bad) test(`${what} counts as nothing`, () => expect(parse(value)).toBeNull());
+});
+
+test("a lag is rounded up, so that it seldom changes", () => {
+  expect([null, 0, 1, 3, 11, 301, 90_000].map(roundLag)).toEqual([null, 0, 1, 5, 30, 3600, 3600]);
 });

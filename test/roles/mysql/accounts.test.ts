@@ -1,0 +1,99 @@
+import { describe, expect, test } from "bun:test";
+import type { Member } from "../../../src/cluster/types.ts";
+import type { RoleContext } from "../../../src/roles/types.ts";
+import { desiredAccounts, missing, nativeHash, type Present } from "../../../src/roles/mysql/accounts.ts";
+
+const node = (index: number, ...roles: string[]) =>
+  ({ index, address: `10.0.0.${index}`, roles }) as unknown as Member;
+const context = {
+  spec: { roles: { mysql: { databases: ["chime", "por`tal"] } } },
+  members: [node(1, "mysql"), node(2, "mysql", "witness"), node(3, "witness")],
+  secrets: { mysql: { replication: "R".repeat(32), application: "A".repeat(32) } },
+} as unknown as RoleContext;
+const desired = desiredAccounts(context);
+const nothing: Present = { databases: ["mysql"], accounts: [] };
+
+/** What the server holds after everything was made. */
+const whole: Present = {
+  databases: ["mysql", "chime", "por`tal"],
+  accounts: [
+    ...["10.0.0.1", "10.0.0.2"].map((host) => ({
+      user: "chime_repl",
+      host,
+      hash: nativeHash("R".repeat(32)),
+      grants: [
+        `GRANT REPLICATION SLAVE ON *.* TO \`chime_repl\`@\`${host}\` IDENTIFIED BY PASSWORD '*…' REQUIRE SSL`,
+      ],
+    })),
+    {
+      user: "chime",
+      host: "%",
+      hash: nativeHash("A".repeat(32)),
+      grants: [
+        "GRANT USAGE ON *.* TO `chime`@`%` IDENTIFIED BY PASSWORD '*…'",
+        "GRANT ALL PRIVILEGES ON `chime`.* TO `chime`@`%`",
+        "GRANT ALL PRIVILEGES ON `por``tal`.* TO `chime`@`%`",
+      ],
+    },
+  ],
+};
+
+function without(user: string, change: Partial<Present["accounts"][number]>): Present {
+  return {
+    ...whole,
+    accounts: whole.accounts.map((one) => (one.user === user ? { ...one, ...change } : one)),
+  };
+}
+
+test("an account for each node of the role, from its address alone", () => {
+  expect(desired.accounts.map(({ user, host, requireTls }) => [user, host, requireTls])).toEqual([
+    ["chime_repl", "10.0.0.1", true],
+    ["chime_repl", "10.0.0.2", true],
+    ["chime", "%", false],
+  ]);
+});
+
+test("made from nothing; the lines that a plan shows hold no secret", () => {
+  const steps = missing(desired, nothing);
+  expect(steps.map(({ line }) => line)).toEqual([
+    "+ database chime (utf8mb4)",
+    "+ database por`tal (utf8mb4)",
+    "+ account chime_repl@10.0.0.1 (TLS required)",
+    "+ account chime_repl@10.0.0.2 (TLS required)",
+    "+ account chime@%",
+  ]);
+  expect(steps.flatMap(({ statements }) => statements)).toContain(
+    "GRANT ALL PRIVILEGES ON `por``tal`.* TO 'chime'@'%'",
+  );
+  expect(steps.at(2)?.statements[0]).toEndWith("REQUIRE SSL");
+});
+
+test("nothing to do once it is there", () => expect(missing(desired, whole)).toEqual([]));
+
+describe("put right when changed by hand", () => {
+  const lines = (present: Present) => missing(desired, present).map(({ line }) => line);
+  test("another password", () =>
+    expect(lines(without("chime", { hash: nativeHash("x") }))).toEqual(["~ account chime@%"]));
+  test("more rights than its databases", () => {
+    const grants = ["GRANT ALL PRIVILEGES ON *.* TO `chime`@`%`"];
+    expect(lines(without("chime", { grants }))).toEqual(["~ account chime@%"]);
+  });
+  test("replication without TLS", () => {
+    const grants = ["GRANT REPLICATION SLAVE ON *.* TO `chime_repl`@`10.0.0.1`"];
+    expect(lines(without("chime_repl", { grants }))).toHaveLength(2);
+  });
+  test("a node that left", () => {
+    const gone = { user: "chime_repl", host: "10.0.0.9", hash: "", grants: [] };
+    expect(lines({ ...whole, accounts: [...whole.accounts, gone] })).toEqual([
+      "- account chime_repl@10.0.0.9",
+    ]);
+  });
+  test("somebody else's account is not ours to touch", () => {
+    const other = { user: "backup", host: "%", hash: "", grants: [] };
+    expect(lines({ ...whole, accounts: [...whole.accounts, other] })).toEqual([]);
+  });
+});
+
+test("the native hash, by MariaDB's PASSWORD('secret')", () => {
+  expect(nativeHash("secret")).toBe("*14E65567ABDB5135D0CFD9A70B3032C179A49EE7");
+});
