@@ -25,7 +25,7 @@ export function member(name: string, over: Partial<MemberView> = {}): MemberView
   };
 }
 
-export const facts: Facts = {
+const facts: Facts = {
   hostname: "node1",
   os: { id: "debian", versionId: "12", codename: "bookworm", family: "debian", name: "Debian GNU/Linux 12" },
   arch: "x64",
