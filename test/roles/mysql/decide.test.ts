@@ -516,6 +516,18 @@ describe("starting a server that died", () => {
       step: { do: "claim", ask: ["node2"] },
     },
     {
+      name: "one whose replica was removed from the cluster goes on alone",
+      view: view({ ...died, term: both, peers: [peer(2, { state: "left" })] }),
+      eligible: false,
+      step: { do: "claim", term: term(5, "node1"), ask: [] },
+    },
+    {
+      name: "one that does not know its members yet waits",
+      view: view({ ...died, term: both, peers: [] }),
+      eligible: false,
+      step: null,
+    },
+    {
       name: "one that somebody stopped stays stopped",
       view: view({ server: { down: "stopped" }, term: alone }),
       eligible: false,

@@ -93,7 +93,10 @@ function othersOf(term: Term, self: string): string[] {
 /** After a restart of the writer's server: goes on only if its replica says that it cannot take over. */
 function resume(view: View, term: Term): Decision | undefined {
   const ask = othersOf(term, view.self);
-  const peers = view.peers.filter((peer) => ask.includes(peer.name));
+  const known = view.peers.filter((peer) => ask.includes(peer.name));
+  if (known.length < ask.length) return undefined;
+  // One that left said goodbye with its last term, or was taken out by an operator's word.
+  const peers = known.filter((peer) => peer.state !== "left");
   if (!peers.every((peer) => peer.state === "alive" && peer.said !== null && !peer.said.able))
     return undefined;
   return {
