@@ -145,7 +145,7 @@ function changeMaster(source: SourceAddress): string {
     MASTER_USE_GTID = slave_pos, MASTER_DEMOTE_TO_SLAVE = 1,
     MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 1,
     MASTER_SSL = 1, MASTER_SSL_CA = ${quote(source.ca)}, MASTER_SSL_CERT = ${quote(source.cert)},
-    MASTER_SSL_KEY = ${quote(source.key)}, MASTER_SSL_VERIFY_SERVER_CERT = 0`;
+    MASTER_SSL_KEY = ${quote(source.key)}, MASTER_SSL_VERIFY_SERVER_CERT = 1`;
 }
 
 /** Turns the three answers of a probe into what the guard decides by. */
