@@ -103,7 +103,7 @@ export class LabNode {
     );
     try {
       this.#machine = { nspawn, leader: await findLeader(nspawn) };
-      await this.#showOwnInterfaces();
+      await this.#showOwnNetwork();
       await this.#waitForSystemd();
     } catch (error) {
       const said = nspawn.lines.map((line) => line.trim()).filter(Boolean);
@@ -129,10 +129,16 @@ export class LabNode {
     return root;
   }
 
-  /** nspawn mounts sysfs before it enters a given network namespace, so /sys/class/net would list the host's. */
-  async #showOwnInterfaces(): Promise<void> {
+  /**
+   * nspawn mounts sysfs before it enters a given network namespace, so /sys/class/net would list the host's, and it
+   * lets nobody set the network's sysctls, as root on a server may.
+   */
+  async #showOwnNetwork(): Promise<void> {
     await this.sh(`mount -t sysfs -o ro sysfs /mnt
       for d in class/net devices/virtual/net; do mount --bind /mnt/$d /sys/$d; done
+      umount /mnt
+      mount -t proc proc /mnt
+      mount --bind /mnt/sys/net /proc/sys/net
       umount /mnt`);
   }
 

@@ -46,10 +46,18 @@ export function desiredAccounts(context: RoleContext): Desired {
         host: "%",
         password: secrets["application"] ?? "",
         requireTls: false,
-        grants: databases.map((name) => ({ privileges: "ALL PRIVILEGES", on: `${identifier(name)}.*` })),
+        grants: databases.map((name) => ({
+          privileges: "ALL PRIVILEGES",
+          on: `${identifier(pattern(name))}.*`,
+        })),
       },
     ],
   };
+}
+
+/** GRANT takes a database's name as a pattern: unescaped, `app_1` would open `appx1` as well (MariaDB manual, GRANT). */
+function pattern(database: string): string {
+  return database.replaceAll(/[\\_%]/g, "\\$&");
 }
 
 /** Pure: the statements that are missing, each with the line that a plan shows. Accounts of ours for nodes that left go. */
@@ -64,11 +72,13 @@ export function missing(desired: Desired, present: Present): { line: string; sta
   for (const want of desired.accounts) {
     const have = present.accounts.find(({ user, host }) => user === want.user && host === want.host);
     if (have && isAsDesired(want, have)) continue;
-    const by = `IDENTIFIED BY ${quote(want.password)} REQUIRE ${want.requireTls ? "SSL" : "NONE"}`;
+    // The hash, not the password: the binary log keeps these statements as they are, for days and on both nodes.
+    const by = `IDENTIFIED BY PASSWORD ${quote(nativeHash(want.password))}`;
+    const tls = `REQUIRE ${want.requireTls ? "SSL" : "NONE"}`;
     steps.push({
       line: `${have ? "~" : "+"} account ${want.user}@${want.host}${want.requireTls ? " (TLS required)" : ""}`,
       statements: [
-        `${have ? "ALTER USER" : "CREATE USER"} ${account(want)} ${by}`,
+        `${have ? "ALTER USER" : "CREATE USER"} ${account(want)} ${by} ${tls}`,
         ...(have ? [`REVOKE ALL PRIVILEGES, GRANT OPTION FROM ${account(want)}`] : []),
         ...want.grants.map(({ privileges, on }) => `GRANT ${privileges} ON ${on} TO ${account(want)}`),
       ],

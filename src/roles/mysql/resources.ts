@@ -16,7 +16,8 @@ import { marker } from "./marker.ts";
 export function resources(context: RoleContext): RolePlan {
   const { self, cluster, facts } = context;
   const { product, config, data, dropIn, startOptions, tls } = layout(context);
-  const engine = engineOf(mysqlSpec(context));
+  const spec = mysqlSpec(context);
+  const engine = engineOf(spec);
   // The catalog names the server's package first; it makes the empty database.
   const packages = product.packages.map((name, at) =>
     pkg({ name, family: facts.os.family, units: [product.unit], ...(at === 0 ? { data } : {}) }),
@@ -28,13 +29,15 @@ export function resources(context: RoleContext): RolePlan {
     { cluster: cluster.id, clusterName: cluster.name, node: self.name },
     installed,
   );
+  // The VIP too: a client that verifies names what it connects to.
+  const addresses = [self.address, spec.vip.address];
   const keys = certificate({
     name: "mysql",
     paths: tls,
     owner: product.user,
-    subjects: [self.address],
+    subjects: addresses,
     ca: authority(),
-    issue: () => issueServiceCertificate(paths.pki, { name: self.name, addresses: [self.address] }),
+    issue: () => issueServiceCertificate(paths.pki, { name: self.name, addresses }),
     needs: installed,
   });
   const unit = file({
@@ -47,6 +50,7 @@ export function resources(context: RoleContext): RolePlan {
     content: engine.config({
       serverId: self.index,
       address: self.address,
+      vip: spec.vip.address,
       // Neighbours by index differ; where they do not, one writer at a time still makes no key twice.
       incrementOffset: 2 - (self.index % 2),
       tls,
@@ -76,6 +80,8 @@ function unitDropIn(startOptions: string): string {
 [Service]
 Restart=no
 EnvironmentFile=-${startOptions}
+# The server listens on the VIP also while that is on the other node (ip-sysctl: ip_nonlocal_bind).
+ExecStartPre=+/bin/sh -c 'echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind'
 `;
 }
 

@@ -97,3 +97,23 @@ describe("put right when changed by hand", () => {
 test("the native hash, by MariaDB's PASSWORD('secret')", () => {
   expect(nativeHash("secret")).toBe("*14E65567ABDB5135D0CFD9A70B3032C179A49EE7");
 });
+
+test("no statement holds a password: the binary log keeps them as they are", () => {
+  const text = missing(desired, nothing)
+    .flatMap(({ statements }) => statements)
+    .join("\n");
+  for (const secret of Object.values(context.secrets["mysql"] ?? {})) {
+    expect(text).not.toContain(secret);
+    expect(text).toContain(nativeHash(secret));
+  }
+});
+
+test("the hash is the server's own (MariaDB manual, PASSWORD)", () => {
+  expect(nativeHash("notagoodpwd")).toBe("*3A70EE9FC6594F88CE9E959CD51C5A1C002DC937");
+});
+
+test("the application gets its databases alone, not those that match their names", () => {
+  const spec = { roles: { mysql: { databases: ["app_1"] } } };
+  const { accounts } = desiredAccounts({ ...context, spec } as unknown as RoleContext);
+  expect(accounts.at(-1)?.grants).toEqual([{ privileges: "ALL PRIVILEGES", on: "`app\\_1`.*" }]);
+});

@@ -195,11 +195,11 @@ function oneLine(text: unknown): string | null {
   return line === "" ? null : line;
 }
 
-function config({ serverId, address, incrementOffset, tls }: ConfigInput): string {
+function config({ serverId, address, vip, incrementOffset, tls }: ConfigInput): string {
   return `# Written by chime-node. Changes made here are put back; see cluster.toml.
 [mariadbd]
-# All addresses of the node: the VIP comes and goes.
-bind_address = *
+# The node's address and the VIP, here or not (the unit's drop-in permits that): no other network gets to it.
+bind_address = ${address},${vip}
 port = 3306
 server_id = ${serverId}
 report_host = ${address}
@@ -234,6 +234,7 @@ rpl_semi_sync_slave_kill_conn_timeout = 1
 rpl_semi_sync_master_wait_point = AFTER_SYNC
 rpl_semi_sync_master_timeout = ${forever}
 
+tls_version = TLSv1.2,TLSv1.3
 ssl_ca = ${tls.ca}
 ssl_cert = ${tls.cert}
 ssl_key = ${tls.key}

@@ -51,6 +51,7 @@ export interface SourceAddress {
 export interface ConfigInput {
   serverId: number;
   address: string;
+  vip: string;
   /** 1 or 2 of two: which half of the generated keys this server takes. */
   incrementOffset: number;
   tls: { ca: string; cert: string; key: string };
