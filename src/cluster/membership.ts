@@ -251,10 +251,17 @@ export class ClusterMembership implements Membership {
 
   /**
    * Takes another member out, be it dead or alive: its certificate opens no door any more.
-   * @throws ChimeError `member.unknown`, `member.self`
+   * @throws ChimeError `member.unknown`, `member.self`, `member.witness`
    */
   async remove(name: string): Promise<void> {
     const admission = this.named(name);
+    if (this.state.admission(this.record.index)?.witness) {
+      throw refused(
+        "member.witness",
+        "a witness takes no other member out of the cluster",
+        `run \`chime-node remove ${name}\` on a member that is not a witness`,
+      );
+    }
     if (admission.index === this.record.index) {
       throw refused("member.self", `${name} is this node`, "run `chime-node leave` to take this node out");
     }
@@ -331,10 +338,10 @@ export class ClusterMembership implements Membership {
       case "beat":
         return this.peers.heardDigest(peer.index, v.parse(beat, params).digest);
       case "push":
-        this.merge(v.parse(stateParts, params));
+        this.merge(this.credible(peer.index, v.parse(stateParts, params)));
         return null;
       case "exchange":
-        this.merge(offered);
+        this.merge(this.credible(peer.index, offered));
         return this.state.parts();
       case "decide": {
         const { operation, params: inner } = v.parse(decision, params);
@@ -353,7 +360,7 @@ export class ClusterMembership implements Membership {
    */
   private checkBelongs(peer: PeerIdentity, offered: readonly Admission[]): void {
     if (this.state.admission(peer.index)?.publicKey !== peer.publicKey) {
-      this.merge({ ...empty, admissions: [...offered] });
+      this.merge({ ...empty, admissions: offered.filter(({ index }) => index === peer.index) });
     }
     const admission = this.state.admission(peer.index);
     if (!admission) {
@@ -365,7 +372,8 @@ export class ClusterMembership implements Membership {
 
   private async exchange(peer: PeerAddress, link: Link): Promise<void> {
     try {
-      this.merge(v.parse(stateParts, await link.request("exchange", this.state.parts(), exchangeMs)));
+      const answer = await link.request("exchange", this.state.parts(), exchangeMs);
+      this.merge(this.credible(peer.index, v.parse(stateParts, answer)));
     } catch (error) {
       // Removed while this agent was not there to hear it.
       if ((error as Partial<ChimeError>).code === "member.removed") {
@@ -374,6 +382,21 @@ export class ClusterMembership implements Membership {
       }
       throw error;
     }
+  }
+
+  /**
+   * What a member may tell. One that holds the CA could make up everything anyway. A witness is trusted with less: it
+   * speaks for itself, and passes on the spec, which its publisher signed.
+   */
+  private credible(from: number, parts: StateParts): StateParts {
+    if (!this.state.admission(from)?.witness) return parts;
+    const own = ({ index }: { index: number }) => index === from;
+    return {
+      admissions: parts.admissions.filter(own),
+      records: parts.records.filter(own),
+      tokens: [],
+      spec: parts.spec,
+    };
   }
 
   /** Takes in what another member or this one says, and acts on what is new in it. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { admissionIsGenuine, tokenIsGenuine } from "./admission.ts";
+import { admissionIsGenuine, isWitness, tokenIsGenuine } from "./admission.ts";
 import type { Admission, StateParts, TokenRecord } from "./schema.ts";
 import { specIsGenuine } from "./spec-document.ts";
 import type { Member, SpecDocument } from "./types.ts";
@@ -58,12 +58,12 @@ export class SharedState {
     if (!known || known.publicKey !== next.publicKey) {
       // One index given twice, by two members that could not see each other: the smaller key stays, on every node.
       if (known && known.publicKey < next.publicKey) return false;
-      if (!admissionIsGenuine(this.caKey, this.clusterId, next)) return false;
+      if (!admissionIsGenuine(this.caKey, this.clusterId, next) || !fits(next, next.roles)) return false;
       this.admissions.set(next.index, next);
       this.records.delete(next.index);
       return true;
     }
-    const roles = union(known.roles, next.roles);
+    const roles = known.witness ? known.roles : union(known.roles, next.roles);
     const left = known.left || next.left;
     if (roles.length === known.roles.length && left === known.left) return false;
     this.admissions.set(next.index, { ...known, roles, left });
@@ -86,7 +86,7 @@ export class SharedState {
 
   private mergeRecord(next: Member): boolean {
     const admission = this.admissions.get(next.index);
-    if (!admission || admission.name !== next.name) return false;
+    if (!admission || admission.name !== next.name || !fits(admission, next.roles)) return false;
     const known = this.records.get(next.index);
     if (known && compareRecords(next, known) <= 0) return false;
     this.records.set(next.index, next);
@@ -176,6 +176,11 @@ export class SharedState {
       .slice(0, 16);
     return this.digestNow;
   }
+}
+
+/** What a witness is, the CA signed; it cannot give itself another role (and with it a say in that role's guards). */
+function fits({ witness }: Admission, roles: readonly string[]): boolean {
+  return !witness || roles.every((role) => isWitness([role]));
 }
 
 /** Below zero: `a` is the older one. */

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { Channel, peerFrameBytes } from "../../src/cluster/channel.ts";
+import { loadCredentials } from "../../src/cluster/identity.ts";
+import type { OpenCluster } from "../../src/cluster/open.ts";
+import type { StateParts } from "../../src/cluster/schema.ts";
+import { openTls } from "../../src/cluster/tls-transport.ts";
+import { codeOf, invite, lab, until, type Lab } from "./support.ts";
+
+const port = 18829;
+let nodes: Lab;
+let one: OpenCluster;
+let two: OpenCluster;
+let tokenId: string;
+/** As whoever stole the witness: its key and its certificate, and nothing of its manners. */
+let thief: Channel;
+let known: StateParts;
+
+beforeEach(async () => {
+  nodes = await lab(port);
+  one = await nodes.init("node1", "127.0.0.1");
+  const { token, id } = await invite(one);
+  tokenId = id;
+  two = await nodes.join(token, "node2", "127.0.0.2", ["mysql"]);
+  const witness = await nodes.join(token, "node3", "127.0.0.3", ["witness"]);
+  await until("all known", () => one.membership.members().every((m) => m.state === "alive"));
+  const own = await loadCredentials(nodes.files("node3").pki);
+  if (!own) throw new Error("no credentials");
+  expect(own.caKey).toBeUndefined();
+  await witness.stop();
+  const socket = await openTls(
+    "127.0.0.1",
+    port,
+    { ca: [own.ca], cert: own.certificate, key: own.key.privateKey, rejectUnauthorized: true },
+    1000,
+  );
+  thief = new Channel(socket, { limit: peerFrameBytes, peer: "node1" });
+  known = (await thief.request("exchange", {}, 1000)) as StateParts;
+});
+afterEach(async () => {
+  thief.close();
+  await nodes.close();
+});
+
+function forge(index: number, change: object): object {
+  const record = known.records.find((candidate) => candidate.index === index);
+  return { ...record, incarnation: 99, ...change };
+}
+
+const push = (parts: object) => thief.request("push", parts, 1000);
+
+describe("a stolen witness", () => {
+  test("is heard about itself; these tests would see it if it were heard about others", async () => {
+    await push({ records: [forge(3, { roleState: { agent: "mine" } })] });
+    expect(one.membership.members()[2]?.roleState).toEqual({ agent: "mine" });
+  });
+
+  test("cannot speak for a member, nor take one out", async () => {
+    await push({ records: [forge(2, { left: true, roleState: { mysql: "forged" } })] });
+    await push({ admissions: known.admissions.map((admission) => ({ ...admission, left: true })) });
+    const [first, second, third] = one.membership.members();
+    expect(first?.left).toBe(false);
+    expect(second).toMatchObject({ left: false, state: "alive" });
+    expect(second?.roleState).not.toHaveProperty("mysql");
+    // Itself it may take out.
+    expect(third?.left).toBe(true);
+    expect(two.membership.members()[0]?.left).toBe(false);
+  });
+
+  test("cannot give itself a role, and with it a say in that role's guards", async () => {
+    await push({ records: [forge(3, { roles: ["witness", "mysql"] })] });
+    await push({
+      admissions: known.admissions.filter((a) => a.index === 3).map((a) => ({ ...a, roles: ["mysql"] })),
+    });
+    expect(one.membership.members()[2]?.roles).toEqual(["witness"]);
+    const take = thief.request("decide", { operation: "takeRoles", params: { roles: ["mysql"] } }, 1000);
+    expect(await codeOf(take)).toBe("role.witness");
+  });
+
+  test("cannot use up or revoke tokens", async () => {
+    await push({ tokens: known.tokens.map((token) => ({ ...token, revoked: true, usedBy: [1, 2, 3, 4] })) });
+    const mine = one.membership.tokens.list().find(({ id }) => id === tokenId);
+    expect(mine).toMatchObject({ state: "valid", used_by: ["node2", "node3"] });
+  });
+});
+
+test("a witness that is asked to take a member out says who can", async () => {
+  const witness = await nodes.open("node3", "127.0.0.3");
+  expect(await codeOf(witness.membership.remove("node2"))).toBe("member.witness");
+});
