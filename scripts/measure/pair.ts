@@ -96,6 +96,9 @@ export async function measureFailover(lab: Lab, runs: number, progress: Progress
   ];
 }
 
+/** What an agent compiles in its first seconds is not rest. */
+const settleMs = 20_000;
+
 /** What a pair costs that nobody disturbs: `apply` with nothing to do, and the agents. */
 export async function measureRest(
   lab: Lab,
@@ -119,6 +122,7 @@ export async function measureRest(
   const restarted = (await runningSince(first)) === before ? 0 : 1;
 
   progress(`agent: at rest for ${seconds} s`);
+  await Bun.sleep(settleMs);
   const usage = await Promise.all(lab.nodes.map((node) => agentUsage(node, seconds)));
   return [
     { name: "apply with nothing to do", values: walls, unit: "s", target: 1 },
