@@ -13,8 +13,9 @@ const connectMs = 1_500;
 const handshakeMs = 5_000;
 /** A stranger has one thing to ask; the answer is given at once. */
 const strangerMs = 15_000;
-/** Connections that have not (yet) shown a member's certificate. */
-const maxStrangers = 32;
+/** Connections that have not (yet) shown a member's certificate, of one address and in all. The oldest gives way. */
+const maxStrangersOfOne = 8;
+const maxStrangers = 64;
 /** A peer's beat comes five times a second. */
 const peerIdleMs = 10_000;
 /** An agent of another cluster with our address in its files would otherwise fill the journal. */
@@ -28,7 +29,8 @@ export class TlsTransport implements Transport {
   private server: Server | undefined;
   private readonly open = new Set<Channel>();
   private warnedAt = Number.NEGATIVE_INFINITY;
-  private readonly strangers = new Set<TLSSocket>();
+  /** In the order of their arrival, with the addresses they come from. */
+  private readonly strangers = new Map<TLSSocket, string>();
 
   /**
    * @param credentials called at every use, since the certificate is renewed while the agent runs
@@ -72,12 +74,17 @@ export class TlsTransport implements Transport {
     });
   }
 
+  /** Whoever fills the room stands in nobody's way but its own: a member that connects anew is among these at first. */
   private count(socket: TLSSocket): void {
-    if (this.strangers.size >= maxStrangers) {
-      socket.destroy();
-      return;
+    const from = socket.remoteAddress ?? "";
+    const all = [...this.strangers.keys()];
+    const same = all.filter((other) => this.strangers.get(other) === from);
+    const [oldest] = same.length >= maxStrangersOfOne ? same : all;
+    if (oldest && (same.length >= maxStrangersOfOne || all.length >= maxStrangers)) {
+      this.strangers.delete(oldest);
+      oldest.destroy();
     }
-    this.strangers.add(socket);
+    this.strangers.set(socket, from);
     socket.once("close", () => this.strangers.delete(socket));
     socket.on("error", () => socket.destroy());
   }
@@ -163,7 +170,7 @@ export class TlsTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    for (const socket of this.strangers) socket.destroy();
+    for (const socket of this.strangers.keys()) socket.destroy();
     for (const channel of this.open) channel.close();
     const server = this.server;
     if (server?.listening) await new Promise<void>((resolve) => server.close(() => resolve()));

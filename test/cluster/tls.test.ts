@@ -175,17 +175,33 @@ describe("limits", () => {
     expect(await sendFrame(member, 1_100_000)).toBe("closed");
   });
 
-  test("many silent strangers are dropped, and members still talk", async () => {
-    const sockets = Array.from({ length: 60 }, () => connectTcp(port, "127.0.0.1"));
+  /** Connections that say nothing, from so many addresses; tells how many of them were closed. */
+  function silent(count: number, addresses: number): { closed: () => number; end: () => void } {
     let closed = 0;
+    const sockets = Array.from({ length: count }, (_, i) => {
+      const localAddress = `127.0.1.${1 + (i % addresses)}`;
+      return connectTcp({ host: "127.0.0.1", port, localAddress });
+    });
     for (const socket of sockets) {
       socket.on("error", () => undefined);
       socket.once("close", () => closed++);
     }
-    await until("those above the limit are dropped", () => closed >= 60 - 32);
-    expect(closed).toBe(60 - 32);
+    return { closed: () => closed, end: () => sockets.forEach((socket) => socket.destroy()) };
+  }
+
+  test("one stranger's silent connections are dropped but for eight, and members still talk", async () => {
+    const strangers = silent(60, 1);
+    await until("those above the limit are dropped", () => strangers.closed() >= 60 - 8);
+    expect(strangers.closed()).toBe(60 - 8);
     expect(one.membership.members()[1]?.state).toBe("alive");
-    for (const socket of sockets) socket.destroy();
+    strangers.end();
+  });
+
+  test("many strangers' silent connections do not keep out a member that connects anew", async () => {
+    const strangers = silent(100, 20);
+    await until("those above the limit are dropped", () => strangers.closed() >= 100 - 64);
+    expect(await answerTo({ cert: own.certificate, key: own.key.privateKey })).toBe("answered");
+    strangers.end();
   });
 
   test("random frames from a stranger and from a member crash nobody", async () => {
