@@ -24,8 +24,9 @@ async function untilProtected(): Promise<void> {
     60_000,
     async () => {
       const found = await status(asked);
-      last = JSON.stringify(found.roles["mysql"]?.nodes);
-      const nodes = found.roles["mysql"]?.nodes ?? [];
+      last = JSON.stringify(found);
+      // An agent that was just killed answers nothing yet.
+      const nodes = found.roles?.["mysql"]?.nodes ?? [];
       const writing = nodes.filter((node) => node.state === "writer");
       const level = nodes.some((node) => node.state === "replica" && node.replicating);
       return found.healthy && writing.length === 1 && writing[0]?.protected === true && level;

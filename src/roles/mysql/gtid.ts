@@ -49,6 +49,6 @@ export function reaches(position: string, wanted: string): boolean {
   );
 }
 
-export function formatGtid({ domain, server, sequence }: Gtid): string {
+function formatGtid({ domain, server, sequence }: Gtid): string {
   return `${domain}-${server}-${sequence}`;
 }

@@ -14,7 +14,7 @@ const markerSchema = v.object({
 });
 export type Marker = v.InferOutput<typeof markerSchema>;
 
-export function markerPath(data: string): string {
+function markerPath(data: string): string {
   return join(data, "chime-node.json");
 }
 

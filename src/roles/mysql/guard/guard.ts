@@ -1,5 +1,5 @@
 import type { Guard, GuardDeps, Problem, VipState } from "../../../agent/guard.ts";
-import { ChimeError, failed, toChimeError } from "../../../core/errors.ts";
+import { ChimeError, failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { Session } from "../client.ts";
 import { engineOf } from "../engine/index.ts";
@@ -9,8 +9,10 @@ import { MemoryFile, type Memory } from "../term.ts";
 import { answer } from "./answers.ts";
 import { decide } from "./decide.ts";
 import { Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
+import { handOver } from "./handover.ts";
 import { perform } from "./steps.ts";
 import { clearStartOptions, lookAtUnit } from "./unit.ts";
+import { Trouble } from "./trouble.ts";
 import type { Decision, Step, View } from "./view.ts";
 import type { Term } from "../term.ts";
 
@@ -29,7 +31,6 @@ const againMs = 20;
 
 /** How long a node that was asked to stop writing waits for the asker's term before it may write again. */
 const yieldMs = 3_000;
-const handoverMs = 20_000;
 
 /** A push to a peer that lives takes some milliseconds; one that has just died is not waited for. */
 const announceMs = 100;
@@ -68,7 +69,7 @@ export class MysqlGuard implements Guard {
   #view: View | undefined;
   #decision: Decision = { eligible: false, step: null, awaiting: "the agent to take it up" };
   #last: Step["do"] | undefined;
-  #trouble: { step: string; error: ChimeError; times: number } | undefined;
+  readonly #trouble = new Trouble();
   #eligible: boolean | undefined;
   #published = "";
   #stopped = false;
@@ -114,7 +115,7 @@ export class MysqlGuard implements Guard {
   }
 
   async command(method: string): Promise<unknown> {
-    if (method === "handover") return this.#handOver();
+    if (method === "handover") return handOver(this);
     throw failed("guard.unknown_command", `mysql has no command ${method}`);
   }
 
@@ -130,9 +131,8 @@ export class MysqlGuard implements Guard {
 
   awaiting(): string {
     const { step, awaiting } = this.#decision;
-    const why = this.#trouble ? ` (${this.#trouble.step}: ${this.#trouble.error.message})` : "";
     const what = awaiting || step?.do || "nothing";
-    return `waiting ${what.startsWith("to ") ? what : `for ${what}`}${why}`;
+    return `waiting ${what.startsWith("to ") ? what : `for ${what}`}${this.#trouble.text}`;
   }
 
   problems(): Problem[] {
@@ -148,17 +148,7 @@ export class MysqlGuard implements Guard {
         remedy: `systemctl start ${this.layout.product.unit}`,
       });
     }
-    if (this.#trouble && this.#trouble.times > 3) {
-      const { step, error } = this.#trouble;
-      problems.push({
-        code: error.code,
-        severity: "warning",
-        node,
-        message: `mysql, ${step}: ${error.message}`,
-        remedy: error.remedy ?? "journalctl -u chime-node -u mariadb",
-      });
-    }
-    return problems;
+    return [...problems, ...this.#trouble.problems(node)];
   }
 
   /** The newest term this node knows goes to disk before anything acts on it. */
@@ -224,10 +214,10 @@ export class MysqlGuard implements Guard {
         this.#setEligible(decision.eligible);
         void this.#publish(view);
         pause = isQuiet(view) ? lookEveryMs : watchEveryMs;
-        if (!decision.step) this.#last = undefined;
+        if (!decision.step) this.#rested();
         else pause = await this.#take(decision.step, view);
       } catch (error) {
-        this.#note("look", error);
+        this.#trouble.note("look", error);
         pause = retryMs;
       }
       if (pause > 0) await this.#rest(pause);
@@ -288,24 +278,22 @@ export class MysqlGuard implements Guard {
         return againMs;
       }
       log.info(`mysql: ${step.do} (${Math.round(clock.now() - started)} ms)`);
-      if (this.#trouble?.step === step.do) this.#trouble = undefined;
+      this.#trouble.over(step.do);
       // A step that has to be done again at once did not help: not as fast as the processor can.
       const again = this.#last === step.do;
       this.#last = step.do;
       return again ? againMs : 0;
     } catch (error) {
-      this.#note(step.do, error);
+      this.#trouble.note(step.do, error);
       this.#retryAt.set(step.do, clock.now() + retryMs);
       return againMs;
     }
   }
 
-  #note(step: string, error: unknown): void {
-    const known = toChimeError(error);
-    const times = this.#trouble?.step === step ? this.#trouble.times + 1 : 1;
-    if (times === 1 || this.#trouble?.error.message !== known.message)
-      log.warn(`mysql: ${step}: ${known.message}`);
-    this.#trouble = { step, error: known, times };
+  /** Nothing to do: whatever failed before is over. */
+  #rested(): void {
+    this.#last = undefined;
+    this.#trouble.over();
   }
 
   async #rest(ms: number): Promise<void> {
@@ -337,30 +325,7 @@ export class MysqlGuard implements Guard {
     this.#published = text;
     await this.deps.publish(state).catch((error: unknown) => {
       this.#published = "";
-      this.#note("publish", error);
-    });
-  }
-
-  /** Gives the role to the peer, which must be in sync. Used before this node leaves. */
-  async #handOver(): Promise<{ to: string | null }> {
-    const { term, self, peers } = this.#view ?? {};
-    if (!term || term.writer !== self) return { to: term?.writer ?? null };
-    const heir = peers?.find((peer) => peer.state === "alive" && peer.said?.able);
-    if (!heir) {
-      throw failed("mysql.no_heir", "no other MySQL node is in sync, so none can take over", {
-        remedy: "wait until chime-node status shows the replica as protected, then run this again",
-      });
-    }
-    this.standDown(handoverMs);
-    const moved = await this.until(
-      (view) => view.peers.some((peer) => peer.name === heir.name && peer.said?.state === "writer"),
-      handoverMs,
-    );
-    if (moved) return { to: heir.name };
-    this.#standDownUntil = 0;
-    this.wake();
-    throw failed("mysql.handover_failed", `${heir.name} did not take over within ${handoverMs / 1000} s`, {
-      remedy: `journalctl -u chime-node on ${heir.name} says why; this node serves on`,
+      this.#trouble.note("publish", error);
     });
   }
 }

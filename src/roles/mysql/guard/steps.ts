@@ -17,6 +17,8 @@ const yieldMs = 1_000;
 const arriveMs = 1_000;
 const applyMs = 200;
 const askMs = 2_000;
+/** A writer must notice soon that it lost the VIP, whatever its replica is doing. */
+const proveMs = 500;
 
 /** Does one step. Returns false where it is merely not done yet. Everything here may be done twice. */
 export async function perform(step: Step, guard: MysqlGuard, view: View): Promise<boolean> {
@@ -147,7 +149,7 @@ async function isLevel(guard: MysqlGuard, view: View, peer: string): Promise<boo
     point = guard.provePoint = { peer, life, position, contents };
   }
   const { position, contents } = point;
-  const answer = await ask(guard, peer, "prove", { position, contents });
+  const answer = await ask(guard, peer, "prove", { position, contents }, proveMs);
   const level = answer.level && answer.life === life;
   if (level) guard.provePoint = undefined;
   else log.debug(`mysql: ${peer} is not level yet: ${answer.reason}`);
