@@ -19,6 +19,8 @@ import { Publisher } from "./publisher.ts";
 import { Reconciler } from "./reconcile.ts";
 import { serveSocket } from "./socket.ts";
 import { clusterStatus, type Status } from "./status.ts";
+import { deafPeers, Leftovers } from "./rivals.ts";
+import { evictHere, lookAtVips } from "./vip-look.ts";
 import { watchVips } from "./vips.ts";
 
 /** How often the agent looks at itself (who holds the VIP, what the guards complain of) and feeds the watchdog. */
@@ -44,10 +46,16 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     buildContext({ identity, secrets, facts, members: membership.members(), spec: membership.spec() });
 
   const publisher = new Publisher(membership);
-  const vips = await watchVips((role, state) => {
-    guards.get(role)?.onVip(state);
-    void pulse();
+  const isMember = () => !membership.self.left;
+  const vips = await watchVips({
+    onState(role, state) {
+      guards.get(role)?.onVip(state);
+      void pulse();
+    },
+    onDisobeyed: (role) => evictHere(context(), roles, role),
+    mayOpen: (role) => isMember() && deafPeers(membership.self, membership.members(), role).length === 0,
   });
+  const leftovers = new Leftovers(systemClock);
   const guards = new Guards({
     clock: systemClock,
     membership,
@@ -86,45 +94,48 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     });
 
   /** What changes without anybody telling us. */
-  async function pulse(): Promise<void> {
-    const now = context();
-    const report: Parameters<Publisher["report"]>[0] = {
-      vips: {},
-      problems: [...guards.problems(), ...reconciler.problems()],
-    };
-    for (const role of roles) {
-      const vip = now.self.roles.includes(role.name) ? role.vip(now) : undefined;
-      if (vip)
-        report.vips[role.name] = { state: vips.state(role.name), holds: await vips.holds(vip.address) };
-    }
+  async function look(): Promise<void> {
+    vips.settle();
+    const members = membership.members();
+    const report = await lookAtVips({ context: context(), members, roles, vips, leftovers });
+    report.problems.push(...guards.problems(), ...reconciler.problems());
     await publisher.report(report);
     if (unfinished().length > 0) reconciler.kick();
   }
+  const pulse = () => (isMember() ? look().catch((error: unknown) => log.error("pulse:", error)) : undefined);
 
   await membership.update({
     facts: { os: facts.os, arch: facts.arch, cpus: facts.cpus, memoryBytes: facts.memoryBytes },
   });
-  for (const role of roles) {
-    const vip = membership.self.roles.includes(role.name) ? role.vip(context()) : undefined;
-    if (vip) await vips.learn(role.name, vip.address);
-  }
   serveGuardCalls(membership, guards, roles);
-  await guards.align();
+  if (isMember()) {
+    for (const role of roles) {
+      const vip = membership.self.roles.includes(role.name) ? role.vip(context()) : undefined;
+      if (vip) await vips.learn(role.name, vip.address);
+    }
+    await guards.align();
+  }
   const socket = serveSocket(socketHandlers({ membership, guards, reconciler, status }));
-  const metrics = serveMetrics(metricsPort, () => renderMetrics(status(), packageJson.version));
-  const relevant = relevantChanges(membership, () => reconciler.kick());
+  const metrics = serveMetrics(metricsPort, () =>
+    isMember() ? renderMetrics(status(), packageJson.version) : "",
+  );
+  const relevant = relevantChanges(membership, () => {
+    reconciler.kick();
+    void pulse();
+  });
   log.info(`agent of ${identity.self.name} in ${identity.cluster.name} (${identity.cluster.id}) is up`);
   notify("READY=1");
 
-  let member = true;
+  let wasMember = true;
   while (!signal.aborted) {
-    if (member && membership.self.left) {
-      member = false;
-      log.warn("this node was removed from the cluster: it gives up its VIPs and guards nothing any more");
-      await guards.stop();
+    if (wasMember && !isMember()) {
+      wasMember = false;
+      log.warn("this node was removed from the cluster: it gives up its VIPs and stops writing");
+      // The guards go on: without the VIP they keep their services from accepting writes.
       for (const role of membership.self.roles) vips.setEligible(role, false);
+      await reconciler.stop();
     }
-    if (member) await pulse().catch((error: unknown) => log.error("pulse:", error));
+    await pulse();
     notify("WATCHDOG=1");
     await systemClock.sleep(pulseMs, signal).catch(() => undefined);
   }

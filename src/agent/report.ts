@@ -9,8 +9,11 @@ import type { Problem, VipState } from "./guard.ts";
 export const reportKey = "agent";
 
 export interface AgentReport {
-  /** By role: what keepalived says, and whether the address is really on this node's interface. */
-  vips: Record<string, { state: VipState; holds: boolean }>;
+  /**
+   * By role: what keepalived says, whether the address is really on this node's interface, and the addresses of the
+   * nodes whose adverts its keepalived hears.
+   */
+  vips: Record<string, { state: VipState; holds: boolean; peers: string[] }>;
   problems: Problem[];
 }
 
@@ -18,7 +21,11 @@ const short = v.pipe(v.string(), v.maxLength(1000));
 const schema = v.object({
   vips: v.record(
     short,
-    v.object({ state: v.picklist(["MASTER", "BACKUP", "FAULT", "UNKNOWN"]), holds: v.boolean() }),
+    v.object({
+      state: v.picklist(["MASTER", "BACKUP", "FAULT", "UNKNOWN"]),
+      holds: v.boolean(),
+      peers: v.pipe(v.array(short), v.maxLength(50)),
+    }),
   ),
   problems: v.pipe(
     v.array(

@@ -8,7 +8,13 @@ import type { VipState } from "./guard.ts";
 /** This node's VRRP instances, by role: what keepalived says of them, and the gate that the guards move. */
 export interface Vips {
   state(role: RoleName): VipState;
+  /** Closes the gate at once; opens it as soon as `mayOpen` allows it. */
   setEligible(role: RoleName, eligible: boolean): void;
+  isEligible(role: RoleName): boolean;
+  /** Wished to be open, and not allowed yet. */
+  isWaiting(role: RoleName): boolean;
+  /** Opens gates that had to wait, where they need not any more. */
+  settle(): void;
   /** Whether the address is on an interface of this node right now, by the kernel's word. */
   holds(address: string): Promise<boolean>;
   /** What the kernel tells at a start, where notifications were missed while no agent ran. */
@@ -16,20 +22,59 @@ export interface Vips {
   close(): Promise<void>;
 }
 
-export async function watchVips(onState: (role: RoleName, state: VipState) => void): Promise<Vips> {
+/**
+ * keepalived obeys its gate in less than 0.1 s. One that does not hangs: the address has to be taken from it before
+ * this node is eligible again, or two nodes answer for it in turns. Taking it from one that is only slow does no harm.
+ */
+const obeyMs = 400;
+
+export interface VipEvents {
+  onState(role: RoleName, state: VipState): void;
+  /** The gate is closed, and keepalived has not given the VIP up. */
+  onDisobeyed(role: RoleName): Promise<void>;
+  mayOpen(role: RoleName): boolean;
+}
+
+export async function watchVips(events: VipEvents): Promise<Vips> {
   const states = new Map<RoleName, VipState>();
-  const fifo = await readNotifications(({ instance, state }) => {
-    if (states.get(instance) === state) return;
-    log.info(`VIP ${instance}: ${states.get(instance) ?? "UNKNOWN"} → ${state}`);
-    states.set(instance, state);
-    onState(instance, state);
-  });
+  const waiting = new Set<RoleName>();
+
+  function learned(role: RoleName, state: VipState): void {
+    if (states.get(role) === state) return;
+    log.info(`VIP ${role}: ${states.get(role) ?? "UNKNOWN"} → ${state}`);
+    states.set(role, state);
+    events.onState(role, state);
+  }
+
+  function setEligible(role: RoleName, eligible: boolean): void {
+    const isOpen = readEligible(role);
+    if (eligible && !isOpen && !events.mayOpen(role)) {
+      waiting.add(role);
+      return;
+    }
+    waiting.delete(role);
+    if (isOpen === eligible) return;
+    log.info(`VIP ${role}: this node is ${eligible ? "eligible" : "not eligible"}`);
+    writeEligible(role, eligible);
+    if (!eligible && states.get(role) === "MASTER") setTimeout(() => void checkObeyed(role), obeyMs);
+  }
+
+  async function checkObeyed(role: RoleName): Promise<void> {
+    if (readEligible(role) || states.get(role) !== "MASTER") return;
+    await events
+      .onDisobeyed(role)
+      .then(() => learned(role, "FAULT"))
+      .catch((error: unknown) => log.error(`VIP ${role}:`, error));
+  }
+
+  const fifo = await readNotifications(({ instance, state }) => learned(instance, state));
   return {
     state: (role) => states.get(role) ?? "UNKNOWN",
-    setEligible(role, eligible) {
-      if (readEligible(role) === eligible) return;
-      log.info(`VIP ${role}: this node is ${eligible ? "eligible" : "not eligible"}`);
-      writeEligible(role, eligible);
+    setEligible,
+    isEligible: (role) => readEligible(role),
+    isWaiting: (role) => waiting.has(role),
+    settle() {
+      for (const role of waiting) setEligible(role, true);
     },
     holds: holdsAddress,
     async learn(role, address) {

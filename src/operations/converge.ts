@@ -2,15 +2,17 @@ import { desired, upTo } from "../agent/desired.ts";
 import { callAgent } from "../agent/socket.ts";
 import { agentResources } from "../agent/resources.ts";
 import { withLock } from "../core/lock.ts";
-import { failed, usageError } from "../core/errors.ts";
+import { failed, refused, usageError } from "../core/errors.ts";
 import { systemClock } from "../core/clock.ts";
 import { phases, type Phase, type RoleName } from "../cluster/types.ts";
+import { parseSpec } from "../spec/load.ts";
+import { paths } from "../core/paths.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { apply, plan, type Outcome, type PlannedChange } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
 import { readContext } from "./context.ts";
 import type { Io } from "./io.ts";
-import { publishEdits } from "./publish.ts";
+import { findEdit, publishEdit } from "./publish.ts";
 
 /** What the agent answers about one role of this node. */
 export interface RoleProgress {
@@ -20,32 +22,49 @@ export interface RoleProgress {
   awaiting: string;
 }
 
-/** What `apply` would change on this node, out of `total` resources. Only looks. */
+/** What `apply` would change on this node, out of `total` resources, with an edited cluster.toml. Only looks. */
 export async function planNode(role?: RoleName): Promise<{ changes: PlannedChange[]; total: number }> {
-  const { context } = await readContext();
+  const { context: now, view } = await readContext();
+  const edit = await findEdit(view.spec);
+  const context = edit ? { ...now, spec: parseSpec(edit.toml, paths.clusterToml) } : now;
   const resources = nodeResources(desired(context, pick(context.self.roles, role)));
   return { changes: await plan(resources, await openLedger()), total: resources.length };
 }
 
-/** Publishes an edited cluster.toml, then makes this node what the spec says. */
+/**
+ * Publishes an edited cluster.toml, then makes this node what the spec says.
+ * @throws ChimeError `apply.declined`, `apply.changed` (exit 3) when more came to be interrupted while it asked
+ */
 export async function applyNode(io: Io, role?: RoleName): Promise<{ outcome: Outcome; total: number }> {
+  // Asked before the lock is taken: until somebody answers, the agent can still follow the other members.
+  const agreed = interruptions((await planNode(role)).changes);
+  if (agreed.length > 0 && !(await io.confirm(`Apply with interruption: ${agreed.join(", ")}?`))) {
+    throw usageError("apply.declined", "nothing was changed");
+  }
   return withLock("apply", "apply", async () => {
-    await publishEdits();
+    const edit = await findEdit((await readContext()).view.spec);
+    if (edit) await publishEdit(edit);
     const { context } = await readContext();
     const names = pick(context.self.roles, role);
     const resources = nodeResources(desired(context, names));
     const changes = await plan(resources, await openLedger());
-    const rough = changes.filter((change) => change.impact === "restart" || change.impact === "data");
-    if (rough.length > 0) {
-      const what = rough.map((change) => `${change.resource} (${change.impact})`).join(", ");
-      if (!(await io.confirm(`Apply with interruption: ${what}?`))) {
-        throw usageError("apply.declined", "nothing was changed");
-      }
+    const more = interruptions(changes).filter((what) => !agreed.includes(what));
+    if (more.length > 0) {
+      throw refused("apply.changed", `meanwhile more has to be interrupted: ${more.join(", ")}`, {
+        remedy: "run chime-node apply again",
+      });
     }
     const outcome = await converge(resources, io);
     if (outcome.failed.length === 0) await markReady(names);
     return { outcome, total: resources.length };
   });
+}
+
+/** What clients would notice, or data would. */
+function interruptions(changes: readonly PlannedChange[]): string[] {
+  return changes
+    .filter(({ impact }) => impact === "restart" || impact === "data")
+    .map(({ resource, impact }) => `${resource} (${impact})`);
 }
 
 /**

@@ -5,6 +5,7 @@ import { clusterFiles } from "../cluster/files.ts";
 import type { Identity } from "../cluster/types.ts";
 import { ChimeError, failed, refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
+import { paths } from "../core/paths.ts";
 import { systemctl } from "../host/systemd.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { undoAll } from "../plan/reset.ts";
@@ -34,6 +35,8 @@ export async function leaveCluster(io: Io): Promise<{ node: string; cluster: str
       id.startsWith("service:"),
     );
     await rm(clusterFiles.pki, { recursive: true, force: true });
+    // Whoever joins again follows; what it remembers of who wrote is history.
+    await rm(paths.terms, { recursive: true, force: true });
     return { node: self.name, cluster: cluster.name };
   });
 }

@@ -22,3 +22,13 @@ export async function removeAddress(address: string, carrier: string): Promise<b
   await exec(["ip", "address", "del", cidr, "dev", carrier], { ok: [0, 2], timeoutMs: 5_000 });
   return true;
 }
+
+/**
+ * Takes a VIP back from a keepalived that hangs: it hears neither its gate nor its peers. It is killed, too, so that
+ * systemd starts one that takes part in elections again.
+ * @throws ChimeError `exec.failed`
+ */
+export async function evict(address: string, carrier: string, unit: string): Promise<void> {
+  await removeAddress(address, carrier);
+  await exec(["systemctl", "kill", "--signal=SIGKILL", unit], { timeoutMs: 5_000 });
+}

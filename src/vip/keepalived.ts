@@ -105,3 +105,17 @@ function atLeast(version: KeepalivedVersion, least: KeepalivedVersion): boolean 
   }
   return true;
 }
+
+/** The addresses whose adverts an instance of this node hears, by its configuration on disk. */
+export async function readPeers(instance: string): Promise<string[]> {
+  const file = Bun.file(configPath);
+  return (await file.exists()) ? peersIn(await file.text(), instance) : [];
+}
+
+/** The peers that a configuration of ours gives an instance; none where it has no such instance. */
+export function peersIn(config: string, instance: string): string[] {
+  const at = config.indexOf(`\nvrrp_instance ${instance} {`);
+  const block = at < 0 ? undefined : /\n {4}unicast_peer \{\n([^}]*)\}/.exec(config.slice(at));
+  const peers = block?.[1]?.split("\n").map((line) => line.trim()) ?? [];
+  return peers.filter((peer) => peer !== "" && peer !== noPeer);
+}

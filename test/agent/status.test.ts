@@ -6,7 +6,7 @@ import type { MemberView } from "../../src/cluster/types.ts";
 import { context, demoRole, member } from "./members.ts";
 
 const holds = (yes: boolean) => ({
-  [reportKey]: { vips: { demo: { state: yes ? "MASTER" : "BACKUP", holds: yes } }, problems: [] },
+  [reportKey]: { vips: { demo: { state: yes ? "MASTER" : "BACKUP", holds: yes, peers: [] } }, problems: [] },
 });
 
 function status(members: MemberView[], role = demoRole(undefined)) {

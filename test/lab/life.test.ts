@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chime, fileTree, packageList, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { formPair, startWriters, status, writerOf, type Status } from "./pair.ts";
+import { formPair, startWriters, status, vip, writerOf, type Status } from "./pair.ts";
 import { waitUntil } from "./wait.ts";
 
 /**
@@ -166,6 +166,74 @@ describe("a pair's life", () => {
     await untilWhole(writer);
   });
 
+  test("keepalived hangs on the writer: the other node takes over once, and the VIP is taken from the hung one", async () => {
+    const { writer, replica } = await writerOf(lab);
+    const writers = await startWriters(lab, { table: "keepalived_hung" });
+    await writers.acknowledgedAfter(Date.now());
+    await writer.sh("systemctl kill --signal=STOP keepalived");
+    const holders = async () => (await status(replica)).vips[0]?.holders;
+    await waitUntil("the other node alone to hold the VIP", 10_000, async () =>
+      Bun.deepEquals(await holders(), [replica.name]),
+    );
+    await untilWhole(replica);
+    expect(await holders()).toEqual([replica.name]);
+    expect((await writer.run(["ip", "-brief", "address"])).stdout).not.toContain(vip);
+    expect((await writerOf(lab)).writer.name).toBe(replica.name);
+    await writers.acknowledgedAfter(Date.now());
+    await writers.stop();
+    for (const node of [writer, replica]) expect(await writers.missingOn(node)).toEqual([]);
+  });
+
+  test("a node stays out of the election until its peer's keepalived hears it", async () => {
+    const { writer, replica } = await writerOf(lab);
+    const config = "/etc/keepalived/keepalived.conf";
+    await writer.sh(`sed -i 's/ ${replica.address}$/ 127.0.0.1/' ${config} && systemctl reload keepalived`);
+    await waitUntil(
+      "the writer's agent to see it",
+      10_000,
+      async () => {
+        await replica.kill("mariadb");
+        await waitUntil(
+          "the replica to be back",
+          20_000,
+          async () =>
+            (await status(replica)).roles["mysql"]?.nodes.every((node) => node.state !== "down") ?? false,
+        );
+        return (await status(replica)).problems.some((problem) => problem.code === "vip.peer_deaf");
+      },
+      1_000,
+    );
+    expect((await status(writer)).vips[0]?.holders).toEqual([writer.name]);
+    expect((await chime(writer, ["apply", "--yes"])).code).toBe(0);
+    await untilWhole(writer);
+    expect((await status(writer)).vips[0]?.holders).toEqual([writer.name]);
+  }, 60_000);
+
+  test("plan shows what an edited cluster.toml would do, and apply does it", async () => {
+    const path = "/etc/chime-node/cluster.toml";
+    const before = await node1.read(path);
+    const kiosk = '[roles.mysql]\ndatabases = ["chime", "kiosk"]\n';
+    await node1.put(path, before.replace(/^databases.*$/m, "").replace("[roles.mysql]\n", kiosk));
+    const { json } = await chime<{ changes: { resource: string; diff: string }[] }>(node1, ["plan"]);
+    expect(json.changes.map((change) => change.diff).join("\n")).toContain("kiosk");
+    expect((await chime(node1, ["apply"])).code).toBe(0);
+    expect((await chime(node1, ["secrets", "show", "--role", "mysql"])).json["databases"]).toEqual([
+      "chime",
+      "kiosk",
+    ]);
+    await node1.put(path, before);
+    expect((await chime(node1, ["apply"])).code).toBe(0);
+    await node2.put(path, before);
+    expect((await chime<{ changes: unknown[] }>(node1, ["plan"])).json.changes).toEqual([]);
+  });
+
+  test("a node that is alive is not removed", async () => {
+    expect(verdict(await chime(node1, ["remove", "node2", "--yes"]))).toEqual([3, "remove.alive"]);
+    expect(verdict(await chime(node1, ["remove", "node1", "--yes"]))).toEqual([2, "remove.self"]);
+    expect(verdict(await chime(node1, ["remove", "node9", "--yes"]))).toEqual([2, "member.unknown"]);
+    expect(verdict(await chime(node1, ["remove", "node2"]))).toEqual([3, "remove.alive"]);
+  });
+
   test("reset: the writer hands over, everything we made goes, what was there comes back, data stays", async () => {
     const { writer } = await writerOf(lab);
     if (writer.name !== "node2") {
@@ -245,4 +313,22 @@ describe("a pair's life", () => {
     expect([code, json.error]).toEqual([0, undefined]);
     await untilWhole(node1);
   }, 200_000);
+
+  test("a node that was removed while it was off does not serve when it is back, and says why", async () => {
+    await node2.powerOff();
+    await waitUntil("node2 to be dead", 20_000, async () =>
+      (await status(node1)).members.some((member) => member.name === "node2" && member.state === "dead"),
+    );
+    expect((await chime(node1, ["remove", "node2", "--yes"])).code).toBe(0);
+    await node2.boot();
+    await waitUntil("node2 to hear of it", 20_000, async () =>
+      Bun.deepEquals(verdict(await chime(node2, ["status"])), [3, "node.removed"]),
+    );
+    await node2.run(["systemctl", "restart", "chime-node"]);
+    expect(verdict(await chime(node2, ["status"]))).toEqual([3, "node.removed"]);
+    expect((await node2.run(["ip", "-brief", "address"])).stdout).not.toContain(vip);
+    expect((await node2.run(["mariadb", "-N", "-e", "SELECT @@read_only"])).stdout.trim()).toBe("1");
+    expect((await status(node1)).problems.map((problem) => problem.code)).toEqual(["mysql.no_replica"]);
+    expect((await chime(node2, ["reset", "--yes"])).code).toBe(0);
+  }, 120_000);
 });

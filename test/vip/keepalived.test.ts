@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { VipInstance } from "../../src/vip/instances.ts";
-import { renderKeepalived } from "../../src/vip/keepalived.ts";
+import { peersIn, renderKeepalived } from "../../src/vip/keepalived.ts";
 
 const instance: VipInstance = {
   name: "mysql",
@@ -96,4 +96,12 @@ test("two VIPs are two instances with a track file each", () => {
   const text = renderKeepalived(node, [instance, other]);
   expect(text.match(/^vrrp_instance \w+/gm)).toEqual(["vrrp_instance mysql", "vrrp_instance minio"]);
   expect(text.match(/^track_file \w+/gm)).toEqual(["track_file mysql", "track_file minio"]);
+});
+
+test("the peers of an instance are read back from what was written", () => {
+  const other = { ...instance, name: "minio", peers: ["10.0.0.13", "10.0.0.14"] };
+  const text = renderKeepalived(node, [{ ...instance, peers: [] }, other]);
+  expect(peersIn(text, "mysql")).toEqual([]);
+  expect(peersIn(text, "minio")).toEqual(["10.0.0.13", "10.0.0.14"]);
+  expect(peersIn(text, "server")).toEqual([]);
 });
