@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chmod, chown, lstat, mkdir, open, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, open, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type ChimeError, failed } from "../core/errors.ts";
 
@@ -13,12 +13,22 @@ export interface Ownership {
 /** Files of ours and those that we replace are configuration; anything larger is something else. */
 const largestFile = 4 << 20;
 
-/** The text of a file, or undefined where there is none. @throws ChimeError `file.too_large`, `host.*` */
+/**
+ * The text of a file, or undefined where there is none. What stands in a directory of a service's own user may be
+ * anything by now: a FIFO would hold us for ever, a device would never end.
+ * @throws ChimeError `file.too_large`, `file.not_a_file`, `host.*`
+ */
 export async function readText(path: string, largest = largestFile): Promise<string | undefined> {
   try {
-    const info = await stat(path);
-    if (info.size > largest) throw failed("file.too_large", `${path} is larger than ${largest} bytes`);
-    return await readFile(path, "utf8");
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const info = await handle.stat();
+      if (!info.isFile()) throw failed("file.not_a_file", `${path} exists and is not a regular file`);
+      if (info.size > largest) throw failed("file.too_large", `${path} is larger than ${largest} bytes`);
+      return await handle.readFile("utf8");
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw fileError(path, error);
