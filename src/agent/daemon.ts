@@ -8,6 +8,7 @@ import { metricsPort, paths } from "../core/paths.ts";
 import { readFacts } from "../host/facts.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
+import { parseSpec } from "../spec/load.ts";
 import { buildContext } from "./context.ts";
 import { agentResources } from "./resources.ts";
 import { desired, upTo } from "./desired.ts";
@@ -39,6 +40,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     files: clusterFiles,
     binaryVersion: packageJson.version,
     roleLimit: (name) => roles.find((role) => role.name === name)?.limit(context().spec),
+    checkSpec: (toml) => void parseSpec(toml, paths.clusterToml),
   });
   if (!cluster) throw refused("node.no_cluster", "this node is in no cluster", "chime-node init, or join");
   const { identity, membership, secrets } = cluster;

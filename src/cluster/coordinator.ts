@@ -17,6 +17,8 @@ export interface CoordinatorOptions {
   clock: Clock;
   binaryVersion: string;
   roleLimit: (role: string) => RoleLimit | undefined;
+  /** Throws where agents of this version could not work by this cluster.toml. */
+  checkSpec: (toml: string) => void;
   liveness: (index: number) => Liveness;
   /** Asks another member to decide. */
   ask(member: Admission, operation: Operation, params: unknown, timeoutMs: number): Promise<unknown>;
@@ -188,6 +190,8 @@ export class Coordinator {
     const version = current?.version ?? 0;
     if (document.version !== version + 1)
       throw specConflict(document.version - 1, version, current?.publisher);
+    // Every agent works by it, and one that starts needs it: what cannot be read would stop them all.
+    this.options.checkSpec(document.toml);
     await this.options.spread({ spec: document });
     if (this.options.state.spec()?.signature !== document.signature) {
       throw refused("spec.not_genuine", `the spec is not signed by ${document.publisher}`);

@@ -32,6 +32,8 @@ export interface MembershipOptions {
   binaryVersion: string;
   /** Undefined: there is no such role. */
   roleLimit: (role: string) => RoleLimit | undefined;
+  /** Throws where agents of this version could not work by this cluster.toml. */
+  checkSpec: (toml: string) => void;
   /** The port at which members take joiners; tokens name it where it is not the usual one. */
   port?: number;
 }
@@ -95,6 +97,7 @@ export class ClusterMembership implements Membership {
       clock,
       binaryVersion,
       roleLimit,
+      checkSpec: options.checkSpec,
       spread,
       liveness: (index) => this.peers.state(index),
       ask: async (member, operation, params, timeoutMs) => {
@@ -386,16 +389,17 @@ export class ClusterMembership implements Membership {
 
   /**
    * What a member may tell. One that holds the CA could make up everything anyway. A witness is trusted with less: it
-   * speaks for itself, and passes on the spec, which its publisher signed.
+   * speaks for itself, and passes on a spec that a member signed; its own goes by the coordinator, which reads it first.
    */
   private credible(from: number, parts: StateParts): StateParts {
     if (!this.state.admission(from)?.witness) return parts;
     const own = ({ index }: { index: number }) => index === from;
+    const publisher = this.state.members().find(({ name }) => name === parts.spec?.publisher);
     return {
       admissions: parts.admissions.filter(own),
       records: parts.records.filter(own),
       tokens: [],
-      spec: parts.spec,
+      spec: publisher?.witness === false ? parts.spec : null,
     };
   }
 

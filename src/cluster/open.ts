@@ -21,6 +21,8 @@ export interface OpenClusterOptions {
   binaryVersion: string;
   /** Undefined: there is no such role. */
   roleLimit: (role: string) => RoleLimit | undefined;
+  /** Throws where this version cannot work by the text of a cluster.toml. */
+  checkSpec: (toml: string) => void;
   /** Address to listen on; all by default. */
   host?: string;
   port?: number;
@@ -39,7 +41,7 @@ export interface OpenCluster {
  * @throws ChimeError `identity.damaged`, `state.damaged`, `secrets.unreadable`, `agent.port_taken`
  */
 export async function openCluster(options: OpenClusterOptions): Promise<OpenCluster | undefined> {
-  const { files, binaryVersion, roleLimit, host, port = agentPort } = options;
+  const { files, binaryVersion, roleLimit, checkSpec, host, port = agentPort } = options;
   let credentials = await loadCredentials(files.pki);
   if (!credentials) return undefined;
   const secrets = await loadSecrets(files.secrets);
@@ -53,6 +55,7 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     random: Math.random,
     binaryVersion,
     roleLimit,
+    checkSpec,
     port,
   });
   const renew = async () => {

@@ -19,7 +19,7 @@ import { parseToken } from "../../src/cluster/token.ts";
 import type { Link, PeerAddress, Serve, Transport } from "../../src/cluster/transport.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import { failed } from "../../src/core/errors.ts";
-import { roleLimit, seeded } from "./support.ts";
+import { checkSpec, roleLimit, seeded } from "./support.ts";
 
 interface Sleeper {
   at: number;
@@ -236,6 +236,7 @@ export class SimNode {
       random: this.net.random,
       binaryVersion: "0.1.0",
       roleLimit,
+      checkSpec,
     });
     return this;
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createCluster } from "../../src/cluster/create.ts";
 import type { ClusterFiles } from "../../src/cluster/files.ts";
 import { enterCluster } from "../../src/cluster/join.ts";
+import { ChimeError } from "../../src/core/errors.ts";
 import { openCluster, type OpenCluster } from "../../src/cluster/open.ts";
 import { parseToken } from "../../src/cluster/token.ts";
 
@@ -13,6 +14,11 @@ const limits: Record<string, number> = { mysql: 2, witness: 100, server: 100 };
 export function roleLimit(role: string): { max: number; reason: string } | undefined {
   const max = limits[role];
   return max === undefined ? undefined : { max, reason: "a pair has two nodes" };
+}
+
+/** Stands for the schema of cluster.toml. */
+export function checkSpec(toml: string): void {
+  if (toml.startsWith("unreadable")) throw new ChimeError(2, "config.unreadable", "cannot be read");
 }
 
 export interface Lab {
@@ -40,6 +46,7 @@ export async function lab(port: number): Promise<Lab> {
       files: files(node),
       binaryVersion: "0.1.0",
       roleLimit,
+      checkSpec,
       host: address,
       port,
     });

@@ -3,6 +3,7 @@ import { Channel, peerFrameBytes } from "../../src/cluster/channel.ts";
 import { loadCredentials } from "../../src/cluster/identity.ts";
 import type { OpenCluster } from "../../src/cluster/open.ts";
 import type { StateParts } from "../../src/cluster/schema.ts";
+import { signSpec } from "../../src/cluster/spec-document.ts";
 import { openTls } from "../../src/cluster/tls-transport.ts";
 import { codeOf, invite, lab, until, type Lab } from "./support.ts";
 
@@ -13,6 +14,7 @@ let two: OpenCluster;
 let tokenId: string;
 /** As whoever stole the witness: its key and its certificate, and nothing of its manners. */
 let thief: Channel;
+let thiefKey: string;
 let known: StateParts;
 
 beforeEach(async () => {
@@ -26,6 +28,7 @@ beforeEach(async () => {
   const own = await loadCredentials(nodes.files("node3").pki);
   if (!own) throw new Error("no credentials");
   expect(own.caKey).toBeUndefined();
+  thiefKey = own.key.privateKey;
   await witness.stop();
   const socket = await openTls(
     "127.0.0.1",
@@ -81,6 +84,21 @@ describe("a stolen witness", () => {
     const mine = one.membership.tokens.list().find(({ id }) => id === tokenId);
     expect(mine).toMatchObject({ state: "valid", used_by: ["node2", "node3"] });
   });
+});
+
+test("a spec that no agent could work by is refused, whoever publishes it", async () => {
+  const { id } = one.identity.cluster;
+  const sign = (toml: string) => signSpec(thiefKey, id, { version: 2, toml, publisher: "node3" });
+  await push({ spec: sign("unreadable") });
+  await push({ spec: sign("# readable, but nobody looked at it") });
+  expect(one.membership.spec().version).toBe(1);
+  const publish = (toml: string) =>
+    thief.request("decide", { operation: "publish", params: sign(toml) }, 1000);
+  expect(await codeOf(publish("unreadable"))).toBe("config.unreadable");
+  expect(await codeOf(two.membership.publishSpec("unreadable", 1))).toBe("config.unreadable");
+  expect(one.membership.spec().version).toBe(1);
+  await publish("# readable");
+  expect(two.membership.spec()).toMatchObject({ version: 2, publisher: "node3" });
 });
 
 test("a witness that is asked to take a member out says who can", async () => {
