@@ -31,6 +31,7 @@ export async function buildProbes(directory: string): Promise<{ hardened: string
   const src = join(directory, "src");
   await mkdir(join(src, "cli"), { recursive: true });
   for (const file of ["main.ts", "cli/environment.ts"]) await cp(join(source, file), join(src, file));
+  await cp(join(source, "../package.json"), join(directory, "package.json"));
   await writeFile(join(src, "cli/run.ts"), probe);
   await writeFile(
     join(src, "plain.ts"),
