@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { paths } from "../core/paths.ts";
 
 /** Where a node keeps what it knows of its cluster; tests give directories of their own. */
@@ -42,6 +42,13 @@ export async function writeAtomic(path: string, content: string, mode: number): 
   } finally {
     await directory.close();
   }
+}
+
+/** Removes a file, and what killed runs left of writing it: that holds the same secrets. */
+export async function removeWhole(path: string): Promise<void> {
+  const names = await readdir(dirname(path)).catch(() => []);
+  const rests = names.filter((name) => name.startsWith(`${basename(path)}.`) && name.endsWith(".tmp"));
+  for (const name of [...rests, basename(path)]) await rm(join(dirname(path), name), { force: true });
 }
 
 /** Returns undefined where there is no such file. */

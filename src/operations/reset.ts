@@ -1,7 +1,7 @@
 import { rm, rmdir } from "node:fs/promises";
 import * as v from "valibot";
 import { loadIdentity } from "../cluster/identity.ts";
-import { clusterFiles, writeAtomic } from "../cluster/files.ts";
+import { clusterFiles, removeWhole, writeAtomic } from "../cluster/files.ts";
 import { refused } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
@@ -96,7 +96,7 @@ async function ask(intent: Intent | undefined, deletes: boolean, io: Io): Promis
 
 /** The last step: what the command itself needs is gone only when all else is. A token file is the operator's. */
 async function forgetEverything(): Promise<void> {
-  await rm(clusterFiles.secrets, { force: true });
+  await removeWhole(clusterFiles.secrets);
   await rmdir(paths.config).catch(() => undefined);
   await rm(paths.run, { recursive: true, force: true });
   await rm(paths.state, { recursive: true, force: true });
