@@ -71,6 +71,15 @@ describe("a pair's surface", () => {
     expect((await client(node1.address, "chime_repl", "wrong", "--ssl")).code).not.toBe(0);
   });
 
+  test("the replica verifies the server that it receives from", async () => {
+    const shown = await Promise.all(
+      lab.nodes.map(async (node) => (await node.run(["mariadb", "-e", "SHOW SLAVE STATUS\\G"])).stdout),
+    );
+    const replica = shown.find((text) => text.includes("Slave_IO_Running: Yes"));
+    expect(replica).toMatch(/Master_SSL_Verify_Server_Cert: Yes/);
+    expect(replica).toMatch(/Master_SSL_CA_File: \/etc\/mysql\/chime-node\/ca\.crt/);
+  });
+
   test("no password is in a binary log, which is kept for days", async () => {
     const secrets = await node1.read("/etc/chime-node/secrets.toml");
     for (const [, secret = ""] of secrets.matchAll(/"(\w{32})"/g)) {
