@@ -120,6 +120,18 @@ describe("a pair's life", () => {
     await node2.sh("sed -i '/^127.9.9.9/d' /etc/hosts");
   });
 
+  test("a server that was stopped by hand stays so until apply", async () => {
+    const { replica } = await writerOf(lab);
+    await replica.run(["systemctl", "stop", "mariadb"]);
+    await waitUntil("status to say so", 10_000, async () =>
+      (await status(replica)).problems.some((problem) => problem.code === "mysql.stopped"),
+    );
+    const { json } = await chime<{ changes: { resource: string }[] }>(replica, ["plan"]);
+    expect(json.changes.map((change) => change.resource)).toContain("service:mariadb.service");
+    expect((await chime(replica, ["apply"])).code).toBe(0);
+    await untilWhole(replica);
+  }, 60_000);
+
   test("a third node for the pair is refused and stays bare; as a witness it is welcome", async () => {
     const env = { CHIME_TOKEN: token };
     const refusal = await chime(node3, ["join", "--role", "mysql"], { env });

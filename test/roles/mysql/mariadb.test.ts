@@ -79,13 +79,13 @@ describe("a probe's answers, as MariaDB 10.11 gives them", () => {
 });
 
 describe("why the server is down, by its unit", () => {
-  const unit = (active: string, entered: string, job = "0") =>
-    readUnit(`ActiveState=${active}\nActiveEnterTimestampMonotonic=${entered}\nJob=${job}\n`);
-  test("killed", () => expect(unit("failed", "5000")).toBe("startable"));
-  test("never ran since the boot", () => expect(unit("inactive", "0")).toBe("startable"));
-  test("stopped by hand", () => expect(unit("inactive", "5000")).toBe("stopped"));
-  test("on its way", () => expect(unit("activating", "0")).toBe("starting"));
-  test("a start is queued", () => expect(unit("inactive", "0", "117")).toBe("starting"));
+  const unit = (active: string, hasRun: boolean, job = "0") =>
+    readUnit(`ActiveState=${active}\nJob=${job}\n`, hasRun);
+  test("killed", () => expect(unit("failed", true)).toBe("startable"));
+  test("never ran since the boot", () => expect(unit("inactive", false)).toBe("startable"));
+  test("stopped by hand", () => expect(unit("inactive", true)).toBe("stopped"));
+  test("on its way", () => expect(unit("activating", false)).toBe("starting"));
+  test("a start is queued", () => expect(unit("inactive", false, "117")).toBe("starting"));
 });
 
 test("who holds a port, by ss", () => {

@@ -4,7 +4,7 @@ import type { Engine, ServerState } from "../engine/types.ts";
 import { nodes } from "../layout.ts";
 import { publishedBy, roundLag, type Published } from "../published.ts";
 import { isAble } from "./decide.ts";
-import { serverLife } from "./unit.ts";
+import { rememberRun, serverLife } from "./unit.ts";
 import type { PeerView, View } from "./view.ts";
 
 /** Tells one run of the local server from the next. Asked for once a run: its end is seen by the kept connection. */
@@ -21,7 +21,11 @@ export class Lives {
   }
 
   async current(): Promise<string> {
-    return (this.#current ??= await serverLife(this.#pidFile));
+    if (this.#current === undefined) {
+      this.#current = await serverLife(this.#pidFile);
+      await rememberRun();
+    }
+    return this.#current;
   }
 }
 

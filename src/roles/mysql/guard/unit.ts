@@ -1,28 +1,38 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { exec } from "../../../core/exec.ts";
+import { paths } from "../../../core/paths.ts";
 
 /** Why the server does not answer, as far as systemd knows. */
 export type Down = "stopped" | "startable" | "starting" | "hung";
+
+/** systemd forgets a disabled unit that has stopped cleanly; this file remembers until the next boot that it ran. */
+const ranFile = `${paths.run}/mysql.ran`;
+
+/** To be told of each run of the server. */
+export async function rememberRun(): Promise<void> {
+  await writeFile(ranFile, "");
+}
 
 /**
  * Pure: `systemctl show` of the unit. A clean stop was somebody's wish (an operator, a package upgrade); what was
  * killed, failed, or never ran since the boot is ours to start.
  */
-export function readUnit(text: string): Down {
+export function readUnit(text: string, hasRun: boolean): Down {
   const value = (key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(text)?.[1] ?? "";
   const active = value("ActiveState");
   // A job that was just queued leaves the state as it was for some milliseconds.
   if (value("Job") !== "" && value("Job") !== "0") return "starting";
   if (active === "failed") return "startable";
-  if (active === "inactive") return value("ActiveEnterTimestampMonotonic") === "0" ? "startable" : "stopped";
+  if (active === "inactive") return hasRun ? "stopped" : "startable";
   return "starting";
 }
 
 export async function lookAtUnit(unit: string): Promise<Down> {
-  const properties = "--property=ActiveState,ActiveEnterTimestampMonotonic,Job";
-  const { stdout } = await exec(["systemctl", "show", properties, unit], { timeoutMs: 5_000 });
-  return readUnit(stdout);
+  const { stdout } = await exec(["systemctl", "show", "--property=ActiveState,Job", unit], {
+    timeoutMs: 5_000,
+  });
+  return readUnit(stdout, await Bun.file(ranFile).exists());
 }
 
 /**
