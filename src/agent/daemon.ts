@@ -24,6 +24,9 @@ import { deafPeers, Leftovers } from "./rivals.ts";
 import { evictHere, lookAtVips } from "./vip-look.ts";
 import { watchVips } from "./vips.ts";
 
+/** By then what only the start needed is garbage; giving it back once keeps a resting agent some MB smaller. */
+const startedMs = 15_000;
+
 /** How often the agent looks at itself (who holds the VIP, what the guards complain of) and feeds the watchdog. */
 const pulseMs = 1_000;
 
@@ -127,6 +130,10 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   });
   log.info(`agent of ${identity.self.name} in ${identity.cluster.name} (${identity.cluster.id}) is up`);
   notify("READY=1");
+  setTimeout(() => {
+    Bun.gc(true);
+    Bun.shrink();
+  }, startedMs).unref();
 
   let wasMember = true;
   while (!signal.aborted) {
