@@ -2,10 +2,9 @@ import { agentResources } from "../agent/resources.ts";
 import { callAgent } from "../agent/socket.ts";
 import { systemClock } from "../core/clock.ts";
 import { failed } from "../core/errors.ts";
-import { openLedger } from "../plan/ledger.ts";
-import { apply } from "../plan/run.ts";
 import type { ClusterView } from "./context.ts";
 import type { Io } from "./io.ts";
+import { makeOrThrow } from "./make.ts";
 
 /** An agent is up in well under a second; a slow disk may take its time. */
 const startMs = 20_000;
@@ -15,8 +14,7 @@ const startMs = 20_000;
  * @throws ChimeError `agent.not_running`, and what systemd says
  */
 export async function startAgent(io: Io): Promise<void> {
-  const { failed: failures } = await apply(agentResources(), await openLedger(), io);
-  if (failures[0]) throw failures[0].error;
+  await makeOrThrow(agentResources(), io);
   const deadline = systemClock.now() + startMs;
   for (;;) {
     try {

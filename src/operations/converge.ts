@@ -8,10 +8,11 @@ import { phases, type Phase, type RoleName } from "../cluster/types.ts";
 import { parseSpec } from "../spec/load.ts";
 import { paths } from "../core/paths.ts";
 import { openLedger } from "../plan/ledger.ts";
-import { apply, plan, type Outcome, type PlannedChange } from "../plan/run.ts";
+import { plan, type Outcome, type PlannedChange } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
 import { readContext } from "./context.ts";
 import type { Io } from "./io.ts";
+import { make, makeOrThrow } from "./make.ts";
 import { findEdit, publishEdit } from "./publish.ts";
 
 /** What the agent answers about one role of this node. */
@@ -54,7 +55,7 @@ export async function applyNode(io: Io, role?: RoleName): Promise<{ outcome: Out
         remedy: "run chime-node apply again",
       });
     }
-    const outcome = await converge(resources, io);
+    const outcome = await make(resources, io);
     if (outcome.failed.length === 0) await markReady(names);
     return { outcome, total: resources.length };
   });
@@ -80,14 +81,14 @@ export async function bringUp(
   for (const phase of ["installed", "configured"] as const) {
     // Read again: members that joined while packages were being installed belong into the configuration.
     const { context } = await readContext();
-    await convergeOrThrow(nodeResources(desired(context, names), phase), io);
+    await makeOrThrow(nodeResources(desired(context, names), phase), io);
     for (const role of names) await setPhase(role, phase);
   }
   if (readyMs === undefined) return;
   const deadline = systemClock.now() + readyMs;
   for (const role of names) await untilReady(role, deadline, readyMs, io);
   const { context } = await readContext();
-  await convergeOrThrow(nodeResources(desired(context, names)), io);
+  await makeOrThrow(nodeResources(desired(context, names)), io);
   await markReady(names);
 }
 
@@ -110,15 +111,6 @@ async function untilReady(role: RoleName, deadline: number, readyMs: number, io:
     io.progress(`${role}: ${awaiting}`);
     await systemClock.sleep(50, io.signal);
   }
-}
-
-async function converge(resources: Resource[], io: Io): Promise<Outcome> {
-  return apply(resources, await openLedger(), { signal: io.signal, progress: io.progress });
-}
-
-async function convergeOrThrow(resources: Resource[], io: Io): Promise<void> {
-  const [first] = (await converge(resources, io)).failed;
-  if (first) throw first.error;
 }
 
 async function setPhase(role: RoleName, phase: Phase): Promise<void> {

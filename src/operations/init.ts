@@ -7,8 +7,6 @@ import { refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
-import { openLedger } from "../plan/ledger.ts";
-import { apply } from "../plan/run.ts";
 import { file } from "../resources/file.ts";
 import { roles } from "../roles/index.ts";
 import { buildToml } from "../spec/build.ts";
@@ -19,6 +17,7 @@ import { startAgent } from "./agent.ts";
 import { requireInstalled, requireRoot } from "./context.ts";
 import { bringUp } from "./converge.ts";
 import type { Io } from "./io.ts";
+import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
 import { requireFit } from "./preflight.ts";
 import { rememberBase } from "./publish.ts";
@@ -144,14 +143,7 @@ async function create(options: InitOptions, { toml, spec, write }: WantedSpec, i
     facts,
   });
   await requireFit(context, { roles: options.role, ignore: options.ignore }, io);
-  if (write) {
-    const { failed: failures } = await apply(
-      [file({ path: paths.clusterToml, content: toml })],
-      await openLedger(),
-      io,
-    );
-    if (failures[0]) throw failures[0].error;
-  }
+  if (write) await makeOrThrow([file({ path: paths.clusterToml, content: toml })], io);
   io.progress("creating the cluster");
   const identity = await createCluster(clusterFiles, {
     name: spec.cluster.name,

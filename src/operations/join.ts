@@ -13,14 +13,13 @@ import { nearest } from "../core/nearest.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
 import { readFacts } from "../host/facts.ts";
-import { openLedger } from "../plan/ledger.ts";
-import { apply } from "../plan/run.ts";
 import { file } from "../resources/file.ts";
 import { roles } from "../roles/index.ts";
 import { startAgent } from "./agent.ts";
 import { readContext, requireInstalled, requireRoot, type ClusterView } from "./context.ts";
 import { bringUp } from "./converge.ts";
 import type { Io } from "./io.ts";
+import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName } from "./local.ts";
 import { requireFit, requireFitAlone } from "./preflight.ts";
 import { rememberBase } from "./publish.ts";
@@ -156,9 +155,7 @@ async function takeRoles(options: JoinOptions, io: Io): Promise<void> {
 /** A joiner gets a copy of cluster.toml; one that is there stays as it is. */
 async function keepSpecCopy(spec: ClusterView["spec"], io: Io): Promise<void> {
   if (await Bun.file(paths.clusterToml).exists()) return;
-  const copy = file({ path: paths.clusterToml, content: spec.toml });
-  const { failed: failures } = await apply([copy], await openLedger(), io);
-  if (failures[0]) throw failures[0].error;
+  await makeOrThrow([file({ path: paths.clusterToml, content: spec.toml })], io);
   await rememberBase(spec.version, spec.toml);
 }
 

@@ -78,6 +78,4 @@ export interface Role {
   ): { status: RoleStatus; problems: Problem[] } | undefined;
   /** The agent's half: keeps the service's writer where the VIP is. Undefined: nothing to guard (witness). */
   guard?(deps: GuardDeps): Guard;
-  /** Data directories: reset keeps them with a marker, or deletes them on `--delete-data=CLUSTER`. */
-  data(context: RoleContext): readonly string[];
 }

@@ -1,7 +1,7 @@
 import type { Role } from "../types.ts";
 import { checks } from "./checks.ts";
 import { MysqlGuard } from "./guard/guard.ts";
-import { layout, mysqlPort, mysqlSpec, nodes, roleName, users } from "./layout.ts";
+import { mysqlPort, mysqlSpec, nodes, roleName, users } from "./layout.ts";
 import { resources } from "./resources.ts";
 import { mysqlStatus } from "./status.ts";
 
@@ -31,5 +31,4 @@ export const mysql: Role = {
   },
   status: mysqlStatus,
   guard: (deps) => new MysqlGuard(deps),
-  data: (context) => [layout(context).data],
 };

@@ -10,5 +10,4 @@ export const witness: Role = {
   vip: () => undefined,
   connection: () => ({}),
   status: () => undefined,
-  data: () => [],
 };
