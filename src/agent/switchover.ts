@@ -20,7 +20,7 @@ interface Deps {
 }
 
 /** A handover takes a third of a second; a replica that is still applying what it received may take longer. */
-const handoverMs = 30_000;
+const handoverMs = 35_000;
 
 /**
  * Moves the writer of every single-writer role away from where it is, or to the given node. Asked on any node; the

@@ -279,7 +279,12 @@ describe("a pair's life", () => {
     await untilWhole(node1);
   }, 120_000);
 
-  test("join --no-wait returns early, and the agent takes the last step", async () => {
+  test("join --no-wait returns early, and the agent takes the last step, also where it wrote last", async () => {
+    // Its newest transactions then bear the server id that it had before: they are its own all the same.
+    expect((await chime(node2, ["switchover", "--to", "node2"])).code).toBe(0);
+    const writers = await startWriters(lab, { table: "written_last" });
+    await writers.acknowledgedAfter(Date.now());
+    await writers.stop();
     expect((await chime(node2, ["reset", "--yes"])).code).toBe(0);
     const fresh = await chime<{ token: string }>(node1, ["token", "create"]);
     const env = { CHIME_TOKEN: fresh.json.token };

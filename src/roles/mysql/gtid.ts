@@ -49,6 +49,16 @@ export function reaches(position: string, wanted: string): boolean {
   );
 }
 
+/** Of two positions, the later GTID of each domain. */
+export function furthest(one: string, other: string): string {
+  const last = new Map<number, Gtid>();
+  for (const gtid of [...parseGtids(one), ...parseGtids(other)]) {
+    const known = last.get(gtid.domain);
+    if (!known || gtid.sequence > known.sequence) last.set(gtid.domain, gtid);
+  }
+  return [...last.values()].map(formatGtid).join(",");
+}
+
 function formatGtid({ domain, server, sequence }: Gtid): string {
   return `${domain}-${server}-${sequence}`;
 }

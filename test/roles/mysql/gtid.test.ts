@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { extras, parseGtids, reaches } from "../../../src/roles/mysql/gtid.ts";
+import { extras, furthest, parseGtids, reaches } from "../../../src/roles/mysql/gtid.ts";
 
 describe("parse", () => {
   test("a binlog state", () => {
@@ -41,5 +41,18 @@ describe("reaches", () => {
   for (const [position, wanted, yes] of cases) {
     test(`${position || "nothing"} reaches ${wanted || "nothing"}: ${yes}`, () =>
       expect(reaches(position, wanted)).toBe(yes));
+  }
+});
+
+describe("furthest", () => {
+  const cases: [one: string, other: string, both: string][] = [
+    ["", "", ""],
+    ["0-1-9", "", "0-1-9"],
+    ["0-2-88", "0-1-9", "0-2-88"],
+    ["0-1-9", "0-2-88", "0-2-88"],
+    ["0-1-9,1-1-4", "0-2-12,1-2-3", "0-2-12,1-1-4"],
+  ];
+  for (const [one, other, both] of cases) {
+    test(`${one || "nothing"} and ${other || "nothing"}`, () => expect(furthest(one, other)).toBe(both));
   }
 });

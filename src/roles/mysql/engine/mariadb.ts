@@ -1,5 +1,5 @@
 import { text, type Row, type Session } from "../client.ts";
-import { reaches } from "../gtid.ts";
+import { furthest, reaches } from "../gtid.ts";
 import { quote } from "../sql.ts";
 import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
 
@@ -12,7 +12,7 @@ const forever = "18446744073709551615";
  */
 const aloneMs = 20;
 
-/** MariaDB 10.10 and later (`MASTER_DEMOTE_TO_SLAVE`); behaviour tried on 10.11. */
+/** Behaviour tried on MariaDB 10.11. */
 export const mariadb: Engine = {
   name: "mariadb",
   config,
@@ -94,10 +94,10 @@ export const mariadb: Engine = {
   },
 
   async follow(session, source) {
+    await session.run(["SET GLOBAL rpl_semi_sync_master_enabled = OFF", "STOP SLAVE"], stopMs);
     await session.run(
       [
-        "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
-        "STOP SLAVE",
+        ...(await resumeWhereLogEnds(session)),
         changeMaster(source),
         "SET GLOBAL rpl_semi_sync_slave_enabled = ON",
         "START SLAVE",
@@ -139,10 +139,23 @@ async function kill(session: Session, which: string): Promise<void> {
   for (const { id } of found) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
 }
 
+/**
+ * A former writer has its own transactions in the binary log alone. MASTER_DEMOTE_TO_SLAVE would count them, but only
+ * those under the present server_id: a node that joins again with its data has another one.
+ */
+async function resumeWhereLogEnds(session: Session): Promise<string[]> {
+  const [row] = await session.rows(
+    "SELECT @@GLOBAL.gtid_binlog_pos AS logged, @@GLOBAL.gtid_slave_pos AS applied",
+  );
+  const applied = text(row?.["applied"]);
+  const newest = furthest(text(row?.["logged"]), applied);
+  return reaches(applied, newest) ? [] : [`SET GLOBAL gtid_slave_pos = ${quote(newest)}`];
+}
+
 function changeMaster(source: SourceAddress): string {
   return `CHANGE MASTER TO MASTER_HOST = ${quote(source.host)}, MASTER_PORT = ${source.port},
     MASTER_USER = ${quote(source.user)}, MASTER_PASSWORD = ${quote(source.password)},
-    MASTER_USE_GTID = slave_pos, MASTER_DEMOTE_TO_SLAVE = 1,
+    MASTER_USE_GTID = slave_pos,
     MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 1,
     MASTER_SSL = 1, MASTER_SSL_CA = ${quote(source.ca)}, MASTER_SSL_CERT = ${quote(source.cert)},
     MASTER_SSL_KEY = ${quote(source.key)}, MASTER_SSL_VERIFY_SERVER_CERT = 1`;

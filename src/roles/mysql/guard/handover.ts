@@ -1,5 +1,9 @@
 import { failed } from "../../../core/errors.ts";
 import type { MysqlGuard } from "./guard.ts";
+import type { PeerView, View } from "./view.ts";
+
+/** A peer that follows is in sync a second after the last change of writer. */
+const heirMs = 10_000;
 
 /** The peer takes over within half a second; a long transaction that has to be rolled back first takes longer. */
 const handoverMs = 20_000;
@@ -9,9 +13,9 @@ const handoverMs = 20_000;
  * @throws ChimeError `mysql.no_heir`, `mysql.handover_failed`; then this node serves on
  */
 export async function handOver(guard: MysqlGuard): Promise<{ to: string | null }> {
-  const { term, self, peers } = guard.view ?? {};
+  const { term, self } = guard.view ?? {};
   if (!term || term.writer !== self) return { to: term?.writer ?? null };
-  const heir = peers?.find((peer) => peer.state === "alive" && peer.said?.able);
+  const heir = await findHeir(guard);
   if (!heir) {
     throw failed("mysql.no_heir", "no other MySQL node is in sync, so none can take over", {
       remedy: "wait until chime-node status shows the replica as protected, then run this again",
@@ -27,4 +31,18 @@ export async function handOver(guard: MysqlGuard): Promise<{ to: string | null }
   throw failed("mysql.handover_failed", `${heir.name} did not take over within ${handoverMs / 1000} s`, {
     remedy: `journalctl -u chime-node on ${heir.name} says why; this node serves on`,
   });
+}
+
+/** Waits for a peer that is on its way; where none is alive there is nothing to wait for. */
+async function findHeir(guard: MysqlGuard): Promise<PeerView | undefined> {
+  await guard.until((view) => ableHeir(view) !== undefined || !view.peers.some(isAlive), heirMs);
+  return guard.view && ableHeir(guard.view);
+}
+
+function ableHeir(view: View): PeerView | undefined {
+  return view.peers.find((peer) => isAlive(peer) && peer.said?.able);
+}
+
+function isAlive(peer: PeerView): boolean {
+  return peer.state === "alive";
 }
