@@ -9,11 +9,14 @@ import { readFacts } from "../host/facts.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { parseSpec } from "../spec/load.ts";
+import { newest } from "./cluster-history.ts";
 import { buildContext } from "./context.ts";
 import { agentResources } from "./resources.ts";
 import { desired, upTo } from "./desired.ts";
 import { Guards, isGuarded } from "./guards.ts";
-import { serveGuardCalls, socketHandlers } from "./methods.ts";
+import { History } from "./history.ts";
+import { watchMembers } from "./member-events.ts";
+import { servePeers, socketHandlers } from "./methods.ts";
 import { renderMetrics, serveMetrics } from "./metrics.ts";
 import { openNotify } from "./notify.ts";
 import { Publisher } from "./publisher.ts";
@@ -50,6 +53,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   const context = (): RoleContext =>
     buildContext({ identity, secrets, facts, members: membership.members(), spec: membership.spec() });
 
+  const history = await History.load(paths.history, identity.self.name, systemClock);
   const publisher = new Publisher(membership);
   const isMember = () => !membership.self.left;
   const vips = await watchVips({
@@ -68,6 +72,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     context,
     vips,
     publish: (role, state) => publisher.role(role, state),
+    record: (happening) => history.record(happening),
     stateDirectory: paths.terms,
   });
   const reconciler = new Reconciler(identity.self.name, {
@@ -102,9 +107,12 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   async function look(): Promise<void> {
     vips.settle();
     const members = membership.members();
-    const report = await lookAtVips({ context: context(), members, roles, vips, leftovers });
-    report.problems.push(...guards.problems(), ...reconciler.problems());
-    await publisher.report(report);
+    const seen = await lookAtVips({ context: context(), members, roles, vips, leftovers });
+    await publisher.report({
+      vips: seen.vips,
+      problems: [...seen.problems, ...guards.problems(), ...reconciler.problems()],
+      events: newest(history.events),
+    });
     if (unfinished().length > 0) reconciler.kick();
   }
   const pulse = () => (isMember() ? look().catch((error: unknown) => log.error("pulse:", error)) : undefined);
@@ -112,7 +120,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   await membership.update({
     facts: { os: facts.os, arch: facts.arch, cpus: facts.cpus, memoryBytes: facts.memoryBytes },
   });
-  serveGuardCalls(membership, guards, roles);
+  servePeers(membership, guards, history, roles);
   if (isMember()) {
     for (const role of roles) {
       const vip = membership.self.roles.includes(role.name) ? role.vip(context()) : undefined;
@@ -120,7 +128,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     }
     await guards.align();
   }
-  const socket = serveSocket(socketHandlers({ membership, guards, reconciler, status }));
+  const socket = serveSocket(socketHandlers({ membership, guards, reconciler, history, status }));
   const metrics = serveMetrics(metricsPort, () =>
     isMember() ? renderMetrics(status(), packageJson.version) : "",
   );
@@ -128,6 +136,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     reconciler.kick();
     void pulse();
   });
+  const unwatch = watchMembers(membership, (happening) => history.record(happening));
   log.info(`agent of ${identity.self.name} in ${identity.cluster.name} (${identity.cluster.id}) is up`);
   notify("READY=1");
   setTimeout(() => {
@@ -151,12 +160,14 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
 
   notify("STOPPING=1");
   relevant();
+  unwatch();
   socket.stop();
   metrics.stop();
   await reconciler.stop();
   await guards.stop();
   await vips.close();
   await cluster.stop();
+  await history.flushed();
 }
 
 /** Calls `then` when something changed that resources derive from; guards' states and liveness are not of it. */

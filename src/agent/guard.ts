@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Membership } from "../cluster/types.ts";
 import type { RoleContext } from "../roles/types.ts";
+import type { Happening } from "./event.ts";
 
 /** VRRP state of a role's instance, as keepalived's notify FIFO tells it (keepalived.conf(5), NOTIFY). */
 export type VipState = "MASTER" | "BACKUP" | "FAULT" | "UNKNOWN";
@@ -25,6 +26,8 @@ export interface GuardDeps {
   vip(): VipState;
   /** Publishes the guard's part of this node's record (`Member.roleState[role]`). */
   publish(state: unknown): Promise<void>;
+  /** For `chime-node history`. */
+  record(happening: Happening): void;
   /** Directory for what the guard must remember over restarts. 0700, exists. */
   stateDirectory: string;
 }

@@ -5,6 +5,7 @@ import { failed } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { phases, type Membership, type Phase, type RoleName } from "../cluster/types.ts";
 import type { Role, RoleContext } from "../roles/types.ts";
+import type { Happening } from "./event.ts";
 import type { Guard, Problem } from "./guard.ts";
 import type { Vips } from "./vips.ts";
 
@@ -34,7 +35,7 @@ export class Guards {
 
   async #start(role: Role): Promise<void> {
     if (!role.guard) return;
-    const { clock, membership, context, vips, publish, stateDirectory } = this.#deps;
+    const { clock, membership, context, vips, publish, record, stateDirectory } = this.#deps;
     const directory = join(stateDirectory, role.name);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const guard = role.guard({
@@ -44,6 +45,7 @@ export class Guards {
       setEligible: (eligible) => vips.setEligible(role.name, eligible),
       vip: () => vips.state(role.name),
       publish: (state) => publish(role.name, state),
+      record: (happening) => record({ role: role.name, ...happening }),
       stateDirectory: directory,
     });
     this.#running.set(role.name, guard);
@@ -85,5 +87,6 @@ export interface GuardSetDeps {
   context: () => RoleContext;
   vips: Vips;
   publish: (role: RoleName, state: unknown) => Promise<void>;
+  record: (happening: Happening) => void;
   stateDirectory: string;
 }

@@ -3,7 +3,9 @@ import type { ClusterMembership } from "../cluster/membership.ts";
 import type { Role } from "../roles/types.ts";
 import { phases } from "../cluster/types.ts";
 import { failed } from "../core/errors.ts";
+import { clusterHistory, ownHistory } from "./cluster-history.ts";
 import { isGuarded, type Guards } from "./guards.ts";
+import type { History } from "./history.ts";
 import type { Reconciler } from "./reconcile.ts";
 import type { Handlers } from "./socket.ts";
 import { answerHandover, switchOver } from "./switchover.ts";
@@ -13,13 +15,14 @@ interface Agent {
   membership: ClusterMembership;
   guards: Guards;
   reconciler: Reconciler;
+  history: History;
   status: () => Status;
 }
 
 const role = v.object({ role: v.string() });
 
 /** Everything that the command line may ask of the agent on its node. */
-export function socketHandlers({ membership, guards, reconciler, status }: Agent): Handlers {
+export function socketHandlers({ membership, guards, reconciler, history, status }: Agent): Handlers {
   return {
     cluster: () => Promise.resolve({ members: membership.members(), spec: membership.spec() }),
 
@@ -58,8 +61,10 @@ export function socketHandlers({ membership, guards, reconciler, status }: Agent
 
     async switchover(params) {
       const { to } = v.parse(v.object({ to: v.optional(v.string()) }), params);
-      return switchOver({ membership, guards, status }, to);
+      return switchOver({ membership, guards, status, record: (turn) => history.record(turn) }, to);
     },
+
+    history: () => clusterHistory(membership, history),
 
     async "spec.publish"(params) {
       const { toml, base } = v.parse(v.object({ toml: v.string(), base: v.number() }), params);
@@ -88,8 +93,14 @@ export function socketHandlers({ membership, guards, reconciler, status }: Agent
   };
 }
 
-/** Guards of the same role on two nodes talk through their agents: method `guard.<role>.<method>`. */
-export function serveGuardCalls(membership: ClusterMembership, guards: Guards, roles: readonly Role[]): void {
+/** What other members' agents may ask. Guards of the same role talk so: method `guard.<role>.<method>`. */
+export function servePeers(
+  membership: ClusterMembership,
+  guards: Guards,
+  history: History,
+  roles: readonly Role[],
+): void {
+  membership.handle("history", () => Promise.resolve(ownHistory(history)));
   membership.handle("handover", (params) => answerHandover(guards, params));
   for (const { name } of roles) {
     membership.handle(`guard.${name}`, (params, from, method) =>

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { MemberView } from "../cluster/types.ts";
+import { eventSchema, type HistoryEvent } from "./event.ts";
 import type { Problem, VipState } from "./guard.ts";
 
 /**
@@ -15,6 +16,8 @@ export interface AgentReport {
    */
   vips: Record<string, { state: VipState; holds: boolean; peers: string[] }>;
   problems: Problem[];
+  /** Its newest turns, and each role's last promotion. */
+  events: HistoryEvent[];
 }
 
 const short = v.pipe(v.string(), v.maxLength(1000));
@@ -39,10 +42,12 @@ const schema = v.object({
     ),
     v.maxLength(50),
   ),
+  // An older member sends none.
+  events: v.optional(v.pipe(v.array(eventSchema), v.maxLength(20)), []),
 });
 
 /** A peer's report, or an empty one where it sent none that we understand. */
 export function reportOf(member: Pick<MemberView, "roleState">): AgentReport {
   const parsed = v.safeParse(schema, member.roleState[reportKey]);
-  return parsed.success ? parsed.output : { vips: {}, problems: [] };
+  return parsed.success ? parsed.output : { vips: {}, problems: [], events: [] };
 }

@@ -1,5 +1,7 @@
 import type { MemberView } from "../cluster/types.ts";
 import type { Role, RoleContext, RoleStatus } from "../roles/types.ts";
+import { isPromotion } from "./cluster-history.ts";
+import { byTime, type HistoryEvent } from "./event.ts";
 import type { Problem } from "./guard.ts";
 import { reportOf } from "./report.ts";
 
@@ -17,10 +19,15 @@ export interface Status {
     version: string;
   }[];
   vips: { role: string; address: string; holders: string[] }[];
-  roles: Record<string, RoleStatus>;
+  roles: Record<string, RoleStatus & { last_promotion: HistoryEvent | null }>;
+  /** The newest turns, oldest first; `chime-node history` tells all. */
+  history: HistoryEvent[];
   problems: Problem[];
   healthy: boolean;
 }
+
+/** More are a question for `chime-node history`. */
+const shown = 5;
 
 /** The whole cluster as this node sees it: pure, from the members' own records. */
 export function clusterStatus(input: {
@@ -46,6 +53,7 @@ export function clusterStatus(input: {
     })),
     vips: [],
     roles: {},
+    history: [],
     problems,
     healthy: true,
   };
@@ -56,6 +64,8 @@ export function clusterStatus(input: {
     }
     problems.push(...reportOf(member).problems);
   }
+  const events = byTime(present.flatMap((m) => reportOf(m).events.filter(({ node }) => node === m.name)));
+  status.history = events.slice(-shown);
   for (const role of roles) {
     if (!present.some((member) => member.roles.includes(role.name))) continue;
     const vip = role.vip(context);
@@ -67,7 +77,8 @@ export function clusterStatus(input: {
     }
     const told = role.status(context, members);
     if (told) {
-      status.roles[role.name] = told.status;
+      const promotion = events.findLast((event) => isPromotion(event) && event.role === role.name);
+      status.roles[role.name] = { ...told.status, last_promotion: promotion ?? null };
       problems.push(...told.problems);
     }
   }

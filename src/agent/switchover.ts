@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { Membership, RoleName } from "../cluster/types.ts";
 import { systemClock } from "../core/clock.ts";
 import { failed, usageError } from "../core/errors.ts";
+import type { Happening } from "./event.ts";
 import type { Guards } from "./guards.ts";
 import type { Status } from "./status.ts";
 
@@ -17,6 +18,7 @@ interface Deps {
   membership: Membership;
   guards: Guards;
   status: () => Status;
+  record: (happening: Happening) => void;
 }
 
 /** A handover takes a third of a second; a replica that is still applying what it received may take longer. */
@@ -54,7 +56,9 @@ export async function switchOver(deps: Deps, to: string | undefined): Promise<Mo
     }
     const started = systemClock.now();
     await handOver(deps, from, role);
-    moves.push({ role, from, to: heir, seconds: Math.round(systemClock.now() - started) / 1000 });
+    const seconds = Math.round(systemClock.now() - started) / 1000;
+    moves.push({ role, from, to: heir, seconds });
+    deps.record({ kind: "switchover", role, message: `from ${from} to ${heir}, as planned work`, seconds });
   }
   return moves;
 }

@@ -16,10 +16,10 @@ export async function lookAtVips(input: {
   roles: readonly Role[];
   vips: Vips;
   leftovers: Leftovers;
-}): Promise<AgentReport> {
+}): Promise<Pick<AgentReport, "vips" | "problems">> {
   const { context, members, roles, vips, leftovers } = input;
   const { self } = context;
-  const report: AgentReport = { vips: {}, problems: [] };
+  const report: Pick<AgentReport, "vips" | "problems"> = { vips: {}, problems: [] };
   for (const { role, address } of vipsHere(context, roles)) {
     const [holds, peers] = await Promise.all([vips.holds(address), readPeers(role)]);
     report.vips[role] = { state: vips.state(role), holds, peers };

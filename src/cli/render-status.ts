@@ -1,6 +1,7 @@
 import type { Status } from "../agent/status.ts";
 import type { RoleNodeStatus } from "../roles/types.ts";
 import type { Style } from "./style.ts";
+import { renderHistory } from "./render-history.ts";
 import { table } from "./table.ts";
 
 /** `status` for people: the verdict first, then members, addresses, roles, and what to do about each problem. */
@@ -38,6 +39,9 @@ export function renderStatus(status: Status, style: Style): string {
         ...role.nodes.map((node) => roleRow(node, style)),
       ]) + `\n${style.dim(`${role.topology}, ${role.engine}`)}`,
     );
+  }
+  if (status.history.length > 0) {
+    sections.push(`${style.dim("HISTORY")}\n${renderHistory(status.history, style)}`);
   }
   for (const problem of status.problems) {
     const paint = problem.severity === "error" ? style.red : style.yellow;

@@ -10,6 +10,8 @@ export const paths = {
   ledger: "/var/lib/chime-node/ledger.jsonl",
   backups: "/var/lib/chime-node/backups",
   terms: "/var/lib/chime-node/terms",
+  history: "/var/lib/chime-node/history.jsonl",
+  maintenance: "/var/lib/chime-node/maintenance.json",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
   /** Track files and the notify FIFO: what agent and keepalived say to each other. */

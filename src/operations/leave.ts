@@ -35,8 +35,10 @@ export async function leaveCluster(io: Io): Promise<{ node: string; cluster: str
       id.startsWith("service:"),
     );
     await rm(clusterFiles.pki, { recursive: true, force: true });
-    // Whoever joins again follows; what it remembers of who wrote is history.
-    await rm(paths.terms, { recursive: true, force: true });
+    // Whoever joins again follows; what it remembers of who wrote, and of this cluster, is over.
+    for (const path of [paths.terms, paths.history, paths.maintenance]) {
+      await rm(path, { recursive: true, force: true });
+    }
     return { node: self.name, cluster: cluster.name };
   });
 }

@@ -9,6 +9,16 @@ const holds = (yes: boolean) => ({
   [reportKey]: { vips: { demo: { state: yes ? "MASTER" : "BACKUP", holds: yes, peers: [] } }, problems: [] },
 });
 
+const turn = (node: string, second: number, kind: string) => ({
+  at: `2026-11-21T10:00:0${second}.000Z`,
+  node,
+  role: "demo",
+  kind,
+  message: "m",
+  seconds: 0.2,
+  steps: [],
+});
+
 function status(members: MemberView[], role = demoRole(undefined)) {
   return clusterStatus({ context: context(members), specVersion: 3, members, roles: [role] });
 }
@@ -78,7 +88,26 @@ test("a report that is not one is taken as empty, never believed in part", () =>
   ).toEqual({
     vips: {},
     problems: [],
+    events: [],
   });
+});
+
+test("the newest turns of all members by time, and a role's last promotion, which only its own node tells", () => {
+  const told = (name: string, events: unknown[]) =>
+    member(name, { roleState: { [reportKey]: { vips: {}, problems: [], events } } });
+  const found = status(
+    [
+      told("node1", [turn("node1", 3, "demotion"), turn("node2", 9, "promotion")]),
+      told("node2", [turn("node2", 1, "promotion"), turn("node2", 4, "promotion")]),
+    ],
+    demoRole({ status: { topology: "t", engine: "e", writable: [], nodes: [] }, problems: [] }),
+  );
+  expect(found.history.map(({ node, kind }) => [node, kind])).toEqual([
+    ["node2", "promotion"],
+    ["node1", "demotion"],
+    ["node2", "promotion"],
+  ]);
+  expect(found.roles["demo"]?.last_promotion?.at).toBe("2026-11-21T10:00:04.000Z");
 });
 
 test("metrics: exposition format with escaped labels", () => {

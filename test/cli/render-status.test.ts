@@ -31,6 +31,7 @@ const status: Status = {
       topology: "dual-master",
       engine: "mariadb",
       writable: ["node1"],
+      last_promotion: null,
       nodes: [
         {
           name: "node1",
@@ -51,6 +52,20 @@ const status: Status = {
       ],
     },
   },
+  history: [
+    {
+      at: "2026-11-21T10:00:04.217Z",
+      node: "node1",
+      role: "mysql",
+      kind: "promotion",
+      message: "node1 writes in place of node2, which was silent",
+      seconds: 0.041,
+      steps: [
+        { do: "stop-receiver", ms: 2 },
+        { do: "open", ms: 1 },
+      ],
+    },
+  ],
   problems: [
     {
       code: "member.dead",
@@ -75,6 +90,9 @@ test("people see the verdict first and a remedy below each problem", () => {
   expect(text.split("\n")[0]).toBe("chime (abc), spec 2, seen from node1: 1 error, 1 warning");
   expect(text).toContain("node2   10.0.0.12  dead   mysql (ready)  0.1.0");
   expect(text).toContain("mysql  10.0.0.30/32  nobody");
+  expect(text).toContain(
+    "HISTORY\n2026-11-21 10:00:04Z  node1  mysql  promotion  node1 writes in place of node2, which was silent (0.041 s)\n  stop-receiver 2 ms, open 1 ms\n",
+  );
   expect(text).toContain("error member.dead: node2 is silent\n  → bring it back");
   expect(text).not.toContain("\u001B");
 });

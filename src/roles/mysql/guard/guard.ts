@@ -11,6 +11,7 @@ import { decide } from "./decide.ts";
 import { Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
 import { handOver } from "./handover.ts";
 import { perform } from "./steps.ts";
+import { Timeline } from "./timeline.ts";
 import { clearStartOptions, lookAtUnit } from "./unit.ts";
 import { Trouble } from "./trouble.ts";
 import type { Decision, Step, View } from "./view.ts";
@@ -70,6 +71,7 @@ export class MysqlGuard implements Guard {
   #decision: Decision = { eligible: false, step: null, awaiting: "the agent to take it up" };
   #last: Step["do"] | undefined;
   readonly #trouble = new Trouble();
+  readonly #timeline: Timeline;
   #eligible: boolean | undefined;
   #published = "";
   #stopped = false;
@@ -85,6 +87,7 @@ export class MysqlGuard implements Guard {
     this.layout = layout(context);
     this.lives = new Lives(this.layout.pidFile);
     this.#file = new MemoryFile(deps.stateDirectory);
+    this.#timeline = new Timeline(deps.clock, (happening) => deps.record(happening));
     const { socket } = this.layout;
     this.session = new Session({ socket, timeoutMs: hungMs, onClose: () => this.#serverDied() });
     this.work = new Session({ socket, timeoutMs: 5 * hungMs });
@@ -107,6 +110,7 @@ export class MysqlGuard implements Guard {
 
   onVip(state: VipState): void {
     if (state !== "MASTER") this.yielded = [];
+    this.#timeline.onVip(state);
     this.wake();
   }
 
@@ -273,6 +277,7 @@ export class MysqlGuard implements Guard {
     try {
       const started = clock.now();
       const done = await perform(step, this, view);
+      this.#timeline.took(step, view, done, started, this.quarantine);
       if (!done) {
         this.#retryAt.set(step.do, clock.now() + againMs);
         return againMs;
