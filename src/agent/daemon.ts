@@ -15,6 +15,7 @@ import { agentResources } from "./resources.ts";
 import { desired, upTo } from "./desired.ts";
 import { Guards, isGuarded } from "./guards.ts";
 import { History } from "./history.ts";
+import { Maintenance } from "./maintenance.ts";
 import { watchMembers } from "./member-events.ts";
 import { servePeers, socketHandlers } from "./methods.ts";
 import { renderMetrics, serveMetrics } from "./metrics.ts";
@@ -54,6 +55,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     buildContext({ identity, secrets, facts, members: membership.members(), spec: membership.spec() });
 
   const history = await History.load(paths.history, identity.self.name, systemClock);
+  const maintenance = await Maintenance.load(paths.maintenance);
   const publisher = new Publisher(membership);
   const isMember = () => !membership.self.left;
   const vips = await watchVips({
@@ -62,7 +64,10 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       void pulse();
     },
     onDisobeyed: (role) => evictHere(context(), roles, role),
-    mayOpen: (role) => isMember() && deafPeers(membership.self, membership.members(), role).length === 0,
+    mayOpen: (role) =>
+      isMember() &&
+      maintenance.since === null &&
+      deafPeers(membership.self, membership.members(), role).length === 0,
   });
   const leftovers = new Leftovers(systemClock);
   const guards = new Guards({
@@ -73,6 +78,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     vips,
     publish: (role, state) => publisher.role(role, state),
     record: (happening) => history.record(happening),
+    inMaintenance: () => maintenance.since !== null,
     stateDirectory: paths.terms,
   });
   const reconciler = new Reconciler(identity.self.name, {
@@ -110,8 +116,14 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     const seen = await lookAtVips({ context: context(), members, roles, vips, leftovers });
     await publisher.report({
       vips: seen.vips,
-      problems: [...seen.problems, ...guards.problems(), ...reconciler.problems()],
+      problems: [
+        ...seen.problems,
+        ...guards.problems(),
+        ...reconciler.problems(),
+        ...maintenance.problems(identity.self.name),
+      ],
       events: newest(history.events),
+      maintenance: maintenance.since,
     });
     if (unfinished().length > 0) reconciler.kick();
   }
@@ -128,7 +140,9 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     }
     await guards.align();
   }
-  const socket = serveSocket(socketHandlers({ membership, guards, reconciler, history, status }));
+  const socket = serveSocket(
+    socketHandlers({ membership, guards, reconciler, history, maintenance, status, look: pulse }),
+  );
   const metrics = serveMetrics(metricsPort, () =>
     isMember() ? renderMetrics(status(), packageJson.version) : "",
   );

@@ -26,6 +26,8 @@ export interface GuardDeps {
   vip(): VipState;
   /** Publishes the guard's part of this node's record (`Member.roleState[role]`). */
   publish(state: unknown): Promise<void>;
+  /** Somebody works on this node: it must not take over, nor go on writing. */
+  inMaintenance(): boolean;
   /** For `chime-node history`. */
   record(happening: Happening): void;
   /** Directory for what the guard must remember over restarts. 0700, exists. */

@@ -35,7 +35,7 @@ export class Guards {
 
   async #start(role: Role): Promise<void> {
     if (!role.guard) return;
-    const { clock, membership, context, vips, publish, record, stateDirectory } = this.#deps;
+    const { clock, membership, context, vips, publish, record, inMaintenance, stateDirectory } = this.#deps;
     const directory = join(stateDirectory, role.name);
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const guard = role.guard({
@@ -45,6 +45,7 @@ export class Guards {
       setEligible: (eligible) => vips.setEligible(role.name, eligible),
       vip: () => vips.state(role.name),
       publish: (state) => publish(role.name, state),
+      inMaintenance,
       record: (happening) => record({ role: role.name, ...happening }),
       stateDirectory: directory,
     });
@@ -88,5 +89,6 @@ export interface GuardSetDeps {
   vips: Vips;
   publish: (role: RoleName, state: unknown) => Promise<void>;
   record: (happening: Happening) => void;
+  inMaintenance: () => boolean;
   stateDirectory: string;
 }

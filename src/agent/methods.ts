@@ -2,10 +2,12 @@ import * as v from "valibot";
 import type { ClusterMembership } from "../cluster/membership.ts";
 import type { Role } from "../roles/types.ts";
 import { phases } from "../cluster/types.ts";
+import { systemClock } from "../core/clock.ts";
 import { failed } from "../core/errors.ts";
 import { clusterHistory, ownHistory } from "./cluster-history.ts";
 import { isGuarded, type Guards } from "./guards.ts";
 import type { History } from "./history.ts";
+import { beginMaintenance, endMaintenance, type Maintenance } from "./maintenance.ts";
 import type { Reconciler } from "./reconcile.ts";
 import type { Handlers } from "./socket.ts";
 import { answerHandover, switchOver } from "./switchover.ts";
@@ -16,13 +18,17 @@ interface Agent {
   guards: Guards;
   reconciler: Reconciler;
   history: History;
+  maintenance: Maintenance;
   status: () => Status;
+  /** Publishes at once what changed on this node. */
+  look: () => Promise<void> | undefined;
 }
 
 const role = v.object({ role: v.string() });
 
 /** Everything that the command line may ask of the agent on its node. */
-export function socketHandlers({ membership, guards, reconciler, history, status }: Agent): Handlers {
+export function socketHandlers(agent: Agent): Handlers {
+  const { membership, guards, reconciler, history, maintenance, status, look } = agent;
   return {
     cluster: () => Promise.resolve({ members: membership.members(), spec: membership.spec() }),
 
@@ -62,6 +68,14 @@ export function socketHandlers({ membership, guards, reconciler, history, status
     async switchover(params) {
       const { to } = v.parse(v.object({ to: v.optional(v.string()) }), params);
       return switchOver({ membership, guards, status, record: (turn) => history.record(turn) }, to);
+    },
+
+    async maintenance(params) {
+      const { on, accept } = v.parse(v.object({ on: v.boolean(), accept: v.boolean() }), params);
+      const deps = { membership, guards, maintenance, history, status, clock: systemClock };
+      const result = on ? await beginMaintenance(deps, accept) : await endMaintenance(deps);
+      await look();
+      return result;
     },
 
     history: () => clusterHistory(membership, history),

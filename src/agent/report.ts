@@ -18,6 +18,8 @@ export interface AgentReport {
   problems: Problem[];
   /** Its newest turns, and each role's last promotion. */
   events: HistoryEvent[];
+  /** Since when it is in maintenance, ISO 8601. */
+  maintenance: string | null;
 }
 
 const short = v.pipe(v.string(), v.maxLength(1000));
@@ -44,10 +46,11 @@ const schema = v.object({
   ),
   // An older member sends none.
   events: v.optional(v.pipe(v.array(eventSchema), v.maxLength(20)), []),
+  maintenance: v.optional(v.nullable(short), null),
 });
 
 /** A peer's report, or an empty one where it sent none that we understand. */
 export function reportOf(member: Pick<MemberView, "roleState">): AgentReport {
   const parsed = v.safeParse(schema, member.roleState[reportKey]);
-  return parsed.success ? parsed.output : { vips: {}, problems: [], events: [] };
+  return parsed.success ? parsed.output : { vips: {}, problems: [], events: [], maintenance: null };
 }

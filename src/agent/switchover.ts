@@ -1,9 +1,10 @@
 import * as v from "valibot";
 import type { Membership, RoleName } from "../cluster/types.ts";
 import { systemClock } from "../core/clock.ts";
-import { failed, usageError } from "../core/errors.ts";
+import { failed, refused, usageError } from "../core/errors.ts";
 import type { Happening } from "./event.ts";
 import type { Guards } from "./guards.ts";
+import { reportOf } from "./report.ts";
 import type { Status } from "./status.ts";
 
 /** One role whose writer moved. */
@@ -27,7 +28,8 @@ const handoverMs = 35_000;
 /**
  * Moves the writer of every single-writer role away from where it is, or to the given node. Asked on any node; the
  * writer's own agent does it.
- * @throws ChimeError `switchover.no_writer`, `switchover.no_replica`, `switchover.no_such_node`, and what the guard says
+ * @throws ChimeError `switchover.no_writer`, `switchover.no_replica`, `switchover.no_such_node`,
+ *   `switchover.in_maintenance`, and what the guard says
  */
 export async function switchOver(deps: Deps, to: string | undefined): Promise<Move[]> {
   const moves: Move[] = [];
@@ -53,6 +55,14 @@ export async function switchOver(deps: Deps, to: string | undefined): Promise<Mo
     if (!others.includes(heir)) {
       const known = nodes.map((node) => node.name).join(", ");
       throw usageError("switchover.no_such_node", `${heir} does not serve ${role}`, `--to one of: ${known}`);
+    }
+    const member = deps.membership.members().find(({ name }) => name === heir);
+    if (member && reportOf(member).maintenance !== null) {
+      throw refused(
+        "switchover.in_maintenance",
+        `${heir} is in maintenance and takes over nothing`,
+        `chime-node maintenance off on ${heir}`,
+      );
     }
     const started = systemClock.now();
     await handOver(deps, from, role);

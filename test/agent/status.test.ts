@@ -89,6 +89,7 @@ test("a report that is not one is taken as empty, never believed in part", () =>
     vips: {},
     problems: [],
     events: [],
+    maintenance: null,
   });
 });
 

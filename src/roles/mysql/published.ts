@@ -29,6 +29,8 @@ const publishedSchema = v.object({
   life: v.nullable(name),
   /** May take over at once: in sync, and sure of it since its server started. */
   able: v.boolean(),
+  /** Was asked not to take over (planned work): not able for that reason, whatever it holds. */
+  stands_down: v.optional(v.boolean(), false),
   semi_sync: v.boolean(),
   /** Writer: no commit is acknowledged without the replica. */
   protected: v.boolean(),

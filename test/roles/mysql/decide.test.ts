@@ -369,6 +369,16 @@ describe("protecting again", () => {
       step: "release",
     },
     {
+      name: "it was asked not to take over: nothing to prove",
+      view: view({
+        ...asWriter,
+        peers: [peer(2, { said: published({ follows: "node1", able: false, stands_down: true }) })],
+        server: server({ readOnly: false, source: protectedSource }),
+      }),
+      eligible: true,
+      step: null,
+    },
+    {
       name: "its server restarted: must show it anew, in the same term",
       view: view({
         ...asWriter,

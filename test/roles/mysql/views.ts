@@ -65,6 +65,7 @@ export function published(change: Partial<Published>): Published {
     follows: null,
     life: "P1",
     able: false,
+    stands_down: false,
     semi_sync: false,
     protected: false,
     lag: null,

@@ -62,7 +62,16 @@ async function grant(
   const { term, proven } = guard.memory;
   const { name: self, index } = membership.self;
   const asker = membership.members().find((member) => member.name === from);
-  const node = { self, index, term, proven, server, quarantine: guard.quarantine, heard: guard.heard };
+  const node = {
+    self,
+    index,
+    term,
+    proven,
+    server,
+    quarantine: guard.quarantine,
+    heard: guard.heard,
+    standDown: guard.standsDown,
+  };
   if (!asker || !mayGrant(node, asked, asker)) return { granted: false, term };
   guard.remember({ term: asked });
   guard.wake();

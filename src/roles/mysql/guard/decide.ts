@@ -43,7 +43,7 @@ export function isAble(
  * over. For the very first term the lower index wins, provided it can serve.
  */
 export function mayGrant(
-  node: Pick<View, "self" | "index" | "term" | "proven" | "server" | "quarantine" | "heard">,
+  node: Pick<View, "self" | "index" | "term" | "proven" | "server" | "quarantine" | "heard" | "standDown">,
   asked: Term,
   from: { name: string; index: number },
 ): boolean {
@@ -51,7 +51,7 @@ export function mayGrant(
   const isForItself = asked.writer === from.name && asked.in_sync.join() === from.name;
   if (!isForItself || asked.term <= (term?.term ?? 0)) return false;
   if (!term) return "down" in server || from.index < node.index;
-  if (!term.in_sync.includes(from.name) || isAble(node)) return false;
+  if (!term.in_sync.includes(from.name) || (isAble(node) && !node.standDown)) return false;
   return "down" in server || server.readOnly;
 }
 
@@ -174,7 +174,8 @@ function decideWriter(view: View, server: ServerState, term: Term): Decision {
       return vip === "MASTER" ? serve({ do: "record-alone", term: alone(view) }) : serve(null);
     }
     if (!source.enabled || !source.strict) return serve({ do: "protect", after: null });
-    if (replica.said?.able === false && isLevelling(replica, self) && source.active) {
+    const isUnproven = replica.said?.able === false && !replica.said.stands_down;
+    if (isUnproven && isLevelling(replica, self) && source.active) {
       return serve({ do: "prove-peer", peer: replica.name, term: null });
     }
     return serve(null);

@@ -182,7 +182,7 @@ export class MysqlGuard implements Guard {
   }
 
   get standsDown(): boolean {
-    return this.deps.clock.now() < this.#standDownUntil;
+    return this.deps.inMaintenance() || this.deps.clock.now() < this.#standDownUntil;
   }
 
   /** The last look, for those who may rest on one that is some milliseconds old. */

@@ -70,6 +70,7 @@ export function publishable(view: View): Published {
     term,
     life: "down" in server ? null : server.life,
     able: isAble(view) && !view.standDown,
+    stands_down: view.standDown,
     follows: null,
     semi_sync: false,
     protected: false,

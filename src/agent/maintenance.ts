@@ -1,0 +1,144 @@
+import { rm } from "node:fs/promises";
+import * as v from "valibot";
+import { readText, writeAtomic } from "../cluster/files.ts";
+import type { Membership, RoleName } from "../cluster/types.ts";
+import type { Clock } from "../core/clock.ts";
+import { refused } from "../core/errors.ts";
+import type { Problem } from "./guard.ts";
+import type { Guards } from "./guards.ts";
+import type { History } from "./history.ts";
+import { reportOf } from "./report.ts";
+import type { Status } from "./status.ts";
+
+/** `chime-node maintenance on|off --json`. */
+export interface MaintenanceResult {
+  node: string;
+  maintenance: boolean;
+  /** ISO 8601; null where it is off. */
+  since: string | null;
+  /** Roles that this node wrote and handed over. */
+  handed_over: RoleName[];
+}
+
+const marker = v.object({ since: v.pipe(v.string(), v.isoTimestamp()) });
+
+/** Whether somebody works on this node: it goes on replicating and takes over nothing. On disk, so that a reboot ends nothing. */
+export class Maintenance {
+  readonly #path: string;
+  #since: string | null;
+
+  private constructor(path: string, since: string | null) {
+    this.#path = path;
+    this.#since = since;
+  }
+
+  /** A marker that is there and cannot be read still says that it is on. */
+  static async load(path: string): Promise<Maintenance> {
+    const text = await readText(path);
+    if (text === undefined) return new Maintenance(path, null);
+    try {
+      return new Maintenance(path, v.parse(marker, JSON.parse(text)).since);
+    } catch {
+      return new Maintenance(path, new Date(0).toISOString());
+    }
+  }
+
+  /** ISO 8601; null: nobody works here. */
+  get since(): string | null {
+    return this.#since;
+  }
+
+  /** Takes effect only once it is on disk. */
+  async begin(since: string): Promise<void> {
+    await writeAtomic(this.#path, `${JSON.stringify({ since })}\n`, 0o600);
+    this.#since = since;
+  }
+
+  async end(): Promise<void> {
+    await rm(this.#path, { force: true });
+    this.#since = null;
+  }
+
+  problems(node: string): Problem[] {
+    if (this.#since === null) return [];
+    return [
+      {
+        code: "maintenance",
+        severity: "warning",
+        node,
+        message: `${node} is in maintenance since ${this.#since} and takes over nothing`,
+        remedy: `when the work is done: chime-node maintenance off on ${node}`,
+      },
+    ];
+  }
+}
+
+interface Deps {
+  membership: Pick<Membership, "self" | "members">;
+  guards: Guards;
+  maintenance: Maintenance;
+  history: Pick<History, "record">;
+  clock: Pick<Clock, "wall">;
+  status: () => Status;
+}
+
+/**
+ * Hands over what this node writes; from then on it is eligible for nothing.
+ * @param accept go on also where a role would have nobody left: its writes stop
+ * @throws ChimeError `maintenance.nobody_left` (exit 3), and what the handover says
+ */
+export async function beginMaintenance(deps: Deps, accept: boolean): Promise<MaintenanceResult> {
+  const { membership, guards, maintenance, history, clock } = deps;
+  const { name } = membership.self;
+  if (maintenance.since !== null) return result(deps, []);
+  const left = without(name, deps);
+  const lonely = left.filter(({ heir }) => heir === undefined).map(({ role }) => role);
+  if (lonely.length > 0 && !accept) {
+    throw refused(
+      "maintenance.nobody_left",
+      `without ${name} no node could write for ${lonely.join(", ")}: writes would stop until it is off again`,
+      "wait until chime-node status shows the other node level; or accept the outage: chime-node maintenance on --yes",
+    );
+  }
+  const handedOver = left
+    .filter(({ role, writes }) => writes && !lonely.includes(role))
+    .map(({ role }) => role);
+  for (const role of handedOver) await guards.need(role).command("handover", {});
+  await maintenance.begin(new Date(clock.wall()).toISOString());
+  const after = handedOver.length > 0 ? `, after it handed over ${handedOver.join(", ")}` : "";
+  history.record({ kind: "maintenance", message: `${name} is in maintenance${after}` });
+  return result(deps, handedOver);
+}
+
+export async function endMaintenance(deps: Deps): Promise<MaintenanceResult> {
+  const { membership, maintenance, history } = deps;
+  if (maintenance.since !== null) {
+    await maintenance.end();
+    history.record({ kind: "maintenance", message: `${membership.self.name} is back from maintenance` });
+  }
+  return result(deps, []);
+}
+
+function result({ membership, maintenance }: Deps, handedOver: RoleName[]): MaintenanceResult {
+  const { since } = maintenance;
+  return { node: membership.self.name, maintenance: since !== null, since, handed_over: handedOver };
+}
+
+/** For each role of `name` that has a writer: whether that is `name`, and who else writes or could at once. */
+function without(name: string, { membership, status }: Deps) {
+  const free = membership
+    .members()
+    .filter((member) => member.state === "alive" && reportOf(member).maintenance === null)
+    .map((member) => member.name);
+  return Object.entries(status().roles)
+    .filter(([role]) => membership.self.roles.includes(role))
+    .map(([role, { nodes }]) => {
+      const isProtected = nodes.some((node) => node.state === "writer" && node.protected);
+      const heir = nodes
+        .filter((node) => node.name !== name && free.includes(node.name))
+        .find(
+          (node) => node.state === "writer" || (node.state === "replica" && node.replicating && isProtected),
+        );
+      return { role, heir, writes: nodes.some((node) => node.name === name && node.state === "writer") };
+    });
+}

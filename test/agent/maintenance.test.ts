@@ -1,0 +1,125 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Happening } from "../../src/agent/event.ts";
+import type { Guards } from "../../src/agent/guards.ts";
+import { beginMaintenance, endMaintenance, Maintenance } from "../../src/agent/maintenance.ts";
+import { reportKey } from "../../src/agent/report.ts";
+import type { Status } from "../../src/agent/status.ts";
+import { failed } from "../../src/core/errors.ts";
+import type { MemberView } from "../../src/cluster/types.ts";
+import type { RoleNodeStatus } from "../../src/roles/types.ts";
+import { member } from "./members.ts";
+
+const directory = await mkdtemp(join(tmpdir(), "chime-maintenance-"));
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const clock = { wall: () => Date.UTC(2026, 10, 21) };
+const since = "2026-11-21T00:00:00.000Z";
+let files = 0;
+
+function node(
+  name: string,
+  state: RoleNodeStatus["state"],
+  change: Partial<RoleNodeStatus> = {},
+): RoleNodeStatus {
+  const replicates = state === "replica";
+  return {
+    name,
+    state,
+    replicating: replicates,
+    lag_seconds: null,
+    semi_sync: true,
+    protected: true,
+    ...change,
+  };
+}
+
+/** node1 as seen by its own agent, with a role whose nodes are these. */
+async function agent(nodes: RoleNodeStatus[], other: Partial<MemberView> = {}, handover = async () => ({})) {
+  const path = join(directory, `${files++}.json`);
+  const maintenance = await Maintenance.load(path);
+  const told: Happening[] = [];
+  const asked: string[] = [];
+  const members = [member("node1"), member("node2", other)];
+  const guard = { command: (method: string) => (asked.push(method), handover()) };
+  const deps = {
+    membership: { self: member("node1"), members: () => members },
+    guards: { need: () => guard } as unknown as Guards,
+    maintenance,
+    history: { record: (happening: Happening) => void told.push(happening) },
+    clock,
+    status: () => ({ roles: { demo: { nodes } } }) as unknown as Status,
+  };
+  return { deps, told, asked, path, maintenance };
+}
+
+const pair = (first: RoleNodeStatus["state"], second: RoleNodeStatus["state"]) => [
+  node("node1", first),
+  node("node2", second),
+];
+const refusal = { code: "maintenance.nobody_left", exit: 3 };
+
+test("the writer hands over first; on is on over a restart, said as a warning, and off again", async () => {
+  const { deps, told, asked, path, maintenance } = await agent(pair("writer", "replica"));
+  expect(await beginMaintenance(deps, false)).toEqual({
+    node: "node1",
+    maintenance: true,
+    since,
+    handed_over: ["demo"],
+  });
+  expect(asked).toEqual(["handover"]);
+  const restarted = await Maintenance.load(path);
+  expect(restarted.since).toBe(since);
+  expect(restarted.problems("node1")).toMatchObject([{ code: "maintenance", severity: "warning" }]);
+  await beginMaintenance(deps, false);
+  expect(asked.length).toBe(1);
+  expect(await endMaintenance(deps)).toMatchObject({ maintenance: false, since: null });
+  await endMaintenance(deps);
+  expect((await Maintenance.load(path)).since).toBeNull();
+  expect(maintenance.problems("node1")).toEqual([]);
+  expect(told.map(({ kind, message }) => [kind, message])).toEqual([
+    ["maintenance", "node1 is in maintenance, after it handed over demo"],
+    ["maintenance", "node1 is back from maintenance"],
+  ]);
+});
+
+test("a replica has nothing to hand over", async () => {
+  const { deps, asked } = await agent(pair("replica", "writer"));
+  expect((await beginMaintenance(deps, false)).handed_over).toEqual([]);
+  expect(asked).toEqual([]);
+});
+
+test("a handover that fails leaves the node as it was", async () => {
+  const { deps, maintenance } = await agent(pair("writer", "replica"), {}, () =>
+    Promise.reject(failed("mysql.no_heir", "none")),
+  );
+  expect(beginMaintenance(deps, false)).rejects.toMatchObject({ code: "mysql.no_heir" });
+  expect(maintenance.since).toBeNull();
+});
+
+describe("refused where nobody else could write, unless accepted", () => {
+  const inMaintenance = { roleState: { [reportKey]: { vips: {}, problems: [], maintenance: since } } };
+  const catchingUp = [node("node1", "writer", { protected: false }), node("node2", "replica")];
+  type Case = [what: string, nodes: RoleNodeStatus[], other: Partial<MemberView>];
+  test.each<Case>([
+    ["it serves alone", [node("node1", "writer")], {}],
+    ["the other is dead", pair("writer", "down"), { state: "dead" }],
+    ["the other one catches up", catchingUp, {}],
+    ["the other is quarantined", pair("writer", "quarantined"), {}],
+    ["the other is in maintenance itself", pair("writer", "replica"), inMaintenance],
+  ])("%s", async (_, nodes, other) => {
+    const { deps, asked, maintenance } = await agent(nodes, other);
+    expect(beginMaintenance(deps, false)).rejects.toMatchObject(refusal);
+    expect(maintenance.since).toBeNull();
+    expect(await beginMaintenance(deps, true)).toMatchObject({ maintenance: true, handed_over: [] });
+    expect(asked).toEqual([]);
+  });
+});
+
+test("a marker that cannot be read still says that it is on", async () => {
+  const path = join(directory, "damaged.json");
+  await writeFile(path, "{");
+  expect((await Maintenance.load(path)).since).not.toBeNull();
+});
