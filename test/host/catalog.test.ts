@@ -2,12 +2,14 @@ import { expect, test } from "bun:test";
 import { catalog, product, productPath } from "../../src/host/catalog.ts";
 import { parseOsRelease } from "../../src/host/os.ts";
 
-const debian12 = parseOsRelease('ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian 12"\n');
+const debian = (version: string) =>
+  parseOsRelease(`ID=debian\nVERSION_ID="${version}"\nPRETTY_NAME="Debian ${version}"\n`);
 
-test("every product has its row for Debian 12", () => {
-  for (const name of Object.keys(catalog)) expect(product(name, debian12).packages.length).toBeGreaterThan(0);
-  expect(productPath(product("mariadb", debian12), "data")).toBe("/var/lib/mysql");
-  expect(() => productPath(product("keepalived", debian12), "data")).toThrow("data");
+test.each(["12", "13"])("every product has its row for Debian %s", (version) => {
+  const os = debian(version);
+  for (const name of Object.keys(catalog)) expect(product(name, os).packages.length).toBeGreaterThan(0);
+  expect(productPath(product("mariadb", os), "data")).toBe("/var/lib/mysql");
+  expect(() => productPath(product("keepalived", os), "data")).toThrow("data");
 });
 
 test("another system is refused with those that are known", () => {

@@ -4,6 +4,7 @@ import { chime, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { vip } from "./pair.ts";
+import { system } from "./system.ts";
 
 /** What is refused before anything is installed, on machines that stay bare. */
 describe("bare nodes", () => {
@@ -29,11 +30,12 @@ describe("bare nodes", () => {
     "--vip",
     `mysql=${address}`,
     "--set",
-    "roles.mysql.engine=mariadb",
+    `roles.mysql.engine=${system.engine}`,
     "--set",
     "cluster.packages=os",
+    ...system.flags,
   ];
-  const witness = ["join", "--role", "witness"];
+  const witness = ["join", ...system.flags, "--role", "witness"];
 
   test.each([
     ["an address that answers", () => lab.client.address, "vip.in-use"],
@@ -95,7 +97,9 @@ describe("bare nodes", () => {
     const squatter = on(node2).start(["perl", "-MSocket", "-e", listen, "3306"]);
     try {
       await on(node2).sh("until ss -Hltn 'sport = :3306' | grep -q .; do :; done");
-      const answer = await chime(on(node2), ["join", "--role", "mysql"], { env: { CHIME_TOKEN: token } });
+      const answer = await chime(on(node2), ["join", ...system.flags, "--role", "mysql"], {
+        env: { CHIME_TOKEN: token },
+      });
       expect(verdict(answer)).toEqual([3, "preflight.failed"]);
       expect(answer.json.error?.message).toMatch(/3306.*perl/);
     } finally {
@@ -104,7 +108,9 @@ describe("bare nodes", () => {
     await on(node2).sh(
       "mkdir -p /var/lib/mysql/shop && touch /var/lib/mysql/ibdata1 /var/lib/mysql/shop/t.ibd",
     );
-    const answer = await chime(on(node2), ["join", "--role", "mysql"], { env: { CHIME_TOKEN: token } });
+    const answer = await chime(on(node2), ["join", ...system.flags, "--role", "mysql"], {
+      env: { CHIME_TOKEN: token },
+    });
     expect(verdict(answer)).toEqual([3, "preflight.failed"]);
     expect(answer.json.error?.message).toContain("/var/lib/mysql");
     expect((await on(node2).run(["ls", "/var/lib/mysql/shop"])).stdout.trim()).toBe("t.ibd");

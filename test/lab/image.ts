@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
 import { cacheDirectory } from "../../scripts/cache.ts";
 import { LabUnavailable } from "./prerequisites.ts";
+import { system } from "./system.ts";
 
 /** What every node boots from, and the only packages it can install. Both read-only and shared by all labs. */
 export interface Image {
@@ -11,26 +12,19 @@ export interface Image {
   mirror: string;
 }
 
-const recipe = {
-  /** Raise when the script below changes. */
-  version: 3,
-  suite: "bookworm",
-  /** A bare server: what a minimal installation has, and no service of ours. */
-  base: [
-    "systemd",
-    "systemd-sysv",
-    "dbus",
-    "udev",
-    "iproute2",
-    "ca-certificates",
-    "procps",
-    "apt",
-    "kmod",
-    "nftables",
-  ],
-  /** With everything they need that the base lacks. */
-  mirror: ["mariadb-server", "mariadb-backup", "keepalived"],
-};
+/** A bare server: what a minimal installation has, and no service of ours. */
+const base = [
+  "systemd",
+  "systemd-sysv",
+  "dbus",
+  "udev",
+  "iproute2",
+  "ca-certificates",
+  "procps",
+  "apt",
+  "kmod",
+  "nftables",
+];
 
 /**
  * Runs under flock(1), so that a second lab waits and then finds the work done; the rename at the end makes a killed
@@ -43,10 +37,10 @@ final=$1 work=$1.new
 rm -rf --one-file-system "$work"
 trap 'rm -rf --one-file-system "$work"' EXIT
 mkdir -p "$work"
-mmdebstrap --mode=root --format=directory --variant=minbase --include=${recipe.base.join(",")} \\
-  --customize-hook='APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only install ${recipe.mirror.join(" ")}' \\
+mmdebstrap --mode=root --format=directory --variant=minbase --include=${base.join(",")} --aptopt='${system.apt}' \\
+  --customize-hook='APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only install ${system.mirror.join(" ")}' \\
   --customize-hook="mkdir '$work/mirror' && cp \\"\\$1\\"/var/cache/apt/archives/*.deb '$work/mirror'" \\
-  ${recipe.suite} "$work/root"
+  ${system.suite} "$work/root"
 root=$work/root
 rm -rf "$root"/etc/apt/sources.list.d/* "$root"/var/lib/apt/lists/*
 mkdir -p "$root/mirror" "$root/usr/local/bin"
@@ -67,13 +61,13 @@ mv "$work" "$final"
 `;
 
 /**
- * Builds the image once (half a minute, needs the distribution's packages) and returns it from the cache afterwards.
+ * Builds a system's image once (half a minute, needs the distribution's packages) and returns it from the cache afterwards.
  * @throws LabUnavailable when the packages cannot be had
  */
 export async function ensureImage(progress: (line: string) => void): Promise<Image> {
-  const key = createHash("sha256").update(JSON.stringify(recipe)).update(script).digest("hex").slice(0, 12);
+  const key = createHash("sha256").update(script).digest("hex").slice(0, 12);
   const cache = cacheDirectory();
-  const directory = join(cache, `lab-${recipe.suite}-${key}`);
+  const directory = join(cache, `lab-${system.suite}-${key}`);
   const image = { root: join(directory, "root"), mirror: join(directory, "mirror") };
   if (await exists(directory)) return image;
   await mkdir(cache, { recursive: true });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, writerOf } from "./pair.ts";
+import { system } from "./system.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
@@ -39,7 +40,7 @@ async function untilProtected(): Promise<void> {
 
 async function query(node: LabNode, statement: string): Promise<string> {
   // The guard may end this very connection: what it did shows with the next one.
-  return (await node.run(["mariadb", "-N", "-B", "-e", statement], { check: false })).stdout.trim();
+  return (await node.run([system.client, "-N", "-B", "-e", statement], { check: false })).stdout.trim();
 }
 
 /** Both nodes hold every row that a client was told of until now. */
@@ -59,7 +60,7 @@ describe("under a writer that commits as fast as it can", () => {
   test("kill -9 of the writing server: the other goes on, the killed one comes back level", async () => {
     for (const _ of [1, 2, 3]) {
       const { writer } = await writerOf(lab);
-      const outage = await writers.outageAfter(await writer.kill("mariadb.service"));
+      const outage = await writers.outageAfter(await writer.kill(system.unit));
       expect(outage.ms).toBeLessThan(3_000);
       await nothingIsMissing();
       expect((await writerOf(lab)).writer).not.toBe(writer);
@@ -79,7 +80,7 @@ describe("under a writer that commits as fast as it can", () => {
 
   test("the replica's server or node dies: writes go on alone, then protected again", async () => {
     const { writer, replica } = await writerOf(lab);
-    expect((await writers.outageAfter(await replica.kill("mariadb.service"))).ms).toBeLessThan(3_000);
+    expect((await writers.outageAfter(await replica.kill(system.unit))).ms).toBeLessThan(3_000);
     await nothingIsMissing();
     const at = await replica.powerOff();
     expect((await writers.outageAfter(at, 60_000, 3_000)).ms).toBeLessThan(5_000);
@@ -89,7 +90,7 @@ describe("under a writer that commits as fast as it can", () => {
   }, 180_000);
 
   test("both servers killed at once, and both nodes without power: nothing acknowledged is lost", async () => {
-    await Promise.all(lab.nodes.map((node) => node.kill("mariadb.service")));
+    await Promise.all(lab.nodes.map((node) => node.kill(system.unit)));
     await writers.acknowledgedAfter(Date.now());
     await nothingIsMissing();
     await Promise.all(lab.nodes.map((node) => node.powerOff()));
@@ -174,7 +175,7 @@ test("a node with transactions of its own is quarantined when it comes back, and
   await writers.acknowledgedAfter(Date.now());
   expect(await query(writer, "SHOW DATABASES LIKE 'stray'")).toBe("");
   // Without its writer the quarantined node must not take over.
-  const at = await writer.kill("mariadb.service");
+  const at = await writer.kill(system.unit);
   await writers.acknowledgedAfter(at + 250);
   expect((await writerOf(lab)).writer).toBe(writer);
 }, 90_000);

@@ -81,6 +81,8 @@ export class LabNode {
         "env",
         // Without a lock file, which would stay behind: the root is this lab's alone.
         "SYSTEMD_NSPAWN_LOCK=0",
+        // systemd 256 and newer boot on nothing else; the host may be hybrid.
+        "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1",
         "systemd-nspawn",
         "--quiet",
         "--boot",

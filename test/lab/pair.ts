@@ -3,6 +3,7 @@ import { chime } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { subnet } from "./network.ts";
+import { system } from "./system.ts";
 import { Writers } from "./writer.ts";
 
 /** The pair's floating address in every lab. */
@@ -15,11 +16,12 @@ export const initCommand = [
   "--vip",
   `mysql=${vip}`,
   "--set",
-  "roles.mysql.engine=mariadb",
+  `roles.mysql.engine=${system.engine}`,
   "--set",
   "cluster.packages=os",
+  ...system.flags,
 ];
-export const joinCommand = ["chime-node", "join", "--role", "mysql"];
+export const joinCommand = ["chime-node", "join", ...system.flags, "--role", "mysql"];
 
 /** `init --json` of the contract. */
 export interface Initialized {

@@ -1,6 +1,7 @@
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { status, writerOf } from "./pair.ts";
+import { system } from "./system.ts";
 import { waitUntil } from "./wait.ts";
 import type { Outage, Writers } from "./writer.ts";
 
@@ -15,7 +16,7 @@ export interface Trial {
 /** kill -9 of the writing server; what clients saw of it. The node stays up. */
 export async function killServer(lab: Lab, writers: Writers): Promise<Trial> {
   const { writer, replica } = await writerOf(lab);
-  const at = await writer.kill("mariadb");
+  const at = await writer.kill(system.unit);
   return { kind: "kill", victim: writer, survivor: replica, outage: await writers.outageAfter(at) };
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import type { Running } from "./process.ts";
+import { system } from "./system.ts";
 import { waitUntil } from "./wait.ts";
 import type { WriterSettings } from "./writer-program.ts";
 
@@ -111,7 +112,7 @@ export class Writers {
   /** Ids that were acknowledged and are not on the node's server. */
   async missingOn(node: LabNode): Promise<number[]> {
     const query = `SELECT id FROM ${this.settings.table}`;
-    const result = await node.run(["mariadb", "-N", "-B", "-e", query, this.settings.database]);
+    const result = await node.run([system.client, "-N", "-B", "-e", query, this.settings.database]);
     const present = new Set(result.stdout.split("\n").filter(Boolean).map(Number));
     return (await this.acknowledged()).map((row) => row.id).filter((id) => !present.has(id));
   }
