@@ -32,8 +32,9 @@ export function socketHandlers(agent: Agent): Handlers {
   return {
     cluster: () => Promise.resolve({ members: membership.members(), spec: membership.spec() }),
 
-    async status() {
-      const [found, drift] = [status(), await reconciler.drift()];
+    async status(params) {
+      const { drift: look } = v.parse(v.object({ drift: v.optional(v.boolean(), true) }), params);
+      const [found, drift] = [status(), look ? await reconciler.drift() : []];
       return { ...found, problems: [...found.problems, ...drift] } satisfies Status;
     },
 

@@ -20,6 +20,7 @@ export interface Output {
   readonly frame: (human: string) => void;
   /** A line for people, on stderr. */
   readonly note: (line: string) => void;
+  /** Once a command: a check that is made again finds the same. */
   readonly warn: (line: string) => void;
   /** What is done or awaited right now; see progress.ts. */
   readonly progress: (line: string) => void;
@@ -56,6 +57,7 @@ export function createOutput(options: OutputOptions): Output {
   const askable = options.stdin.isTTY === true && stderr.isTTY === true && !json;
   const live = stdout.isTTY === true && !json;
   let documents = 0;
+  const warned = new Set<string>();
 
   const say = (line: string) => {
     progress.clear();
@@ -84,7 +86,11 @@ export function createOutput(options: OutputOptions): Output {
       print(live ? `\u001B[H\u001B[J${human}` : human);
     },
     note: say,
-    warn: (line) => say(`${errStyle.yellow("warning:")} ${line}`),
+    warn(line) {
+      if (warned.has(line)) return;
+      warned.add(line);
+      say(`${errStyle.yellow("warning:")} ${line}`);
+    },
     progress: (line) => progress.line(mask(line)),
     async confirm(question) {
       if (options.yes) return true;

@@ -10,6 +10,8 @@ import { fileStore } from "./store.ts";
 import type { Identity } from "./types.ts";
 
 export interface CreateClusterOptions {
+  /** From `newClusterId`: virtual router ids derive from it, so it is checked before the cluster is made. */
+  id: string;
   /** The cluster's name, as in cluster.toml. */
   name: string;
   node: { name: string; address: string };
@@ -17,6 +19,10 @@ export interface CreateClusterOptions {
   toml: string;
   /** Every known role's secrets, generated now and shared with whoever joins. */
   roleSecrets: Readonly<Record<string, readonly string[]>>;
+}
+
+export function newClusterId(): string {
+  return randomBytes(8).toString("hex");
 }
 
 /**
@@ -33,7 +39,7 @@ export async function createCluster(files: ClusterFiles, options: CreateClusterO
       "see `chime-node status`; to start afresh run `chime-node reset` first",
     );
   }
-  const cluster = { name: options.name, id: randomBytes(8).toString("hex") };
+  const cluster = { name: options.name, id: options.id };
   const identity: Identity = { cluster, self: { ...node, index: 1 } };
   const now = Date.now();
   const authority = createAuthority(cluster, now);

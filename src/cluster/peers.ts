@@ -48,6 +48,8 @@ interface Peer {
   /** The last dial failed and nothing was heard since. */
   unreachable: boolean;
   state: Liveness;
+  /** Heard at least once: before, it is a member whose agent is on its way, and its silence no event. */
+  met: boolean;
   /** Beats in a row that told of another state than ours. */
   strange: number;
   exchanging: boolean;
@@ -91,6 +93,7 @@ export class Peers {
         unreachable: false,
         // Not alive before it was heard, and not dead before it had its chance.
         state: "suspect",
+        met: false,
         strange: 0,
         exchanging: false,
       });
@@ -127,7 +130,8 @@ export class Peers {
     if (silent >= deadMs) peer.state = "dead";
     else if (silent >= suspectMs || peer.unreachable) peer.state = "suspect";
     if (peer.state === before) return false;
-    log.info(`member ${peer.target.name} is ${peer.state}`, { silent_ms: Math.round(silent) });
+    const what = peer.met ? `is ${peer.state}` : "has not been heard yet";
+    log.info(`member ${peer.target.name} ${what}`, { silent_ms: Math.round(silent) });
     // TCP would go on repeating into the void, slower and slower; a fresh connection finds a healed network sooner.
     if (peer.state === "dead") peer.link?.close();
     return true;
@@ -140,6 +144,7 @@ export class Peers {
     peer.heardAt = this.options.clock.now();
     peer.heardListening = this.listening();
     peer.unreachable = false;
+    peer.met = true;
     if (peer.state === "alive") return;
     log.info(`member ${peer.target.name} is alive`);
     peer.state = "alive";

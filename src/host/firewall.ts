@@ -12,8 +12,18 @@ export function openingName(opening: Opening): string {
   return opening.protocol === "vrrp" ? "vrrp" : `${opening.port}/${opening.protocol}`;
 }
 
-/** Which firewall is active on this host. `nftables`: rules that turn away by default and no manager we know. */
-export async function detectFirewall(): Promise<Firewall> {
+let looking: Promise<Firewall> | undefined;
+
+/**
+ * Which firewall is active on this host. `nftables`: rules that turn away by default and no manager we know. Those who
+ * ask at the same time share one look.
+ */
+export function detectFirewall(): Promise<Firewall> {
+  looking ??= look().finally(() => (looking = undefined));
+  return looking;
+}
+
+async function look(): Promise<Firewall> {
   const [firewalld, ufw] = await Promise.all([
     exec(["systemctl", "is-active", "--quiet", "firewalld.service"], { ok: "any" }),
     readText("/etc/ufw/ufw.conf"),

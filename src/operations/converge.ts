@@ -7,6 +7,7 @@ import { systemClock } from "../core/clock.ts";
 import { phases, type Phase, type RoleName } from "../cluster/types.ts";
 import { parseSpec } from "../spec/load.ts";
 import { paths } from "../core/paths.ts";
+import { readFacts, type Facts } from "../host/facts.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { plan, type Outcome, type PlannedChange } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
@@ -43,9 +44,10 @@ export async function applyNode(io: Io, role?: RoleName): Promise<{ outcome: Out
     throw usageError("apply.declined", "nothing was changed");
   }
   return withLock("apply", "apply", async () => {
-    const edit = await findEdit((await readContext()).view.spec);
+    const facts = await readFacts();
+    const edit = await findEdit((await readContext(facts)).view.spec);
     if (edit) await publishEdit(edit);
-    const { context } = await readContext();
+    const { context } = await readContext(facts);
     const names = pick(context.self.roles, role);
     const resources = nodeResources(desired(context, names));
     const changes = await plan(resources, await openLedger());
@@ -75,19 +77,20 @@ function interruptions(changes: readonly PlannedChange[]): string[] {
  */
 export async function bringUp(
   names: readonly RoleName[],
+  facts: Facts,
   readyMs: number | undefined,
   io: Io,
 ): Promise<void> {
   for (const phase of ["installed", "configured"] as const) {
     // Read again: members that joined while packages were being installed belong into the configuration.
-    const { context } = await readContext();
+    const { context } = await readContext(facts);
     await makeOrThrow(nodeResources(desired(context, names), phase), io);
     for (const role of names) await setPhase(role, phase);
   }
   if (readyMs === undefined) return;
   const deadline = systemClock.now() + readyMs;
   for (const role of names) await untilReady(role, deadline, readyMs, io);
-  const { context } = await readContext();
+  const { context } = await readContext(facts);
   await makeOrThrow(nodeResources(desired(context, names)), io);
   await markReady(names);
 }

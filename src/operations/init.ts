@@ -1,5 +1,5 @@
 import { callAgent } from "../agent/socket.ts";
-import { createCluster } from "../cluster/create.ts";
+import { createCluster, newClusterId } from "../cluster/create.ts";
 import { clusterFiles } from "../cluster/files.ts";
 import { loadIdentity } from "../cluster/identity.ts";
 import type { Identity, RoleName } from "../cluster/types.ts";
@@ -55,11 +55,13 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
   requireInstalled(options.binary);
   return withLock("apply", "init", async () => {
     const wanted = await wantedSpec(options);
-    const identity = (await existing(options, wanted.spec)) ?? (await create(options, wanted, io));
+    io.progress("checking this machine");
+    const facts = await readFacts();
+    const identity = (await existing(options, wanted.spec)) ?? (await create(options, wanted, facts, io));
     await startAgent(io);
     if (options.role.length > 0) {
       await callAgent("role.take", { roles: options.role });
-      await bringUp(options.role, readyMs, io);
+      await bringUp(options.role, facts, readyMs, io);
     }
     const { token } = await callAgent<CreatedToken>("token.create", {
       ttlMs: tokenTtlMs,
@@ -128,15 +130,19 @@ async function existing(options: InitOptions, spec: Spec): Promise<Identity | un
   );
 }
 
-async function create(options: InitOptions, { toml, spec, write }: WantedSpec, io: Io): Promise<Identity> {
-  io.progress("checking this machine");
-  const facts: Facts = await readFacts();
+async function create(
+  options: InitOptions,
+  { toml, spec, write }: WantedSpec,
+  facts: Facts,
+  io: Io,
+): Promise<Identity> {
   const name = chooseName(options.name, facts);
   const vips = vipsOf(spec).map((use) => use.vip.address);
   const address = chooseAddress(options.address, facts, vips);
+  const id = newClusterId();
   const context = provisionalContext({
     spec,
-    cluster: { name: spec.cluster.name, id: "" },
+    cluster: { name: spec.cluster.name, id },
     name,
     address,
     roles: options.role,
@@ -146,6 +152,7 @@ async function create(options: InitOptions, { toml, spec, write }: WantedSpec, i
   if (write) await makeOrThrow([file({ path: paths.clusterToml, content: toml })], io);
   io.progress("creating the cluster");
   const identity = await createCluster(clusterFiles, {
+    id,
     name: spec.cluster.name,
     node: { name, address },
     toml,

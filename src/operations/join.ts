@@ -1,5 +1,6 @@
 import { rm, rmdir } from "node:fs/promises";
 import packageJson from "../../package.json" with { type: "json" };
+import { desired } from "../agent/desired.ts";
 import { isGuarded } from "../agent/guards.ts";
 import { callAgent } from "../agent/socket.ts";
 import type { Status } from "../agent/status.ts";
@@ -12,9 +13,12 @@ import { ChimeError, Exit, refused, usageError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
-import { readFacts } from "../host/facts.ts";
+import { readFacts, type Facts } from "../host/facts.ts";
 import { file } from "../resources/file.ts";
+import { downloadPackages } from "../resources/package.ts";
 import { roles } from "../roles/index.ts";
+import type { RoleContext } from "../roles/types.ts";
+import { listenAhead, type Surroundings } from "../vip/checks.ts";
 import { startAgent } from "./agent.ts";
 import { readContext, requireInstalled, requireRoot, type ClusterView } from "./context.ts";
 import { bringUp } from "./converge.ts";
@@ -56,10 +60,15 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
   requireInstalled(options.binary);
   requireKnownRoles(options.role);
   return withLock("apply", "join", async () => {
-    const identity = (await member(options)) ?? (await enter(options, io));
+    io.progress("checking this machine");
+    const facts = await readFacts();
+    const member = await membership(options);
+    const identity = member ?? (await enter(options, facts, io));
+    // A node that has just entered still has to ask the network about the VIPs.
+    const ask = member ? undefined : listenAhead(facts);
     await startAgent(io);
-    await takeRoles(options, io);
-    await bringUp(options.role, options.wait ? options.timeout : undefined, io);
+    await takeRoles(options, { facts, ask }, io);
+    await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);
     return summarize(identity, options.role);
   });
 }
@@ -77,7 +86,7 @@ function requireKnownRoles(names: readonly RoleName[]): void {
 }
 
 /** The cluster that this node is in already; a token for another one is a mistake. */
-async function member({ token, name, address }: JoinOptions): Promise<Identity | undefined> {
+async function membership({ token, name, address }: JoinOptions): Promise<Identity | undefined> {
   const identity = await loadIdentity(clusterFiles.pki);
   if (!identity) return undefined;
   const { cluster, self } = identity;
@@ -103,9 +112,7 @@ async function member({ token, name, address }: JoinOptions): Promise<Identity |
   return identity;
 }
 
-async function enter(options: JoinOptions, io: Io): Promise<Identity> {
-  io.progress("checking this machine");
-  const facts = await readFacts();
+async function enter(options: JoinOptions, facts: Facts, io: Io): Promise<Identity> {
   const name = chooseName(options.name, facts);
   const text = await findToken({ token: options.token, tokenFile: options.tokenFile, ask: options.askToken });
   if (text === undefined) {
@@ -141,15 +148,30 @@ async function forgetKey(): Promise<void> {
 
 const hostOf = (address: string) => splitAddress(address).host;
 
-async function takeRoles(options: JoinOptions, io: Io): Promise<void> {
-  const { context, view } = await readContext();
+async function takeRoles(
+  options: JoinOptions,
+  { facts, ask }: { facts: Facts; ask: Surroundings | undefined },
+  io: Io,
+): Promise<void> {
+  const { context, view } = await readContext(facts);
   await keepSpecCopy(view.spec, io);
   const more = options.role.filter((role) => !context.self.roles.includes(role));
   const planned = { ...context, self: { ...context.self, roles: options.role } };
   // Roles that already run here were checked when they were taken.
   const fresh = options.role.filter((role) => !isGuarded(context.self.phase[role]));
-  if (fresh.length > 0) await requireFit(planned, { roles: fresh, ignore: options.ignore }, io);
+  if (fresh.length > 0) {
+    await requireFit(planned, { roles: fresh, ignore: options.ignore }, io, {
+      ask,
+      meanwhile: (signal) => fetchPackages(planned, signal, io),
+    });
+  }
   if (more.length > 0) await callAgent("role.take", { roles: more });
+}
+
+/** What the packages need comes into the package system's cache while the network is asked; installing comes after. */
+async function fetchPackages(context: RoleContext, signal: AbortSignal, io: Io): Promise<void> {
+  const log = `${paths.run}/download.log`;
+  await downloadPackages(desired(context).installed, log, { signal, progress: io.progress });
 }
 
 /** A joiner gets a copy of cluster.toml; one that is there stays as it is. */
@@ -160,7 +182,8 @@ async function keepSpecCopy(spec: ClusterView["spec"], io: Io): Promise<void> {
 }
 
 async function summarize({ cluster, self }: Identity, names: readonly RoleName[]): Promise<JoinResult> {
-  const status = await callAgent<Status>("status");
+  // No look for drift: the whole node was looked at a moment ago.
+  const status = await callAgent<Status>("status", { drift: false });
   const mine = status.members.find((m) => m.name === self.name);
   const ready = names.every((role) => mine?.phase[role] === "ready");
   const lines = names.map((role) => {

@@ -10,9 +10,10 @@ import { requirePassed, runChecks, type PreflightReport } from "../host/prefligh
 import { roles } from "../roles/index.ts";
 import type { LocalContext, RoleContext } from "../roles/types.ts";
 import { loadSpec } from "../spec/load.ts";
-import { vipCheckNames, vipChecks } from "../vip/checks.ts";
+import { networkCheckNames, vipCheckNames, vipChecks, type Surroundings } from "../vip/checks.ts";
 import { readContext, requireRoot } from "./context.ts";
 import type { Io } from "./io.ts";
+import { passedLately, rememberPassed } from "./lately.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
 
 interface Wanted {
@@ -54,9 +55,38 @@ export async function requireFitAlone(local: LocalContext, wanted: Wanted, io: I
   report(await runChecks(localChecks(local, wanted.roles), wanted.ignore, vipCheckNames), io);
 }
 
-/** The same where the spec is known: VIPs and their network as well. */
-export async function requireFit(context: RoleContext, wanted: Wanted, io: Io): Promise<void> {
-  report(await runChecks(clusterChecks(context, wanted.roles), wanted.ignore), io);
+/**
+ * The same where the spec is known: VIPs and their network as well. `meanwhile` is what may be done while the network
+ * is asked: nothing that has to be taken back. It is called when the machine alone is fit, and ended by its signal when
+ * the network is not.
+ */
+export async function requireFit(
+  context: RoleContext,
+  wanted: Wanted,
+  io: Io,
+  options: { ask?: Surroundings | undefined; meanwhile?: (signal: AbortSignal) => Promise<void> } = {},
+): Promise<void> {
+  const { ask, meanwhile } = options;
+  const known = await passedLately(context);
+  const checks = networkChecks(context, ask).filter(({ name }) => !known || !networkCheckNames.includes(name));
+  const own = localChecks(localOf(context), wanted.roles);
+  const network = runChecks(checks, wanted.ignore, [...own.map(({ name }) => name), ...vipCheckNames]);
+  network.catch(() => undefined);
+  const stop = new AbortController();
+  let work: Promise<void> | undefined;
+  try {
+    const local = await runChecks(own, wanted.ignore, vipCheckNames);
+    if (local.ok && !known) work = meanwhile?.(AbortSignal.any([stop.signal, io.signal]));
+    const found = await network;
+    report({ checks: [...local.checks, ...found.checks], ok: local.ok && found.ok }, io);
+    const asked = found.checks.filter(({ name }) => networkCheckNames.includes(name));
+    if (asked.length > 0 && asked.every(({ result }) => result === "ok")) await rememberPassed(context);
+  } catch (error) {
+    stop.abort();
+    throw error;
+  } finally {
+    await work?.catch(() => undefined);
+  }
 }
 
 function localChecks(local: LocalContext, names: readonly RoleName[]): Check[] {
@@ -67,15 +97,16 @@ function localChecks(local: LocalContext, names: readonly RoleName[]): Check[] {
 }
 
 function clusterChecks(context: RoleContext, names: readonly RoleName[]): Check[] {
-  const { facts, self, cluster, spec } = context;
+  return [...localChecks(localOf(context), names), ...networkChecks(context)];
+}
+
+function localOf({ facts, self, cluster, spec }: RoleContext): LocalContext {
+  return { facts, node: self.name, address: self.address, clusterId: cluster.id || undefined, spec };
+}
+
+function networkChecks(context: RoleContext, ask?: Surroundings): Check[] {
   const requests = roles.flatMap((role) => role.vip(context) ?? []);
-  return [
-    ...localChecks(
-      { facts, node: self.name, address: self.address, clusterId: cluster.id || undefined, spec },
-      names,
-    ),
-    ...vipChecks({ context, requests }),
-  ];
+  return vipChecks({ context, requests }, ask);
 }
 
 function report(found: PreflightReport, io: Io): void {

@@ -76,21 +76,29 @@ export async function apply(
       return;
     }
     options.signal.throwIfAborted();
-    try {
+    let leftAlone = false;
+    const look = async (): Promise<Job | undefined> => {
       const change = await inspect(resource, { ledger, pending: () => false });
-      if (change) {
-        if (options.only && !options.only.has(resource.id)) return;
-        const planned = describe(resource, change, ledger);
-        found.set(resource.id, planned);
-        const context: ApplyContext = {
-          ledger,
-          signal: options.signal,
-          progress: (line) => options.progress(line, resource.id),
-        };
-        context.progress(`${planned.action} ${resource.id}`);
-        await (resource.lane ? enter(lanes, resource.lane, { change, context }) : change.apply(context));
-        applied.add(resource.id);
+      leftAlone = change !== undefined && options.only?.has(resource.id) === false;
+      if (!change || leftAlone) return undefined;
+      const planned = describe(resource, change, ledger);
+      found.set(resource.id, planned);
+      const context: ApplyContext = {
+        ledger,
+        signal: options.signal,
+        progress: (line) => options.progress(line, resource.id),
+      };
+      context.progress(`${planned.action} ${resource.id}`);
+      return { change, context };
+    };
+    try {
+      if (resource.lane) await gather(laneOf(lanes, resource.lane), look);
+      else {
+        const job = await look();
+        await job?.change.apply(job.context);
       }
+      if (leftAlone) return;
+      if (found.has(resource.id)) applied.add(resource.id);
       await ledger.done(resource.id, resource.desired);
     } catch (error) {
       options.signal.throwIfAborted();
@@ -154,25 +162,34 @@ interface Job {
 interface Lane {
   waiting: { job: Job; resolve: () => void; reject: (error: unknown) => void }[];
   busy: boolean;
+  /** How many look at the host and may still bring a job. */
+  looking: number;
 }
 
-/** Waits for the lane, then applies the job with all others that wait by then, in one act where the kind can. */
-function enter(lanes: Map<string, Lane>, name: string, job: Job): Promise<void> {
-  const lane = lanes.get(name) ?? { waiting: [], busy: false };
+function laneOf(lanes: Map<string, Lane>, name: string): Lane {
+  const lane = lanes.get(name) ?? { waiting: [], busy: false, looking: 0 };
   lanes.set(name, lane);
-  return new Promise((resolve, reject) => {
-    lane.waiting.push({ job, resolve, reject });
-    if (!lane.busy) void drain(lane);
-  });
+  return lane;
 }
 
-/** Resources that become ready in the same breath take this long to look at the host. */
-const gatherMs = 30;
+/** Looks at the host on behalf of a lane: what became ready in the same breath goes together, however long each looks. */
+async function gather(lane: Lane, look: () => Promise<Job | undefined>): Promise<void> {
+  lane.looking += 1;
+  let done: Promise<void> | undefined;
+  try {
+    const job = await look();
+    if (job) done = new Promise((resolve, reject) => lane.waiting.push({ job, resolve, reject }));
+  } finally {
+    lane.looking -= 1;
+    if (!lane.busy) void drain(lane);
+  }
+  await done;
+}
 
+/** Applies the jobs that wait, in one act where the kind can. */
 async function drain(lane: Lane): Promise<void> {
   lane.busy = true;
-  while (lane.waiting.length > 0) {
-    await Bun.sleep(gatherMs);
+  while (lane.waiting.length > 0 && lane.looking === 0) {
     const [first, ...rest] = lane.waiting.splice(0);
     if (!first) break;
     const batches = first.job.change.together

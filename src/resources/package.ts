@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { fileError, isMissing, makePrivateDirectory } from "../host/files.ts";
-import type { FreshData } from "../host/packages/types.ts";
+import type { FreshData, PackageWork } from "../host/packages/types.ts";
 import { packageManager } from "../host/packages/index.ts";
 import { remember, wasAbsent } from "./before.ts";
 import { file, fileKind } from "./file.ts";
@@ -27,12 +27,38 @@ interface PackageChange extends Change {
   data: string | undefined;
 }
 
+/** A resource that is a package: what it needs can be fetched before it may be installed. */
+interface PackageResource extends Resource {
+  readonly package: Pick<PackageOptions, "name" | "family">;
+}
+
+function isPackage(resource: Resource): resource is PackageResource {
+  return "package" in resource;
+}
+
+/** Fetches what those among the resources that are not installed will need. Changes nothing but caches. */
+export async function downloadPackages(
+  resources: readonly Resource[],
+  log: string,
+  work: PackageWork,
+): Promise<void> {
+  const wanted = resources.filter(isPackage).map((resource) => resource.package);
+  const [first] = wanted;
+  if (!first) return;
+  const manager = packageManager(first.family);
+  const names = wanted.map(({ name }) => name);
+  const there = await manager.installed(names);
+  const missing = names.filter((name) => !there.has(name));
+  if (missing.length > 0) await manager.download(missing, log, work);
+}
+
 /** One installed package, of any version. All that are ready at once are installed in one run (the lane). */
-export function pkg(options: PackageOptions): Resource {
+export function pkg(options: PackageOptions): PackageResource {
   const { name, family, units = [], data } = options;
   const id = `package:${name}`;
   return {
     id,
+    package: { name, family },
     needs: options.needs ?? [],
     desired: fingerprint({ name }),
     lane: "packages",

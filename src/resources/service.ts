@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { failed, toChimeError } from "../core/errors.ts";
-import { daemonReload, showUnit, systemctl, type UnitState } from "../host/systemd.ts";
+import { daemonReload, setAtBoot, showUnit, systemctl, type UnitState } from "../host/systemd.ts";
 import type { FileCheck, FileResource } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { changedAt, hashFiles, readStamp, revert, writeStamp, type Stamp } from "./stamp.ts";
@@ -62,14 +62,17 @@ export function service(options: ServiceOptions): Resource {
     const { ledger, signal } = context;
     const { state, verb, stamp } = todo;
     await ledger.before(id, { enabled: state.file === "enabled", active: state.active === "active" });
-    if (state.needDaemonReload || state.load === "not-found") await daemonReload();
-    if (todo.lines.includes("enable")) await systemctl("enable", unit, signal);
-    if (todo.lines.includes("disable")) await systemctl("disable", unit, signal);
+    const boot = todo.lines.find((line) => line === "enable" || line === "disable");
+    if (boot) await setAtBoot(boot, unit, signal);
+    const mustReload = state.needDaemonReload || state.load === "not-found";
+    if (mustReload) await daemonReload();
     if (verb) {
       context.progress(`${verb} ${unit}`);
       if (state.active === "failed") await systemctl("reset-failed", unit, signal);
       await systemctl(verb, unit, signal).catch((error: unknown) => goBack(error, verb, stamp, signal));
     }
+    // So that systemd tells of it: nobody waits for that.
+    if (boot && !mustReload) await daemonReload();
     const { active, invocation } = await showUnit(unit);
     if (active !== "active" && active !== "reloading") {
       await goBack(failed("service.failed", `${unit} is ${active} after ${verb}`), "restart", stamp, signal);

@@ -29,6 +29,17 @@ const machine: Surroundings = {
   keepalivedConfig: () => readText(configPath),
 };
 
+/** Listens for other routers from now on, wherever a VIP may come to live: what that takes is not waited for twice. */
+export function listenAhead(facts: Pick<RoleContext["facts"], "interfaces">): Surroundings {
+  const heard = new Map(facts.interfaces.map(({ name }) => [name, listenVrrp(name, listenMs)]));
+  // Whoever asks hears of it.
+  for (const listening of heard.values()) listening.catch(() => undefined);
+  return { ...machine, listenVrrp: (name, ms) => heard.get(name) ?? listenVrrp(name, ms) };
+}
+
+/** Those that ask the network, for about a second. */
+export const networkCheckNames: readonly string[] = ["vip.in-use", "vip.router-id"];
+
 /** Known before the spec is: a joiner may ignore them by name. */
 export const vipCheckNames = [
   "vip.subnet",

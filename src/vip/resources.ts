@@ -28,6 +28,7 @@ export function vipResources(input: { context: RoleContext; requests: readonly V
     pkg({ name, family: facts.os.family, units: [keepalived.unit] }),
   );
   const packages = installed.map((resource) => resource.id);
+  // In place before the package is: systemd reads it with the package's unit.
   const tmpfiles = file({ path: tmpfilesPath, content: renderTmpfiles() });
   const dropIn = file({
     path: `/etc/systemd/system/${keepalived.unit}.d/chime-node.conf`,
@@ -49,7 +50,7 @@ export function vipResources(input: { context: RoleContext; requests: readonly V
     reloadOn: [config],
     needs: [...packages, tmpfiles.id, dropIn.id, firewall.id],
   });
-  return { installed, configured: [tmpfiles, dropIn, config, firewall, running] };
+  return { installed: [tmpfiles, dropIn, ...installed], configured: [config, firewall, running] };
 }
 
 /** tmpfiles.d(5). `p` leaves a FIFO that is there alone, so that agent and keepalived keep hold of the same one. */

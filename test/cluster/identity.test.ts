@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmod, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createCluster } from "../../src/cluster/create.ts";
+import { createCluster, newClusterId } from "../../src/cluster/create.ts";
 import type { ClusterFiles } from "../../src/cluster/files.ts";
 import {
   issueServiceCertificate,
@@ -38,6 +38,7 @@ afterEach(() => rm(directory, { recursive: true }));
 
 function create() {
   return createCluster(files, {
+    id: newClusterId(),
     name: "chime",
     node: { name: "node1", address: "10.0.0.1" },
     toml: "",

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createCluster } from "../../src/cluster/create.ts";
+import { createCluster, newClusterId } from "../../src/cluster/create.ts";
 import type { ClusterFiles } from "../../src/cluster/files.ts";
 import { enterCluster } from "../../src/cluster/join.ts";
 import { ChimeError } from "../../src/core/errors.ts";
@@ -68,6 +68,7 @@ export async function lab(port: number): Promise<Lab> {
     enter,
     async init(node, address) {
       await createCluster(files(node), {
+        id: newClusterId(),
         name: "chime",
         node: { name: node, address },
         toml: "[cluster]\n",

@@ -7,10 +7,12 @@ const { installed, configured } = vipResources({ context: context(), requests })
 const ids = [...installed, ...configured].map((resource) => resource.id);
 
 test("what keepalived needs, by phase", () => {
-  expect(installed.map((resource) => resource.id)).toEqual(["package:keepalived"]);
-  expect(configured.map((resource) => resource.id)).toEqual([
+  expect(installed.map((resource) => resource.id)).toEqual([
     "file:/etc/tmpfiles.d/chime-node.conf",
     "file:/etc/systemd/system/keepalived.service.d/chime-node.conf",
+    "package:keepalived",
+  ]);
+  expect(configured.map((resource) => resource.id)).toEqual([
     "file:/etc/keepalived/keepalived.conf",
     "port:vrrp",
     "service:keepalived.service",

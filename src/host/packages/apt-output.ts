@@ -60,7 +60,10 @@ export function parseRecord(text: string): string[] {
 
 /** A step worth telling, without apt's own decoration. */
 export function parseProgress(line: string): string | undefined {
-  const download = /^Get:\d+ \S+ .*?\s(\S+) \S+ (\S+) \[(.+)\]$/.exec(line);
+  // `Get:N PLACE SUITE ARCH NAME ARCH VERSION [SIZE]`; a flat repository (`./`) has no architectures.
+  const download =
+    /^Get:\d+ \S+ \S+ \S+ (\S+) \S+ (\S+) \[(.+)\]$/.exec(line) ??
+    /^Get:\d+ \S+ \S+\/ ([^\s[]+) ([^\s[]+) \[(.+)\]$/.exec(line);
   if (download) return `downloading ${download[1]} ${download[2]} (${download[3]})`;
   if (/^Get:\d+ /.test(line)) return "fetching package lists";
   const step = /^(Unpacking|Setting up|Removing|Purging configuration files for) (\S+) \((\S+)\)/.exec(line);

@@ -16,7 +16,7 @@ import {
   unsettled,
   type PackageStatus,
 } from "./apt-output.ts";
-import { waitForLock } from "./dpkg-lock.ts";
+import { lockHolder, waitForLock } from "./dpkg-lock.ts";
 import type { InstallRequest, PackageManager, PackageWork } from "./types.ts";
 
 /** Nobody answers questions; kept configuration files stay; helpers that restart services by themselves are off. */
@@ -38,6 +38,8 @@ const aptOptions = [
   "-o=Acquire::http::Timeout=10",
   "-o=Acquire::https::Timeout=10",
 ];
+
+const installArguments = ["install", "-y", "-q", "--no-install-recommends"];
 
 /** The longest a run may take; beyond it something hangs. */
 const runTimeoutMs = 3_600_000;
@@ -63,6 +65,14 @@ export const apt: PackageManager = {
     if (!(await haveLists())) return new Map();
     const { stdout } = await exec(["apt-cache", "policy", ...names], { env });
     return parsePolicy(stdout);
+  },
+
+  async download(names, log, work) {
+    if ((await lockHolder()) !== undefined || (await apt.interrupted())) return;
+    const fetch = (argv: readonly string[]) => run(["apt-get", ...argv], log, work, "kill");
+    work.progress("downloading packages");
+    if (!(await haveLists())) await fetch(["update", "-q", ...aptOptions]);
+    await fetch([...installArguments, "--download-only", ...aptOptions, ...names]);
   },
 
   async install(request, work) {
@@ -138,10 +148,7 @@ async function install(request: InstallRequest, work: PackageWork): Promise<stri
   const hook = `sed -n '/^$/,$p' >>${request.record} && sync ${request.record}`;
   const argv = [
     "apt-get",
-    "install",
-    "-y",
-    "-q",
-    "--no-install-recommends",
+    ...installArguments,
     "-o=Dpkg::Options::=--force-confdef",
     "-o=Dpkg::Options::=--force-confold",
     `-o=DPkg::Pre-Install-Pkgs::=${hook}`,
@@ -163,18 +170,19 @@ async function repair(request: InstallRequest, work: PackageWork): Promise<void>
   const keep = ["--force-confdef", "--force-confold"];
   await run(["dpkg", ...keep, "--configure", "-a"], request.log, work);
   if (!(await apt.interrupted())) return;
-  const argv = ["apt-get", "install", "-y", "-q", "--fix-broken", "--no-install-recommends"];
+  const argv = ["apt-get", ...installArguments, "--fix-broken"];
   await run([...argv, ...aptOptions, "-o=Dpkg::Options::=--force-confold"], request.log, work);
 }
 
 /**
- * Runs a package tool when the lock is free, its output in the log, and tells its steps from there. On an abort it
- * goes on by itself; the next run finds the lock held and waits for it.
+ * Runs a package tool when the lock is free, its output in the log, and tells its steps from there. Left alone by an
+ * abort it goes on by itself; the next run finds the lock held and waits for it.
  */
 async function run(
   argv: readonly string[],
   log: string,
   work: PackageWork,
+  onAbort: "kill" | "leave" = "leave",
 ): Promise<{ code: number; output: string }> {
   for (let attempt = 1; ; attempt++) {
     await waitForLock(work);
@@ -189,7 +197,7 @@ async function run(
         env,
         timeoutMs: runTimeoutMs,
         signal,
-        onAbort: "leave",
+        onAbort,
       });
       const output = await tail(log, from);
       if (code !== 0 && classify(output) === "locked" && attempt < lockAttempts) continue;

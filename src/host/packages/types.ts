@@ -37,6 +37,11 @@ export interface PackageManager {
   /** Versions that the repositories offer; a name that is missing has none, or nobody knows yet. */
   candidates(names: readonly string[]): Promise<Map<string, string>>;
   /**
+   * Fetches what `install` will need, as far as that goes without waiting: nothing but the package system's own caches
+   * changes. What fails is told by the installation; an abort ends it.
+   */
+  download(names: readonly string[], log: string, work: PackageWork): Promise<void>;
+  /**
    * Repairs what a killed run left, then installs all in one run. Waits while another program holds the lock.
    * An abort ends the waiting for it, never the run itself: a killed maintainer script may be beyond repair.
    * @throws ChimeError `packages.locked`, `packages.unknown`, `packages.unreachable`, `packages.no_space`,

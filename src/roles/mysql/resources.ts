@@ -40,11 +40,8 @@ export function resources(context: RoleContext): RolePlan {
     issue: () => issueServiceCertificate(paths.pki, { name: self.name, addresses }),
     needs: installed,
   });
-  const unit = file({
-    path: dropIn,
-    content: unitDropIn(startOptions),
-    needs: installed,
-  });
+  // In place before the package is: systemd reads it with the package's unit.
+  const unit = file({ path: dropIn, content: unitDropIn(startOptions) });
   const settings = file({
     path: config,
     content: engine.config({
@@ -65,8 +62,8 @@ export function resources(context: RoleContext): RolePlan {
     restartOn: [settings, keys, unit],
   });
   return {
-    installed: packages,
-    configured: [mine, keys, unit, settings, server, port({ port: mysqlPort, protocol: "tcp" })],
+    installed: [unit, ...packages],
+    configured: [mine, keys, settings, server, port({ port: mysqlPort, protocol: "tcp" })],
     ready: [accounts(context, [server.id])],
   };
 }

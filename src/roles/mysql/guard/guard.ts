@@ -23,6 +23,10 @@ const lookEveryMs = 1_000;
 /** While the server is down, or a commit waits for the replica. */
 const watchEveryMs = 200;
 
+/** A step begins things that nobody tells the end of, such as a replica's connection: they take some ms, or fail. */
+const settleEveryMs = 50;
+const settledMs = 2_000;
+
 /** A server that does not answer a trivial query for so long counts as hung. */
 const hungMs = 1_000;
 
@@ -70,6 +74,7 @@ export class MysqlGuard implements Guard {
   #view: View | undefined;
   #decision: Decision = { eligible: false, step: null, awaiting: "the agent to take it up" };
   #last: Step["do"] | undefined;
+  #steppedAt = Number.NEGATIVE_INFINITY;
   readonly #trouble = new Trouble();
   readonly #timeline: Timeline;
   #eligible: boolean | undefined;
@@ -217,7 +222,7 @@ export class MysqlGuard implements Guard {
         this.#decision = decision;
         this.#setEligible(decision.eligible);
         void this.#publish(view);
-        pause = isQuiet(view) ? lookEveryMs : watchEveryMs;
+        pause = this.#pause(view);
         if (!decision.step) this.#rested();
         else pause = await this.#take(decision.step, view);
       } catch (error) {
@@ -226,6 +231,12 @@ export class MysqlGuard implements Guard {
       }
       if (pause > 0) await this.#rest(pause);
     }
+  }
+
+  /** How long until the next look, unless something is heard before. */
+  #pause({ server }: View): number {
+    if (this.deps.clock.now() - this.#steppedAt < settledMs) return settleEveryMs;
+    return "down" in server || server.source.waiting > 0 ? watchEveryMs : lookEveryMs;
   }
 
   async #look(): Promise<View> {
@@ -282,7 +293,8 @@ export class MysqlGuard implements Guard {
         this.#retryAt.set(step.do, clock.now() + againMs);
         return againMs;
       }
-      log.info(`mysql: ${step.do} (${Math.round(clock.now() - started)} ms)`);
+      this.#steppedAt = clock.now();
+      log.info(`mysql: ${step.do} (${Math.round(this.#steppedAt - started)} ms)`);
       this.#trouble.over(step.do);
       // A step that has to be done again at once did not help: not as fast as the processor can.
       const again = this.#last === step.do;
@@ -333,10 +345,6 @@ export class MysqlGuard implements Guard {
       this.#trouble.note("publish", error);
     });
   }
-}
-
-function isQuiet({ server }: View): boolean {
-  return !("down" in server) && server.source.waiting === 0;
 }
 
 function describe({ term, writer, in_sync }: Term): string {
