@@ -9,7 +9,7 @@ import { peerUnreachable } from "./channel.ts";
 import { Coordinator, specConflict } from "./coordinator.ts";
 import { answerStranger } from "./door.ts";
 import type { Credentials } from "./identity.ts";
-import { Peers, suspectMs, tickMs } from "./peers.ts";
+import { Peers, suspectMs } from "./peers.ts";
 import { caPublicKey, type PeerIdentity } from "./pki.ts";
 import { jsonBytes, maxRecordBytes, stateParts, type Admission, type StateParts } from "./schema.ts";
 import { signSpec } from "./spec-document.ts";
@@ -142,9 +142,9 @@ export class ClusterMembership implements Membership {
     const { clock } = this.options;
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      this.peers.tick();
+      const pause = this.peers.tick();
       if (this.lazySaveAt !== undefined && clock.now() >= this.lazySaveAt) this.saveSoon();
-      await clock.sleep(tickMs, signal).catch(() => undefined);
+      await clock.sleep(pause, signal).catch(() => undefined);
     }
   }
 

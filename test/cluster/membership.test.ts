@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { log } from "../../src/core/log.ts";
 import { SimNetwork, simCluster, simJoin, type SimNode } from "./sim.ts";
 import { codeOf } from "./support.ts";
@@ -145,6 +145,32 @@ describe("five nodes", () => {
     expect(two.agent.spec().toml).toBe("# 1\n");
     expect(two.agent.self.roles).toEqual(["server"]);
     expect(agree(nodes)).toBe(true);
+  });
+
+  test.each([1, 2, 3, 4, 5])("silence is noticed within 50 ms of each limit (seed %i)", async (seed) => {
+    const { net, nodes } = await simulate(2, seed);
+    const [one, two] = nodes as [SimNode, SimNode];
+    await net.clock.run(37 * seed);
+    net.cut([one.address], [two.address]);
+    const silentWhen = async (state: string) => {
+      while (one.view()["n2"] !== state) await net.clock.run(1);
+      return one.agent.members()[1]?.silentMs ?? NaN;
+    };
+    const suspect = await silentWhen("suspect");
+    expect(suspect).toBeGreaterThanOrEqual(400);
+    expect(suspect).toBeLessThan(452);
+    const dead = await silentWhen("dead");
+    expect(dead).toBeGreaterThanOrEqual(1_000);
+    expect(dead).toBeLessThan(1_052);
+  });
+
+  test("a node at rest wakes five times a second, for its beats", async () => {
+    const { net } = await simulate(2);
+    const sleeps = spyOn(net.clock, "sleep");
+    await net.clock.run(10_000);
+    // Shorter ones are packets on their way.
+    const wakeUps = sleeps.mock.calls.filter(([ms]) => ms > 5).length;
+    expect(wakeUps).toBeWithin(98, 103);
   });
 
   test("a paused node does not take the others for dead when it goes on", async () => {
