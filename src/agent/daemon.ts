@@ -13,6 +13,7 @@ import { newest } from "./cluster-history.ts";
 import { buildContext } from "./context.ts";
 import { agentResources } from "./resources.ts";
 import { desired, upTo } from "./desired.ts";
+import { keepFootprintSmall } from "./footprint.ts";
 import { Guards, isGuarded } from "./guards.ts";
 import { History } from "./history.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -27,9 +28,6 @@ import { clusterStatus, type Status } from "./status.ts";
 import { deafPeers, Leftovers } from "./rivals.ts";
 import { evictHere, lookAtVips } from "./vip-look.ts";
 import { watchVips } from "./vips.ts";
-
-/** By then what only the start needed is garbage; giving it back once keeps a resting agent some MB smaller. */
-const startedMs = 15_000;
 
 /** How often the agent looks at itself (who holds the VIP, what the guards complain of) and feeds the watchdog. */
 const pulseMs = 1_000;
@@ -153,10 +151,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   const unwatch = watchMembers(membership, (happening) => history.record(happening));
   log.info(`agent of ${identity.self.name} in ${identity.cluster.name} (${identity.cluster.id}) is up`);
   notify("READY=1");
-  setTimeout(() => {
-    Bun.gc(true);
-    Bun.shrink();
-  }, startedMs).unref();
+  const footprint = keepFootprintSmall();
 
   let wasMember = true;
   while (!signal.aborted) {
@@ -173,6 +168,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   }
 
   notify("STOPPING=1");
+  footprint();
   relevant();
   unwatch();
   socket.stop();
