@@ -17,6 +17,8 @@ const yieldMs = 1_000;
 const arriveMs = 1_000;
 const applyMs = 200;
 const askMs = 2_000;
+/** How long a replica waits for a writer that is not done: without its accounts it is merely tried again later. */
+const accountsMs = 1_000;
 /** A writer must notice soon that it lost the VIP, whatever its replica is doing. */
 const proveMs = 500;
 
@@ -169,6 +171,8 @@ async function provePeer(guard: MysqlGuard, view: View, peer: string, term: Term
 
 async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
   const { engine, work } = guard;
+  // A new pair's first writer makes the accounts when it is open: who asks earlier is refused, and waits a whole second.
+  await guard.until(() => isReady(guard, peer), accountsMs);
   // The own contents first: what the writer adds meanwhile cannot look like something extra here.
   const own = await engine.contents(work);
   const { contents } = await ask(guard, peer, "contents", {});
@@ -180,6 +184,11 @@ async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
   }
   await engine.follow(work, sourceAddress(guard, peer));
   return true;
+}
+
+function isReady({ deps }: MysqlGuard, peer: string): boolean {
+  const writer = deps.membership.members().find(({ name }) => name === peer);
+  return writer?.phase[roleName] === "ready";
 }
 
 /** @throws ChimeError `mysql.no_such_peer` */
