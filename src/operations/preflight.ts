@@ -68,7 +68,9 @@ export async function requireFit(
 ): Promise<void> {
   const { ask, meanwhile } = options;
   const known = await passedLately(context);
-  const checks = networkChecks(context, ask).filter(({ name }) => !known || !networkCheckNames.includes(name));
+  const checks = networkChecks(context, ask).filter(
+    ({ name }) => !known || !networkCheckNames.includes(name),
+  );
   const own = localChecks(localOf(context), wanted.roles);
   const network = runChecks(checks, wanted.ignore, [...own.map(({ name }) => name), ...vipCheckNames]);
   network.catch(() => undefined);
