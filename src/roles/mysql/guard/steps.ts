@@ -182,6 +182,8 @@ async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
     log.error(`mysql: quarantined: ${peer} does not have ${guard.quarantine}`);
     return true;
   }
+  // Following anew throws away what was received and not applied: being in sync is to be proven again.
+  guard.remember({ proven: null });
   await engine.follow(work, sourceAddress(guard, peer));
   return true;
 }
