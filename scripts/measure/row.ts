@@ -4,8 +4,8 @@ export interface Row {
   /** Every single measurement, in the order taken. */
   values: number[];
   unit: "s" | "ms" | "rows" | "changes" | "MB" | "%" | "×";
-  /** What the value must not exceed. */
-  target: number;
+  /** What the value must not exceed; none where it is there to be compared with. */
+  target?: number;
   /** Default: the median. Counts are summed; a limit that always holds looks at the worst. */
   by?: "median" | "worst" | "sum";
 }
@@ -32,8 +32,8 @@ export function report(rows: readonly Row[]) {
       by: row.by ?? "median",
       value: round(value(row)),
       unit: row.unit,
-      target: row.target,
-      reached: value(row) <= row.target,
+      target: row.target ?? null,
+      reached: row.target === undefined ? null : value(row) <= row.target,
       values: row.values.map(round),
     })),
   };
@@ -44,8 +44,12 @@ export function text(rows: readonly Row[]): string {
   const cells = report(rows).rows.map((row) => [
     row.name,
     `${row.value} ${row.unit}`,
-    `≤ ${round(row.target)} ${row.unit}`,
-    row.reached ? "reached" : `missed by ${round(row.value - row.target)} ${row.unit}`,
+    row.target === null ? "" : `≤ ${round(row.target)} ${row.unit}`,
+    row.target === null
+      ? ""
+      : row.reached
+        ? "reached"
+        : `missed by ${round(row.value - row.target)} ${row.unit}`,
     row.values.length > 1
       ? `${row.by} of ${row.values.length}: ${Math.min(...row.values)} … ${Math.max(...row.values)}`
       : "",

@@ -55,20 +55,27 @@ export interface Status {
 export async function formPair(lab: Lab): Promise<Initialized> {
   const binary = await buildBinary();
   await Promise.all(lab.nodes.map((node) => node.install(binary)));
-  return joinPair(lab);
+  const created = await initialize(lab);
+  await joinBoth(lab, created);
+  return created;
 }
 
-/** `formPair` for nodes that have the binary already. */
-export async function joinPair(lab: Lab): Promise<Initialized> {
+/** The first of the three lines. */
+export async function initialize(lab: Lab): Promise<Initialized> {
+  const [first] = lab.nodes;
+  if (!first) throw new Error("a pair needs two nodes");
+  return JSON.parse((await first.run([...initCommand, "--json"])).stdout) as Initialized;
+}
+
+/** The second and the third, started at once. */
+export async function joinBoth(lab: Lab, { token }: Initialized): Promise<void> {
   const [first, second] = lab.nodes;
   if (!first || !second) throw new Error("a pair needs two nodes");
-  const created = JSON.parse((await first.run([...initCommand, "--json"])).stdout) as Initialized;
   const timeoutMs = 600_000;
   await Promise.all([
     first.run(joinCommand, { timeoutMs }),
-    second.run(joinCommand, { timeoutMs, env: { CHIME_TOKEN: created.token } }),
+    second.run(joinCommand, { timeoutMs, env: { CHIME_TOKEN: token } }),
   ]);
-  return created;
 }
 
 /** Starts writers through the VIP with the application's account. */
