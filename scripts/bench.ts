@@ -1,23 +1,29 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
- * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, version, agent.
+ * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, version, agent; or
+ * `drills [--rounds N] [--kind KIND,…] [--witness]`, the whole matrix of faults, which is not run unless it is named.
  */
 import { parseArgs } from "node:util";
 import { interrupted } from "../test/lab/lab.ts";
 import { labObstacle, LabUnavailable } from "../test/lab/prerequisites.ts";
 import { measureFailover, measureForming, measureRest, withPair } from "./measure/pair.ts";
 import { report, text, type Row } from "./measure/row.ts";
+import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
 import { measureVersion } from "./measure/version.ts";
 import { buildBinary } from "./build.ts";
 
 const names = ["form", "failover", "apply", "agent", "version"] as const;
-type Name = (typeof names)[number];
+const known = [...names, "drills"] as const;
 
 function progress(line: string): void {
   console.error(line);
 }
 
-async function measure(wanted: readonly Name[], quick: boolean): Promise<Row[]> {
+async function measure(
+  wanted: readonly (typeof known)[number][],
+  quick: boolean,
+  drills: DrillsOptions,
+): Promise<Row[]> {
   const binary = await buildBinary();
   const rows: Row[] = [];
   if (wanted.includes("version")) rows.push(...(await measureVersion(binary, quick ? 10 : 40, progress)));
@@ -30,25 +36,54 @@ async function measure(wanted: readonly Name[], quick: boolean): Promise<Row[]> 
       if (wanted.includes("failover")) rows.push(...(await measureFailover(lab, quick ? 3 : 10, progress)));
     });
   }
+  if (wanted.includes("drills")) rows.push(...(await measureDrills(drills, progress)));
   return rows;
 }
 
+/** @throws Error for what is no number, and for kinds that there are not */
+function drillsOf(given: {
+  rounds?: string;
+  kind?: string;
+  witness?: boolean;
+  quick?: boolean;
+}): DrillsOptions {
+  const rounds = Number(given.rounds ?? (given.quick ? 2 : 5));
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a number from 1");
+  const kinds = (given.kind ?? "").split(",").filter(Boolean);
+  const unknown = kinds.find((kind) => !drillKinds.some((one) => one === kind));
+  if (unknown !== undefined) throw new Error(`unknown kind ${unknown}`);
+  return {
+    rounds,
+    kinds: drillKinds.filter((kind) => kinds.includes(kind)),
+    witness: given.witness ?? false,
+  };
+}
+
 async function main(): Promise<number> {
-  const options = { json: { type: "boolean" }, quick: { type: "boolean" } } as const;
+  const options = {
+    json: { type: "boolean" },
+    quick: { type: "boolean" },
+    rounds: { type: "string" },
+    kind: { type: "string" },
+    witness: { type: "boolean" },
+  } as const;
   let given;
+  let drills: DrillsOptions;
   try {
     given = parseArgs({ options, allowPositionals: true });
-    const unknown = given.positionals.find((name) => !names.some((known) => known === name));
+    const unknown = given.positionals.find((name) => !known.some((row) => row === name));
     if (unknown !== undefined) throw new Error(`unknown row ${unknown}`);
+    drills = drillsOf(given.values);
   } catch (error) {
-    const usage = `usage: scripts/bench [--json] [--quick] [${names.join("|")}]…`;
+    const usage = `usage: scripts/bench [--json] [--quick] [${names.join("|")}]…
+       scripts/bench drills [--json] [--rounds 5] [--kind ${drillKinds.join(",")}] [--witness]`;
     console.error(`${(error as Error).message}\n${usage}`);
     return 2;
   }
-  const wanted = given.positionals.length > 0 ? (given.positionals as Name[]) : names;
+  const wanted = given.positionals.length > 0 ? (given.positionals as (typeof known)[number][]) : names;
   const obstacle = wanted.every((name) => name === "version") ? undefined : labObstacle();
   if (obstacle) throw new LabUnavailable(obstacle);
-  const rows = await measure(wanted, given.values.quick ?? false);
+  const rows = await measure(wanted, given.values.quick ?? false, drills);
   console.log(given.values.json ? JSON.stringify(report(rows), null, 2) : text(rows));
   return 0;
 }

@@ -7,9 +7,11 @@ import { interrupted, Lab } from "../test/lab/lab.ts";
 import type { LabNode } from "../test/lab/node.ts";
 import { initCommand, joinCommand, startWriters, status, vip, type Initialized } from "../test/lab/pair.ts";
 import { LabUnavailable, labObstacle } from "../test/lab/prerequisites.ts";
-import { cutPower, killServer, untilProtected, type Trial } from "../test/lab/trial.ts";
+import { untilProtected } from "../test/lab/trial.ts";
+import { labStage } from "../test/lab/faults.ts";
+import { histogram } from "../src/operations/drill/histogram.ts";
+import { rehearse, type Round } from "../src/operations/drill/run.ts";
 import { buildBinary } from "./build.ts";
-import { histogram } from "./histogram.ts";
 
 const started = performance.now();
 
@@ -40,9 +42,15 @@ async function formPair(first: LabNode, second: LabNode): Promise<void> {
   );
 }
 
-function tell(trial: Trial, what: string): void {
-  const seconds = (trial.outage.ms / 1000).toFixed(2);
-  step(`${what} ${trial.victim.name}: writes went on at ${trial.survivor.name} after ${seconds} s`);
+const names = { kill: "kill -9 of the server on", power: "power cut of" } as const;
+
+function tell({ kind, victim, outage, levelSeconds }: Round<keyof typeof names>): void {
+  const seconds = (outage.ms / 1000).toFixed(2);
+  step(
+    outage.ended
+      ? `${names[kind]} ${victim}: writes went on after ${seconds} s; it is a replica, level, ${levelSeconds.toFixed(1)} s after`
+      : `${names[kind]} ${victim}: no write for ${seconds} s, and none since`,
+  );
 }
 
 async function main(): Promise<number> {
@@ -74,30 +82,14 @@ async function main(): Promise<number> {
   const writers = await startWriters(lab, { connections: 2 });
   step("two clients write through it, each commit as soon as the last one is acknowledged");
 
-  const trials: Trial[] = [];
-  for (let i = 0; i < kills; i++) {
-    const trial = await killServer(lab, writers);
-    trials.push(trial);
-    tell(trial, "kill -9 of the server on");
-    const ms = await untilProtected(lab);
-    step(`${trial.victim.name} is its replica again after ${(ms / 1000).toFixed(1)} s`);
-  }
-  for (let i = 0; i < cuts; i++) {
-    const trial = await cutPower(lab, writers);
-    trials.push(trial);
-    tell(trial, "power cut of");
-    await trial.victim.boot();
-    const ms = await untilProtected(lab);
-    const { roles } = await status(trial.survivor);
-    const writer = roles["mysql"]?.writable.join();
-    step(
-      `${trial.victim.name} is switched on and level after ${(ms / 1000).toFixed(1)} s; ${writer} goes on writing`,
-    );
-  }
+  const kinds = [...Array<"kill">(kills).fill("kill"), ...Array<"power">(cuts).fill("power")];
+  const rounds = await rehearse(labStage(lab, writers), kinds, { told: tell });
+  const { roles } = await status(first);
+  step(`${roles["mysql"]?.writable.join()} writes: nobody took the VIP back`);
 
   const rows = await writers.stop();
-  console.log(`\noutages that the clients saw\n${histogram(trials.map((trial) => trial.outage.ms))}`);
-  let lost = 0;
+  console.log(`\noutages that the clients saw\n${histogram(rounds.map(({ outage }) => outage.ms))}`);
+  let lost = rounds.filter(({ outage }) => !outage.ended).length;
   for (const node of lab.nodes) {
     const missing = await writers.missingOn(node);
     lost += missing.length;

@@ -2,7 +2,9 @@ import { Lab } from "../../test/lab/lab.ts";
 import type { LabNode } from "../../test/lab/node.ts";
 import { chime } from "../../test/lab/chime.ts";
 import { formPair, initialize, joinBoth, startWriters } from "../../test/lab/pair.ts";
-import { cutPower, killServer, untilProtected } from "../../test/lab/trial.ts";
+import { labStage } from "../../test/lab/faults.ts";
+import { untilProtected } from "../../test/lab/trial.ts";
+import { rehearse } from "../../src/operations/drill/run.ts";
 import { median, type Row } from "./row.ts";
 
 type Progress = (line: string) => void;
@@ -44,11 +46,11 @@ export async function measureForming(binary: string, runs: number, progress: Pro
     throw new Error("the pair and the bare installation have different packages: compare them");
   const total = joins.map((seconds, i) => seconds + (init[i] ?? 0));
   return [
-    { name: "the same packages on two bare nodes", values: bare, unit: "s" },
-    { name: "two bare nodes to a serving pair, both joins at once", values: joins, unit: "s" },
+    { name: "the same packages on two bare nodes", values: bare, unit: "s", target: null },
+    { name: "two bare nodes to a serving pair, both joins at once", values: joins, unit: "s", target: null },
     { name: "  against the packages", values: [median(joins) / median(bare)], unit: "×", target: 1.25 },
-    { name: "  with init before them", values: total, unit: "s" },
-    { name: "  against the packages", values: [median(total) / median(bare)], unit: "×" },
+    { name: "  with init before them", values: total, unit: "s", target: null },
+    { name: "  against the packages", values: [median(total) / median(bare)], unit: "×", target: null },
   ];
 }
 
@@ -74,27 +76,24 @@ export async function withPair(progress: Progress, work: (lab: Lab) => Promise<v
 /** Kills and power cuts under one writer; rows are compared once the pair is level after the last one. */
 export async function measureFailover(lab: Lab, runs: number, progress: Progress): Promise<Row[]> {
   const writers = await startWriters(lab, { connections: 1 });
-  const kills: number[] = [];
-  const cuts: number[] = [];
-  for (let i = 1; i <= runs; i++) {
-    progress(`failover: kill ${i} of ${runs}`);
-    kills.push((await killServer(lab, writers)).outage.ms / 1000);
-    await untilProtected(lab);
-  }
-  for (let i = 1; i <= runs; i++) {
-    progress(`failover: power cut ${i} of ${runs}`);
-    const { victim, outage } = await cutPower(lab, writers);
-    cuts.push(outage.ms / 1000);
-    await victim.boot();
-    await untilProtected(lab);
-  }
+  const kinds = [...Array<"kill">(runs).fill("kill"), ...Array<"power">(runs).fill("power")];
+  const rounds = await rehearse(labStage(lab, writers), kinds, {
+    before: (kind, nth) => progress(`failover: ${kind}, ${nth} of ${kinds.length}`),
+  });
+  const seen = (kind: string) =>
+    rounds.filter((round) => round.kind === kind).map(({ outage }) => outage.ms / 1000);
   const acknowledged = await writers.stop();
   const missing: number[] = [];
   for (const node of lab.nodes) missing.push((await writers.missingOn(node)).length);
   progress(`failover: ${acknowledged.length} rows acknowledged`);
   return [
-    { name: "kill -9 of the server to the next acknowledged write", values: kills, unit: "s", target: 0.6 },
-    { name: "power cut of the writer's node to the next one", values: cuts, unit: "s", target: 1.4 },
+    {
+      name: "kill -9 of the server to the next acknowledged write",
+      values: seen("kill"),
+      unit: "s",
+      target: 0.6,
+    },
+    { name: "power cut of the writer's node to the next one", values: seen("power"), unit: "s", target: 1.4 },
     { name: "acknowledged rows missing on either node", values: missing, unit: "rows", target: 0, by: "sum" },
   ];
 }

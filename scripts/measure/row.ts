@@ -3,9 +3,9 @@ export interface Row {
   name: string;
   /** Every single measurement, in the order taken. */
   values: number[];
-  unit: "s" | "ms" | "rows" | "changes" | "MB" | "%" | "×";
-  /** What the value must not exceed; none where it is there to be compared with. */
-  target?: number;
+  unit: "s" | "ms" | "rows" | "changes" | "moments" | "MB" | "%" | "×";
+  /** What the value must not exceed; null: there is no promise, it is told. */
+  target: number | null;
   /** Default: the median. Counts are summed; a limit that always holds looks at the worst. */
   by?: "median" | "worst" | "sum";
 }
@@ -32,8 +32,8 @@ export function report(rows: readonly Row[]) {
       by: row.by ?? "median",
       value: round(value(row)),
       unit: row.unit,
-      target: row.target ?? null,
-      reached: row.target === undefined ? null : value(row) <= row.target,
+      target: row.target,
+      reached: row.target === null ? null : value(row) <= row.target,
       values: row.values.map(round),
     })),
   };
@@ -45,11 +45,7 @@ export function text(rows: readonly Row[]): string {
     row.name,
     `${row.value} ${row.unit}`,
     row.target === null ? "" : `≤ ${round(row.target)} ${row.unit}`,
-    row.target === null
-      ? ""
-      : row.reached
-        ? "reached"
-        : `missed by ${round(row.value - row.target)} ${row.unit}`,
+    verdict(row),
     row.values.length > 1
       ? `${row.by} of ${row.values.length}: ${Math.min(...row.values)} … ${Math.max(...row.values)}`
       : "",
@@ -63,6 +59,11 @@ export function text(rows: readonly Row[]): string {
         .trimEnd(),
     )
     .join("\n");
+}
+
+function verdict({ value, unit, target }: { value: number; unit: string; target: number | null }): string {
+  if (target === null) return "";
+  return value <= target ? "reached" : `missed by ${round(value - target)} ${unit}`;
 }
 
 function round(value: number): number {

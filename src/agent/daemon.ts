@@ -130,7 +130,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   await membership.update({
     facts: { os: facts.os, arch: facts.arch, cpus: facts.cpus, memoryBytes: facts.memoryBytes },
   });
-  servePeers(membership, guards, history, roles);
+  servePeers(membership, guards, history, roles, status);
   if (isMember()) {
     for (const role of roles) {
       const vip = membership.self.roles.includes(role.name) ? role.vip(context()) : undefined;

@@ -42,7 +42,7 @@ export interface Guard {
   onVip(state: VipState): void;
   /** A peer's guard asks (`Membership.call(peer, "guard.<role>.<method>", …)`). Params come from the network. */
   handle(method: string, params: unknown, from: string): Promise<unknown>;
-  /** The CLI asks on this node: e.g. "handover" before reset. */
+  /** The CLI asks on this node: "handover" before reset, "kill" (-9) of its service in a drill. */
   command(method: string, params: unknown): Promise<unknown>;
   /** True once this node does its part (pair member level, or alone and serving). Drives phase `ready`. */
   ready(): boolean;

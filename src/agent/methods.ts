@@ -5,6 +5,7 @@ import { phases } from "../cluster/types.ts";
 import { systemClock } from "../core/clock.ts";
 import { failed } from "../core/errors.ts";
 import { clusterHistory, ownHistory } from "./cluster-history.ts";
+import { answerDrillKill, killForDrill } from "./drill.ts";
 import { isGuarded, type Guards } from "./guards.ts";
 import type { History } from "./history.ts";
 import { beginMaintenance, endMaintenance, type Maintenance } from "./maintenance.ts";
@@ -79,6 +80,16 @@ export function socketHandlers(agent: Agent): Handlers {
       return result;
     },
 
+    async "drill.kill"(params) {
+      const { role: name, node } = v.parse(v.object({ role: v.string(), node: v.string() }), params);
+      await killForDrill({ membership, guards, status }, name, node);
+    },
+
+    async "drill.over"(params) {
+      const { role: name, message } = v.parse(v.object({ role: v.string(), message: v.string() }), params);
+      history.record({ kind: "drill", role: name, message });
+    },
+
     history: () => clusterHistory(membership, history),
 
     async "spec.publish"(params) {
@@ -114,7 +125,11 @@ export function servePeers(
   guards: Guards,
   history: History,
   roles: readonly Role[],
+  status: () => Status,
 ): void {
+  membership.handle("drill.kill", (params, from) =>
+    answerDrillKill({ membership, guards, status }, params, from),
+  );
   membership.handle("history", () => Promise.resolve(ownHistory(history)));
   membership.handle("handover", (params) => answerHandover(guards, params));
   for (const { name } of roles) {

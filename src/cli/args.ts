@@ -6,7 +6,7 @@ export type Arg =
   /** Given any number of times, each value as it is. */
   | { type: "list"; hint: string; summary: string }
   /** Comma-separated, and may be repeated; no empty and no double word. */
-  | { type: "words"; hint: string; summary: string; required?: boolean }
+  | { type: "words"; hint: string; summary: string; required?: boolean; options?: readonly string[] }
   | { type: "choice"; options: readonly string[]; summary: string }
   /** `30s`, `10m`, `24h`, `7d`; the value is in milliseconds. */
   | { type: "duration"; summary: string; default?: string }
@@ -21,7 +21,9 @@ export type Args = Readonly<Record<string, Arg>>;
 type Value<A extends Arg> = A["type"] extends "flag"
   ? boolean
   : A["type"] extends "list" | "words" | "rest"
-    ? readonly string[]
+    ? A extends { options: readonly (infer O)[] }
+      ? readonly O[]
+      : readonly string[]
     : A extends { type: "choice"; options: readonly (infer O)[] }
       ? O | undefined
       : A["type"] extends "duration"

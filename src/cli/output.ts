@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { errorJson, toChimeError } from "../core/errors.ts";
 import { mask } from "../core/mask.ts";
 import { createProgress, type Sink } from "./progress.ts";
-import { askSecret, askYesNo, needsYes, type Keyboard } from "./prompt.ts";
+import { askLine, askSecret, askYesNo, needsYes, type Keyboard } from "./prompt.ts";
 import { createStyle, wantsColour, type Style } from "./style.ts";
 
 /** Everything a verb says: results to stdout, all else to stderr. */
@@ -26,6 +26,8 @@ export interface Output {
   readonly progress: (line: string) => void;
   /** True with --yes. @throws ChimeError `usage.needs_yes` where nobody can be asked */
   readonly confirm: (question: string) => Promise<boolean>;
+  /** A line that is seen while it is typed, or undefined where nobody can be asked. */
+  readonly ask: (question: string) => Promise<string | undefined>;
   /** A hidden line, or undefined where nobody can be asked. */
   readonly askSecret: (question: string) => Promise<string | undefined>;
   /** The failure: `{"error":…}` on stdout with --json (unless a result stands there already), else on stderr. */
@@ -67,7 +69,7 @@ export function createOutput(options: OutputOptions): Output {
     progress.clear();
     if (text) stdout.write(text.endsWith("\n") ? text : `${text}\n`);
   };
-  const ask = <T>(prompt: (terminal: Parameters<typeof askYesNo>[1]) => Promise<T>) => {
+  const prompted = <T>(prompt: (terminal: Parameters<typeof askYesNo>[1]) => Promise<T>) => {
     progress.stop();
     return prompt({ keyboard: options.stdin, screen: stderr, signal: options.signal });
   };
@@ -95,10 +97,13 @@ export function createOutput(options: OutputOptions): Output {
     async confirm(question) {
       if (options.yes) return true;
       if (!askable) throw needsYes(question);
-      return ask((terminal) => askYesNo(question, terminal));
+      return prompted((terminal) => askYesNo(question, terminal));
+    },
+    async ask(question) {
+      return askable ? prompted((terminal) => askLine(question, terminal)) : undefined;
     },
     async askSecret(question) {
-      return askable ? ask((terminal) => askSecret(question, terminal)) : undefined;
+      return askable ? prompted((terminal) => askSecret(question, terminal)) : undefined;
     },
     error(error) {
       progress.stop();

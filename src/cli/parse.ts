@@ -109,7 +109,13 @@ function convert(path: string, { name, arg }: Flag, given: string[] | undefined)
       return given ?? [];
     case "words":
       if (!given && arg.required) throw missing(path, `${name} ${arg.hint}`);
-      return (given ?? []).flatMap((value) => words(name, arg.hint, value)).filter(unique);
+      return (given ?? [])
+        .flatMap((value) => words(name, arg.hint, value))
+        .filter(unique)
+        .map((word) => {
+          if (arg.options && !arg.options.includes(word)) throw notAmong(name, word, arg.options);
+          return word;
+        });
     case "choice":
       if (first !== undefined && !arg.options.includes(first)) throw notAmong(name, first, arg.options);
       return first;

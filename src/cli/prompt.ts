@@ -33,6 +33,11 @@ export async function askYesNo(question: string, terminal: Terminal): Promise<bo
   return /^y(es)?$/i.test((await readLine(terminal, false)).trim());
 }
 
+export async function askLine(question: string, terminal: Terminal): Promise<string> {
+  terminal.screen.write(`${question}: `);
+  return (await readLine(terminal, false)).trim();
+}
+
 /** Reads a line without showing it. */
 export async function askSecret(question: string, terminal: Terminal): Promise<string> {
   terminal.screen.write(`${question}: `);

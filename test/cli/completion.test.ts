@@ -28,16 +28,22 @@ const create = defineVerb({
   args: { uses: { type: "count", hint: "N", summary: "" } },
 });
 const list = defineVerb({ ...common, name: "list", args: {} });
+const drill = defineVerb({
+  ...common,
+  name: "drill",
+  args: { kind: { type: "words", hint: "KIND", summary: "", options: ["kill", "cut", "hang"] } },
+});
 const table: VerbTable = {
   init: async () => init,
   join: async () => join,
   token: async () => defineGroup("token", "", [create, list]),
   completion: async () => shell,
+  drill: async () => drill,
 };
 const flags = ["--json", "--yes", "--verbose", "--help"];
 
 test.each([
-  [[""], ["init", "join", "token", "completion"]],
+  [[""], ["init", "join", "token", "completion", "drill"]],
   [["j"], ["join"]],
   [["--v"], ["--version"]],
   [["--json", "i"], ["init"]],
@@ -65,6 +71,15 @@ test.each([
     ["mysql", "mariadb"],
   ],
   [["join", "--token", ""], []],
+  [
+    ["drill", "--kind", ""],
+    ["kill", "cut", "hang"],
+  ],
+  [["drill", "--kind", "kill,c"], ["kill,cut"]],
+  [
+    ["drill", "--kind=kill,"],
+    ["--kind=kill,cut", "--kind=kill,hang"],
+  ],
   [
     ["token", ""],
     ["create", "list"],

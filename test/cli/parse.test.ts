@@ -146,6 +146,12 @@ describe("refuses", () => {
     [node, [], "usage.missing_argument", "join needs NODE"],
     [node, [""], "usage.missing_argument", "join needs NODE"],
     [node, ["a", "b"], "usage.unexpected_argument", 'join does not take the argument "b"'],
+    [
+      { kind: { type: "words", hint: "KIND", summary: "", options: ["kill", "cut"] } },
+      ["--kind", "kill,cutt"],
+      "usage.bad_value",
+      '--kind: "cutt" is not one of kill, cut',
+    ],
     [shell, ["bsh"], "usage.bad_value", 'join: "bsh" is not one of bash, zsh'],
     [
       { role: { ...args.role, required: true } },

@@ -40,7 +40,17 @@ test.each([
     message: expect.stringContaining("delete it?"),
     remedy: expect.stringContaining("--yes"),
   });
+  expect(await out.ask("name")).toBeUndefined();
   expect(await out.askSecret("token")).toBeUndefined();
+});
+
+test("a line is asked for also with --yes, which is no answer to it", async () => {
+  const { out, stdin, stderr } = fakeOutput({ tty: true, yes: true });
+  const asked = out.ask("the name");
+  stdin.type("chime\n");
+  expect(await asked).toBe("chime");
+  expect(stderr.text).toBe("the name: ");
+  expect(stdin.listeners).toBe(0);
 });
 
 test("a secret is not shown, backspace works, and the terminal is put back", async () => {

@@ -3,6 +3,7 @@ import { readEligible } from "../../src/vip/track.ts";
 import { chime, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import { formPair, startWriters, status, writerOf } from "./pair.ts";
+import { system } from "./system.ts";
 import { untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -48,14 +49,14 @@ test("the writer hands over, replicates on, and takes over nothing, also after a
   expect(verdict(await chime(other, ["switchover"]))).toEqual([3, "switchover.in_maintenance"]);
   expect(verdict(await chime(other, ["maintenance", "on"]))).toEqual([3, "maintenance.nobody_left"]);
   // The only eligible node loses its server: nobody takes over, it comes back itself.
-  const killed = await other.kill("mariadb.service");
+  const killed = await other.kill(system.unit);
   await writers.acknowledgedAfter(killed + 250);
   expect((await writerOf(lab)).writer).toBe(other);
 
   expect((await chime<Maintenance>(worked, ["maintenance", "off"])).json.maintenance).toBe(false);
   await untilProtected(lab);
   expect(await warned()).toBe(false);
-  const after = await other.kill("mariadb.service");
+  const after = await other.kill(system.unit);
   await writers.acknowledgedAfter(after + 250);
   expect((await writerOf(lab)).writer).toBe(worked);
   await untilProtected(lab);

@@ -1,4 +1,5 @@
 import { buildBinary } from "../../scripts/build.ts";
+import type { Connection } from "../../src/operations/drill/database.ts";
 import { chime } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
@@ -83,13 +84,17 @@ export async function startWriters(
   lab: Lab,
   options: { connections?: number; pauseMs?: number; table?: string } = {},
 ): Promise<Writers> {
+  return Writers.start(lab, { ...(await connectionOf(lab)), ...options });
+}
+
+/** How an application connects: what `secrets show` says. */
+export async function connectionOf(lab: Lab): Promise<Connection> {
   const node = lab.nodes.find((node) => node.running);
   if (!node) throw new Error("no node is running");
-  type Connection = { host: string; port: number; user: string; password: string; databases: string[] };
-  const { json } = await chime<Connection>(node, ["secrets", "show", "--role", "mysql"]);
+  type Shown = Omit<Connection, "database"> & { databases: string[] };
+  const { json } = await chime<Shown>(node, ["secrets", "show", "--role", "mysql"]);
   const { host, port, user, password, databases } = json;
-  const [database = ""] = databases;
-  return Writers.start(lab, { host, port, user, password, database, ...options });
+  return { host, port, user, password, database: databases[0] ?? "" };
 }
 
 export async function status(node: LabNode): Promise<Status> {

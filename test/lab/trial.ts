@@ -1,31 +1,6 @@
 import type { Lab } from "./lab.ts";
-import type { LabNode } from "./node.ts";
-import { status, writerOf } from "./pair.ts";
-import { system } from "./system.ts";
+import { status } from "./pair.ts";
 import { waitUntil } from "./wait.ts";
-import type { Outage, Writers } from "./writer.ts";
-
-/** One failure of the writing node, seen by clients. */
-export interface Trial {
-  kind: "kill" | "power";
-  victim: LabNode;
-  survivor: LabNode;
-  outage: Outage;
-}
-
-/** kill -9 of the writing server; what clients saw of it. The node stays up. */
-export async function killServer(lab: Lab, writers: Writers): Promise<Trial> {
-  const { writer, replica } = await writerOf(lab);
-  const at = await writer.kill(system.unit);
-  return { kind: "kill", victim: writer, survivor: replica, outage: await writers.outageAfter(at) };
-}
-
-/** A power cut of the writing node; what clients saw of it. The node stays off. */
-export async function cutPower(lab: Lab, writers: Writers): Promise<Trial> {
-  const { writer, replica } = await writerOf(lab);
-  const at = await writer.powerOff();
-  return { kind: "power", victim: writer, survivor: replica, outage: await writers.outageAfter(at) };
-}
 
 /**
  * Waits until the pair can stand the next failure: one writer, whose commits are on both nodes, and nothing wrong.

@@ -1,48 +1,40 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
+import type { Connection } from "../../src/operations/drill/database.ts";
+import { awaitOutage, gaps, type Acknowledged, type Outage } from "../../src/operations/drill/outage.ts";
+import { impatient, missing, type WriterSettings } from "../../src/operations/drill/writer.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import type { Running } from "./process.ts";
 import { system } from "./system.ts";
 import { waitUntil } from "./wait.ts";
-import type { WriterSettings } from "./writer-program.ts";
+import type { ProgramSettings } from "./writer-program.ts";
 
-type Options = Pick<WriterSettings, "host" | "user" | "password" | "database"> &
-  Partial<Pick<WriterSettings, "port" | "table" | "connections" | "pauseMs" | "connectMs" | "statementMs">>;
-
-/** One acknowledged row; `at` in ms on the clock of `Date.now()`. */
-export interface Acknowledged {
-  id: number;
-  at: number;
-}
-
-/** A time in which no connection had a row acknowledged. */
-export interface Outage {
-  from: number;
-  to: number;
-  ms: number;
-}
+type Options = Connection &
+  Partial<Pick<WriterSettings, "table" | "connections" | "pauseMs" | "connectMs" | "statementMs">>;
 
 /** Clients outside the pair, which write through the VIP and remember what they were promised. */
 export class Writers {
-  readonly settings: WriterSettings;
+  readonly settings: ProgramSettings;
   readonly #program: Running;
+  readonly #rows: Acknowledged[] = [];
+  /** Bytes of the file that are in `#rows`. */
+  #read = 0;
+  #reading: Promise<void> = Promise.resolve();
 
-  private constructor(settings: WriterSettings, program: Running) {
+  private constructor(settings: ProgramSettings, program: Running) {
     this.settings = settings;
     this.#program = program;
   }
 
   /** Starts writing in the lab's client and returns once the first row is acknowledged. */
   static async start(lab: Lab, options: Options, firstRowMs = 30_000): Promise<Writers> {
-    const settings: WriterSettings = {
-      port: 3306,
+    const settings: ProgramSettings = {
       table: "lab_rows",
       connections: 1,
       pauseMs: 0,
-      connectMs: 150,
-      statementMs: 300,
+      ...impatient,
       ...options,
       file: join(lab.work, `acknowledged-${randomBytes(3).toString("hex")}`),
     };
@@ -61,14 +53,34 @@ export class Writers {
   }
 
   /** All acknowledged rows so far, by time. */
-  async acknowledged(): Promise<Acknowledged[]> {
-    const text = await readFile(this.settings.file, "utf8").catch(() => "");
-    const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
-    const rows = lines.filter(Boolean).map((line) => {
-      const [id, at] = line.split(" ");
-      return { id: Number(id), at: Number(at) };
-    });
-    return rows.sort((a, b) => a.at - b.at);
+  async acknowledged(): Promise<readonly Acknowledged[]> {
+    this.#reading = this.#reading.then(() => this.#readOn());
+    await this.#reading;
+    return this.#rows.slice();
+  }
+
+  /** What the program has written since: it writes whole lines, by time. */
+  async #readOn(): Promise<void> {
+    const file = await open(this.settings.file, "r").catch(() => undefined);
+    if (!file) return;
+    try {
+      const { size } = await file.stat();
+      const { buffer, bytesRead } = await file.read(
+        Buffer.alloc(size - this.#read),
+        0,
+        size - this.#read,
+        this.#read,
+      );
+      const text = buffer.toString("utf8", 0, bytesRead);
+      const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+      this.#read += whole.length;
+      for (const line of whole.split("\n").filter(Boolean)) {
+        const [id, at] = line.split(" ");
+        this.#rows.push({ id: Number(id), at: Number(at) });
+      }
+    } finally {
+      await file.close();
+    }
   }
 
   /** Waits for a row acknowledged after the given moment and returns it. */
@@ -88,40 +100,29 @@ export class Writers {
 
   /** Gaps between acknowledged rows of at least `minMs`. */
   async outages(minMs = 100): Promise<Outage[]> {
-    return outages(await this.acknowledged(), minMs);
+    return gaps(await this.acknowledged(), minMs);
   }
 
   /**
-   * Waits until writes go on after an event and returns what clients saw of it: the longest gap that ends after it.
+   * Waits until writes go on after an event and returns what clients saw of it; see `awaitOutage`.
    * @param moment ms on the clock of `Date.now()`
-   * @param settleMs how long after the event the gap may begin at the latest
    */
-  async outageAfter(moment: number, timeoutMs = 60_000, settleMs = 250): Promise<Outage> {
-    const { at } = await this.acknowledgedAfter(moment + settleMs, timeoutMs);
-    const gaps = outages(await this.acknowledged(), 0).filter((gap) => gap.to >= moment && gap.to <= at);
-    return gaps.reduce((longest, gap) => (gap.ms > longest.ms ? gap : longest));
+  outageAfter(moment: number, timeoutMs = 60_000, settleMs = 250): Promise<Outage> {
+    return awaitOutage(() => this.acknowledged(), { at: moment, settleMs }, { timeoutMs });
   }
 
   /** Ends the writers; the acknowledged rows stay readable. */
-  async stop(): Promise<Acknowledged[]> {
+  async stop(): Promise<readonly Acknowledged[]> {
     this.#program.signal("SIGTERM");
     await this.#program.exited;
     return this.acknowledged();
   }
 
-  /** Ids that were acknowledged and are not on the node's server. */
+  /** Ids that were acknowledged before this call and are not on the node's server. */
   async missingOn(node: LabNode): Promise<number[]> {
+    const rows = await this.acknowledged();
     const query = `SELECT id FROM ${this.settings.table}`;
     const result = await node.run([system.client, "-N", "-B", "-e", query, this.settings.database]);
-    const present = new Set(result.stdout.split("\n").filter(Boolean).map(Number));
-    return (await this.acknowledged()).map((row) => row.id).filter((id) => !present.has(id));
+    return missing(rows, result.stdout.split("\n").filter(Boolean).map(Number));
   }
-}
-
-function outages(rows: readonly Acknowledged[], minMs: number): Outage[] {
-  const gaps = rows.slice(1).map((row, i) => {
-    const from = rows[i]?.at ?? row.at;
-    return { from, to: row.at, ms: row.at - from };
-  });
-  return gaps.filter((gap) => gap.ms >= minMs);
 }

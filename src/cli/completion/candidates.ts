@@ -57,6 +57,15 @@ function ofVerb(verb: Verb, before: readonly string[], current: string): Candida
 }
 
 function values(arg: Arg | undefined, current: string, prefix: string): Candidate[] {
+  if (arg?.type === "words") {
+    // Only the word behind the last comma is unfinished.
+    const done = current.slice(0, current.lastIndexOf(",") + 1);
+    const left = (arg.options ?? []).filter((option) => !done.split(",").includes(option));
+    return matching(
+      `${prefix}${current}`,
+      left.map((option) => ({ value: `${prefix}${done}${option}`, summary: "" })),
+    );
+  }
   const options = arg?.type === "choice" || arg?.type === "positional" ? (arg.options ?? []) : [];
   return matching(
     `${prefix}${current}`,

@@ -12,7 +12,7 @@ import { Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
 import { handOver } from "./handover.ts";
 import { perform } from "./steps.ts";
 import { Timeline } from "./timeline.ts";
-import { clearStartOptions, lookAtUnit } from "./unit.ts";
+import { clearStartOptions, killUnit, lookAtUnit } from "./unit.ts";
 import { Trouble } from "./trouble.ts";
 import type { Decision, Step, View } from "./view.ts";
 import type { Term } from "../term.ts";
@@ -125,6 +125,7 @@ export class MysqlGuard implements Guard {
 
   async command(method: string): Promise<unknown> {
     if (method === "handover") return handOver(this);
+    if (method === "kill") return killUnit(this.layout.product.unit);
     throw failed("guard.unknown_command", `mysql has no command ${method}`);
   }
 

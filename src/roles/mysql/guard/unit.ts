@@ -50,6 +50,11 @@ export async function startUnit(unit: string, optionsFile: string, truncate: boo
   await exec(["systemctl", "start", "--no-block", unit], { timeoutMs: 5_000 });
 }
 
+/** At once, without a last word to anybody: a server that stops in order commits what waits for its replica. */
+export async function killUnit(unit: string): Promise<void> {
+  await exec(["systemctl", "kill", "--signal=KILL", unit], { timeoutMs: 5_000 });
+}
+
 /** So that a start by anybody else keeps everything. */
 export async function clearStartOptions(optionsFile: string): Promise<void> {
   await rm(optionsFile, { force: true });

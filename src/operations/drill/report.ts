@@ -1,0 +1,76 @@
+import { histogram, percentiles, type Percentiles } from "./histogram.ts";
+import type { Round } from "./run.ts";
+
+/** What a drill found, as `--json` prints it. */
+export interface DrillReport {
+  cluster: string;
+  role: string;
+  rounds: { kind: string; victim: string; outage_ms: number; ended: boolean; level_seconds: number }[];
+  /** Over all rounds of a kind. */
+  kinds: Record<string, { rounds: number; unended: number; outage_ms: Percentiles }>;
+  acknowledged: number;
+  /** By node: acknowledged rows that it does not hold; null where it could not be asked. */
+  missing: Record<string, number | null>;
+  passed: boolean;
+}
+
+/** Passed: every outage ended, and every node holds every acknowledged row. */
+export function drillReport(input: {
+  cluster: string;
+  role: string;
+  rounds: readonly Round[];
+  acknowledged: number;
+  missing: Record<string, number | null>;
+}): DrillReport {
+  const { cluster, role, rounds, acknowledged, missing } = input;
+  const kinds: DrillReport["kinds"] = {};
+  for (const kind of new Set(rounds.map((round) => round.kind))) {
+    const seen = rounds.filter((round) => round.kind === kind).map(({ outage }) => outage);
+    kinds[kind] = {
+      rounds: seen.length,
+      unended: seen.filter(({ ended }) => !ended).length,
+      outage_ms: percentiles(seen.map(({ ms }) => Math.round(ms))),
+    };
+  }
+  return {
+    cluster,
+    role,
+    rounds: rounds.map(({ kind, victim, outage, levelSeconds }) => ({
+      kind,
+      victim,
+      outage_ms: Math.round(outage.ms),
+      ended: outage.ended,
+      level_seconds: Math.round(levelSeconds * 10) / 10,
+    })),
+    kinds,
+    acknowledged,
+    missing,
+    passed:
+      rounds.every(({ outage }) => outage.ended) && Object.values(missing).every((count) => count === 0),
+  };
+}
+
+/** The same for people: a line and a histogram a kind, then the rows. */
+export function renderDrill(report: DrillReport): string {
+  const sections = Object.entries(report.kinds).map(([kind, { rounds, unended, outage_ms }]) => {
+    const { p50, p95, p99, max } = outage_ms;
+    const never = unended > 0 ? `, ${unended} did not end` : "";
+    const seen = report.rounds.filter((round) => round.kind === kind).map((round) => round.outage_ms);
+    return `${kind}, ${rounds} ${rounds === 1 ? "round" : "rounds"}: p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, max ${max} ms${never}\n${histogram(seen)}`;
+  });
+  const rows = Object.entries(report.missing).map(([node, count]) =>
+    count === null ? `${node}: could not be asked` : `missing on ${node}: ${count}`,
+  );
+  return [...sections, `rows acknowledged ${report.acknowledged}, ${rows.join(", ")}`].join("\n\n");
+}
+
+/** The same in one line, for the history. */
+export function drillLine(report: DrillReport): string {
+  const kinds = Object.entries(report.kinds).map(
+    ([kind, { rounds, outage_ms }]) =>
+      `${rounds} × ${kind} (p50 ${outage_ms.p50} ms, max ${outage_ms.max} ms)`,
+  );
+  const lost = Object.entries(report.missing).filter(([, count]) => count !== 0);
+  const rows = lost.map(([node, count]) => `${count ?? "unknown"} missing on ${node}`).join(", ");
+  return `${kinds.join(", ")}: ${report.acknowledged} rows acknowledged, ${rows || "none missing"}`;
+}

@@ -1,0 +1,89 @@
+import { systemClock } from "../../core/clock.ts";
+import { connect, drop, query, within, type Connection } from "./database.ts";
+import type { Acknowledged } from "./outage.ts";
+
+export interface WriterSettings extends Connection {
+  table: string;
+  connections: number;
+  /** Pause after each acknowledged row of a connection, ms. */
+  pauseMs: number;
+  /** An attempt to connect is given up after this, ms. */
+  connectMs: number;
+  /** A statement without an answer is given up, with its connection, after this, ms. */
+  statementMs: number;
+}
+
+/** What an impatient client waits for, so that the outage seen is the pair's and not its own. */
+export const impatient = { connectMs: 150, statementMs: 300 } as const;
+
+/** How soon it tries again after whatever went wrong. */
+const againMs = 5;
+
+/** Comparable between processes and, unlike Date.now(), finer than a millisecond. */
+const now = () => performance.timeOrigin + performance.now();
+
+/**
+ * Clients of the pair: connections that insert rows as fast as they are acknowledged, come back as soon as they can,
+ * and remember what they were promised.
+ */
+export class DrillWriter {
+  readonly settings: WriterSettings;
+  readonly acknowledged: Acknowledged[] = [];
+  #nextId = 1;
+  #running: Promise<unknown> = Promise.resolve();
+  readonly #stop = new AbortController();
+
+  constructor(settings: WriterSettings) {
+    this.settings = settings;
+  }
+
+  /** Makes the table where it is not there, and begins behind its last row. @throws Error of the server */
+  async prepare(): Promise<void> {
+    const { table } = this.settings;
+    const columns = "id BIGINT PRIMARY KEY, noted DATETIME(6) NOT NULL";
+    await query(this.settings, `CREATE TABLE IF NOT EXISTS ${table} (${columns})`);
+    const [row] = await query(this.settings, `SELECT COALESCE(MAX(id), 0) AS last FROM ${table}`);
+    this.#nextId = Number((row as { last: string }).last) + 1;
+  }
+
+  start(): void {
+    this.#running = Promise.all(Array.from({ length: this.settings.connections }, () => this.#write()));
+  }
+
+  /** What was acknowledged until now, by time. Waits for no statement longer than its limit. */
+  async stop(): Promise<readonly Acknowledged[]> {
+    this.#stop.abort();
+    const { statementMs, connectMs } = this.settings;
+    await Promise.race([this.#running, systemClock.sleep(statementMs + connectMs)]);
+    return this.acknowledged;
+  }
+
+  async #write(): Promise<void> {
+    const { table, connectMs, statementMs, pauseMs } = this.settings;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const sql = connect(this.settings);
+      try {
+        await within(connectMs, sql.connect());
+        while (!signal.aborted) {
+          const id = this.#nextId++;
+          const insert = sql.unsafe(`INSERT INTO ${table} (id, noted) VALUES (${id}, NOW(6))`);
+          await within(statementMs, insert);
+          this.acknowledged.push({ id, at: now() });
+          if (pauseMs > 0) await systemClock.sleep(pauseMs);
+        }
+      } catch {
+        // Refused, reset, read-only or silent: all the same to a client that tries again.
+        await systemClock.sleep(againMs);
+      } finally {
+        drop(sql);
+      }
+    }
+  }
+}
+
+/** Ids that were acknowledged and are not among those that a server holds. */
+export function missing(acknowledged: readonly Acknowledged[], present: Iterable<number>): number[] {
+  const held = new Set(present);
+  return acknowledged.map((row) => row.id).filter((id) => !held.has(id));
+}

@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+import { answerDrillKill, killForDrill } from "../../src/agent/drill.ts";
+import type { Guards } from "../../src/agent/guards.ts";
+import type { Status } from "../../src/agent/status.ts";
+import { member } from "./members.ts";
+
+/** node1's agent, whose own node of the role is as given. */
+function agent(state: string, isProtected: boolean) {
+  const done: string[] = [];
+  const deps = {
+    membership: {
+      self: member("node1"),
+      members: () => [member("node1"), member("node2"), member("node3", { roles: ["witness"] })],
+      call: async (peer: string, method: string) => done.push(`${method} on ${peer}`),
+    },
+    guards: { need: () => ({ command: async (method: string) => done.push(method) }) } as unknown as Guards,
+    status: () =>
+      ({
+        roles: { demo: { nodes: [{ name: "node1", state, protected: isProtected }] } },
+      }) as unknown as Status,
+  };
+  return { deps, done };
+}
+
+test("a protected writer's server is killed, asked here or from its peer", async () => {
+  const { deps, done } = agent("writer", true);
+  await killForDrill(deps, "demo", "node1");
+  await answerDrillKill(deps, { role: "demo" }, "node2");
+  await killForDrill(deps, "demo", "node2");
+  expect(done).toEqual(["kill", "kill", "drill.kill on node2"]);
+});
+
+test.each([
+  ["a writer alone", "writer", false, "node2", "drill.not_level"],
+  ["a replica", "replica", true, "node2", "drill.not_level"],
+  ["a witness asks", "writer", true, "node3", "drill.stranger"],
+  ["nobody that is known asks", "writer", true, "node9", "drill.stranger"],
+])("%s: refused, nothing touched", async (_, state, isProtected, from, code) => {
+  const { deps, done } = agent(state, isProtected);
+  expect(answerDrillKill(deps, { role: "demo" }, from)).rejects.toMatchObject({ code, exit: 3 });
+  await Bun.sleep(0);
+  expect(done).toEqual([]);
+});
