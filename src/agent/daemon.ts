@@ -26,8 +26,9 @@ import { Reconciler } from "./reconcile.ts";
 import { serveSocket } from "./socket.ts";
 import { clusterStatus, type Status } from "./status.ts";
 import { deafPeers, Leftovers } from "./rivals.ts";
-import { evictHere, lookAtVips } from "./vip-look.ts";
+import { claimHere, evictHere, lookAtVips } from "./vip-look.ts";
 import { watchVips } from "./vips.ts";
+import { openVoters } from "./voters.ts";
 
 /** How often the agent looks at itself (who holds the VIP, what the guards complain of) and feeds the watchdog. */
 const pulseMs = 1_000;
@@ -68,16 +69,21 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       deafPeers(membership.self, membership.members(), role).length === 0,
   });
   const leftovers = new Leftovers(systemClock);
+  const voters = await openVoters(membership, roles, paths.terms);
   const guards = new Guards({
     clock: systemClock,
     membership,
     roles,
     context,
     vips,
+    claimVip(role) {
+      const isHere = () => vips.state(role) === "MASTER" && vips.isEligible(role);
+      claimHere(context(), roles, role, isHere).catch((error: unknown) => log.warn(`VIP ${role}:`, error));
+    },
     publish: (role, state) => publisher.role(role, state),
     record: (happening) => history.record(happening),
     inMaintenance: () => maintenance.since !== null,
-    stateDirectory: paths.terms,
+    voters,
   });
   const reconciler = new Reconciler(identity.self.name, {
     resources() {

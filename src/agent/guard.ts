@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { Membership } from "../cluster/types.ts";
+import type { Voter } from "../cluster/vote/voter.ts";
 import type { RoleContext } from "../roles/types.ts";
 import type { Happening } from "./event.ts";
 
@@ -24,14 +25,16 @@ export interface GuardDeps {
   /** Opens or closes this node's way to the VIP (keepalived's track file). Closed = FAULT, at once. */
   setEligible(eligible: boolean): void;
   vip(): VipState;
+  /** Tells the neighbours that the VIP is here, which another node may say of itself, too. */
+  claimVip(): void;
   /** Publishes the guard's part of this node's record (`Member.roleState[role]`). */
   publish(state: unknown): Promise<void>;
   /** Somebody works on this node: it must not take over, nor go on writing. */
   inMaintenance(): boolean;
   /** For `chime-node history`. */
   record(happening: Happening): void;
-  /** Directory for what the guard must remember over restarts. 0700, exists. */
-  stateDirectory: string;
+  /** This node's vote on who may write for the role, and what the guard must remember over restarts. */
+  voter: Voter;
 }
 
 /** One role's watchman on one node. Lives from agent start to agent stop; nothing it does blocks the agent. */

@@ -1,9 +1,8 @@
-import { join } from "node:path";
-import { mkdir } from "node:fs/promises";
 import type { Clock } from "../core/clock.ts";
 import { failed } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { phases, type Membership, type Phase, type RoleName } from "../cluster/types.ts";
+import type { Voter } from "../cluster/vote/voter.ts";
 import type { Role, RoleContext } from "../roles/types.ts";
 import type { Happening } from "./event.ts";
 import type { Guard, Problem } from "./guard.ts";
@@ -35,19 +34,20 @@ export class Guards {
 
   async #start(role: Role): Promise<void> {
     if (!role.guard) return;
-    const { clock, membership, context, vips, publish, record, inMaintenance, stateDirectory } = this.#deps;
-    const directory = join(stateDirectory, role.name);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { clock, membership, context, vips, claimVip, publish, record, inMaintenance, voters } = this.#deps;
+    const voter = voters.get(role.name);
+    if (!voter) throw new Error(`nobody votes for ${role.name}`);
     const guard = role.guard({
       clock,
       membership,
       context,
       setEligible: (eligible) => vips.setEligible(role.name, eligible),
       vip: () => vips.state(role.name),
+      claimVip: () => claimVip(role.name),
       publish: (state) => publish(role.name, state),
       inMaintenance,
       record: (happening) => record({ role: role.name, ...happening }),
-      stateDirectory: directory,
+      voter,
     });
     this.#running.set(role.name, guard);
     await guard.start();
@@ -87,8 +87,9 @@ export interface GuardSetDeps {
   roles: readonly Role[];
   context: () => RoleContext;
   vips: Vips;
+  claimVip: (role: RoleName) => void;
   publish: (role: RoleName, state: unknown) => Promise<void>;
   record: (happening: Happening) => void;
   inMaintenance: () => boolean;
-  stateDirectory: string;
+  voters: ReadonlyMap<RoleName, Voter>;
 }

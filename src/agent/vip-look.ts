@@ -1,5 +1,7 @@
 import type { MemberView, RoleName } from "../cluster/types.ts";
+import { systemClock } from "../core/clock.ts";
 import { log } from "../core/log.ts";
+import { announceArp } from "../host/arp.ts";
 import { product } from "../host/catalog.ts";
 import type { Role, RoleContext } from "../roles/types.ts";
 import { evict } from "../vip/holder.ts";
@@ -46,6 +48,27 @@ export async function evictHere(context: RoleContext, roles: readonly Role[], ro
   if (!vip || carrier === undefined) return;
   log.warn(`keepalived does not give up the VIP of ${role}: it is taken away, and keepalived killed`);
   await evict(vip.address, carrier, product("keepalived", facts.os).unit);
+}
+
+/** In ms after it was opened. keepalived repeats its own only after 5 s; the loser of a cut may answer until it is killed. */
+const announcements = [0, 100, 300, 600, 1_000, 2_000];
+
+/** Tells the neighbours that a role's VIP is here, as long as `isHere` holds: who won a term takes it at once. */
+export async function claimHere(
+  context: RoleContext,
+  roles: readonly Role[],
+  role: RoleName,
+  isHere: () => boolean,
+): Promise<void> {
+  const vip = vipsHere(context, roles).find((candidate) => candidate.role === role);
+  const carrier = vip && vipInterface(context.facts, vip.address, context.spec.cluster.interface);
+  if (!vip || carrier === undefined) return;
+  const [address = ""] = vip.address.split("/");
+  for (const [i, at] of announcements.entries()) {
+    await systemClock.sleep(at - (announcements[i - 1] ?? 0));
+    if (!isHere()) return;
+    announceArp(address, carrier);
+  }
 }
 
 function vipsHere(context: RoleContext, roles: readonly Role[]): { role: RoleName; address: string }[] {

@@ -21,7 +21,7 @@ export function renderHistory(events: readonly HistoryEvent[], style: Style): st
     .join("\n");
 }
 
-/** `stop-receiver 2 ms, record-alone 9 ms, open 1 ms`. */
+/** `stop-receiver 2 ms, ask-votes 9 ms, open 1 ms`. */
 function renderSteps({ steps }: HistoryEvent): string {
   return steps.map((step) => `${step.do} ${step.ms} ms`).join(", ");
 }

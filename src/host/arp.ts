@@ -51,6 +51,27 @@ export async function whoHas(
   return answers;
 }
 
+/**
+ * Tells every neighbour on the interface that the address is here from now on.
+ * @throws ChimeError `net.raw_socket`
+ */
+export function announceArp(address: string, interfaceName: string): void {
+  const socket = openPacketSocket(interfaceName, etherTypeArp);
+  try {
+    const packet = arpAnnouncement(hardwareAddress(interfaceName), address);
+    socket.send(packet, linkAddress(interfaceName, etherTypeArp, broadcast));
+  } finally {
+    socket.close();
+  }
+}
+
+/** A request of `address` for itself, which changes neighbours' tables (RFC 5227 §3). */
+export function arpAnnouncement(hardware: Uint8Array, address: string): Uint8Array {
+  const packet = arpProbe(hardware, address);
+  packet.set(ipv4Bytes(address), 14);
+  return packet;
+}
+
 /** `ar_op` request from address 0.0.0.0 for `address` (RFC 826, RFC 5227 §1.1). */
 export function arpProbe(hardware: Uint8Array, address: string): Uint8Array {
   const packet = new Uint8Array(28);

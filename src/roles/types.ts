@@ -46,6 +46,8 @@ export interface RoleStatus {
   engine: string;
   writable: string[];
   nodes: RoleNodeStatus[];
+  /** The members whose majority decides who may write; empty before the first writer was chosen. */
+  voters: string[];
 }
 
 export interface RoleNodeStatus {

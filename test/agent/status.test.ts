@@ -69,7 +69,7 @@ describe("status", () => {
   test("warnings leave the cluster healthy, errors of a role do not", () => {
     const role = (severity: "warning" | "error") =>
       demoRole({
-        status: { topology: "t", engine: "e", writable: ["node1"], nodes: [] },
+        status: { topology: "t", engine: "e", writable: ["node1"], nodes: [], voters: [] },
         problems: [{ ...problem("demo.x"), severity }],
       });
     const members = [member("node1", { roleState: holds(true) })];
@@ -101,7 +101,7 @@ test("the newest turns of all members by time, and a role's last promotion, whic
       told("node1", [turn("node1", 3, "demotion"), turn("node2", 9, "promotion")]),
       told("node2", [turn("node2", 1, "promotion"), turn("node2", 4, "promotion")]),
     ],
-    demoRole({ status: { topology: "t", engine: "e", writable: [], nodes: [] }, problems: [] }),
+    demoRole({ status: { topology: "t", engine: "e", writable: [], nodes: [], voters: [] }, problems: [] }),
   );
   expect(found.history.map(({ node, kind }) => [node, kind])).toEqual([
     ["node2", "promotion"],
@@ -119,6 +119,7 @@ test("metrics: exposition format with escaped labels", () => {
         topology: "t",
         engine: "e",
         writable: ["node1"],
+        voters: ["node1", "node2"],
         nodes: [
           {
             name: "node1",

@@ -32,6 +32,7 @@ const status: Status = {
       engine: "mariadb",
       writable: ["node1"],
       last_promotion: null,
+      voters: ["node1", "node2", "node3"],
       nodes: [
         {
           name: "node1",

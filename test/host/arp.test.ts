@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { arpProbe, parseArp } from "../../src/host/arp.ts";
+import { arpAnnouncement, arpProbe, parseArp } from "../../src/host/arp.ts";
 
 const mac = Uint8Array.from([2, 0, 0, 0, 0, 0x1a]);
 
@@ -17,6 +17,13 @@ test("a probe names the target and no sender", () => {
     "000108000604000102000000001a000000000000000000000a00001e",
   );
   expect(parseArp(packet)).toBeUndefined();
+});
+
+test("an announcement asks for its own address, which tells everybody who has it", () => {
+  expect(parseArp(arpAnnouncement(mac, "10.0.0.30"))).toEqual({
+    address: "10.0.0.30",
+    hardware: "02:00:00:00:00:1a",
+  });
 });
 
 test.each([1, 2])("operation %p says who has the sender's address", (operation) => {

@@ -5,6 +5,7 @@ import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { subnet } from "./network.ts";
 import { system } from "./system.ts";
+import { waitUntil } from "./wait.ts";
 import { Writers } from "./writer.ts";
 
 /** The pair's floating address in every lab. */
@@ -42,6 +43,7 @@ export interface Status {
     string,
     {
       writable: string[];
+      voters: string[];
       nodes: { name: string; state: string; replicating: boolean; semi_sync: boolean; protected: boolean }[];
     }
   >;
@@ -77,6 +79,16 @@ export async function joinBoth(lab: Lab, { token }: Initialized): Promise<void> 
     first.run(joinCommand, { timeoutMs }),
     second.run(joinCommand, { timeoutMs, env: { CHIME_TOKEN: token } }),
   ]);
+}
+
+/** A third member that runs nothing but the agent; resolves once it is one of the pair's voters. */
+export async function joinWitness(node: LabNode, token: string): Promise<void> {
+  const command = ["chime-node", "join", "--role", "witness"];
+  await node.run(command, { timeoutMs: 60_000, env: { CHIME_TOKEN: token } });
+  const named = async () => (await status(node)).roles["mysql"]?.voters.includes(node.name) === true;
+  await waitUntil(`${node.name} to be a voter`, 60_000, named, 100).catch(async (error: Error) => {
+    throw new Error(`${error.message}: ${JSON.stringify((await status(node)).roles)}`);
+  });
 }
 
 /** Starts writers through the VIP with the application's account. */

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Member } from "../../cluster/types.ts";
+import { termSchema } from "../../cluster/vote/term.ts";
 import { roleName } from "./layout.ts";
-import { termSchema } from "./term.ts";
 
 const name = v.pipe(v.string(), v.maxLength(64));
 

@@ -2,6 +2,7 @@ import type { Problem } from "../../agent/guard.ts";
 import type { MemberView } from "../../cluster/types.ts";
 import type { RoleContext, RoleNodeStatus, RoleStatus } from "../types.ts";
 import { mysqlSpec, nodes } from "./layout.ts";
+import { voterProblems } from "./voter-problems.ts";
 import { publishedBy, type Published } from "./published.ts";
 
 /** `status.roles.mysql` and what is wrong with the pair, from what its nodes published. Pure. */
@@ -19,8 +20,13 @@ export function mysqlStatus(
       engine,
       writable: writers,
       nodes: seen.map(({ member, said }) => nodeStatus(member, said)),
+      voters: newestTerm(seen)?.voters ?? [],
     },
-    problems: [...writerProblems(seen, writers), ...replicaProblems(seen)],
+    problems: [
+      ...writerProblems(seen, writers),
+      ...replicaProblems(seen),
+      ...voterProblems(newestTerm(seen), members, context.spec.failover.policy),
+    ],
   };
 }
 
@@ -79,9 +85,15 @@ function isYoung(member: MemberView): boolean {
 
 /** Only a node that holds everything acknowledged may go on; where it is gone, it is the one to bring back. */
 function noWriterRemedy(seen: readonly Seen[]): string {
-  const newest = seen
-    .flatMap(({ said }) => said?.term ?? [])
-    .reduce<Published["term"]>((best, term) => (term.term > (best?.term ?? 0) ? term : best), null);
+  const newest = newestTerm(seen);
+  const isUp = (name: string) =>
+    seen.some(({ member, said }) => member.name === name && said !== null && said.state !== "down");
+  const silent = newest?.voters.filter((name) =>
+    seen.some(({ member, said }) => member.name === name && !said),
+  );
+  if (newest && newest.in_sync.every(isUp) && silent && silent.length > 0) {
+    return `bring ${silent.join(" and ")} back, to confirm that ${newest.writer} may write; gone for good: chime-node remove`;
+  }
   const away = newest?.in_sync.filter(
     (name) =>
       !seen.some(({ member, said }) => member.name === name && said !== null && said.state !== "down"),
@@ -90,6 +102,12 @@ function noWriterRemedy(seen: readonly Seen[]): string {
     return `bring ${away.join(" and ")} back: only with it is it sure that nothing acknowledged is missing`;
   }
   return "chime-node status shows which node is not eligible; journalctl -u chime-node there says why";
+}
+
+function newestTerm(seen: readonly Seen[]): Published["term"] {
+  return seen
+    .flatMap(({ said }) => said?.term ?? [])
+    .reduce<Published["term"]>((best, term) => (term.term > (best?.term ?? 0) ? term : best), null);
 }
 
 function replicaProblems(seen: readonly Seen[]): Problem[] {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { decide, isAble, mayGrant } from "../../../src/roles/mysql/guard/decide.ts";
+import { decide, isAble, mayGrantFirst } from "../../../src/roles/mysql/guard/decide.ts";
 import type { Step, View } from "../../../src/roles/mysql/guard/view.ts";
+import type { Term } from "../../../src/cluster/vote/term.ts";
 import { following, peer, protectedSource, published, server, term, view } from "./views.ts";
 
 /** What a case expects: eligible or not, and the step (its `do`, or all of it). */
@@ -36,7 +37,7 @@ describe("the first writer", () => {
       name: "alone: claims the first term",
       view: view({}),
       eligible: false,
-      step: { do: "claim", term: term(1, "node1"), ask: [] },
+      step: { do: "claim", term: { ...term(1, "node1"), voters: ["node1"] }, ask: [] },
     },
     {
       name: "asks every node that lives",
@@ -153,7 +154,7 @@ describe("promotion when the VIP arrives", () => {
         server: server({ replica: { ...following, receiver: "stopped", pending: true } }),
       }),
       eligible: true,
-      step: { do: "record-alone", term: solo },
+      step: { do: "ask-votes", term: solo },
     },
     {
       name: "applies what was received",
@@ -218,6 +219,7 @@ describe("promotion when the VIP arrives", () => {
 
 describe("a writer steps back", () => {
   const open = server({ readOnly: false, source: protectedSource });
+  const waiting = server({ readOnly: false, source: { ...protectedSource, waiting: 1 } });
   check([
     {
       name: "without the VIP",
@@ -236,6 +238,24 @@ describe("a writer steps back", () => {
       view: view({ ...asWriter, standDown: true, server: open }),
       eligible: false,
       step: "fence",
+    },
+    {
+      name: "commits that wait may be acknowledged first",
+      view: view({ ...asWriter, vip: "BACKUP", server: waiting, stuckMs: 20 }),
+      eligible: true,
+      step: "settle",
+    },
+    {
+      name: "those that flow are on their way",
+      view: view({ ...asWriter, vip: "BACKUP", server: waiting, flowing: true }),
+      eligible: true,
+      step: "fence",
+    },
+    {
+      name: "those that the replica will never see die with the server",
+      view: view({ ...asWriter, vip: "BACKUP", server: waiting, stuckMs: 200 }),
+      eligible: true,
+      step: "kill",
     },
     {
       name: "when another holds the term",
@@ -270,7 +290,7 @@ describe("going on alone", () => {
       name: "a replica whose server died: first the term",
       view: view({ ...asWriter, peers: down, server: gone }),
       eligible: true,
-      step: { do: "record-alone", term: solo },
+      step: { do: "ask-votes", term: solo },
     },
     {
       name: "then the waiting commits",
@@ -282,7 +302,7 @@ describe("going on alone", () => {
       name: "a replica that lost its power",
       view: view({ ...asWriter, peers: dead, server: hangs, stuckMs: 300 }),
       eligible: true,
-      step: "record-alone",
+      step: "ask-votes",
     },
     {
       name: "its connection is cut",
@@ -316,13 +336,13 @@ describe("going on alone", () => {
         server: gone,
       }),
       eligible: true,
-      step: "record-alone",
+      step: "ask-votes",
     },
     {
       name: "a replica that left the cluster",
       view: view({ ...asWriter, peers: [peer(2, { state: "left" })], server: gone }),
       eligible: true,
-      step: "record-alone",
+      step: "ask-votes",
     },
   ]);
 });
@@ -517,19 +537,19 @@ describe("starting a server that died", () => {
       name: "and asks for the term where the replica says that it cannot",
       view: view({ ...died, term: both, peers: unable }),
       eligible: false,
-      step: { do: "claim", term: term(5, "node1"), ask: ["node2"] },
+      step: { do: "ask-votes", term: term(5, "node1"), alone: false },
     },
     {
       name: "the same when its server runs already",
       view: view({ term: both, proven: "L0", peers: unable }),
       eligible: false,
-      step: { do: "claim", ask: ["node2"] },
+      step: { do: "ask-votes", alone: false },
     },
     {
       name: "one whose replica was removed from the cluster goes on alone",
       view: view({ ...died, term: both, peers: [peer(2, { state: "left" })] }),
       eligible: false,
-      step: { do: "claim", term: term(5, "node1"), ask: [] },
+      step: { do: "ask-votes", term: term(5, "node1"), alone: false },
     },
     {
       name: "one that does not know its members yet waits",
@@ -557,26 +577,212 @@ test("a lone holder is able whatever its server's life", () => {
   expect(isAble(view({ term: both, proven: null }))).toBe(false);
 });
 
-describe("granting a term that a peer asks for", () => {
-  const node2 = { name: "node2", index: 2 };
-  const open = server({ readOnly: false });
-  const cases: [string, View, number, boolean][] = [
-    ["the first, to a lower index", view({ self: "node3", index: 3 }), 1, true],
-    ["the first, not to a higher index than one's own", view({}), 1, false],
-    ["the first, where this node cannot serve", view({ server: { down: "startable" } }), 1, true],
-    ["not a term that is not newer", view({ term: both }), 4, false],
-    ["to one in sync, where this node cannot take over", view({ term: both, proven: "L0" }), 5, true],
-    ["not where it can", view({ term: both, proven: "L1" }), 5, false],
-    ["not where it writes", view({ term: both, proven: "L0", server: open }), 5, false],
-    ["not to one that is not in sync", view({ term: term(4, "node1"), proven: "L0" }), 5, false],
+describe("a pair with a third voter", () => {
+  const three = (one: Term): Term => ({ ...one, voters: ["node1", "node2", "node3"] });
+  const alive = [{ name: "node3", state: "alive" as const, silentMs: 50 }];
+  const dead = [{ name: "node3", state: "dead" as const, silentMs: 60_000 }];
+  const gone = server({ readOnly: false, source: { ...protectedSource, active: false, replicas: 0 } });
+  const silent = [peer(2, { state: "dead", silentMs: 1200, said: replica2.said })];
+  const cut = { ...asWriter, term: three(both), peers: silent } as const;
+  const lone = server({ readOnly: false, source: { enabled: true, strict: false } });
+  check([
+    {
+      name: "a writer without its replica asks for a term alone",
+      view: view({ ...cut, server: gone, bystanders: alive }),
+      eligible: true,
+      step: { do: "ask-votes", term: three(term(5, "node1")), alone: false },
+    },
+    {
+      name: "a writer without any other voter gives up the VIP and stops",
+      view: view({ ...cut, server: gone, bystanders: dead }),
+      eligible: false,
+      step: "kill",
+    },
+    {
+      name: "an idle one finds it out by its replication's heartbeat",
+      view: view({
+        ...cut,
+        peers: [peer(2, { state: "dead", silentMs: 1200, stalled: true, said: replica2.said })],
+        server: server({ readOnly: false, source: protectedSource }),
+        bystanders: dead,
+      }),
+      eligible: false,
+      step: "kill",
+    },
+    {
+      name: "agents that are silent alone are no reason",
+      view: view({ ...cut, server: server({ readOnly: false, source: protectedSource }), bystanders: dead }),
+      eligible: true,
+      step: null,
+    },
+    {
+      name: "a replica without any other voter is not eligible",
+      view: view({
+        ...asReplica,
+        term: three(both),
+        peers: [peer(1, { state: "dead" })],
+        bystanders: dead,
+        server: server({ replica: following }),
+      }),
+      eligible: false,
+      step: null,
+    },
+    {
+      name: "one that was outrun is killed, with what waits in it",
+      view: view({
+        ...asReplica,
+        vip: "MASTER",
+        term: three(term(5, "node1")),
+        server: server({ readOnly: false, source: protectedSource }),
+      }),
+      eligible: false,
+      step: "kill",
+    },
+    {
+      name: "a writer whose server restarted goes on if its replica is gone and the third agrees",
+      view: view({ ...cut, server: { down: "startable" }, bystanders: alive }),
+      eligible: false,
+      step: { do: "ask-votes", term: three(term(5, "node1")), alone: false },
+    },
+    {
+      name: "after a start the lone holder has its term confirmed before it opens",
+      view: view({ term: three(alone), vip: "MASTER", granted: false, bystanders: alive }),
+      eligible: true,
+      step: { do: "ask-votes", term: three(alone), alone: false },
+    },
+    {
+      name: "and is not eligible where nobody can",
+      view: view({
+        term: three(alone),
+        vip: "MASTER",
+        granted: false,
+        bystanders: dead,
+        peers: [peer(2, { state: "dead" })],
+      }),
+      eligible: false,
+      step: null,
+    },
+    {
+      name: "the third is named while all is well, and the old voters have their say",
+      view: view({
+        ...asWriter,
+        server: server({ readOnly: false, source: protectedSource }),
+        bystanders: alive,
+      }),
+      eligible: true,
+      step: {
+        do: "name-voters",
+        added: ["node3"],
+        term: { ...three(term(5, "node1", "node1", "node2")), old_voters: ["node1", "node2"] },
+      },
+    },
+    {
+      name: "then the change is ended",
+      view: view({
+        ...asWriter,
+        term: { ...three(both), old_voters: ["node1", "node2"] },
+        server: server({ readOnly: false, source: protectedSource }),
+        bystanders: alive,
+      }),
+      eligible: true,
+      step: { do: "ask-votes", term: three(term(5, "node1", "node1", "node2")), alone: false },
+    },
+    {
+      name: "one that left is replaced",
+      view: view({
+        ...asWriter,
+        term: three(term(3, "node1")),
+        peers: [peer(2, { said: published({ state: "down" }) })],
+        server: lone,
+        bystanders: [
+          { name: "node3", state: "left", silentMs: 0 },
+          { name: "node4", state: "alive", silentMs: 0 },
+        ],
+      }),
+      eligible: true,
+      step: { do: "name-voters", added: ["node4"] },
+    },
+    {
+      name: "one that is dead is replaced, by the word of the old voters that live",
+      view: view({
+        ...asWriter,
+        term: three(both),
+        server: server({ readOnly: false, source: protectedSource }),
+        bystanders: [...dead, { name: "node4", state: "alive", silentMs: 50 }],
+      }),
+      eligible: true,
+      step: { do: "name-voters", added: ["node4"], from: ["node1", "node2"] },
+    },
+    {
+      name: "not at once",
+      view: view({
+        ...asWriter,
+        term: three(both),
+        server: server({ readOnly: false, source: protectedSource }),
+        bystanders: [
+          { name: "node3", state: "dead", silentMs: 2_000 },
+          { name: "node4", state: "alive", silentMs: 50 },
+        ],
+      }),
+      eligible: true,
+      step: null,
+    },
+    {
+      name: "while it is dead and there is no other, its term is confirmed by the two nodes",
+      view: view({
+        ...asWriter,
+        granted: false,
+        term: three(both),
+        server: server({ readOnly: false, source: protectedSource }),
+        bystanders: dead,
+      }),
+      eligible: true,
+      step: { do: "ask-votes", term: three(both), alone: false },
+    },
+  ]);
+});
+
+describe("two voters alone", () => {
+  const gone = server({ readOnly: false, source: { ...protectedSource, active: false, replicas: 0 } });
+  const silent = [peer(2, { state: "dead", silentMs: 1200, said: replica2.said })];
+  const cut = { ...asWriter, peers: silent, server: gone } as const;
+  check([
+    {
+      name: "available: the writer goes on",
+      view: view({ ...cut, policy: "available" }),
+      eligible: true,
+      step: { do: "ask-votes", alone: true },
+    },
+    {
+      name: "safe: the writer stops",
+      view: view({ ...cut, policy: "safe" }),
+      eligible: false,
+      step: "kill",
+    },
+    {
+      name: "safe: the replica moves",
+      view: view({
+        ...asReplica,
+        policy: "safe",
+        vip: "MASTER",
+        peers: [peer(1, { state: "dead", silentMs: 1200 })],
+        server: server({ replica: { ...following, receiver: "stopped" } }),
+      }),
+      eligible: true,
+      step: { do: "ask-votes", alone: true },
+    },
+  ]);
+});
+
+describe("granting the first term of all", () => {
+  const node2 = { index: 2 };
+  const cases: [string, View, boolean][] = [
+    ["to a lower index", view({ self: "node3", index: 3 }), true],
+    ["not to a higher index than one's own", view({}), false],
+    ["where this node cannot serve", view({ server: { down: "startable" } }), true],
+    ["not where there was one", view({ self: "node3", index: 3, term: both }), false],
   ];
-  for (const [name, node, number, granted] of cases) {
-    test(name, () => expect(mayGrant(node, term(number, "node2"), node2)).toBe(granted));
+  for (const [name, node, granted] of cases) {
+    test(name, () => expect(mayGrantFirst(node, node2)).toBe(granted));
   }
-  test("not for somebody else", () => expect(mayGrant(view({}), term(9, "node3"), node2)).toBe(false));
-  test("not for two", () => {
-    expect(mayGrant(view({ term: both, proven: "L0" }), term(9, "node2", "node2", "node1"), node2)).toBe(
-      false,
-    );
-  });
 });

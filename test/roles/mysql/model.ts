@@ -1,24 +1,50 @@
-import { decide, isAble, mayGrant } from "../../../src/roles/mysql/guard/decide.ts";
+import { judge } from "../../../src/cluster/vote/judge.ts";
+import { electorate, isMajority, isSameTerm, isTied, type Term } from "../../../src/cluster/vote/term.ts";
+import { decide, isAble } from "../../../src/roles/mysql/guard/decide.ts";
 import type { PeerView, Step, View } from "../../../src/roles/mysql/guard/view.ts";
 import type { Published } from "../../../src/roles/mysql/published.ts";
-import type { Term } from "../../../src/roles/mysql/term.ts";
 import { published, server as serverState } from "./views.ts";
 
 /**
- * Two nodes, their servers and the VIP, as far as the guard's rules speak of them: who holds which transaction, who
- * waits for whom, what a restart keeps. The decisions are the real ones; what steps do is modelled on what was tried
- * on MariaDB 10.11.
+ * Two nodes, their servers and the VIP, and members that only vote, as far as the guard's rules speak of them: who
+ * holds which transaction, who waits for whom, what a restart keeps, who granted what. Decisions and judgements are
+ * the real ones; what steps do is modelled on what was tried on MariaDB 10.11. Votes are under way for a while: askers
+ * and voters die in between, answers get lost.
  *
- * It cannot show: the choice of the very first writer while the other node is down, a cut between two living nodes (conceded without a third voter), a step that is interrupted in the
- * middle, a server that breaks its own rules, lost disk writes below a completed fsync.
+ * It cannot show: the choice of the very first writer, other steps than a vote interrupted in the middle, a server
+ * that breaks its own rules, disk writes lost below a completed fsync.
  */
-export class Node {
+export class Voter {
   readonly name: string;
   readonly index: number;
   power = true;
   agent = true;
   /** Durable. */
   term: Term | null = null;
+  left = false;
+
+  constructor(index: number) {
+    this.index = index;
+    this.name = `node${index}`;
+  }
+}
+
+/** A term that a node asks for, until it has it or gives up. */
+interface Ballot {
+  term: Term;
+  alone: boolean;
+  granted: Set<string>;
+  saidNo: boolean;
+  /** What became of each question. Answers that arrive too late are not missed by anybody. */
+  open: { voter: Voter; answer?: boolean; newer?: Term }[];
+}
+
+export class Node extends Voter {
+  /** The newest term that a majority granted it since its agent started. */
+  grantedTerm = 0;
+  ballot: Ballot | undefined;
+  /** Members without the role, as this node last heard of them. */
+  readonly deadBystanders = new Set<string>();
   proven: string | null = null;
   /** The server: undefined while it is down. `log` and `told` are its disk. */
   server: Server | undefined = {
@@ -43,11 +69,6 @@ export class Node {
   /** Heard the peer since its agent started. */
   heard = false;
   provePoint: { length: number; life: string | undefined } | undefined;
-
-  constructor(index: number) {
-    this.index = index;
-    this.name = `node${index}`;
-  }
 }
 
 interface Server {
@@ -62,13 +83,50 @@ interface Server {
 export class Pair {
   readonly a = new Node(1);
   readonly b = new Node(2);
+  readonly witnesses: readonly Voter[];
+  readonly policy: "available" | "safe";
+  /** Two members between which nothing passes, as `node1 node2`. */
+  readonly cuts = new Set<string>();
+  /** `from>to`: adverts alone get lost, one way. */
+  readonly deaf = new Set<string>();
   /** Transactions that some client was told of. */
   readonly acknowledged = new Set<number>();
   #next = 1;
 
-  /** Two nodes that have just chosen their first writer. */
-  constructor() {
-    for (const node of [this.a, this.b]) node.term = { term: 1, writer: this.a.name, in_sync: [this.a.name] };
+  /** Two nodes that have just chosen their first writer, and as many members without the role. */
+  constructor(witnesses: number, policy: "available" | "safe") {
+    this.policy = policy;
+    this.witnesses = Array.from({ length: witnesses }, (_, i) => new Voter(3 + i));
+    const { name } = this.a;
+    for (const node of [this.a, this.b]) {
+      node.term = { term: 1, writer: name, in_sync: [name], voters: [name], old_voters: [] };
+    }
+  }
+
+  get members(): readonly Voter[] {
+    return [this.a, this.b, ...this.witnesses];
+  }
+
+  #named(name: string): Voter {
+    return this.members.find((member) => member.name === name) as Voter;
+  }
+
+  /** Whether both are up, as machines, and packets pass both ways. */
+  #isLinked(one: Voter, other: Voter): boolean {
+    return one.power && other.power && !this.cuts.has([one.name, other.name].sort().join(" "));
+  }
+
+  cut(one: Voter, other: Voter): void {
+    if (one !== other) this.cuts.add([one.name, other.name].sort().join(" "));
+  }
+
+  isolate(node: Voter): void {
+    for (const other of this.members) this.cut(node, other);
+  }
+
+  heal(): void {
+    this.cuts.clear();
+    this.deaf.clear();
   }
 
   peerOf(node: Node): Node {
@@ -78,7 +136,7 @@ export class Pair {
   /** A replica that acknowledges to this writer right now. */
   replicaOf(writer: Node): Node | undefined {
     const peer = this.peerOf(writer);
-    return peer.server?.follows === writer && peer.power ? peer : undefined;
+    return peer.server?.follows === writer && this.#isLinked(writer, peer) ? peer : undefined;
   }
 
   /** A client commits. The replica receives it; whether the client is told depends on the wait. */
@@ -104,25 +162,33 @@ export class Pair {
     return true;
   }
 
-  killServer(node: Node): void {
+  /** A server that dies loses the end of what it had received and not applied, acknowledged or not. */
+  killServer(node: Node, random: () => number): void {
+    const isReplica = node.server?.readOnly && node.server.follows !== undefined;
+    if (isReplica && random() < 0.5) node.log = node.log.slice(0, -Math.ceil(random() * 3));
     node.server = undefined;
     node.quarantine = null;
     this.#setEligible(node, false);
   }
 
-  powerOff(node: Node): void {
+  powerOff(node: Node, random: () => number): void {
+    this.killServer(node, random);
     node.power = false;
-    node.server = undefined;
-    node.quarantine = null;
-    node.eligible = false;
     node.vip = "FAULT";
+    this.#forget(node);
+  }
+
+  #forget(node: Node): void {
     node.standDown = 0;
     node.yielded = [];
     node.said = null;
     node.heard = false;
+    node.quarantine = null;
+    node.grantedTerm = 0;
+    node.ballot = undefined;
   }
 
-  boot(node: Node): void {
+  boot(node: Voter): void {
     if (node.power) return;
     node.power = true;
     node.agent = true;
@@ -130,19 +196,19 @@ export class Pair {
 
   killAgent(node: Node): void {
     node.agent = false;
+    node.ballot = undefined;
+  }
+
+  /** Its disk was replaced: it has forgotten what it granted. */
+  wipe(voter: Voter): void {
+    voter.term = null;
   }
 
   /** systemd has it back; what it heard and was asked is forgotten, VIP and server go on. */
   restartAgent(node: Node): void {
     if (node.agent) return;
-    Object.assign(node, {
-      agent: true,
-      said: null,
-      heard: false,
-      standDown: 0,
-      yielded: [],
-      quarantine: null,
-    });
+    node.agent = true;
+    this.#forget(node);
   }
 
   /** keepalived: `nopreempt`, the lower index first; a node without power or in FAULT has it not. */
@@ -151,9 +217,15 @@ export class Pair {
       if (!node.power || !node.eligible) node.vip = "FAULT";
       else if (node.vip === "FAULT") node.vip = "BACKUP";
     }
-    if ([this.a, this.b].some((node) => node.vip === "MASTER")) return;
-    const next = [this.a, this.b].find((node) => node.vip === "BACKUP");
-    if (next) next.vip = "MASTER";
+    for (const node of [this.a, this.b]) {
+      const peer = this.peerOf(node);
+      const hears = this.#isLinked(node, peer) && !this.deaf.has(`${peer.name}>${node.name}`);
+      if (node.vip === "BACKUP" && !(hears && peer.vip === "MASTER")) node.vip = "MASTER";
+      // After a cut has healed the higher priority wins.
+      else if (node.vip === "MASTER" && hears && peer.vip === "MASTER" && peer.index < node.index) {
+        node.vip = "BACKUP";
+      }
+    }
   }
 
   /** keepalived was restarted on the holder: the other takes the VIP if it may. */
@@ -162,14 +234,18 @@ export class Pair {
     if (!holder) return;
     const other = this.peerOf(holder);
     holder.vip = "BACKUP";
-    if (other.power && other.eligible) other.vip = "MASTER";
+    if (this.#isLinked(holder, other) && other.eligible) other.vip = "MASTER";
     else holder.vip = "MASTER";
   }
 
   /** A record travels: the node now knows what its peer says of itself. */
   hear(node: Node): void {
     const peer = this.peerOf(node);
-    node.heardDead = !peer.power || !peer.agent;
+    for (const witness of this.witnesses) {
+      if (this.#answers(node, witness)) node.deadBystanders.delete(witness.name);
+      else node.deadBystanders.add(witness.name);
+    }
+    node.heardDead = !this.#answers(node, peer);
     if (node.heardDead) return;
     node.said = this.publish(peer);
     node.heard = true;
@@ -198,6 +274,7 @@ export class Pair {
       address: peer.name,
       state: node.heardDead ? "dead" : "alive",
       silentMs: node.heardDead ? 2_000 : 0,
+      stalled: replica === undefined && server?.readOnly === false,
       said: node.said,
     };
     const waiting = node.unacknowledged > 0 && !replica;
@@ -205,6 +282,7 @@ export class Pair {
       self: node.name,
       index: node.index,
       term: node.term,
+      granted: this.#isGranted(node),
       proven: node.proven,
       vip: node.vip,
       server: server
@@ -225,16 +303,23 @@ export class Pair {
         : { down: "startable" },
       quarantine: node.quarantine,
       peers: [peerView],
+      bystanders: this.witnesses.map(({ name, left }) => ({
+        name,
+        state: left ? "left" : node.deadBystanders.has(name) ? "dead" : "alive",
+        silentMs: node.deadBystanders.has(name) ? 60_000 : 0,
+      })),
+      policy: this.policy,
       heard: node.heard ? [peer.name] : [],
       standDown: node.standDown > 0,
       stuckMs: waiting ? 5_000 : 0,
+      flowing: !waiting,
       yielded: node.yielded,
     };
   }
 
   /** One round of the node's guard. Returns what it did. */
   step(node: Node): Step["do"] | undefined {
-    if (!node.power || !node.agent) return undefined;
+    if (!node.power || !node.agent || node.ballot) return undefined;
     if (node.standDown > 0) node.standDown -= 1;
     if (node.vip !== "MASTER") node.yielded = [];
     const decision = decide(this.view(node));
@@ -253,29 +338,130 @@ export class Pair {
     node.standDown = 0;
     // A new term is sent to a peer that lives before anything rests on it.
     const peer = this.peerOf(node);
-    if (this.#answers(peer) && node.power && node.agent) peer.said = this.publish(node);
+    if (this.#answers(node, peer) && node.agent) peer.said = this.publish(node);
   }
 
-  #answers(peer: Node): boolean {
-    return peer.power && peer.agent;
+  /** Whether the agent of `other` answers `node`. */
+  #answers(node: Voter, other: Voter): boolean {
+    return other.agent && !other.left && this.#isLinked(node, other);
+  }
+
+  #isGranted({ name: self, term, grantedTerm }: Node): boolean {
+    if (term === null) return false;
+    return (
+      grantedTerm === term.term ||
+      isMajority(
+        term,
+        (name) => name === self,
+        () => false,
+      )
+    );
+  }
+
+  #startBallot(node: Node, term: Term, alone: boolean): void {
+    const others = electorate(term).filter((name) => name !== node.name);
+    node.ballot = {
+      term,
+      alone,
+      granted: new Set([node.name]),
+      saidNo: false,
+      open: others.map((name) => ({ voter: this.#named(name) })),
+    };
+    this.#count(node, node.ballot);
+  }
+
+  /** One message of a ballot arrives: a question at a voter, or its answer at the asker. */
+  deliver(node: Node, random: () => number): void {
+    const { ballot } = node;
+    const question = ballot?.open[Math.floor(random() * ballot.open.length)];
+    if (!ballot || !question || !node.agent || !this.#answers(node, question.voter)) return;
+    if (question.answer === undefined) {
+      question.answer = this.#judge(question.voter, ballot.term, node);
+      const { term } = question.voter;
+      if (!question.answer && term && term.term > (node.term?.term ?? 0)) question.newer = term;
+      return;
+    }
+    ballot.open = ballot.open.filter((one) => one !== question);
+    if (question.answer) ballot.granted.add(question.voter.name);
+    else ballot.saidNo = true;
+    if (question.newer && question.newer.term > (node.term?.term ?? 0)) {
+      node.ballot = undefined;
+      return this.#remember(node, question.newer);
+    }
+    this.#count(node, ballot);
+  }
+
+  /** As in src/cluster/vote/voter.ts, the challenge answered: the asker is there and asks for this. */
+  #judge(voter: Voter, asked: Term, asker: Node): boolean {
+    if (voter.term === null && asker.term && !this.#copy(voter, asker.term.voters)) return false;
+    if (asker.term && asker.term.term > (voter.term?.term ?? 0)) this.#take(voter, asker.term);
+    if (judge(voter.term, asked, asker.name, voter.name) !== null) return false;
+    const outrun = voter.term && this.#named(voter.term.writer);
+    this.#take(voter, asked);
+    // The writer that it voted out is told, if it can be.
+    if (outrun && outrun !== asker && outrun !== voter && this.#answers(voter, outrun)) {
+      if (asked.term > (outrun.term?.term ?? 0)) this.#take(outrun, asked);
+    }
+    return true;
+  }
+
+  #copy(voter: Voter, from: readonly string[]): boolean {
+    const others = from.filter((name) => name !== voter.name).map((name) => this.#named(name));
+    if (!others.every((other) => this.#answers(voter, other))) return false;
+    for (const { term } of others) if (term && term.term > (voter.term?.term ?? 0)) this.#take(voter, term);
+    return true;
+  }
+
+  #take(voter: Voter, term: Term): void {
+    if (isSameTerm(voter.term, term)) return;
+    if (voter instanceof Node) this.#remember(voter, term);
+    else voter.term = term;
+  }
+
+  #count(node: Node, ballot: Ballot): void {
+    const isLeft = (name: string) => this.#named(name).left;
+    if (isMajority(ballot.term, (name) => ballot.granted.has(name), isLeft)) this.#won(node, ballot);
+  }
+
+  /** Who has not answered by now does not count, and may still have granted. */
+  giveUp(node: Node): void {
+    const { ballot } = node;
+    if (!ballot) return;
+    if (ballot.alone && isTied(ballot.term) && !ballot.saidNo) this.#won(node, ballot);
+    node.ballot = undefined;
+  }
+
+  #won(node: Node, { term }: Ballot): void {
+    node.ballot = undefined;
+    const isHeld = isSameTerm(node.term, term);
+    if (!isHeld && (node.term?.term ?? 0) >= term.term) return;
+    node.grantedTerm = term.term;
+    if (isHeld) return;
+    if (term.in_sync.length === 1) node.proven = node.server?.life ?? null;
+    this.#remember(node, term);
   }
 
   #perform(node: Node, step: Step): void {
     const peer = this.peerOf(node);
     const { server } = node;
     if (step.do === "adopt") this.#remember(node, step.term);
-    if (step.do === "claim") this.#claim(node, peer, step);
+    if (step.do === "ask-votes") this.#startBallot(node, step.term, step.alone);
+    if (step.do === "name-voters") {
+      for (const name of step.added) {
+        const voter = this.#named(name);
+        if (!this.#answers(node, voter) || !this.#copy(voter, step.from)) return;
+        if (!isSameTerm(voter.term, node.term)) return;
+      }
+      this.#startBallot(node, step.term, false);
+    }
     if (step.do === "start") this.#start(node, step.truncate);
     if (step.do === "prove-peer" || (step.do === "protect" && step.after !== null)) {
       if (!this.#isLevel(node, peer)) return;
       if (step.do === "prove-peer" && step.term) this.#remember(node, step.term);
     }
+    if (step.do === "kill") this.killServer(node, () => 1);
     if (step.do === "ask-yield") this.#askYield(node, peer);
     if (!server) return;
-    if (step.do === "record-alone") {
-      this.#remember(node, step.term);
-      node.proven = server.life;
-    }
     if (step.do === "fence") this.#fence(node);
     if (step.do === "stop-receiver") server.follows = undefined;
     if (step.do === "open") {
@@ -289,18 +475,6 @@ export class Pair {
       this.#settle(node);
     }
     if (step.do === "follow") this.#follow(node, peer);
-  }
-
-  #claim(node: Node, peer: Node, { term, ask }: { term: Term; ask: readonly string[] }): void {
-    if (ask.includes(peer.name)) {
-      if (!this.#answers(peer)) return;
-      if (!mayGrant(this.view(peer), term, node)) {
-        if (peer.term && peer.term.term > (node.term?.term ?? 0)) this.#remember(node, peer.term);
-        return;
-      }
-      this.#remember(peer, term);
-    }
-    this.#remember(node, term);
   }
 
   #start(node: Node, truncate: boolean): void {
@@ -328,14 +502,14 @@ export class Pair {
 
   #askYield(node: Node, peer: Node): void {
     node.yielded = [...node.yielded, peer.name];
-    if (!this.#answers(peer) || !peer.term) return;
+    if (!this.#answers(node, peer) || !peer.term) return;
     if (!peer.term.in_sync.includes(node.name)) return this.#remember(node, peer.term);
     peer.standDown = 10;
     if (peer.server) this.#fence(peer);
   }
 
   #follow(node: Node, peer: Node): void {
-    if (!this.#answers(peer) || !peer.server || !node.server) return;
+    if (!this.#answers(node, peer) || !peer.server || !node.server) return;
     const extra = node.log.filter((id) => !peer.log.includes(id));
     if (extra.length > 0) {
       node.quarantine = extra.join(",");
@@ -348,7 +522,7 @@ export class Pair {
   }
 
   #isLevel(node: Node, peer: Node): boolean {
-    if (!this.#answers(peer) || !peer.server?.readOnly || peer.server.follows !== node) return false;
+    if (!this.#answers(node, peer) || !peer.server?.readOnly || peer.server.follows !== node) return false;
     const heard = node.said?.life ?? undefined;
     if (node.provePoint?.life !== heard) node.provePoint = { length: node.log.length, life: heard };
     if (peer.log.length < (node.provePoint?.length ?? 0)) return false;

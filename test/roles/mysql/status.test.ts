@@ -1,12 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import type { MemberView, Phase } from "../../../src/cluster/types.ts";
+import type { Term } from "../../../src/cluster/vote/term.ts";
 import type { RoleContext } from "../../../src/roles/types.ts";
 import { publishedBy, roundLag, type Published } from "../../../src/roles/mysql/published.ts";
 import { mysqlStatus } from "../../../src/roles/mysql/status.ts";
 import { published, term } from "./views.ts";
 
 const context = {
-  spec: { roles: { mysql: { topology: "dual-master", engine: "mariadb" } } },
+  spec: {
+    failover: { policy: "available" },
+    roles: { mysql: { topology: "dual-master", engine: "mariadb" } },
+  },
 } as unknown as RoleContext;
 
 function member(
@@ -33,7 +37,7 @@ function member(
   };
 }
 
-const both = term(4, "node1", "node1", "node2");
+const both: Term = { ...term(4, "node1", "node1", "node2"), voters: ["node1", "node2", "node3"] };
 const writer = published({ term: both, state: "writer", able: true, semi_sync: true, protected: true });
 const replica = published({ term: both, follows: "node1", able: true, semi_sync: true, lag: 0 });
 const codes = (...members: MemberView[]) =>
@@ -46,6 +50,7 @@ test("a whole pair", () => {
     topology: "dual-master",
     engine: "mariadb",
     writable: ["node1"],
+    voters: ["node1", "node2", "node3"],
     nodes: [
       {
         name: "node1",
@@ -98,7 +103,7 @@ describe("what is wrong", () => {
   test("nobody writes: the one that holds everything is to come back", () => {
     const { problems } = mysqlStatus(context, [
       member(1, undefined, "dead"),
-      member(2, { ...replica, term: term(5, "node1"), able: false }),
+      member(2, { ...replica, term: { ...both, term: 5, in_sync: ["node1"] }, able: false }),
     ]);
     expect(problems).toMatchObject([{ code: "mysql.no_writer", severity: "error" }]);
     expect(problems[0]?.remedy).toStartWith("bring node1 back");
@@ -125,4 +130,23 @@ describe("what a peer publishes is checked before it is used", () => {
 
 test("a lag is rounded up, so that it seldom changes", () => {
   expect([null, 0, 1, 3, 11, 301, 90_000].map(roundLag)).toEqual([null, 0, 1, 5, 30, 3600, 3600]);
+});
+
+test("two nodes without a third voter say what that costs, and what helps", () => {
+  const pair = [writer, replica].map((said) => ({ ...said, term: term(4, "node1", "node1", "node2") }));
+  const { problems, status } = mysqlStatus(
+    context,
+    pair.map((said, i) => member(i + 1, said)),
+  );
+  expect(status.voters).toEqual(["node1", "node2"]);
+  expect(problems).toMatchObject([
+    { code: "mysql.no_third_voter", severity: "warning", remedy: expect.stringContaining("--role witness") },
+  ]);
+});
+
+test("a third voter that is silent", () => {
+  const pair = [member(1, writer), member(2, replica)];
+  const third = { ...member(3, undefined, "dead"), roles: ["witness"] };
+  expect(codes(...pair, third)).toEqual(["warning mysql.voter_down"]);
+  expect(codes(...pair, { ...third, state: "alive" })).toEqual([]);
 });

@@ -29,7 +29,7 @@ test("a promotion: its steps, those that were tried again as one, and the whole 
   timeline.onVip("MASTER");
   pass(5);
   step("stop-receiver", 2, reader);
-  step("record-alone", 10, reader);
+  step("ask-votes", 10, reader);
   step("apply-received", 20, { ...reader, term: term(4, "node1") }, false);
   step("apply-received", 3.4, { ...reader, term: term(4, "node1") });
   step("open", 1, { ...reader, term: term(4, "node1") });
@@ -40,7 +40,7 @@ test("a promotion: its steps, those that were tried again as one, and the whole 
       seconds: 0.041,
       steps: [
         { do: "stop-receiver", ms: 2 },
-        { do: "record-alone", ms: 10 },
+        { do: "ask-votes", ms: 10 },
         { do: "apply-received", ms: 23 },
         { do: "open", ms: 1 },
       ],

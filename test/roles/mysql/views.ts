@@ -1,11 +1,17 @@
 import type { ServerState } from "../../../src/roles/mysql/engine/types.ts";
 import type { PeerView, View } from "../../../src/roles/mysql/guard/view.ts";
 import type { Published } from "../../../src/roles/mysql/published.ts";
-import type { Term } from "../../../src/roles/mysql/term.ts";
+import type { Term } from "../../../src/cluster/vote/term.ts";
 
 /** Makes up what one node knows; each test names only what matters to it. */
 export function term(number: number, writer: string, ...inSync: string[]): Term {
-  return { term: number, writer, in_sync: inSync.length > 0 ? inSync : [writer] };
+  return {
+    term: number,
+    writer,
+    in_sync: inSync.length > 0 ? inSync : [writer],
+    voters: ["node1", "node2"],
+    old_voters: [],
+  };
 }
 
 export function server(change: {
@@ -81,6 +87,7 @@ export function peer(index: number, change: Partial<PeerView> = {}): PeerView {
     address: `10.0.0.${index}`,
     state: "alive",
     silentMs: 50,
+    stalled: false,
     said: null,
     ...change,
   };
@@ -91,14 +98,18 @@ export function view(change: Partial<View>): View {
     self: "node1",
     index: 1,
     term: null,
+    granted: true,
     proven: null,
     vip: "BACKUP",
     server: server({}),
     quarantine: null,
     peers: [],
+    bystanders: [],
+    policy: "available",
     heard: ["node1", "node2"],
     standDown: false,
     stuckMs: 0,
+    flowing: false,
     yielded: [],
     ...change,
   };

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { failed } from "../../../core/errors.ts";
 import { extras, reaches } from "../gtid.ts";
-import { mayGrant } from "./decide.ts";
+import { mayGrantFirst } from "./decide.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { probe } from "./look.ts";
 import { wire, type Answer, type Method, type Params } from "./wire.ts";
@@ -25,7 +25,7 @@ export async function answer(
     throw failed("guard.bad_question", `${from} has no part in mysql`);
   }
   if (known === "yield") return yieldTo(guard, from);
-  if (known === "claim") return grant(guard, parsed.output as Params<"claim">, from);
+  if (known === "claim") return grantFirst(guard, parsed.output as Params<"claim">, from);
   if (known === "prove") return prove(guard, parsed.output as Params<"prove">, from);
   return { contents: await guard.engine.contents(guard.hand) };
 }
@@ -48,8 +48,8 @@ async function yieldTo(guard: MysqlGuard, from: string): Promise<Answer<"yield">
   }
 }
 
-/** One grant a term: what is granted here is this node's own newest term before the answer leaves. */
-async function grant(
+/** There is no voter before the first term: the nodes agree by their indices. */
+async function grantFirst(
   guard: MysqlGuard,
   { term: asked }: Params<"claim">,
   from: string,
@@ -59,22 +59,12 @@ async function grant(
     down: "starting" as const,
   }));
   // No await from here on: nothing may come between the judgement and the disk.
-  const { term, proven } = guard.memory;
-  const { name: self, index } = membership.self;
+  const { term } = guard.memory;
   const asker = membership.members().find((member) => member.name === from);
-  const node = {
-    self,
-    index,
-    term,
-    proven,
-    server,
-    quarantine: guard.quarantine,
-    heard: guard.heard,
-    standDown: guard.standsDown,
-  };
-  if (!asker || !mayGrant(node, asked, asker)) return { granted: false, term };
+  const isForItself = asked.term === 1 && asked.writer === from && asked.in_sync.join() === from;
+  const node = { index: membership.self.index, term, server };
+  if (!asker || !isForItself || !mayGrantFirst(node, asker)) return { granted: false, term };
   guard.remember({ term: asked });
-  guard.wake();
   return { granted: true, term: asked };
 }
 
@@ -97,7 +87,6 @@ async function prove(
   const behind = extras(contents, await guard.engine.contents(guard.hand));
   if (behind.length > 0) return notYet(`it lacks ${behind.join(", ").slice(0, 300)}`);
   guard.remember({ proven: server.life });
-  guard.wake();
   return { level: true, life: server.life, reason: "" };
 }
 

@@ -1,5 +1,6 @@
-import { replaces, type Term } from "../term.ts";
+import { replaces, type Term } from "../../../cluster/vote/term.ts";
 import type { ServerState } from "../engine/types.ts";
+import { council, hasMajority, hasThird, hasVoice, mayGoAlone, next } from "./council.ts";
 import type { Decision, PeerView, Step, View } from "./view.ts";
 
 /** A replica that was silent this long and acknowledges nothing has lost its power or its network. */
@@ -35,24 +36,17 @@ export function isAble(
   if (!term || "down" in server || quarantine !== null || !term.in_sync.includes(self)) return false;
   // Received and not applied, and nobody applies it: it would be missing.
   if (server.replica.pending && !server.replica.applier) return false;
-  return othersOf(term, self).every((name) => heard.includes(name) && proven === server.life);
+  // A third voter knows of terms that were missed; two alone have to have heard each other.
+  const knows = (name: string) => term.voters.length > 2 || heard.includes(name);
+  return othersOf(term, self).every((name) => knows(name) && proven === server.life);
 }
 
-/**
- * Whether a peer may have the term that it asks for: it holds everything, and this node neither writes nor can take
- * over. For the very first term the lower index wins, provided it can serve.
- */
-export function mayGrant(
-  node: Pick<View, "self" | "index" | "term" | "proven" | "server" | "quarantine" | "heard" | "standDown">,
-  asked: Term,
-  from: { name: string; index: number },
+/** Whether a peer may have the very first term: the lower index wins, provided it can serve. */
+export function mayGrantFirst(
+  { term, server, index }: Pick<View, "index" | "term" | "server">,
+  from: { index: number },
 ): boolean {
-  const { term, server } = node;
-  const isForItself = asked.writer === from.name && asked.in_sync.join() === from.name;
-  if (!isForItself || asked.term <= (term?.term ?? 0)) return false;
-  if (!term) return "down" in server || from.index < node.index;
-  if (!term.in_sync.includes(from.name) || (isAble(node) && !node.standDown)) return false;
-  return "down" in server || server.readOnly;
+  return term === null && ("down" in server || from.index < index);
 }
 
 function newerTerm({ self, index, peers, term }: View): Step | undefined {
@@ -90,24 +84,29 @@ function othersOf(term: Term, self: string): string[] {
   return term.in_sync.filter((name) => name !== self);
 }
 
-/** After a restart of the writer's server: goes on only if its replica says that it cannot take over. */
+/**
+ * After a restart of the writer's server: goes on only if its replica says that it cannot take over, or is gone and a
+ * majority of three says that it has not.
+ */
 function resume(view: View, term: Term): Decision | undefined {
   const ask = othersOf(term, view.self);
   const known = view.peers.filter((peer) => ask.includes(peer.name));
   if (known.length < ask.length) return undefined;
-  // One that left said goodbye with its last term, or was taken out by an operator's word.
-  const peers = known.filter((peer) => peer.state !== "left");
-  if (!peers.every((peer) => peer.state === "alive" && peer.said !== null && !peer.said.able))
-    return undefined;
+  const isOut = ({ state, said }: PeerView) =>
+    // One that left said goodbye with its last term, or was taken out by an operator's word.
+    state === "left" ||
+    (state === "alive" && said !== null && !said.able) ||
+    (state === "dead" && hasThird(view, term));
+  if (!known.every(isOut) || !hasMajority(view, term)) return undefined;
   return {
     eligible: false,
-    step: { do: "claim", term: alone(view), ask: peers.map((peer) => peer.name) },
-    awaiting: "the replica's word that it has not taken over",
+    step: { do: "ask-votes", term: alone(view), alone: false },
+    awaiting: "the voters' word that the replica has not taken over",
   };
 }
 
-function alone({ self, term }: View): Term {
-  return { term: (term?.term ?? 0) + 1, writer: self, in_sync: [self] };
+function alone(view: View): Term {
+  return next(view, [view.self]);
 }
 
 /** No writer was ever named. */
@@ -121,7 +120,8 @@ function first(view: View, server: ServerState): Decision {
 
 function decideReader(view: View, server: ServerState, term: Term): Decision {
   const { self, vip, standDown } = view;
-  const eligible = isAble(view) && !standDown;
+  // Without a majority in sight the VIP would come to a node that cannot open, and be taken back when a cut heals.
+  const eligible = isAble(view) && !standDown && mayOpen(view, term);
   if (eligible && vip === "MASTER") return promote(view, server, term);
   const hold = (awaiting: string): Decision => ({ eligible, step: null, awaiting });
   if (view.quarantine !== null) return hold("somebody to look at its own transactions");
@@ -143,6 +143,12 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   return { eligible, step: { do: "follow", peer: writer.name }, awaiting: `to follow ${term.writer}` };
 }
 
+/** Alone in its term, it has to have that confirmed once after a start; otherwise it has to win a new one. */
+function mayOpen(view: View, term: Term): boolean {
+  const isHolder = term.writer === view.self && term.in_sync.length === 1;
+  return isHolder ? view.granted || hasMajority(view, term) : hasVoice(view, term);
+}
+
 /** The VIP is here, and this node holds everything: first nothing more may come, then a term, then all of it applied. */
 function promote(view: View, server: ServerState, term: Term): Decision {
   const answering = view.peers.find((peer) => peer.state === "alive" && !view.yielded.includes(peer.name));
@@ -151,7 +157,11 @@ function promote(view: View, server: ServerState, term: Term): Decision {
     return takeOver({ do: "ask-yield", peer: answering.name });
   }
   if (server.replica.receiver !== "stopped") return takeOver({ do: "stop-receiver" });
-  if (!isHolder) return takeOver({ do: "record-alone", term: alone(view) });
+  if (!isHolder) {
+    return takeOver({ do: "ask-votes", term: alone(view), alone: mayGoAlone(view, term) });
+  }
+  // After a start the record on the own disk may be an old one.
+  if (!view.granted) return takeOver({ do: "ask-votes", term, alone: false });
   if (server.replica.pending) return takeOver({ do: "apply-received" });
   return takeOver({ do: "open" });
 }
@@ -164,33 +174,53 @@ function decideWriter(view: View, server: ServerState, term: Term): Decision {
   const { self, vip, standDown } = view;
   const may = term.writer === self && term.in_sync.includes(self) && view.quarantine === null && !standDown;
   // UNKNOWN is an agent that has just started: it changes nothing that was right.
-  if (!may || vip === "BACKUP" || vip === "FAULT") {
-    return { eligible: may, step: { do: "fence" }, awaiting: "to stop writing" };
-  }
   const { source } = server;
   const replica = view.peers.find((peer) => term.in_sync.includes(peer.name));
+  const isCut = term.in_sync.length > 1 && (!replica || isLost(replica, view, source));
+  // It can acknowledge nothing and nobody would grant it more: when a cut heals, the VIP must not come back to it.
+  const isMute = isCut && !hasVoice(view, term);
+  // Commits that wait would stay in its log as its own: killed, it starts without them if another one went on.
+  const isOutrun = !term.in_sync.includes(self) && source.enabled && source.strict;
+  if (isMute || isOutrun) return { eligible: false, step: { do: "kill" }, awaiting: "to stop writing" };
+  if (!may || vip === "BACKUP" || vip === "FAULT") {
+    return { eligible: may, step: { do: wayToStop(view, source) }, awaiting: "to stop writing" };
+  }
   if (term.in_sync.length > 1) {
-    if (!replica || isLost(replica, view, source)) {
-      return vip === "MASTER" ? serve({ do: "record-alone", term: alone(view) }) : serve(null);
+    if (!replica || isCut) {
+      const step: Step = { do: "ask-votes", term: alone(view), alone: mayGoAlone(view, term) };
+      return serve(vip === "MASTER" ? step : null);
     }
     if (!source.enabled || !source.strict) return serve({ do: "protect", after: null });
     const isUnproven = replica.said?.able === false && !replica.said.stands_down;
     if (isUnproven && isLevelling(replica, self) && source.active) {
       return serve({ do: "prove-peer", peer: replica.name, term: null });
     }
-    return serve(null);
+    return serve(council(view, term));
   }
   const candidate = view.peers.find((peer) => peer.state === "alive" && isLevelling(peer, self));
   const isStuck = view.stuckMs >= (candidate ? slowMs : stuckEnoughMs);
   if (candidate && source.active && source.replicas > 0 && !isStuck) {
     if (!source.strict) return serve({ do: "protect", after: candidate.name });
-    const both: Term = { ...alone(view), in_sync: [self, candidate.name] };
-    return serve({ do: "prove-peer", peer: candidate.name, term: both });
+    const both = next(view, [self, candidate.name]);
+    return serve(view.granted ? { do: "prove-peer", peer: candidate.name, term: both } : council(view, term));
   }
   if (source.strict || !source.enabled || isStuck) {
+    // After a restart of the agent: the term may be an old one, and released commits cannot be taken back.
+    if (!view.granted) {
+      return serve(hasMajority(view, term) ? { do: "ask-votes", term, alone: false } : null);
+    }
     return serve({ do: "release", cut: isStuck || !view.peers.some((peer) => peer.state === "alive") });
   }
-  return serve(null);
+  return serve(council(view, term));
+}
+
+/**
+ * A fence commits what waits. The replica gets that while it acknowledges; a commit that it will never see would stay
+ * as this node's own, so that waits to be acknowledged or dies with its server.
+ */
+function wayToStop({ stuckMs, flowing }: View, source: ServerState["source"]): "fence" | "settle" | "kill" {
+  if (!source.strict || source.waiting === 0 || flowing) return "fence";
+  return stuckMs >= stuckEnoughMs ? "kill" : "settle";
 }
 
 function serve(step: Step | null): Decision {
@@ -208,5 +238,5 @@ function isLost(replica: PeerView, view: View, source: ServerState["source"]): b
   if (replica.state === "alive" && said !== null && said.state !== "replica" && said.state !== "writer")
     return true;
   const silent = replica.state === "dead" || replica.silentMs >= lostMs;
-  return silent && (source.replicas === 0 || view.stuckMs >= stuckEnoughMs);
+  return silent && (source.replicas === 0 || view.stuckMs >= stuckEnoughMs || replica.stalled);
 }

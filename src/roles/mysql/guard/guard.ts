@@ -1,26 +1,26 @@
 import type { Guard, GuardDeps, Problem, VipState } from "../../../agent/guard.ts";
+import type { Memory } from "../../../cluster/vote/memory.ts";
+import { isMajority } from "../../../cluster/vote/term.ts";
 import { ChimeError, failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { Session } from "../client.ts";
 import { engineOf } from "../engine/index.ts";
 import type { Engine } from "../engine/types.ts";
 import { layout, mysqlSpec, type Layout } from "../layout.ts";
-import { MemoryFile, type Memory } from "../term.ts";
 import { answer } from "./answers.ts";
 import { decide } from "./decide.ts";
-import { Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
+import { bystanders, Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
 import { handOver } from "./handover.ts";
 import { perform } from "./steps.ts";
 import { Timeline } from "./timeline.ts";
 import { clearStartOptions, killUnit, lookAtUnit } from "./unit.ts";
 import { Trouble } from "./trouble.ts";
 import type { Decision, Step, View } from "./view.ts";
-import type { Term } from "../term.ts";
 
 /** At rest: what happens is told at once by the server's connection, keepalived and the peers. Hand-made drift is not. */
 const lookEveryMs = 1_000;
 
-/** While the server is down, or a commit waits for the replica. */
+/** While the server is down, a commit waits for the replica, or a peer is silent. */
 const watchEveryMs = 200;
 
 /** A step begins things that nobody tells the end of, such as a replica's connection: they take some ms, or fail. */
@@ -59,7 +59,6 @@ export class MysqlGuard implements Guard {
   readonly work: Session;
   readonly hand: Session;
   readonly lives: Lives;
-  memory: Memory = { term: null, proven: null };
   quarantine: string | null = null;
   yielded: string[] = [];
   heard: string[] = [];
@@ -67,10 +66,12 @@ export class MysqlGuard implements Guard {
   provePoint: ProvePoint | undefined;
   /** Starts since the server last answered; a second one keeps the tail that the first could not cut off. */
   starts = 0;
-  readonly #file: MemoryFile;
+  /** The number of the newest term that a majority granted this node since its agent started. */
+  grantedTerm = 0;
   readonly #stuck = new StuckWatch();
   readonly #retryAt = new Map<Step["do"], number>();
   #standDownUntil = 0;
+  #lastTerm: number | undefined;
   #view: View | undefined;
   #decision: Decision = { eligible: false, step: null, awaiting: "the agent to take it up" };
   #last: Step["do"] | undefined;
@@ -91,7 +92,6 @@ export class MysqlGuard implements Guard {
     this.engine = engineOf(mysqlSpec(context));
     this.layout = layout(context);
     this.lives = new Lives(this.layout.pidFile);
-    this.#file = new MemoryFile(deps.stateDirectory);
     this.#timeline = new Timeline(deps.clock, (happening) => deps.record(happening));
     const { socket } = this.layout;
     this.session = new Session({ socket, timeoutMs: hungMs, onClose: () => this.#serverDied() });
@@ -100,9 +100,14 @@ export class MysqlGuard implements Guard {
   }
 
   async start(): Promise<void> {
-    this.memory = await this.#file.load();
-    this.#unsubscribe = this.deps.membership.onChange(() => this.wake());
+    const { membership, voter } = this.deps;
+    const unsubscribes = [membership.onChange(() => this.wake()), voter.onChange(() => this.#onMemory())];
+    this.#unsubscribe = () => unsubscribes.forEach((unsubscribe) => unsubscribe());
     this.#running = this.#loop();
+  }
+
+  get memory(): Memory {
+    return this.deps.voter.memory;
   }
 
   async stop(): Promise<void> {
@@ -163,13 +168,22 @@ export class MysqlGuard implements Guard {
 
   /** The newest term this node knows goes to disk before anything acts on it. */
   remember(change: Partial<Memory>): void {
-    if (change.term === undefined && change.proven === this.memory.proven) return;
-    this.memory = { ...this.memory, ...change };
-    this.#file.save(this.memory);
-    if (change.term) {
-      log.info(`mysql: term ${describe(change.term)}`);
-      this.#standDownUntil = 0;
-    }
+    this.deps.voter.remember(change);
+  }
+
+  /** Also when a peer was granted something here. */
+  #onMemory(): void {
+    const { term } = this.memory;
+    if (term?.term !== this.#lastTerm) this.#standDownUntil = 0;
+    this.#lastTerm = term?.term;
+    this.wake();
+  }
+
+  /** Where this node is the only voter, its own disk says so. */
+  #isGranted({ term }: Memory): boolean {
+    if (term === null) return false;
+    const { name: self } = this.deps.membership.self;
+    return this.grantedTerm === term.term || isMajority(term, (name) => name === self, noneLeft);
   }
 
   /** Waits shortly until peers that live know the newest term, so that none acts on an older one. */
@@ -235,31 +249,35 @@ export class MysqlGuard implements Guard {
   }
 
   /** How long until the next look, unless something is heard before. */
-  #pause({ server }: View): number {
+  #pause(view: View): number {
     if (this.deps.clock.now() - this.#steppedAt < settledMs) return settleEveryMs;
-    return "down" in server || server.source.waiting > 0 ? watchEveryMs : lookEveryMs;
+    return isQuiet(view) ? lookEveryMs : watchEveryMs;
   }
 
   async #look(): Promise<View> {
     const { deps } = this;
     const { self } = deps.membership;
-    const peers = peerViews(deps);
+    const peers = await peerViews(deps);
     for (const { name, state, said } of peers) {
       if (state === "alive" && said !== null && !this.heard.includes(name))
         this.heard = [...this.heard, name];
     }
+    const { policy } = deps.context().spec.failover;
     const view = (server: View["server"]): View => ({
       self: self.name,
       index: self.index,
       term: this.memory.term,
+      granted: this.#isGranted(this.memory),
       proven: this.memory.proven,
       vip: deps.vip(),
       server,
       quarantine: this.quarantine,
       peers,
+      bystanders: bystanders(deps),
+      policy,
       heard: this.heard,
       standDown: this.standsDown,
-      stuckMs: this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
+      ...this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
       yielded: this.yielded,
     });
     try {
@@ -348,6 +366,11 @@ export class MysqlGuard implements Guard {
   }
 }
 
-function describe({ term, writer, in_sync }: Term): string {
-  return `${term}: ${writer} writes, in sync: ${in_sync.join(", ")}`;
+function isQuiet({ server, peers, term }: View): boolean {
+  const isSilent = peers.some(({ name, state }) => state !== "alive" && term?.in_sync.includes(name));
+  return !("down" in server) && server.source.waiting === 0 && !isSilent;
+}
+
+function noneLeft(): boolean {
+  return false;
 }

@@ -1,7 +1,8 @@
 import type { GuardDeps } from "../../../agent/guard.ts";
 import type { Session } from "../client.ts";
 import type { Engine, ServerState } from "../engine/types.ts";
-import { nodes } from "../layout.ts";
+import { isStalled } from "../../../host/tcp.ts";
+import { mysqlPort, nodes, roleName } from "../layout.ts";
 import { publishedBy, roundLag, type Published } from "../published.ts";
 import { isAble } from "./decide.ts";
 import { rememberRun, serverLife } from "./unit.ts";
@@ -35,31 +36,51 @@ export async function probe(engine: Engine, session: Session, lives: Lives): Pro
   return { ...state, life: await lives.current() };
 }
 
-export function peerViews({ membership }: Pick<GuardDeps, "membership">): PeerView[] {
+export function peerViews({ membership }: Pick<GuardDeps, "membership">): Promise<PeerView[]> {
   const { name: self } = membership.self;
-  return nodes(membership.members())
-    .filter((member) => member.name !== self)
-    .map((member) => ({
+  const others = nodes(membership.members()).filter((member) => member.name !== self);
+  return Promise.all(
+    others.map(async (member) => ({
       name: member.name,
       index: member.index,
       address: member.address,
       state: member.left ? "left" : member.state,
       silentMs: member.silentMs,
+      // The replication's heartbeat passes every second: without a commit that waits, only this tells of a cut.
+      stalled: member.state !== "alive" && (await isStalled(mysqlPort, member.address)),
       said: publishedBy(member),
-    }));
+    })),
+  );
 }
+
+/** Members without the role, by rising index. */
+export function bystanders({ membership }: Pick<GuardDeps, "membership">): View["bystanders"] {
+  const { name: self } = membership.self;
+  return membership
+    .members()
+    .filter((member) => member.name !== self && !member.roles.includes(roleName))
+    .sort((a, b) => a.index - b.index)
+    .map(({ name, left, state, silentMs }) => ({ name, state: left ? "left" : state, silentMs }));
+}
+
+/** Two looks further apart say nothing of the present: what came between them may have come long ago. */
+const flowMs = 250;
 
 /** How long commits have waited without one being acknowledged: two looks that see the same count. */
 export class StuckWatch {
   #acknowledged = -1;
   #since = 0;
+  #looked = Number.NEGATIVE_INFINITY;
 
-  look(source: ServerState["source"] | undefined, now: number): number {
-    if (!source || source.waiting === 0 || source.acknowledged !== this.#acknowledged) {
+  look(source: ServerState["source"] | undefined, now: number): { stuckMs: number; flowing: boolean } {
+    const moved = source?.acknowledged !== this.#acknowledged;
+    const flowing = source !== undefined && moved && now - this.#looked <= flowMs;
+    if (!source || source.waiting === 0 || moved) {
       this.#acknowledged = source?.acknowledged ?? -1;
       this.#since = now;
     }
-    return now - this.#since;
+    this.#looked = now;
+    return { stuckMs: now - this.#since, flowing };
   }
 }
 
@@ -83,7 +104,8 @@ export function publishable(view: View): Published {
       ...said,
       state: "writer",
       semi_sync: enabled && active,
-      protected: enabled && strict && (term?.in_sync.length ?? 0) > 1,
+      // Before a majority holds the term, the replica could not take over.
+      protected: enabled && strict && view.granted && (term?.in_sync.length ?? 0) > 1,
       detail: null,
     };
   }

@@ -1,13 +1,14 @@
 import * as v from "valibot";
 import { ChimeError, failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
+import { askVotes } from "../../../cluster/vote/ballot.ts";
+import { isSameTerm, type Term } from "../../../cluster/vote/term.ts";
 import { mysqlPort, roleName, users } from "../layout.ts";
 import { extras, reaches } from "../gtid.ts";
 import type { SourceAddress } from "../engine/types.ts";
-import type { Term } from "../term.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { probe } from "./look.ts";
-import { startUnit } from "./unit.ts";
+import { killUnit, startUnit } from "./unit.ts";
 import type { Step, View } from "./view.ts";
 import { wire, type Answer, type Method, type Params } from "./wire.ts";
 
@@ -30,21 +31,26 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
       guard.remember({ term: step.term });
       return true;
     case "claim":
-      return claim(guard, step);
+      return claim(guard, view, step);
     case "start":
       return start(guard, step.truncate);
     case "fence":
       await engine.fence(work, hand);
+      return true;
+    case "settle":
+      return false;
+    case "kill":
+      await killUnit(guard.layout.product.unit);
       return true;
     case "ask-yield":
       return askYield(guard, step.peer);
     case "stop-receiver":
       await engine.stopReceiver(work);
       return true;
-    case "record-alone":
-      guard.remember({ term: step.term, proven: lifeOf(view) });
-      await guard.announce(view);
-      return true;
+    case "ask-votes":
+      return seekTerm(guard, view, step.term, step.alone);
+    case "name-voters":
+      return nameVoters(guard, view, step);
     case "apply-received":
       return "down" in view.server || engine.applied(work, view.server.replica.received, applyMs);
     case "open":
@@ -52,6 +58,7 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
       guard.remember({ proven: lifeOf(view) });
       await engine.open(work);
       guard.yielded = [];
+      guard.deps.claimVip();
       return true;
     case "protect":
       if (step.after !== null && !(await isLevel(guard, view, step.after))) return false;
@@ -87,10 +94,63 @@ async function ask<M extends Method>(
   return parsed.output;
 }
 
+const copyMs = 2_000;
+
+/** Wins a term, or learns of a newer one. @throws ChimeError `mysql.no_majority` */
+async function seekTerm(guard: MysqlGuard, view: View, term: Term, alone: boolean): Promise<boolean> {
+  const { membership, voter } = guard.deps;
+  const { granted, newer, missing } = await askVotes(voter, term, {
+    self: view.self,
+    liveness: (name) => membership.members().find((member) => member.name === name)?.state ?? "dead",
+    alone,
+  });
+  // No await from here on: this node may have granted another one a term meanwhile.
+  const held = guard.memory.term;
+  const isHeld = isSameTerm(held, term);
+  if (!isHeld && held !== null && held.term >= term.term) return true;
+  if (!granted) {
+    if (newer) {
+      guard.remember({ term: newer });
+      return true;
+    }
+    throw failed("mysql.no_majority", `no majority for term ${term.term} (${missing || "nobody answered"})`, {
+      remedy: "chime-node status shows which voter does not answer: bring it back",
+    });
+  }
+  guard.grantedTerm = term.term;
+  if (isHeld) return true;
+  // Who is alone in a term holds everything; who stays in sync with another has to be found level as before.
+  guard.remember(term.in_sync.length === 1 ? { term, proven: lifeOf(view) } : { term });
+  await guard.announce(view);
+  return true;
+}
+
+/** A new voter counts only once it holds the newest record of the others. */
+async function nameVoters(
+  guard: MysqlGuard,
+  view: View,
+  { term, added, from }: Extract<Step, { do: "name-voters" }>,
+): Promise<boolean> {
+  const { voter } = guard.deps;
+  for (const name of added) {
+    const { held } = await voter.call(name, "copy", { from: [...from] }, copyMs);
+    if (!isSameTerm(held, guard.memory.term)) return false;
+  }
+  return seekTerm(guard, view, term, false);
+}
+
 async function claim(
   guard: MysqlGuard,
+  view: View,
   { term, ask: peers }: { term: Term; ask: readonly string[] },
 ): Promise<boolean> {
+  // A node that lost its disk is not the first one.
+  for (const { name } of view.bystanders.filter(({ state }) => state === "alive")) {
+    const { held } = await guard.deps.voter.call(name, "read", {}, askMs);
+    if (held === null) continue;
+    guard.remember({ term: held });
+    return true;
+  }
   for (const peer of peers) {
     try {
       const { granted, term: theirs } = await ask(guard, peer, "claim", { term });

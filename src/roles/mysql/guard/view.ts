@@ -2,7 +2,7 @@ import type { VipState } from "../../../agent/guard.ts";
 import type { Liveness } from "../../../cluster/types.ts";
 import type { ServerState } from "../engine/types.ts";
 import type { Published } from "../published.ts";
-import type { Term } from "../term.ts";
+import type { Term } from "../../../cluster/vote/term.ts";
 
 /** All that a decision rests on: one node's knowledge at one moment. Plain data, so that a model can make it up. */
 export interface View {
@@ -10,6 +10,8 @@ export interface View {
   index: number;
   /** The newest term this node knows; it is on its disk. */
   term: Term | null;
+  /** Since this agent started, that term was granted by a majority of its voters: writes may rest on it. */
+  granted: boolean;
   /** The server run in which this node was last found to hold everything. */
   proven: string | null;
   vip: VipState;
@@ -18,14 +20,27 @@ export interface View {
   quarantine: string | null;
   /** The other nodes with this role, by rising index. */
   peers: readonly PeerView[];
+  /** Members without the role, by rising index: one of them can be the third voter. */
+  bystanders: readonly Bystander[];
+  /** What a cut between two nodes without a third voter may cost (`failover.policy`). */
+  policy: "available" | "safe";
   /** Peers heard since this agent started: what they did while nobody listened here is known. */
   heard: readonly string[];
   /** Asked for by a peer or an operator: give up writing. */
   standDown: boolean;
   /** Commits have been waiting for the replica this long without one being acknowledged, ms. */
   stuckMs: number;
+  /** Commits were acknowledged just now: what waits is about to be. */
+  flowing: boolean;
   /** The peers' answers to this takeover. */
   yielded: readonly string[];
+}
+
+export interface Bystander {
+  name: string;
+  state: Liveness;
+  /** ms since it was last heard. */
+  silentMs: number;
 }
 
 export interface PeerView {
@@ -35,6 +50,8 @@ export interface PeerView {
   state: Liveness;
   /** ms since it was last heard. */
   silentMs: number;
+  /** What this node's server sent it is not acknowledged by its machine, however often it is sent. */
+  stalled: boolean;
   said: Published | null;
 }
 
@@ -42,16 +59,28 @@ export interface PeerView {
 export type Step =
   /** Take over a newer term that a peer published. */
   | { do: "adopt"; term: Term; from: string }
-  /** Ask every peer for a term with this node alone in it, the first of all or after nobody is able. */
+  /** The first term of all: asks every peer whether it has chosen already. */
   | { do: "claim"; term: Term; ask: readonly string[] }
   /** Start the server; `truncate`: it was outrun, so what nobody acknowledged goes. */
   | { do: "start"; truncate: boolean }
   | { do: "fence" }
+  /** Before a fence: see whether the commits that wait are acknowledged. */
+  | { do: "settle" }
+  /** The harder fence, of a writer that was outrun: what waits is not committed, and its next start can drop it. */
+  | { do: "kill" }
   /** Ask the peer to stop writing, so that everything it acknowledged arrives. */
   | { do: "ask-yield"; peer: string }
   | { do: "stop-receiver" }
-  /** A new term with this node alone: before anything is acknowledged that the peer may lack. */
-  | { do: "record-alone"; term: Term }
+  /**
+   * Ask for a new term, or for the present one again: before anything is acknowledged that the peer may lack, and
+   * before anything is acknowledged after a start. `alone`: where two voters are all there are, the other may be silent.
+   */
+  | { do: "ask-votes"; term: Term; alone: boolean }
+  /**
+   * The same with other voters; those that are new first take over the newest record from a majority of the old ones,
+   * without which nothing newer can have been granted.
+   */
+  | { do: "name-voters"; term: Term; added: readonly string[]; from: readonly string[] }
   | { do: "apply-received" }
   | { do: "open" }
   /** Commits wait for the replica from here on, once it is level: `after` names one that still has to show it. */

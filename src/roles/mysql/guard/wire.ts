@@ -1,6 +1,6 @@
 import * as v from "valibot";
+import { termSchema } from "../../../cluster/vote/term.ts";
 import { longestGtidText } from "../gtid.ts";
-import { termSchema } from "../term.ts";
 
 /** What guards ask each other, as `guard.mysql.<method>`. Both directions come from the network. */
 const gtids = v.pipe(v.string(), v.maxLength(longestGtidText), v.regex(/^[\d, \n-]*$/));
@@ -12,7 +12,7 @@ export const wire = {
     params: v.object({}),
     answer: v.object({ refused: v.boolean(), term: answerTerm, position: v.nullable(gtids) }),
   },
-  /** "May I be the writer, alone?" A grant is on the granter's disk before the answer. */
+  /** "May I be the first writer?" A grant is on the granter's disk before the answer. */
   claim: {
     params: v.object({ term: termSchema }),
     answer: v.object({ granted: v.boolean(), term: answerTerm }),

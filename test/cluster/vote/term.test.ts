@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MemoryFile, replaces } from "../../../src/roles/mysql/term.ts";
-import { term } from "./views.ts";
+import { MemoryFile } from "../../../src/cluster/vote/memory.ts";
+import { replaces } from "../../../src/cluster/vote/term.ts";
+import { term } from "../../roles/mysql/views.ts";
 
 const index = (name: string) => Number(name.slice(-1));
 

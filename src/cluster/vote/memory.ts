@@ -1,39 +1,20 @@
-import { readFile } from "node:fs/promises";
 import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
+import { termSchema } from "./term.ts";
 
-/**
- * Who may write: the durable record of a single-writer role (design.md §4). A higher term wins. Every change is a new
- * term, on this node's disk before it takes effect.
- */
-export const termSchema = v.object({
-  term: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  writer: v.pipe(v.string(), v.maxLength(64)),
-  /** The nodes that hold every acknowledged transaction. Only they may become the writer. */
-  in_sync: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.minLength(1), v.maxLength(2)),
-});
-export type Term = v.InferOutput<typeof termSchema>;
-
-/** What a node remembers over restarts of its agent. */
+/** What a member remembers of a single-writer role over restarts of its agent: as voter and, on its nodes, as guard. */
 const memorySchema = v.object({
+  /** The newest record that it granted, or took over from another voter. */
   term: v.nullable(termSchema),
   /**
-   * The run of the server (`ServerState.life`) in which it was found to hold everything. A server that restarted
-   * since may have lost what it had received and not yet applied.
+   * The run of this node's server in which it was found to hold everything. A server that restarted since may have
+   * lost what it had received and not yet applied. Null on members without the role.
    */
   proven: v.nullable(v.string()),
 });
 export type Memory = v.InferOutput<typeof memorySchema>;
-
-/**
- * Whether `a` replaces `b`. Of two records of one term, which only a cut between two nodes without a third voter can
- * make, the writer with the lower index wins, on both sides.
- */
-export function replaces(a: Term, b: Term | null, indexOf: (node: string) => number): boolean {
-  if (b === null || a.term !== b.term) return a.term > (b?.term ?? 0);
-  return indexOf(a.writer) < indexOf(b.writer);
-}
 
 export class MemoryFile {
   readonly #directory: string;

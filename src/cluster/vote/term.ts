@@ -1,0 +1,62 @@
+import * as v from "valibot";
+
+const name = v.pipe(v.string(), v.maxLength(64));
+
+/**
+ * Who may write: the durable record of a single-writer role (design.md §4). A higher term wins. Every change is a new
+ * term, on the disks of those who granted it before it takes effect.
+ */
+export const termSchema = v.object({
+  term: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  writer: name,
+  /** The nodes that hold every acknowledged transaction. Only they may become the writer. */
+  in_sync: v.pipe(v.array(name), v.minLength(1), v.maxLength(2)),
+  /** Whose majority grants the next term: the role's nodes and one third member, if there is one. */
+  voters: v.pipe(v.array(name), v.minLength(1), v.maxLength(3)),
+  /**
+   * While voters change, those before the change: both majorities are needed until the change is known to be granted
+   * (joint consensus, Raft §6). Otherwise empty.
+   */
+  old_voters: v.pipe(v.array(name), v.maxLength(3)),
+});
+export type Term = v.InferOutput<typeof termSchema>;
+
+/**
+ * Whether `a` replaces `b`. Of two records of one term, of which with three voters neither can have been granted and
+ * which without a third only a cut makes, the writer with the lower index wins, on both sides.
+ */
+export function replaces(a: Term, b: Term | null, indexOf: (node: string) => number): boolean {
+  if (b === null || a.term !== b.term) return a.term > (b?.term ?? 0);
+  return indexOf(a.writer) < indexOf(b.writer);
+}
+
+export function isSameTerm(a: Term | null, b: Term | null): boolean {
+  return Bun.deepEquals(a, b);
+}
+
+/** Everybody whose vote can count for it. */
+export function electorate({ voters, old_voters }: Pick<Term, "voters" | "old_voters">): string[] {
+  return [...new Set([...voters, ...old_voters])];
+}
+
+/**
+ * Whether the members for which `has` holds are a majority of the voters and, during a change, of the old ones, too.
+ * @param isLeft members that left or were removed have no voice any more
+ */
+export function isMajority(
+  { voters, old_voters }: Pick<Term, "voters" | "old_voters">,
+  has: (name: string) => boolean,
+  isLeft: (name: string) => boolean,
+): boolean {
+  return [voters, old_voters]
+    .map((names) => names.filter((name) => !isLeft(name)))
+    .every((names) => names.length === 0 || names.filter(has).length * 2 > names.length);
+}
+
+/**
+ * Whether two voters are all that the record names: then no majority can outvote a cut between them. A third one that
+ * has just left does not make a tie before both agreed to be alone.
+ */
+export function isTied(term: Pick<Term, "voters" | "old_voters">): boolean {
+  return electorate(term).length === 2;
+}

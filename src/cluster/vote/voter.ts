@@ -1,0 +1,149 @@
+import { randomBytes } from "node:crypto";
+import * as v from "valibot";
+import { failed } from "../../core/errors.ts";
+import { log } from "../../core/log.ts";
+import type { Membership, RoleName } from "../types.ts";
+import { judge } from "./judge.ts";
+import type { Memory, MemoryFile } from "./memory.ts";
+import { electorate, isSameTerm, type Term } from "./term.ts";
+import { wire, type Answer, type Method, type Params } from "./wire.ts";
+
+/** An asker that lives answers its voter's challenge within milliseconds; less than what it waits for the votes. */
+const challengeMs = 200;
+const readMs = 1_000;
+
+/**
+ * One member's vote on who may write for one role, whatever roles the member has itself. On the role's own nodes
+ * voter and guard share one memory.
+ */
+export class Voter {
+  readonly #role: RoleName;
+  readonly #membership: Pick<Membership, "self" | "call">;
+  readonly #file: MemoryFile;
+  readonly #listeners = new Set<() => void>();
+  #memory: Memory = { term: null, proven: null };
+  #asking: Term | null = null;
+
+  constructor(role: RoleName, membership: Pick<Membership, "self" | "call">, file: MemoryFile) {
+    this.#role = role;
+    this.#membership = membership;
+    this.#file = file;
+  }
+
+  /** Before anything else. @throws where the file is damaged: a forgotten vote could make two writers */
+  async load(): Promise<void> {
+    this.#memory = await this.#file.load();
+  }
+
+  get memory(): Memory {
+    return this.#memory;
+  }
+
+  /** On disk before it returns, and before anything acts on it. */
+  remember(change: Partial<Memory>): void {
+    const next = { ...this.#memory, ...change };
+    if (isSameTerm(next.term, this.#memory.term) && next.proven === this.#memory.proven) return;
+    this.#file.save(next);
+    this.#memory = next;
+    if (change.term) log.info(`${this.#role}: term ${describe(change.term)}`);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Called after each change, also one that another member's question brought. Returns the unsubscriber. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Says, for the time of `work`, that this node asks for `term`: its voters' challenges are answered with it. */
+  async whileAsking<T>(term: Term, work: () => Promise<T>): Promise<T> {
+    this.#asking = term;
+    try {
+      return await work();
+    } finally {
+      this.#asking = null;
+    }
+  }
+
+  /** Answers another member. @throws ChimeError `vote.bad_question` */
+  async handle(method: string, params: unknown, from: string): Promise<Answer<Method>> {
+    if (!Object.hasOwn(wire, method)) {
+      throw failed("vote.bad_question", `voters answer no question ${method.slice(0, 40)}`);
+    }
+    const known = method as Method;
+    const parsed = v.safeParse(wire[known].params, params);
+    if (!parsed.success) throw failed("vote.bad_question", `the question ${known} does not fit its schema`);
+    if (known === "ask") return this.#judge((parsed.output as Params<"ask">).term, from);
+    if (known === "copy") {
+      await this.#copy((parsed.output as Params<"copy">).from);
+      return { held: this.#memory.term };
+    }
+    if (known === "tell") this.#hear((parsed.output as Params<"tell">).term, from);
+    const held = this.#memory.term;
+    if (known === "read" || known === "tell") return { held };
+    return { nonce: (parsed.output as Params<"challenge">).nonce, asking: this.#asking, held };
+  }
+
+  async #judge(asked: Term, from: string): Promise<Answer<"ask">> {
+    const nonce = randomBytes(16).toString("hex");
+    const echo = await this.call(from, "challenge", { nonce }, challengeMs);
+    if (echo.nonce !== nonce || !isSameTerm(echo.asking, asked)) {
+      return this.#no(`${from} does not ask for that any more`);
+    }
+    // A voter that has lost its memory may have granted this term to another: only all the others together know.
+    if (this.#memory.term === null && echo.held !== null) await this.#copy(echo.held.voters);
+    // One that has a memory and was away takes over what it missed: nobody holds a newer record wrongly.
+    else if (echo.held !== null && echo.held.term > (this.#memory.term?.term ?? 0)) {
+      this.remember({ term: echo.held });
+    }
+    // No await from here on: nothing may come between the judgement and the disk.
+    const reason = judge(this.#memory.term, asked, from, this.#membership.self.name);
+    if (reason !== null) return this.#no(reason);
+    const before = this.#memory.term;
+    this.remember({ term: asked });
+    if (before !== null) this.#tell(before.writer, asked);
+    return { granted: true, reason: "", held: asked };
+  }
+
+  /** It learns at once that it has to let go of the VIP, also where the new writer cannot reach it. */
+  #tell(outrun: string, term: Term): void {
+    if (outrun === term.writer || outrun === this.#membership.self.name) return;
+    this.call(outrun, "tell", { term }, readMs).catch(() => undefined);
+  }
+
+  #hear(term: Term, from: string): void {
+    const isNewer = term.term > (this.#memory.term?.term ?? 0);
+    if (isNewer && electorate(term).includes(from)) this.remember({ term });
+  }
+
+  #no(reason: string): Answer<"ask"> {
+    return { granted: false, reason, held: this.#memory.term };
+  }
+
+  /** Takes over the newest record of these members, all of which must answer. */
+  async #copy(names: readonly string[]): Promise<void> {
+    const others = names.filter((name) => name !== this.#membership.self.name);
+    const answers = await Promise.all(others.map((name) => this.call(name, "read", {}, readMs)));
+    for (const { held } of answers) {
+      if (held !== null && held.term > (this.#memory.term?.term ?? 0)) this.remember({ term: held });
+    }
+  }
+
+  /** @throws ChimeError of the peer, or `peer.unreachable`, `peer.timeout`, `vote.bad_answer` */
+  async call<M extends Method>(
+    peer: string,
+    method: M,
+    params: Params<M>,
+    timeoutMs: number,
+  ): Promise<Answer<M>> {
+    const answer = await this.#membership.call(peer, `vote.${this.#role}.${method}`, params, timeoutMs);
+    const parsed = v.safeParse(wire[method].answer, answer);
+    if (!parsed.success) throw failed("vote.bad_answer", `${peer} answered ${method} with something else`);
+    return parsed.output;
+  }
+}
+
+function describe({ term, writer, in_sync, voters, old_voters }: Term): string {
+  const before = old_voters.length > 0 ? ` (until now ${old_voters.join(", ")})` : "";
+  return `${term}: ${writer} writes, in sync: ${in_sync.join(", ")}, voters: ${voters.join(", ")}${before}`;
+}

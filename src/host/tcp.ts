@@ -1,0 +1,29 @@
+import { readFile } from "node:fs/promises";
+import { ipv4Bytes } from "./ipv4.ts";
+
+/** On a network that loses frames one retransmission is common, two of the same bytes are not. */
+const inVain = 2;
+
+/**
+ * Whether bytes on a connection from `localPort` to `remote` were sent again and again without being acknowledged:
+ * the machine at the other end, or the way to it, is gone. Pure: the text of /proc/net/tcp (proc_net_tcp.txt).
+ */
+export function parseStalled(procNetTcp: string, localPort: number, remote: string): boolean {
+  // Addresses are printed as the kernel's native word, ports as they are.
+  const word = Buffer.from(ipv4Bytes(remote).toReversed()).toString("hex").toUpperCase();
+  const port = localPort.toString(16).toUpperCase().padStart(4, "0");
+  return procNetTcp.split("\n").some((line) => {
+    const [, local = "", peer = "", , queues = "", , retransmitted = "0"] = line.trim().split(/\s+/);
+    const unacknowledged = Number.parseInt(queues.split(":")[0] ?? "", 16);
+    return (
+      local.endsWith(`:${port}`) &&
+      peer.startsWith(`${word}:`) &&
+      unacknowledged > 0 &&
+      Number.parseInt(retransmitted, 16) >= inVain
+    );
+  });
+}
+
+export async function isStalled(localPort: number, remote: string): Promise<boolean> {
+  return parseStalled(await readFile("/proc/net/tcp", "utf8"), localPort, remote);
+}

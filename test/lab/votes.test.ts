@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import { formPair, joinWitness, startWriters, status, vip, writerOf } from "./pair.ts";
+import { untilProtected } from "./trial.ts";
+import { waitUntil } from "./wait.ts";
+import type { Writers } from "./writer.ts";
+
+let lab: Lab;
+let writers: Writers;
+let witness: LabNode;
+
+beforeAll(async () => {
+  lab = await Lab.open({ nodes: ["node1", "node2", "node3"] });
+  witness = lab.node("node3");
+  const created = await formPair(lab);
+  await joinWitness(witness, created.token);
+  await untilProtected(lab);
+  writers = await startWriters(lab);
+}, 400_000);
+afterAll(() => lab?.close());
+
+/** Both nodes hold every row that a client was told of. */
+async function nothingIsMissing(): Promise<void> {
+  await untilProtected(lab);
+  for (const node of [lab.node("node1"), lab.node("node2")]) {
+    await waitUntil(
+      `every row on ${node.name}`,
+      10_000,
+      async () => (await writers.missingOn(node)).length === 0,
+    );
+  }
+}
+
+/** A server that was killed, or is on its way down, takes no writes either. */
+async function writable(node: LabNode): Promise<boolean> {
+  const query = ["mariadb", "-N", "-B", "-e", "SELECT @@read_only"];
+  return (await node.run(query, { check: false })).stdout.trim() === "0";
+}
+
+async function heal(...nodes: LabNode[]): Promise<void> {
+  for (const node of nodes) await node.heal();
+}
+
+describe("a pair with a witness", () => {
+  test("the witness is named the third voter", async () => {
+    expect((await status(witness)).roles["mysql"]?.voters).toEqual(["node1", "node2", "node3"]);
+    expect((await status(witness)).problems.map(({ code }) => code)).not.toContain("mysql.no_third_voter");
+  });
+
+  test("kill -9 of the writing server", async () => {
+    for (const _ of [1, 2, 3]) {
+      const { writer } = await writerOf(lab);
+      const outage = await writers.outageAfter(await writer.kill("mariadb.service"));
+      console.error(`kill: ${Math.round(outage.ms)} ms`);
+      expect(outage.ms).toBeLessThan(3_000);
+      await nothingIsMissing();
+      expect((await writerOf(lab)).writer).not.toBe(writer);
+    }
+  }, 120_000);
+
+  test("a power cut of the writer's node", async () => {
+    for (const _ of [1, 2]) {
+      const { writer } = await writerOf(lab);
+      const outage = await writers.outageAfter(await writer.powerOff());
+      console.error(`power: ${Math.round(outage.ms)} ms`);
+      expect(outage.ms).toBeLessThan(5_000);
+      await writer.boot();
+      await nothingIsMissing();
+    }
+  }, 180_000);
+
+  test("the two nodes cut from each other: exactly one goes on", async () => {
+    const { writer, replica } = await writerOf(lab);
+    const at = Date.now();
+    await Promise.all([writer.dropFrom(replica), replica.dropFrom(writer)]);
+    const outage = await writers.outageAfter(at, 60_000, 1_500);
+    console.error(`cut: ${Math.round(outage.ms)} ms`);
+    expect(outage.ms).toBeLessThan(5_000);
+    await waitUntil(
+      "one of them to stop",
+      10_000,
+      async () => (await Promise.all([writable(writer), writable(replica)])).filter(Boolean).length === 1,
+    );
+    await Bun.sleep(3_000);
+    expect((await Promise.all([writable(writer), writable(replica)])).filter(Boolean)).toHaveLength(1);
+    const going = (await writable(writer)) ? writer : replica;
+    // What it acknowledged up to here is on it: the other one acknowledged nothing on its own.
+    const known = await writers.acknowledged();
+    const there = new Set(await writers.missingOn(going));
+    expect(known.filter(({ id }) => there.has(id))).toEqual([]);
+    await heal(writer, replica);
+    await nothingIsMissing();
+    expect((await writerOf(lab)).writer).toBe(going);
+  }, 120_000);
+
+  test("the writer isolated from everybody: the replica takes over and keeps the VIP afterwards", async () => {
+    const { writer, replica } = await writerOf(lab);
+    await writer.run(["mariadb", "-e", "CREATE TABLE chime.stranded (id INT PRIMARY KEY)"]);
+    const at = Date.now();
+    await writer.cutPort("silent");
+    const outage = await writers.outageAfter(at, 60_000, 500);
+    console.error(`isolated: ${Math.round(outage.ms)} ms`);
+    expect(outage.ms).toBeLessThan(5_000);
+    // A client that still reaches it is told of nothing; a commit that waits in vain ends its server.
+    const insert = "INSERT INTO chime.stranded VALUES (1)";
+    const local = await writer.run(["timeout", "6", "mariadb", "-e", insert], {
+      check: false,
+    });
+    expect(local.code).not.toBe(0);
+    await waitUntil("the isolated one to stop", 10_000, async () => !(await writable(writer)));
+    await writer.heal();
+    await nothingIsMissing();
+    expect((await writerOf(lab)).writer).toBe(replica);
+  }, 120_000);
+
+  test("one comes back alone after both lost their power: with the witness it goes on if it may", async () => {
+    const { writer, replica } = await writerOf(lab);
+    await Promise.all([writer.powerOff(), replica.powerOff()]);
+    const at = Date.now();
+    await writer.boot();
+    await writers.acknowledgedAfter(at);
+    await replica.boot();
+    await nothingIsMissing();
+  }, 180_000);
+
+  test("without the witness: kill moves the writer, and a lost replica stops the writes until it is back", async () => {
+    await witness.powerOff();
+    const { writer, replica } = await writerOf(lab);
+    await writers.outageAfter(await writer.kill("mariadb.service"));
+    await waitUntil(
+      "the killed one to be back",
+      30_000,
+      async () => {
+        const { roles } = await status(replica);
+        return roles["mysql"]?.nodes.some((node) => node.state === "writer" && node.protected) === true;
+      },
+      100,
+    );
+    await writer.powerOff();
+    const from = Date.now() + 4_000;
+    await Bun.sleep(8_000);
+    expect((await writers.acknowledged()).filter((row) => row.at > from)).toEqual([]);
+    await writer.boot();
+    await writers.acknowledgedAfter(Date.now());
+    await witness.boot();
+    await nothingIsMissing();
+  }, 180_000);
+
+  test("one way only, the replica does not hear the writer: the winner has the VIP at once, the loser comes back", async () => {
+    const { writer, replica } = await writerOf(lab);
+    const at = Date.now();
+    await replica.dropFrom(writer);
+    const outage = await writers.outageAfter(at, 60_000, 1_500);
+    console.error(`one way: ${Math.round(outage.ms)} ms`);
+    expect(outage.ms).toBeLessThan(3_000);
+    await heal(replica);
+    await nothingIsMissing();
+  }, 120_000);
+
+  test("the other way, the writer does not hear the replica: it goes on, and the replica comes back", async () => {
+    const { writer, replica } = await writerOf(lab);
+    const at = Date.now();
+    await writer.dropFrom(replica);
+    const outage = await writers.outageAfter(at, 60_000, 1_500);
+    console.error(`the other way: ${Math.round(outage.ms)} ms`);
+    expect(outage.ms).toBeLessThan(3_000);
+    await heal(writer);
+    await nothingIsMissing();
+  }, 120_000);
+
+  test("an isolated writer without a single write lets go of the VIP", async () => {
+    await writers.stop();
+    const { writer, replica } = await writerOf(lab);
+    await writer.cutPort("silent");
+    const at = Date.now();
+    const holds = async () => (await writer.run(["ip", "-br", "address"])).stdout.includes(`${vip}/`);
+    await waitUntil("the isolated one to let go", 10_000, async () => !(await holds()), 50);
+    console.error(`let go: ${Date.now() - at} ms`);
+    expect(Date.now() - at).toBeLessThan(5_000);
+    const took = async () => (await status(witness)).roles["mysql"]?.writable.join() === replica.name;
+    await waitUntil("the other one to write", 10_000, took, 50);
+    await writer.heal();
+    await nothingIsMissing();
+  }, 120_000);
+});
