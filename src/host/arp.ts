@@ -6,12 +6,12 @@ import { linkAddress, openPacketSocket } from "./raw-socket.ts";
 const etherTypeArp = 0x0806;
 const broadcast = new Uint8Array(6).fill(0xff);
 
-/** RFC 5227 §2.1.1 sends three probes; a host that lives answers the first within a millisecond. */
+/** RFC 5227 §2.1.1 sends three probes; a host that lives answers the first within milliseconds. */
 const probes = 3;
 const pollMs = 10;
 
 export interface ArpOptions {
-  /** How long to wait for answers in all. Default 900 ms. */
+  /** How long to wait for answers in all. Default 600 ms. */
   timeoutMs?: number;
   clock?: Clock;
 }
@@ -27,7 +27,7 @@ export async function whoHas(
   interfaceName: string,
   options: ArpOptions = {},
 ): Promise<Map<string, string>> {
-  const { timeoutMs = 900, clock = systemClock } = options;
+  const { timeoutMs = 600, clock = systemClock } = options;
   const own = hardwareAddress(interfaceName);
   const answers = new Map<string, string>();
   const socket = openPacketSocket(interfaceName, etherTypeArp);

@@ -63,9 +63,7 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     io.progress("checking this machine");
     const facts = await readFacts();
     const member = await membership(options);
-    const identity = member ?? (await enter(options, facts, io));
-    // A node that has just entered still has to ask the network about the VIPs.
-    const ask = member ? undefined : listenAhead(facts);
+    const { identity, ask } = member ? { identity: member } : await enter(options, facts, io);
     await startAgent(io);
     await takeRoles(options, { facts, ask }, io);
     await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);
@@ -112,7 +110,12 @@ async function membership({ token, name, address }: JoinOptions): Promise<Identi
   return identity;
 }
 
-async function enter(options: JoinOptions, facts: Facts, io: Io): Promise<Identity> {
+/** A member from now on, which listens already for what the checks of the VIPs will ask the network. */
+async function enter(
+  options: JoinOptions,
+  facts: Facts,
+  io: Io,
+): Promise<{ identity: Identity; ask: Surroundings }> {
   const name = chooseName(options.name, facts);
   const text = await findToken({ token: options.token, tokenFile: options.tokenFile, ask: options.askToken });
   if (text === undefined) {
@@ -125,6 +128,7 @@ async function enter(options: JoinOptions, facts: Facts, io: Io): Promise<Identi
   const token = parseToken(text);
   const address = chooseAddress(options.address, facts, token.addresses.map(hostOf));
   const local = { facts, node: name, address, clusterId: token.cluster, spec: undefined };
+  const ask = listenAhead(facts);
   await requireFitAlone(local, { roles: options.role, ignore: options.ignore }, io);
   const identity = await enterCluster(clusterFiles, {
     token,
@@ -138,7 +142,7 @@ async function enter(options: JoinOptions, facts: Facts, io: Io): Promise<Identi
     throw error;
   });
   io.note(`${name} is in the cluster ${identity.cluster.name}`);
-  return identity;
+  return { identity, ask };
 }
 
 async function forgetKey(): Promise<void> {
@@ -150,7 +154,7 @@ const hostOf = (address: string) => splitAddress(address).host;
 
 async function takeRoles(
   options: JoinOptions,
-  { facts, ask }: { facts: Facts; ask: Surroundings | undefined },
+  { facts, ask }: { facts: Facts; ask?: Surroundings | undefined },
   io: Io,
 ): Promise<void> {
   const { context, view } = await readContext(facts);

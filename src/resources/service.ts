@@ -66,18 +66,24 @@ export function service(options: ServiceOptions): Resource {
     if (boot) await setAtBoot(boot, unit, signal);
     const mustReload = state.needDaemonReload || state.load === "not-found";
     if (mustReload) await daemonReload();
-    if (verb) {
-      context.progress(`${verb} ${unit}`);
-      if (state.active === "failed") await systemctl("reset-failed", unit, signal);
-      await systemctl(verb, unit, signal).catch((error: unknown) => goBack(error, verb, stamp, signal));
-    }
-    // So that systemd tells of it: nobody waits for that.
-    if (boot && !mustReload) await daemonReload();
+    const done = verb && act(verb);
+    // So that systemd tells of it. Beside the start, which takes longer.
+    const reloaded = boot && !mustReload ? daemonReload() : undefined;
+    // Seen below; a start that fails first must not leave it unheard.
+    reloaded?.catch(() => undefined);
+    await done;
+    await reloaded;
     const { active, invocation } = await showUnit(unit);
     if (active !== "active" && active !== "reloading") {
       await goBack(failed("service.failed", `${unit} is ${active} after ${verb}`), "restart", stamp, signal);
     }
     await writeStamp(ledger.backups, unit, { invocation, restart: restartFiles, reload: reloadFiles });
+
+    async function act(verb: NonNullable<Todo["verb"]>): Promise<void> {
+      context.progress(`${verb} ${unit}`);
+      if (state.active === "failed") await systemctl("reset-failed", unit, signal);
+      await systemctl(verb, unit, signal).catch((error: unknown) => goBack(error, verb, stamp, signal));
+    }
   }
 
   return {

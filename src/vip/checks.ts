@@ -11,7 +11,7 @@ import { configMarker, configPath } from "./keepalived.ts";
 import { virtualRouterId, vridCount } from "./vrid.ts";
 
 /** Adverts come every second unless configured otherwise (RFC 9568 §6.1): long enough to hear one of each router. */
-const listenMs = 1200;
+const listenMs = 1100;
 
 /** What the checks ask the machine and its network; tests put recordings in its place. */
 export interface Surroundings {

@@ -30,6 +30,8 @@ interface FakeOptions {
   needs?: string[];
   impact?: Impact;
   lane?: string;
+  /** Looking at it takes as long as this. */
+  look?: () => Promise<void>;
   /** Runs while it is applied. */
   act?: () => Promise<void> | void;
   together?: boolean;
@@ -45,9 +47,10 @@ export function fakeHost() {
       needs: options.needs ?? [],
       desired: value,
       ...(options.lane ? { lane: options.lane } : {}),
-      inspect(context) {
+      async inspect(context) {
+        await options.look?.();
         const awaited = (options.needs ?? []).some((need) => context.pending(need));
-        if (values.get(id) === value && !awaited) return Promise.resolve(undefined);
+        if (values.get(id) === value && !awaited) return undefined;
         const change: Change = {
           action: values.has(id) ? "update" : "create",
           impact: options.impact ?? "none",
@@ -66,7 +69,7 @@ export function fakeHost() {
             for (const one of [change, ...others]) await one.apply(context);
           };
         }
-        return Promise.resolve(change);
+        return change;
       },
     };
   }

@@ -105,6 +105,30 @@ describe("apply", () => {
     expect(batch.log.filter((line) => line.startsWith("together"))).toEqual(["together 2"]);
   });
 
+  test("a lane waits for whoever is still looking, also when it then has nothing to do or fails", async () => {
+    const { fake, values, log } = fakeHost();
+    values.set("b:2", "x");
+    const seen = Promise.withResolvers<void>();
+    const grouped = { lane: "l", together: true };
+    const done = apply(
+      [
+        fake("a:1", "x", grouped),
+        fake("b:2", "x", { ...grouped, look: () => seen.promise }),
+        fake("c:3", "x", { ...grouped, look: () => seen.promise }),
+        fake("d:4", "x", { ...grouped, look: () => seen.promise.then(refuse) }),
+      ],
+      memoryLedger(),
+      options(),
+    );
+    await Bun.sleep(2);
+    expect(log).toEqual([]);
+    seen.resolve();
+    const result = await done;
+    expect(log.filter((line) => line.startsWith("together"))).toEqual(["together 2"]);
+    expect(result.applied).toEqual(["a:1", "c:3"]);
+    expect(result.failed.map(({ resource }) => resource)).toEqual(["d:4"]);
+  });
+
   test("a failure stops what depends on it, names its resource, and the rest is finished", async () => {
     const { fake, values } = fakeHost();
     const ledger = memoryLedger();
