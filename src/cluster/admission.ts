@@ -62,7 +62,7 @@ export function decide(request: JoinRequest, context: AdmissionContext): Verdict
     throw refused(
       "token.unknown",
       `cluster ${context.cluster.name} does not know this token`,
-      "run `chime-node token create` on a member and use what it prints",
+      "chime-node token create on a member, and use what it prints",
     );
   }
   if (
@@ -92,7 +92,7 @@ export function decide(request: JoinRequest, context: AdmissionContext): Verdict
   return { kind: "new", token, superseded: mine };
 }
 
-const anotherToken = "run `chime-node token create` on a member and use the new token";
+const anotherToken = "chime-node token create on a member, and use the new token";
 
 function sameKind(admission: Admission, request: JoinRequest): boolean {
   return admission.witness === isWitness(request.roles);
@@ -132,7 +132,7 @@ export function checkRoom(
   for (const role of roles) {
     const limit = context.roleLimit(role);
     if (!limit) {
-      throw refused("join.unknown_role", `the cluster knows no role ${role}`, "see `chime-node join --help`");
+      throw refused("join.unknown_role", `the cluster knows no role ${role}`, "chime-node join --help");
     }
     const holders = context.admissions.filter((a) => !a.left && a.index !== self && a.roles.includes(role));
     if (holders.length >= limit.max) {

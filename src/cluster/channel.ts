@@ -89,7 +89,7 @@ export class Channel {
             `${this.options.peer} did not answer ${method} within ${timeoutMs / 1000} s`,
             {
               node: this.options.peer,
-              remedy: "look at `chime-node status` and at the agent's journal on that node",
+              remedy: "chime-node status here, and journalctl -u chime-node on that node",
             },
           ),
         );
@@ -183,6 +183,6 @@ export class Channel {
 export function peerUnreachable(peer: string, why: string): ChimeError {
   return failed("peer.unreachable", `${peer} cannot be reached: ${why}`, {
     node: peer,
-    remedy: "look at `chime-node status`; is that node up, and is TCP port 8820 open between the nodes?",
+    remedy: "chime-node status; is that node up, and is TCP port 8820 open between the nodes?",
   });
 }

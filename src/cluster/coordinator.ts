@@ -205,7 +205,7 @@ export function specConflict(basedOn: number, current: number, publisher: string
     "spec.conflict",
     `your cluster.toml is based on version ${basedOn} of the spec, but ${publisher ?? "another member"} ` +
       `published version ${current} meanwhile`,
-    "take over the changes shown above into /etc/chime-node/cluster.toml, then run `chime-node apply` again",
+    "take over the changes shown above into /etc/chime-node/cluster.toml, then: chime-node apply",
   );
 }
 

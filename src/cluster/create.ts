@@ -36,7 +36,7 @@ export async function createCluster(files: ClusterFiles, options: CreateClusterO
     throw refused(
       "cluster.exists",
       `this node already belongs to cluster ${existing.cluster.name} (${existing.cluster.id}) as ${existing.self.name}`,
-      "see `chime-node status`; to start afresh run `chime-node reset` first",
+      "chime-node status; to start afresh: chime-node reset",
     );
   }
   const cluster = { name: options.name, id: options.id };

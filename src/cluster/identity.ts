@@ -70,8 +70,7 @@ export async function loadCredentials(directory: string): Promise<Credentials | 
 
 function damaged(directory: string, cause?: unknown): Error {
   return failed("identity.damaged", `the cluster identity in ${directory} is damaged or incomplete`, {
-    remedy:
-      "run `chime-node reset` here, `chime-node remove` for this node on another member, then join again",
+    remedy: "chime-node reset here, chime-node remove for this node on another member, then join again",
     cause,
   });
 }

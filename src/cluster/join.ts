@@ -48,7 +48,7 @@ export async function enterCluster(files: ClusterFiles, options: EnterOptions): 
     throw refused(
       "cluster.exists",
       `this node belongs to cluster ${existing.cluster.name} (${existing.cluster.id}); the token is for ${token.cluster}`,
-      "run `chime-node reset` first if it is to leave that cluster",
+      "chime-node reset, if it is to leave that cluster",
     );
   }
   if (existing) {
@@ -231,7 +231,7 @@ function nobodyThere(token: Token, failures: ReadonlyMap<string, string>): Chime
     return refused(
       "token.wrong_cluster",
       `the token is not of the cluster that answers (${said})`,
-      "run `chime-node token create` on a member of the cluster that this node is to join",
+      "chime-node token create, on a member of the cluster that this node is to join",
     );
   }
   return failed("join.unreachable", `no member of cluster ${token.cluster} could be reached (${said})`, {

@@ -207,7 +207,7 @@ export class ClusterMembership implements Membership {
     const document = this.state.spec();
     if (!document) {
       throw failed("spec.missing", "this node has not yet received the cluster's spec", {
-        remedy: "is another member up? See `chime-node status`",
+        remedy: "chime-node status; is another member up?",
       });
     }
     return document;
@@ -266,7 +266,7 @@ export class ClusterMembership implements Membership {
       );
     }
     if (admission.index === this.record.index) {
-      throw refused("member.self", `${name} is this node`, "run `chime-node leave` to take this node out");
+      throw refused("member.self", `${name} is this node`, "chime-node leave takes this node out");
     }
     await this.spread({ admissions: [{ ...admission, left: true }] });
   }
@@ -282,7 +282,7 @@ export class ClusterMembership implements Membership {
   private named(name: string): Admission {
     const admission = this.state.members().find((member) => member.name === name && !member.left);
     if (!admission) {
-      throw usageError("member.unknown", `there is no member ${name}`, "see `chime-node status`");
+      throw usageError("member.unknown", `there is no member ${name}`, "chime-node status");
     }
     return admission;
   }

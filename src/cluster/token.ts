@@ -61,7 +61,7 @@ function malformed(cause: string): ChimeError {
   return usageError(
     "token.malformed",
     cause,
-    "copy the whole line that `chime-node token create` prints on a member",
+    "copy the whole line that chime-node token create prints on a member",
   );
 }
 

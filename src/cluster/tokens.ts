@@ -57,12 +57,11 @@ export class Tokens {
       throw refused(
         "token.witness",
         "a witness holds no CA, so it can invite nobody",
-        "run `chime-node token create` on a member that is not a witness",
+        "chime-node token create, on a member that is not a witness",
       );
     }
     const unknown = wish.roles.find((role) => !roleLimit(role));
-    if (unknown)
-      throw usageError("role.unknown", `there is no role ${unknown}`, "see `chime-node join --help`");
+    if (unknown) throw usageError("role.unknown", `there is no role ${unknown}`, "chime-node join --help");
     const secret = registerSecret(randomSecret());
     const common = {
       id: randomSecret(8).toLowerCase(),
@@ -107,7 +106,7 @@ export class Tokens {
   async revoke(id: string): Promise<void> {
     const token = this.options.state.token(id);
     if (!token) {
-      throw refused("token.unknown", `there is no token ${id}`, "see `chime-node token list`");
+      throw refused("token.unknown", `there is no token ${id}`, "chime-node token list");
     }
     await this.options.spread({ tokens: [{ ...token, revoked: true }] });
   }
