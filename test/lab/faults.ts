@@ -80,6 +80,20 @@ export const faults = {
     await Promise.all([writer.dropFrom(replica), replica.dropFrom(writer)]);
     return { victim: writer.name, at, settleMs: silentMs, mend: () => writer.heal() };
   },
+  /** One way: what the writer's node sends does not reach the replica's. */
+  async "deaf-replica"(lab) {
+    const { writer, replica } = await writerOf(lab);
+    const at = Date.now();
+    await replica.dropFrom(writer);
+    return { victim: replica.name, at, settleMs: silentMs, mend: () => replica.heal() };
+  },
+  /** One way: what the replica's node sends does not reach the writer's. */
+  async "deaf-writer"(lab) {
+    const { writer, replica } = await writerOf(lab);
+    const at = Date.now();
+    await writer.dropFrom(replica);
+    return { victim: writer.name, at, settleMs: silentMs, mend: () => writer.heal() };
+  },
   /** 10 % of the frames of the writer's node are lost, each way, for 10 s. */
   async loss(lab) {
     const { writer } = await writerOf(lab);

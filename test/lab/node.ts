@@ -146,10 +146,15 @@ export class LabNode {
 
   async #waitForSystemd(): Promise<void> {
     let state = "";
-    await waitUntil(`${this.name} to boot`, 60_000, async () => {
+    const isUp = async () => {
       if (this.#machine?.nspawn.ended) throw new Error("its container ended");
       state = (await this.run(["systemctl", "is-system-running"], { check: false })).stdout.trim();
       return state === "running" || state === "degraded";
+    };
+    await waitUntil(`${this.name} to boot`, 60_000, isUp).catch(async (error: Error) => {
+      const jobs = ["systemctl", "list-jobs", "--no-legend"];
+      const { stdout, stderr } = await this.run(jobs, { check: false });
+      throw new Error(`${error.message}: ${state || "no systemd"}, waiting for ${(stdout || stderr).trim()}`);
     });
     if (state === "degraded") {
       const { stdout } = await this.run(["systemctl", "--failed", "--plain", "--no-legend"]);

@@ -54,20 +54,22 @@ export interface Status {
 /**
  * Two bare nodes become a pair the way an operator does it: init on the first, then join on both at once.
  * Both are ready when this returns.
+ * @param settings of `init --set`, such as `failover.policy=safe`
  */
-export async function formPair(lab: Lab): Promise<Initialized> {
+export async function formPair(lab: Lab, settings: readonly string[] = []): Promise<Initialized> {
   const binary = await buildBinary();
   await Promise.all(lab.nodes.map((node) => node.install(binary)));
-  const created = await initialize(lab);
+  const created = await initialize(lab, settings);
   await joinBoth(lab, created);
   return created;
 }
 
 /** The first of the three lines. */
-export async function initialize(lab: Lab): Promise<Initialized> {
+export async function initialize(lab: Lab, settings: readonly string[] = []): Promise<Initialized> {
   const [first] = lab.nodes;
   if (!first) throw new Error("a pair needs two nodes");
-  return JSON.parse((await first.run([...initCommand, "--json"])).stdout) as Initialized;
+  const more = settings.flatMap((setting) => ["--set", setting]);
+  return JSON.parse((await first.run([...initCommand, ...more, "--json"])).stdout) as Initialized;
 }
 
 /** The second and the third, started at once. */
