@@ -51,6 +51,8 @@ export function service(options: ServiceOptions): Resource {
     else if (todo.stamp && todo.stamp.invocation === state.invocation) {
       if (todo.stamp.restart !== (await hashFiles(restartFiles))) todo.verb = "restart";
       else if (todo.stamp.reload !== (await hashFiles(reloadFiles))) todo.verb = "reload";
+      // Put back to what it was: in between, somebody may have had the service read something else.
+      else if ((await changedAt(reloadFiles)) > todo.stamp.acceptedAt) todo.verb = "reload";
     } else if ((await changedAt(restartFiles)) > state.startedAt) todo.verb = "restart";
     else if ((await changedAt(reloadFiles)) > state.startedAt) todo.verb = "reload";
     if (!todo.verb && reloadOn.some((r) => context.pending(r.id))) todo.verb = "reload";

@@ -16,14 +16,18 @@ const stampSchema = v.object({
     v.object({ path: v.string(), mode: v.number(), uid: v.number(), gid: v.number(), copy: v.string() }),
   ),
 });
-export type Stamp = v.InferOutput<typeof stampSchema>;
+export interface Stamp extends v.InferOutput<typeof stampSchema> {
+  /** ms since the epoch. */
+  acceptedAt: number;
+}
 
 /** `directory` is the ledger's `backups`; a stamp that cannot be read counts as none. */
 export async function readStamp(directory: string, unit: string): Promise<Stamp | undefined> {
-  const text = await readText(join(directory, `${unit}.json`));
+  const path = join(directory, `${unit}.json`);
+  const text = await readText(path);
   if (text === undefined) return undefined;
   try {
-    return v.parse(stampSchema, JSON.parse(text));
+    return { ...v.parse(stampSchema, JSON.parse(text)), acceptedAt: await changedAt([path]) };
   } catch {
     return undefined;
   }
@@ -44,7 +48,7 @@ export async function writeStamp(
     await writeAtomically(copy, await readFile(path), root);
     files.push({ path, mode: info.mode & 0o7777, uid: info.uid, gid: info.gid, copy });
   }
-  const stamp: Stamp = {
+  const stamp: v.InferOutput<typeof stampSchema> = {
     invocation: accepted.invocation,
     restart: await hashFiles(accepted.restart),
     reload: await hashFiles(accepted.reload),

@@ -208,7 +208,15 @@ describe("a pair's life", () => {
       (await status(replica)).problems.some((problem) => problem.code === "vip.peer_deaf"),
     );
     expect((await status(writer)).vips[0]?.holders).toEqual([writer.name]);
-    expect((await chime(writer, ["apply", "--yes"])).code).toBe(0);
+    const { code, json } = await chime<{ changes: { resource: string; diff: string }[] }>(writer, [
+      "apply",
+      "--yes",
+    ]);
+    expect(code).toBe(0);
+    // The file is again what keepalived had accepted, but not what it runs with.
+    expect(json.changes).toContainEqual(
+      expect.objectContaining({ resource: "service:keepalived.service", diff: "reload" }),
+    );
     await untilWhole(writer);
     expect((await status(writer)).vips[0]?.holders).toEqual([writer.name]);
   }, 60_000);

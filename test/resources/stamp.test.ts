@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { changedAt, hashFiles, readStamp, revert, writeStamp } from "../../src/resources/stamp.ts";
+import { waitUntil } from "../lab/wait.ts";
 
 let directory: string;
 let path: string;
@@ -28,6 +29,17 @@ test("remembers what a service accepted, and goes back to it", async () => {
   expect(await revert(stamp)).toEqual([path]);
   expect(readFileSync(path, "utf8")).toBe("good\n");
   expect(statSync(path).mode & 0o777).toBe(0o640);
+});
+
+test("tells what was written after it was accepted, also when it is the same again", async () => {
+  writeFileSync(path, "good\n");
+  await writeStamp(stamps, "x.service", { invocation: "abc", restart: [], reload: [path] });
+  const stamp = await readStamp(stamps, "x.service");
+  expect(await changedAt([path])).toBeLessThanOrEqual(stamp?.acceptedAt ?? 0);
+  await waitUntil("the file system's clock to go on", 1_000, async () => {
+    writeFileSync(path, "good\n");
+    return (await changedAt([path])) > (stamp?.acceptedAt ?? Infinity);
+  });
 });
 
 test("an unreadable stamp is none", async () => {
