@@ -1,7 +1,7 @@
 /**
  * Everything that must hold: `scripts/test [--unit] [--long] [NAME…]`.
  *   --unit  only what needs no root and no lab
- *   --long  the long variants of lab tests too (CHIME_LONG=1)
+ *   --long  the long variants of tests too (CHIME_LONG=1)
  *   NAME    only steps and test files whose name contains one of these
  * The last line is always `N passed, N failed`; each check and each test counts as one.
  */
@@ -104,8 +104,12 @@ async function findObstacle(): Promise<string | undefined> {
   );
 }
 
+function longEnv(long: boolean): Record<string, string> {
+  return long ? { CHIME_LONG: "1" } : {};
+}
+
 function labTests(file: string, long: boolean): Step {
-  const step = tests(file, [file], { timeoutMs: 600_000, env: long ? { CHIME_LONG: "1" } : {} });
+  const step = tests(file, [file], { timeoutMs: 600_000, env: longEnv(long) });
   return {
     name: file,
     async run() {
@@ -115,16 +119,33 @@ function labTests(file: string, long: boolean): Step {
   };
 }
 
+/** Installs a tool that only tests need, where that can be done. */
+async function ensureTool(tool: string, debianPackage: string): Promise<void> {
+  if (!Bun.which(tool) && process.getuid?.() === 0 && Bun.which("apt-get")) {
+    await aptInstall([debianPackage], console.log);
+  }
+}
+
 const shell: Step = {
   name: "shell",
   async run() {
-    if (!Bun.which("shellcheck") && process.getuid?.() === 0 && Bun.which("apt-get")) {
-      await aptInstall(["shellcheck"], console.log);
-    }
+    await ensureTool("shellcheck", "shellcheck");
     if (!Bun.which("shellcheck")) return { passed: 0, failed: 0, skipped: "shellcheck is not installed" };
     return check("shell", ["shellcheck", "-x", ...(await shellScripts())]).run();
   },
 };
+
+/** install.sh meets busybox's shell and tools on small systems. */
+function binaryTests(files: string[], long: boolean): Step {
+  const step = tests("binary", files, { timeoutMs: 60_000, env: longEnv(long) });
+  return {
+    name: step.name,
+    async run() {
+      await ensureTool("busybox", "busybox-static");
+      return step.run();
+    },
+  };
+}
 
 const build: Step = {
   name: "build",
@@ -151,7 +172,7 @@ async function plan(flags: { unit: boolean; long: boolean }): Promise<Step[]> {
   ];
   if (flags.unit) return fast;
   const slow = lab.map((file) => labTests(file, flags.long));
-  return [...fast, build, tests("binary", binary, { timeoutMs: 60_000 }), ...slow];
+  return [...fast, build, binaryTests(binary, flags.long), ...slow];
 }
 
 async function main(): Promise<number> {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compile } from "../build.ts";
+import { compile } from "../compile.ts";
 import { median, type Row } from "./row.ts";
 
 /** Starts both programs in turns, so that a busy moment hits both. */

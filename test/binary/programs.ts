@@ -1,6 +1,6 @@
 import { chmod, cp, mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { compile } from "../../scripts/build.ts";
+import { compile } from "../../scripts/compile.ts";
 
 const source = resolve(import.meta.dir, "../../src");
 
