@@ -5,7 +5,7 @@ import { gzip, xz } from "../../scripts/release/compress.ts";
 import { oneLine, readPrivateKey } from "../../scripts/release/keys.ts";
 import type { ReleaseFile } from "../../scripts/release/manifest.ts";
 import { publish } from "../../scripts/release/release.ts";
-import { allTargets } from "../../scripts/targets.ts";
+import { allTargets, type Target } from "../../scripts/targets.ts";
 
 export interface TinyRelease {
   version: string;
@@ -19,10 +19,12 @@ export interface TinyRelease {
   /** The stand-in itself; overrides state and body. */
   program?: string | Uint8Array;
   xz?: boolean;
+  /** All by default. */
+  targets?: readonly Target[];
 }
 
 /** What install.sh needs of a binary, as a shell script. */
-function standIn({ version, state = 1, body = ":" }: TinyRelease): string {
+export function standIn({ version, state = 1, body = ":" }: TinyRelease): string {
   return `#!/bin/sh
 if [ "$*" = --version ]; then echo "chime-node ${version}"; exit 0; fi
 if [ "$*" = "version --json" ]; then printf '{\\n  "version": "${version}",\\n  "state": ${state}\\n}\\n'; exit 0; fi
@@ -36,7 +38,7 @@ export async function makeTinyRelease(directory: string, release: TinyRelease): 
   const work = await mkdtemp(join(directory, ".build-"));
   const key = release.key === undefined ? undefined : await readPrivateKey(release.key);
   const binaries: ReleaseFile[] = [];
-  for (const target of allTargets) {
+  for (const target of release.targets ?? allTargets) {
     const file = join(work, `chime-node-${target}`);
     await writeFile(file, release.program ?? standIn(release));
     await chmod(file, 0o755);

@@ -26,6 +26,9 @@ const base = [
   "nftables",
 ];
 
+/** What an operator's machine often has, and a bare one does not: tests install it where they need it. */
+const extras = ["curl", "sudo"];
+
 /**
  * Runs under flock(1), so that a second lab waits and then finds the work done; the rename at the end makes a killed
  * run invisible. $1 = final directory.
@@ -38,7 +41,7 @@ rm -rf --one-file-system "$work"
 trap 'rm -rf --one-file-system "$work"' EXIT
 mkdir -p "$work"
 mmdebstrap --mode=root --format=directory --variant=minbase --include=${base.join(",")} --aptopt='${system.apt}' \\
-  --customize-hook='APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only install ${system.mirror.join(" ")}' \\
+  --customize-hook='APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --download-only install ${[...system.mirror, ...extras].join(" ")}' \\
   --customize-hook="mkdir '$work/mirror' && cp \\"\\$1\\"/var/cache/apt/archives/*.deb '$work/mirror'" \\
   ${system.suite} "$work/root"
 root=$work/root
