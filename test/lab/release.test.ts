@@ -24,11 +24,8 @@ describe("from a release", () => {
     lab = await Lab.open({ nodes: ["node1", "node2"] });
     [node1, node2] = lab.nodes as [LabNode, LabNode];
     key = await makeKey(join(lab.work, "key"));
-    await publishVersion(lab, "", {
-      version: "1.0.0",
-      program: await buildVersion(lab, "1.0.0"),
-      key: key.key,
-    });
+    const first = await buildVersion(lab, "1.0.0");
+    for (const at of ["", "v1.0.0"]) await publish(at, "1.0.0", first);
     await serveReleases(lab);
     await Promise.all(
       lab.nodes.map((node) =>
@@ -41,6 +38,8 @@ describe("from a release", () => {
   }, 400_000);
   afterAll(() => lab?.close());
 
+  const publish = (at: string, version: string, program: Uint8Array | string) =>
+    publishVersion(lab, at, { version, program, key: key.key });
   const pipe = (words = "") => `curl -sfL ${releaseUrl(lab)}/install.sh | sh${words && ` -s -- ${words}`}`;
 
   test("a machine without curl or wget is told so; nothing is left", async () => {
@@ -113,16 +112,8 @@ describe("from a release", () => {
   }, 400_000);
 
   test("an upgrade moves neither the VIP nor the writer, and a pair of two versions works", async () => {
-    await publishVersion(lab, "v1.0.0", {
-      version: "1.0.0",
-      program: await buildVersion(lab, "1.0.0"),
-      key: key.key,
-    });
-    await publishVersion(lab, "", {
-      version: "1.1.0",
-      program: await buildVersion(lab, "1.1.0"),
-      key: key.key,
-    });
+    const next = await buildVersion(lab, "1.1.0");
+    for (const at of ["", "v1.1.0"]) await publish(at, "1.1.0", next);
     const before = await status(node1);
     const turnsBefore = await turns(node1);
     const { writer, replica } = await writerOf(lab);
@@ -162,11 +153,7 @@ describe("from a release", () => {
 
   test("a version whose agent does not start: the one before is back and serves", async () => {
     const before = await turns(node1);
-    await publishVersion(lab, "v6.6.6", {
-      version: "6.6.6",
-      program: standIn({ version: "6.6.6", body: "exit 7" }),
-      key: key.key,
-    });
+    await publish("v6.6.6", "6.6.6", standIn({ version: "6.6.6", body: "exit 7" }));
     const answer = await node1.sh(pipe("--version 6.6.6"), { check: false });
     expect(answer.code).toBe(1);
     expect(answer.stderr).toContain(
@@ -179,11 +166,7 @@ describe("from a release", () => {
   }, 120_000);
 
   test("a version that cannot read this node's state is refused", async () => {
-    await publishVersion(lab, "v2.0.0", {
-      version: "2.0.0",
-      program: await buildVersion(lab, "2.0.0", 2),
-      key: key.key,
-    });
+    await publish("v2.0.0", "2.0.0", await buildVersion(lab, "2.0.0", 2));
     expect((await node2.sh(pipe("--version 2.0.0"))).stdout).toContain("(chime-node 2.0.0)");
     for (const back of ["--rollback", "--version 1.1.0"]) {
       const answer = await node2.sh(pipe(back), { check: false });
