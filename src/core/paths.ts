@@ -12,6 +12,8 @@ export const paths = {
   terms: "/var/lib/chime-node/terms",
   history: "/var/lib/chime-node/history.jsonl",
   maintenance: "/var/lib/chime-node/maintenance.json",
+  /** What one node of a pair had and the other one did not, as SQL. */
+  extras: "/var/lib/chime-node/extras",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
   /** Track files and the notify FIFO: what agent and keepalived say to each other. */

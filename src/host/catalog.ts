@@ -4,13 +4,23 @@ import { refused } from "../core/errors.ts";
 import type { Facts } from "./facts.ts";
 import { systemKey } from "./os.ts";
 
+/** A vendor's own repository. */
+const vendorSchema = v.strictObject({
+  apt: v.pipe(v.string(), v.startsWith("https://")),
+  component: v.string(),
+  /** Fingerprint of the primary key that signs it. */
+  key: v.pipe(v.string(), v.regex(/^[0-9A-F]{40}$/)),
+});
+
 const productSchema = v.strictObject({
   /** `os`: the system's own repositories. */
-  repository: v.literal("os"),
+  repository: v.union([v.literal("os"), vendorSchema]),
   /** The server's own package first. */
   packages: v.pipe(v.array(v.string()), v.minLength(1)),
   /** What the repository has, at least: for products whose configuration depends on it. */
   version: v.optional(v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+$/))),
+  /** Tried in the lab and not supported: preflight says no, and may be told to ignore it. */
+  lab: v.optional(v.literal(true)),
   unit: v.pipe(v.string(), v.endsWith(".service")),
   /** Who the service runs as. */
   user: v.string(),
@@ -30,8 +40,13 @@ export function product(name: string, os: Facts["os"]): Product {
   const row = systems[systemKey(os)];
   if (row) return row;
   throw refused("host.unsupported", `${name} is not known to run on ${os.name}`, {
-    remedy: `use one of: ${Object.keys(systems).join(", ")}`,
+    remedy: `use one of: ${supported(systems).join(", ")}`,
   });
+}
+
+/** Whether a product has a row for this system. */
+export function isKnownOn(name: string, os: Facts["os"]): boolean {
+  return catalog[name]?.[systemKey(os)] !== undefined;
 }
 
 /** One of a product's paths. A missing one is a hole in the catalog. */
@@ -41,7 +56,19 @@ export function productPath(of: Product, name: string): string {
   return path;
 }
 
-/** Keys of all systems that the catalog knows, e.g. `debian-12`. */
+/** A vendor's repository as a line of sources.list(5), with its key's fingerprint to check. */
+export function sourceOf(
+  { apt, component, key }: v.InferOutput<typeof vendorSchema>,
+  os: Facts["os"],
+): string {
+  return `"deb [signed-by=${key}] ${apt} ${os.codename} ${component}"`;
+}
+
+/** Keys of all systems that some product is supported on, e.g. `debian-12`. */
 export function supportedSystems(): string[] {
-  return [...new Set(Object.values(catalog).flatMap((systems) => Object.keys(systems)))];
+  return [...new Set(Object.values(catalog).flatMap(supported))];
+}
+
+function supported(systems: Record<string, Product>): string[] {
+  return Object.keys(systems).filter((key) => !systems[key]?.lab);
 }

@@ -30,7 +30,8 @@ function unquote(value: string): string {
 }
 
 /** The catalog's key of a system: `debian-12`, `ubuntu-24.04`, and the major alone where minors are one system. */
-export function systemKey(os: Pick<Facts["os"], "id" | "versionId" | "family">): string {
+export function systemKey(os: Pick<Facts["os"], "id" | "versionId" | "codename" | "family">): string {
   const version = os.family === "el" ? os.versionId.split(".")[0] : os.versionId;
-  return `${os.id}-${version ?? ""}`;
+  // What is not released yet has no number.
+  return `${os.id}-${version || os.codename}`;
 }

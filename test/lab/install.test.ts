@@ -4,6 +4,7 @@ import { chime, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { initCommand } from "./pair.ts";
+import { system } from "./system.ts";
 import { waitUntil } from "./wait.ts";
 
 const join = ["join", "--role", "mysql"];
@@ -86,14 +87,14 @@ describe("installing", () => {
   });
 
   test("a full disk during apply changes nothing by halves, and the next apply finishes", async () => {
-    await node.sh("echo '# by hand' >> /etc/mysql/mariadb.conf.d/90-chime-node.cnf");
+    await node.sh(`echo '# by hand' >> ${system.config}`);
     const free = await node.fillDisk("/etc");
-    const before = await node.read("/etc/mysql/mariadb.conf.d/90-chime-node.cnf");
+    const before = await node.read(system.config);
     try {
       const { code, json } = await chime<{ errors: { code: string }[] }>(node, ["apply", "--yes"]);
       expect(code).toBe(1);
       expect(json.errors.map((error) => error.code)).toContain("host.no_space");
-      expect(await node.read("/etc/mysql/mariadb.conf.d/90-chime-node.cnf")).toBe(before);
+      expect(await node.read(system.config)).toBe(before);
     } finally {
       await free();
     }

@@ -3,6 +3,7 @@ import { chime, fileTree, packageList, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, vip, writerOf, type Status } from "./pair.ts";
+import { system } from "./system.ts";
 import { waitUntil } from "./wait.ts";
 
 /**
@@ -90,7 +91,7 @@ describe("a pair's life", () => {
 
   test("apply with nothing to do changes and restarts nothing", async () => {
     const pids = async () =>
-      Promise.all(["mariadb", "keepalived", "chime-node"].map((unit) => node1.mainPid(unit)));
+      Promise.all([system.unit, "keepalived", "chime-node"].map((unit) => node1.mainPid(unit)));
     const before = await pids();
     const { code, json } = await chime<{ applied: number; summary: { unchanged: number } }>(node1, ["apply"]);
     expect([code, json.applied]).toEqual([0, 0]);
@@ -123,12 +124,12 @@ describe("a pair's life", () => {
 
   test("a server that was stopped by hand stays so until apply", async () => {
     const { replica } = await writerOf(lab);
-    await replica.run(["systemctl", "stop", "mariadb"]);
+    await replica.run(["systemctl", "stop", system.unit]);
     await waitUntil("status to say so", 10_000, async () =>
       (await status(replica)).problems.some((problem) => problem.code === "mysql.stopped"),
     );
     const { json } = await chime<{ changes: { resource: string }[] }>(replica, ["plan"]);
-    expect(json.changes.map((change) => change.resource)).toContain("service:mariadb.service");
+    expect(json.changes.map((change) => change.resource)).toContain(`service:${system.unit}`);
     expect((await chime(replica, ["apply"])).code).toBe(0);
     await untilWhole(replica);
   }, 60_000);
@@ -151,7 +152,7 @@ describe("a pair's life", () => {
     expect((await chime(node1, ["apply", "--yes"])).code).toBe(0);
     // Made on the writer, whichever node that is, and replicated.
     await waitUntil("the new database", 20_000, async () => {
-      const { stdout } = await node1.run(["mariadb", "-N", "-e", "SHOW DATABASES"]);
+      const { stdout } = await node1.run([system.client, "-N", "-e", "SHOW DATABASES"]);
       return stdout.includes("shop");
     });
     await node2.sh("echo '# mine' >> /etc/chime-node/cluster.toml");
@@ -165,7 +166,7 @@ describe("a pair's life", () => {
   test("a killed agent is back within a second; writes, VIP and server go on", async () => {
     const { writer } = await writerOf(lab);
     const writers = await startWriters(lab, { table: "agent_killed" });
-    const server = await writer.mainPid("mariadb");
+    const server = await writer.mainPid(system.unit);
     const at = await writer.kill("chime-node");
     await waitUntil("the agent to be back", 3_000, async () => {
       const { code } = await writer.run(["chime-node", "status"], { check: false });
@@ -173,7 +174,7 @@ describe("a pair's life", () => {
     });
     const outage = await writers.outageAfter(at, 10_000, 1_000);
     expect(outage.ms).toBeLessThan(150);
-    expect(await writer.mainPid("mariadb")).toBe(server);
+    expect(await writer.mainPid(system.unit)).toBe(server);
     expect((await writerOf(lab)).writer.name).toBe(writer.name);
     await writers.stop();
     await untilWhole(writer);
@@ -200,10 +201,10 @@ describe("a pair's life", () => {
   test("a node stays out of the election until its peer's keepalived hears it", async () => {
     const { writer, replica } = await writerOf(lab);
     const config = "/etc/keepalived/keepalived.conf";
-    await replica.run(["systemctl", "stop", "mariadb"]);
+    await replica.run(["systemctl", "stop", system.unit]);
     await writer.sh(`sed -i 's/ ${replica.address}$/ 127.0.0.1/' ${config} && systemctl reload keepalived`);
     await writer.run(["systemctl", "restart", "chime-node"]);
-    await replica.run(["systemctl", "start", "mariadb"]);
+    await replica.run(["systemctl", "start", system.unit]);
     await waitUntil("the replica to say why it waits", 30_000, async () =>
       (await status(replica)).problems.some((problem) => problem.code === "vip.peer_deaf"),
     );
@@ -251,7 +252,7 @@ describe("a pair's life", () => {
     const { writer } = await writerOf(lab);
     if (writer.name !== "node2") {
       // The tree of node2 was noted when it was bare.
-      await node1.kill("mariadb");
+      await node1.kill(system.unit);
       await waitUntil(
         "node2 to write",
         20_000,
@@ -346,7 +347,7 @@ describe("a pair's life", () => {
     expect(verdict(await chime(node2, ["status"]))).toEqual([3, "node.removed"]);
     expect((await node2.run(["ip", "-brief", "address"])).stdout).not.toContain(vip);
     // Where it heard of it before its guard started the server, the server stays down.
-    const query = ["mariadb", "-N", "-e", "SELECT @@read_only"];
+    const query = [system.client, "-N", "-e", "SELECT @@read_only"];
     expect((await node2.run(query, { check: false })).stdout.trim()).not.toBe("0");
     expect((await status(node1)).problems.map((problem) => problem.code)).toEqual(["mysql.no_replica"]);
     expect((await chime(node2, ["reset", "--yes"])).code).toBe(0);

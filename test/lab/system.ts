@@ -9,6 +9,10 @@ interface System {
   unit: string;
   /** The command line client of its server packages. */
   client: string;
+  /** Its file of ours. */
+  config: string;
+  /** In the server's words: semi-sync's two halves, replication stopped and started by hand, how many of its 2 halves run. */
+  words: { source: string; replica: string; stop: string; start: string; running: string };
   /** apt's settings while the image is built. */
   apt: string;
   /** Flags of init and join: preflight checks that are known to say no. */
@@ -20,6 +24,14 @@ const mariadb = {
   engine: "mariadb",
   unit: "mariadb.service",
   client: "mariadb",
+  config: "/etc/mysql/mariadb.conf.d/90-chime-node.cnf",
+  words: {
+    source: "rpl_semi_sync_master",
+    replica: "rpl_semi_sync_slave",
+    stop: "STOP SLAVE",
+    start: "START SLAVE",
+    running: "SELECT COUNT(*) FROM information_schema.processlist WHERE command IN ('Slave_IO', 'Slave_SQL')",
+  },
   apt: 'Acquire::Check-Valid-Until "true";',
   flags: [],
 } as const;
@@ -34,6 +46,15 @@ const systems: readonly System[] = [
     engine: "mysql",
     unit: "mysql.service",
     client: "mysql",
+    config: "/etc/mysql/mysql.conf.d/zz-chime-node.cnf",
+    words: {
+      source: "rpl_semi_sync_source",
+      replica: "rpl_semi_sync_replica",
+      stop: "STOP REPLICA",
+      start: "START REPLICA",
+      running: `SELECT (SELECT COUNT(*) FROM performance_schema.replication_connection_status WHERE service_state = 'ON')
+        + (SELECT COUNT(*) FROM performance_schema.replication_applier_status WHERE service_state = 'ON')`,
+    },
     // A mirror may keep a state of sid whose Release file has run out.
     apt: 'Acquire::Check-Valid-Until "false";',
     flags: ["--ignore", "system"],

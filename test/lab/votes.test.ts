@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, joinWitness, startWriters, status, vip, writerOf } from "./pair.ts";
+import { system } from "./system.ts";
 import { untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
@@ -34,7 +35,7 @@ async function nothingIsMissing(): Promise<void> {
 
 /** A server that was killed, or is on its way down, takes no writes either. */
 async function writable(node: LabNode): Promise<boolean> {
-  const query = ["mariadb", "-N", "-B", "-e", "SELECT @@read_only"];
+  const query = [system.client, "-N", "-B", "-e", "SELECT @@read_only"];
   return (await node.run(query, { check: false })).stdout.trim() === "0";
 }
 
@@ -51,7 +52,7 @@ describe("a pair with a witness", () => {
   test("kill -9 of the writing server", async () => {
     for (const _ of [1, 2, 3]) {
       const { writer } = await writerOf(lab);
-      const outage = await writers.outageAfter(await writer.kill("mariadb.service"));
+      const outage = await writers.outageAfter(await writer.kill(system.unit));
       console.error(`kill: ${Math.round(outage.ms)} ms`);
       expect(outage.ms).toBeLessThan(3_000);
       await nothingIsMissing();
@@ -96,7 +97,7 @@ describe("a pair with a witness", () => {
 
   test("the writer isolated from everybody: the replica takes over and keeps the VIP afterwards", async () => {
     const { writer, replica } = await writerOf(lab);
-    await writer.run(["mariadb", "-e", "CREATE TABLE chime.stranded (id INT PRIMARY KEY)"]);
+    await writer.run([system.client, "-e", "CREATE TABLE chime.stranded (id INT PRIMARY KEY)"]);
     const at = Date.now();
     await writer.cutPort("silent");
     const outage = await writers.outageAfter(at, 60_000, 500);
@@ -104,7 +105,7 @@ describe("a pair with a witness", () => {
     expect(outage.ms).toBeLessThan(5_000);
     // A client that still reaches it is told of nothing; a commit that waits in vain ends its server.
     const insert = "INSERT INTO chime.stranded VALUES (1)";
-    const local = await writer.run(["timeout", "6", "mariadb", "-e", insert], {
+    const local = await writer.run(["timeout", "6", system.client, "-e", insert], {
       check: false,
     });
     expect(local.code).not.toBe(0);
@@ -127,7 +128,7 @@ describe("a pair with a witness", () => {
   test("without the witness: kill moves the writer, and a lost replica stops the writes until it is back", async () => {
     await witness.powerOff();
     const { writer, replica } = await writerOf(lab);
-    await writers.outageAfter(await writer.kill("mariadb.service"));
+    await writers.outageAfter(await writer.kill(system.unit));
     await waitUntil(
       "the killed one to be back",
       30_000,

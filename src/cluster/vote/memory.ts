@@ -13,6 +13,11 @@ const memorySchema = v.object({
    * lost what it had received and not yet applied. Null on members without the role.
    */
   proven: v.nullable(v.string()),
+  /**
+   * Another node became the writer after this one, and their data have not been found to agree since. `protected`: no
+   * client was told of anything that the other one lacks; `alone`: clients may have been. Noted with the very term.
+   */
+  outrun: v.optional(v.nullable(v.picklist(["protected", "alone"]))),
 });
 export type Memory = v.InferOutput<typeof memorySchema>;
 

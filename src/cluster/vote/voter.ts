@@ -41,12 +41,20 @@ export class Voter {
 
   /** On disk before it returns, and before anything acts on it. */
   remember(change: Partial<Memory>): void {
-    const next = { ...this.#memory, ...change };
-    if (isSameTerm(next.term, this.#memory.term) && next.proven === this.#memory.proven) return;
+    const next = { ...this.#outrunBy(change.term), ...change };
+    if (Bun.deepEquals(next, this.#memory)) return;
     this.#file.save(next);
     this.#memory = next;
     if (change.term) log.info(`${this.#role}: term ${describe(change.term)}`);
     for (const listener of this.#listeners) listener();
+  }
+
+  #outrunBy(term: Term | null | undefined): Memory {
+    const { term: last } = this.#memory;
+    const { name: self } = this.#membership.self;
+    if (term?.writer === self) return { ...this.#memory, outrun: null };
+    if (!term || last?.writer !== self) return this.#memory;
+    return { ...this.#memory, outrun: last.in_sync.length > 1 ? "protected" : "alone" };
   }
 
   /** Called after each change, also one that another member's question brought. Returns the unsubscriber. */

@@ -26,6 +26,8 @@ const env = {
   UCF_FORCE_CONFFOLD: "1",
   NEEDRESTART_SUSPEND: "1",
   APT_LISTCHANGES_FRONTEND: "none",
+  // Percona's packages report the machine to the vendor as they are installed, unless they are told not to.
+  PERCONA_TELEMETRY_DISABLE: "1",
 };
 
 const aptOptions = [

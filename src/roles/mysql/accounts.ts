@@ -1,9 +1,10 @@
-import { createHash } from "node:crypto";
 import { failed } from "../../core/errors.ts";
 import { fingerprint } from "../../resources/fingerprint.ts";
 import type { Kind, Resource } from "../../resources/types.ts";
 import type { RoleContext } from "../types.ts";
 import { Session, text } from "./client.ts";
+import { engineOf } from "./engine/index.ts";
+import type { Engine } from "./engine/types.ts";
 import { layout, mysqlSpec, nodes, users } from "./layout.ts";
 import { account, identifier, quote } from "./sql.ts";
 
@@ -21,10 +22,19 @@ export interface DesiredAccount {
   grants: readonly { privileges: string; on: string }[];
 }
 
-/** What the server holds: databases, accounts with their native password hash, and their grants. */
+interface PresentAccount {
+  user: string;
+  host: string;
+  /** HEX(authentication_string). */
+  hash: string;
+  requireTls: boolean;
+  grants: readonly string[];
+}
+
+/** What the server holds. */
 export interface Present {
   databases: readonly string[];
-  accounts: readonly { user: string; host: string; hash: string; grants: readonly string[] }[];
+  accounts: readonly PresentAccount[];
 }
 
 /** Pure: one replication account a node address, TLS required; the application's account, its databases alone. */
@@ -61,7 +71,11 @@ function pattern(database: string): string {
 }
 
 /** Pure: the statements that are missing, each with the line that a plan shows. Accounts of ours for nodes that left go. */
-export function missing(desired: Desired, present: Present): { line: string; statements: string[] }[] {
+export function missing(
+  desired: Desired,
+  present: Present,
+  engine: Pick<Engine, "credential" | "isCredential">,
+): { line: string; statements: string[] }[] {
   const steps: { line: string; statements: string[] }[] = [];
   for (const name of desired.databases.filter((name) => !present.databases.includes(name))) {
     steps.push({
@@ -71,9 +85,9 @@ export function missing(desired: Desired, present: Present): { line: string; sta
   }
   for (const want of desired.accounts) {
     const have = present.accounts.find(({ user, host }) => user === want.user && host === want.host);
-    if (have && isAsDesired(want, have)) continue;
+    if (have && isAsDesired(want, have, engine)) continue;
     // The hash, not the password: the binary log keeps these statements as they are, for days and on both nodes.
-    const by = `IDENTIFIED BY PASSWORD ${quote(nativeHash(want.password))}`;
+    const by = engine.credential(want.password);
     const tls = `REQUIRE ${want.requireTls ? "SSL" : "NONE"}`;
     steps.push({
       line: `${have ? "~" : "+"} account ${want.user}@${want.host}${want.requireTls ? " (TLS required)" : ""}`,
@@ -94,42 +108,39 @@ export function missing(desired: Desired, present: Present): { line: string; sta
   return steps;
 }
 
-function isAsDesired(want: DesiredAccount, have: Present["accounts"][number]): boolean {
-  const [usage = "", ...grants] = have.grants;
-  const all = [usage, ...grants];
+function isAsDesired(
+  want: DesiredAccount,
+  have: PresentAccount,
+  engine: Pick<Engine, "isCredential">,
+): boolean {
   return (
-    have.hash === nativeHash(want.password) &&
-    usage.includes("REQUIRE SSL") === want.requireTls &&
+    engine.isCredential(have.hash, want.password) &&
+    have.requireTls === want.requireTls &&
     want.grants.every(({ privileges, on }) =>
-      all.some((line) => line.startsWith(`GRANT ${privileges} ON ${on} TO `)),
+      have.grants.some((line) => line.startsWith(`GRANT ${privileges} ON ${on} TO `)),
     ) &&
-    all.filter((line) => !line.startsWith("GRANT USAGE ON *.* TO ")).length === want.grants.length
+    have.grants.filter((line) => !line.startsWith("GRANT USAGE ON *.* TO ")).length === want.grants.length
   );
-}
-
-/** mysql_native_password: `*` and SHA1(SHA1(password)) in capitals. */
-export function nativeHash(password: string): string {
-  const once = createHash("sha1").update(password).digest();
-  return `*${createHash("sha1").update(once).digest("hex").toUpperCase()}`;
 }
 
 /** Databases and accounts. Made on the writer alone: they reach the other node by replication. */
 export function accounts(context: RoleContext, needs: readonly string[]): Resource {
   const desired = desiredAccounts(context);
-  const { socket } = layout(context);
-  const statementMs = 10_000;
+  const { socket, product } = layout(context);
+  const engine = engineOf(mysqlSpec(context));
+  const connection = { socket, unit: product.unit, timeoutMs: 10_000 };
   return {
     id: "sql:mysql",
     needs,
     desired: fingerprint(desired),
     async inspect(look) {
       const nothing: Present = { databases: [], accounts: [] };
-      const session = new Session({ socket, timeoutMs: statementMs });
+      const session = new Session(connection);
       try {
-        let steps = missing(desired, nothing);
+        let steps = missing(desired, nothing, engine);
         if (!needs.some((id) => look.pending(id))) {
           if (await isReadOnly(session)) return undefined;
-          steps = missing(desired, await readPresent(session));
+          steps = missing(desired, await readPresent(session), engine);
         }
         if (steps.length === 0) return undefined;
         return {
@@ -138,10 +149,10 @@ export function accounts(context: RoleContext, needs: readonly string[]): Resour
           diff: steps.map(({ line }) => line).join("\n"),
           async apply({ ledger }) {
             await ledger.before("sql:mysql", null);
-            const work = new Session({ socket, timeoutMs: statementMs });
+            const work = new Session(connection);
             try {
               if (await isReadOnly(work)) return;
-              for (const { line, statements } of missing(desired, await readPresent(work))) {
+              for (const { line, statements } of missing(desired, await readPresent(work), engine)) {
                 await work.run(statements).catch((cause: unknown) => {
                   throw failed("mysql.account", `${line} failed: ${(cause as Error).message}`, { cause });
                 });
@@ -172,7 +183,7 @@ async function isReadOnly(session: Session): Promise<boolean> {
 async function readPresent(session: Session): Promise<Present> {
   const databases = await session.rows("SELECT schema_name AS name FROM information_schema.schemata");
   const rows = await session.rows(
-    `SELECT user, host, authentication_string AS hash FROM mysql.user
+    `SELECT user, host, HEX(authentication_string) AS hash, ssl_type AS tls FROM mysql.user
       WHERE user IN (${quote(users.replication)}, ${quote(users.application)})`,
   );
   const accounts = [];
@@ -182,6 +193,7 @@ async function readPresent(session: Session): Promise<Present> {
     accounts.push({
       ...who,
       hash: text(row["hash"]),
+      requireTls: text(row["tls"]) === "ANY",
       grants: grants.map((grant) => text(Object.values(grant)[0])),
     });
   }

@@ -1,6 +1,10 @@
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { exec } from "../../core/exec.ts";
 import type { Check, Finding } from "../../host/checks.ts";
+import { isKnownOn, product, productPath, sourceOf } from "../../host/catalog.ts";
+import type { Facts } from "../../host/facts.ts";
+import { packageManager } from "../../host/packages/index.ts";
 import type { MysqlSpec } from "../../spec/types.ts";
 import type { LocalContext } from "../types.ts";
 import { Session, text } from "./client.ts";
@@ -9,46 +13,61 @@ import { layoutOf, mysqlPort, users, type Layout } from "./layout.ts";
 import { readMarker } from "./marker.ts";
 import { quote } from "./sql.ts";
 
-/**
- * What may not be in the way of a MySQL node. They only look. Before a join the engine is not known: then every
- * engine's place is looked at.
- */
+type Name = MysqlSpec["engine"];
+
+/** What may not be in the way of a MySQL node. They only look. */
 export function checks(local: LocalContext): Check[] {
   const spec = local.spec?.roles.mysql;
-  const known = Object.keys(engines) as (keyof typeof engines)[];
-  const candidates = spec ? known.filter((engine) => engine === spec.engine) : known;
-  const places = candidates.map((engine) => layoutOf(engine, local.facts.os));
+  const { os } = local.facts;
+  const name = spec?.engine ?? engineHere(os);
+  if (name === undefined) return [];
+  const place = layoutOf(name, os);
   return [
-    { name: "mysql.engine", run: () => Promise.resolve(spec && checkEngine(spec)) },
-    ...places.flatMap((place) => [
-      { name: "mysql.foreign_data", run: () => checkData(local, place) },
-      { name: "mysql.port", run: () => checkPort(place) },
-    ]),
+    { name: "mysql.topology", run: () => Promise.resolve(spec && checkTopology(spec)) },
+    { name: "mysql.repository", run: () => checkRepository(os, place) },
+    { name: "mysql.foreign_data", run: () => checkData(local, place, engines[name].systemAccounts) },
+    { name: "mysql.port", run: () => checkPort(place) },
   ];
 }
 
-function checkEngine({ engine, topology }: MysqlSpec): Finding | undefined {
-  if (!engines[engine]) {
-    const known = Object.keys(engines).join(", ");
-    return {
-      severity: "error",
-      message: `this release runs the MySQL engine ${known}, not ${engine}`,
-      remedy: `set roles.mysql.engine = "${known}" in cluster.toml, or init with --set roles.mysql.engine=${known}`,
-    };
-  }
-  if (topology !== "dual-master") {
-    return {
-      severity: "error",
-      message: `this release runs the MySQL topology dual-master, not ${topology}`,
-      remedy: 'set roles.mysql.topology = "dual-master" in cluster.toml',
-    };
-  }
-  return undefined;
+/** Before a join the engine is not known: then the one that is installed, or any of those that this system itself has. */
+function engineHere(os: Facts["os"]): Name | undefined {
+  const known = (Object.keys(engines) as Name[]).filter((name) => isKnownOn(name, os));
+  const rows = known.map((name) => ({ name, row: product(name, os) }));
+  const found =
+    rows.find(({ row }) => existsSync(productPath(row, "binary"))) ??
+    rows.find(({ row }) => row.repository === "os");
+  return found?.name;
+}
+
+function checkTopology({ topology }: MysqlSpec): Finding | undefined {
+  if (topology === "dual-master") return undefined;
+  return {
+    severity: "error",
+    message: `this release runs the MySQL topology dual-master, not ${topology}`,
+    remedy: 'set roles.mysql.topology = "dual-master" in cluster.toml',
+  };
+}
+
+/** A vendor's packages come from its own repository, which only the operator may trust. */
+async function checkRepository(os: Facts["os"], { product }: Layout): Promise<Finding | undefined> {
+  const { repository, packages } = product;
+  const [name = ""] = packages;
+  if (repository === "os") return undefined;
+  const manager = packageManager(os.family);
+  if ((await manager.installed([name])).has(name)) return undefined;
+  if ((await manager.candidates([name])).has(name)) return undefined;
+  return {
+    severity: "error",
+    message: `no package repository of this node offers ${name}`,
+    remedy: `add ${sourceOf(repository, os)} to /etc/apt/sources.list.d, then apt-get update; or set another roles.mysql.engine`,
+  };
 }
 
 async function checkData(
   local: LocalContext,
   { data, socket, product }: Layout,
+  system: readonly string[],
 ): Promise<Finding | undefined> {
   const marker = await readMarker(data);
   if (marker) {
@@ -57,9 +76,9 @@ async function checkData(
   }
   const entries = await readdir(data).catch(() => []);
   if (entries.length === 0) return undefined;
-  const session = new Session({ socket, timeoutMs: 5_000 });
+  const session = new Session({ socket, unit: product.unit, timeoutMs: 5_000 });
   try {
-    const found = await strangers(session);
+    const found = await strangers(session, system);
     return found.length === 0 ? undefined : foreign(`${data} holds ${found.join(", ")}`, data);
   } catch (error) {
     if (entries.every((entry) => isSystemEntry(entry))) return undefined;
@@ -74,15 +93,14 @@ async function checkData(
 }
 
 /** Databases and accounts that are neither the server's own nor, from an earlier attempt, ours. */
-async function strangers(session: Session): Promise<string[]> {
+async function strangers(session: Session, system: readonly string[]): Promise<string[]> {
   const databases = await session.rows(
     `SELECT schema_name AS name FROM information_schema.schemata
       WHERE schema_name NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys', 'test')`,
   );
   const accounts = await session.rows(
     `SELECT CONCAT(user, '@', host) AS name FROM mysql.user
-      WHERE user NOT IN ('root', 'mysql', 'mariadb.sys', '', 'debian-sys-maint', ${quote(users.replication)})
-        AND NOT (is_role = 'Y')`,
+      WHERE user NOT IN (${[...system, users.replication].map(quote).join(", ")})`,
   );
   return [
     ...databases.map((row) => `the database ${text(row["name"])}`),
@@ -94,7 +112,7 @@ async function strangers(session: Session): Promise<string[]> {
 function isSystemEntry(entry: string): boolean {
   return (
     entry.includes(".") ||
-    /^(mysql|performance_schema|sys|test|lost\+found|#.*|(ib|aria_log|undo|binlog|mysql-bin).*|[a-z_]+_upgrade_info|multi-master\.info)$/.test(
+    /^(mysql|performance_schema|sys|test|lost\+found|#.*|(ib|aria_log|undo|binlog|mysql-bin).*|[a-z_]+_upgrade_(info|history)|multi-master\.info)$/.test(
       entry,
     )
   );

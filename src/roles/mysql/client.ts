@@ -7,6 +7,8 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface SessionOptions {
   /** Unix socket of the server; we are root there by unix_socket authentication, without any password. */
   socket: string;
+  /** Its service, for remedies. */
+  unit: string;
   /** A query that takes longer counts as a hung server: `mysql.hung`. */
   timeoutMs: number;
   /** The server closed the connection: within milliseconds after its process died. */
@@ -47,7 +49,7 @@ export class Session {
         () =>
           reject(
             failed("mysql.hung", `the database server has not answered for ${timeoutMs / 1000} s`, {
-              remedy: "look at its log: journalctl -u mariadb",
+              remedy: `look at its log: journalctl -u ${this.#options.unit}`,
             }),
           ),
         timeoutMs,
@@ -97,7 +99,7 @@ export class Session {
     this.close();
     if (code === "mysql.hung") return error as Error;
     return failed("mysql.down", mask(`the database server cannot be reached: ${message}`), {
-      remedy: "look at its log: journalctl -u mariadb",
+      remedy: `look at its log: journalctl -u ${this.#options.unit}`,
     });
   }
 

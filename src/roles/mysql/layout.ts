@@ -35,7 +35,7 @@ export function layoutOf(engine: MysqlSpec["engine"], os: RoleContext["facts"]["
   const socket = productPath(found, "socket");
   return {
     product: found,
-    config: `${config}/90-chime-node.cnf`,
+    config,
     data: productPath(found, "data"),
     socket,
     pidFile: socket.replace(/\.sock$/, ".pid"),

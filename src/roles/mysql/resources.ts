@@ -15,7 +15,7 @@ import { marker } from "./marker.ts";
 /** All that a node of the pair has on its host, by the phase it completes. */
 export function resources(context: RoleContext): RolePlan {
   const { self, cluster, facts } = context;
-  const { product, config, data, dropIn, startOptions, tls } = layout(context);
+  const { product, config, data, pidFile, dropIn, startOptions, tls } = layout(context);
   const spec = mysqlSpec(context);
   const engine = engineOf(spec);
   // The catalog names the server's package first; it makes the empty database.
@@ -41,7 +41,7 @@ export function resources(context: RoleContext): RolePlan {
     needs: installed,
   });
   // In place before the package is: systemd reads it with the package's unit.
-  const unit = file({ path: dropIn, content: unitDropIn(startOptions) });
+  const unit = file({ path: dropIn, content: unitDropIn(startOptions, engine.beforeStop) });
   const settings = file({
     path: config,
     content: engine.config({
@@ -50,6 +50,7 @@ export function resources(context: RoleContext): RolePlan {
       vip: spec.vip.address,
       // Neighbours by index differ; where they do not, one writer at a time still makes no key twice.
       incrementOffset: 2 - (self.index % 2),
+      pidFile,
       tls,
     }),
     check: { argv: engine.configCheck },
@@ -72,14 +73,15 @@ export function resources(context: RoleContext): RolePlan {
  * systemd restarts nothing here: after an unclean stop the guard first learns whether the peer took over, for that
  * decides what becomes of transactions that nobody acknowledged.
  */
-function unitDropIn(startOptions: string): string {
+function unitDropIn(startOptions: string, beforeStop: string | undefined): string {
+  const stop = beforeStop === undefined ? "" : `ExecStop=+/bin/sh -c '${beforeStop}'\n`;
   return `# Written by chime-node.
 [Service]
 Restart=no
 EnvironmentFile=-${startOptions}
 # The server listens on the VIP also while that is on the other node (ip-sysctl: ip_nonlocal_bind).
 ExecStartPre=+/bin/sh -c 'echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind'
-`;
+${stop}`;
 }
 
 /** The CA's certificate; empty outside of a cluster, where nothing is applied. */

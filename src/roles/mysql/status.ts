@@ -141,7 +141,7 @@ function replicaProblems(seen: readonly Seen[]): Problem[] {
         severity: "error",
         node: member.name,
         message: `the replica ${member.name} is down: ${writer.member.name} serves alone`,
-        remedy: `start ${member.name}; it catches up by itself. journalctl -u mariadb -u chime-node there says more`,
+        remedy: `start ${member.name}; it catches up by itself. journalctl -u chime-node there says more`,
       });
     } else if (said.state === "quarantined") {
       problems.push({
@@ -149,7 +149,7 @@ function replicaProblems(seen: readonly Seen[]): Problem[] {
         severity: "error",
         node: member.name,
         message: `${member.name} holds transactions that ${writer.member.name} does not have (${said.detail ?? "?"}) and stays out`,
-        remedy: `read them on ${member.name} with mariadb-binlog, then: chime-node reset --delete-data=CLUSTER there, and join it again`,
+        remedy: `read them on ${member.name} with mariadb-binlog or mysqlbinlog, then: chime-node reset --delete-data=CLUSTER there, and join it again`,
       });
     } else if (said.state === "broken") {
       problems.push({
@@ -157,7 +157,7 @@ function replicaProblems(seen: readonly Seen[]): Problem[] {
         severity: "error",
         node: member.name,
         message: `${member.name} cannot apply what ${writer.member.name} sends: ${said.detail ?? "no reason given"}`,
-        remedy: `mend the cause on ${member.name}; START SLAVE is done for you within seconds`,
+        remedy: `mend the cause on ${member.name}; replication is started again for you within seconds`,
       });
     }
   }

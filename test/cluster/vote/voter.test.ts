@@ -128,3 +128,23 @@ for (const params of [null, {}, { term: { ...both, term: 0 } }, { term: { ...bot
     expect(voter("w").handle("ask", params, "a")).rejects.toMatchObject({ code: "vote.bad_question" });
   });
 }
+
+test("a writer that was outrun remembers whether clients can have been told of what it alone holds", () => {
+  const a = voter("a");
+  a.remember({ term: both });
+  a.remember({ term: term(5, "b", "b") });
+  expect(a.memory.outrun).toBe("protected");
+  // Whatever comes before the two were found to agree changes nothing in that.
+  a.remember({ term: term(6, "b", "b") });
+  expect(a.memory.outrun).toBe("protected");
+  a.remember({ term: term(7, "a", "a") });
+  expect(a.memory.outrun).toBeNull();
+  a.remember({ term: term(8, "b", "b") });
+  expect(a.memory.outrun).toBe("alone");
+});
+
+test("a node that only replicated was not outrun", () => {
+  voter("b").remember({ term: both });
+  voter("b").remember({ term: term(5, "a", "a") });
+  expect(voter("b").memory.outrun ?? null).toBeNull();
+});

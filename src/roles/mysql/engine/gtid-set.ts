@@ -94,6 +94,7 @@ export function reaches(position: string, wanted: string): boolean {
   return extras(wanted, position).length === 0;
 }
 
+/** Whether one transaction is in the set. */
 export function contains(set: GtidSet, source: string, number: bigint): boolean {
   return (set.get(source) ?? []).some(([first, last]) => first <= number && number <= last);
 }

@@ -1,5 +1,6 @@
 import { text, type Row, type Session } from "../client.ts";
-import { furthest, reaches } from "../gtid.ts";
+import { extras, furthest, reaches } from "./mariadb-gtid.ts";
+import { nativeHash } from "./native-password.ts";
 import { quote } from "../sql.ts";
 import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
 
@@ -18,6 +19,12 @@ export const mariadb: Engine = {
   config,
   // There is no --validate-config; printing the help reads and checks every option and opens no data.
   configCheck: ["/usr/sbin/mariadbd", "--defaults-file={}", "--verbose", "--help"],
+  systemAccounts: ["root", "mysql", "mariadb.sys", "debian-sys-maint", "PUBLIC", ""],
+  extras,
+  reaches,
+
+  credential: (password) => `IDENTIFIED BY PASSWORD ${quote(nativeHash(password))}`,
+  isCredential: (kept, password) => Buffer.from(kept, "hex").toString("latin1") === nativeHash(password),
 
   async probe(session) {
     const [variables, status, replica] = await session.batch([
@@ -110,6 +117,9 @@ export const mariadb: Engine = {
     const [row] = await session.rows("SELECT @@GLOBAL.gtid_binlog_state AS state");
     return text(row?.["state"]);
   },
+
+  // The server does it by itself at its recovery (init_rpl_role, mariadbd option).
+  rewind: () => Promise.resolve("--init-rpl-role=SLAVE"),
 };
 
 const alone = [

@@ -5,7 +5,7 @@ export interface ServerState {
   /** One run of the server process: another after each restart. */
   life: string;
   readOnly: boolean;
-  /** Last transaction in its binary log, by domain. */
+  /** How far it has come, in the engine's own words (`Engine.reaches`). */
   position: string;
   /** The writer's half of semi-synchronous replication. */
   source: {
@@ -25,7 +25,7 @@ export interface ServerState {
     from: string | null;
     receiver: "running" | "connecting" | "stopped";
     applier: boolean;
-    /** Last transaction received completely. */
+    /** How far it has received completely, in the same words. */
     received: string;
     /** Something received is not applied yet. */
     pending: boolean;
@@ -54,7 +54,16 @@ export interface ConfigInput {
   vip: string;
   /** 1 or 2 of two: which half of the generated keys this server takes. */
   incrementOffset: number;
+  pidFile: string;
   tls: { ca: string; cert: string; key: string };
+}
+
+export interface RewindPlaces {
+  data: string;
+  /** The program that prints binary logs. */
+  binlog: string;
+  /** Where what is taken out of the data is kept, as SQL; root's alone. */
+  extras: string;
 }
 
 /** What a server product does in its own words: the guard speaks of roles only. One file a product. */
@@ -64,11 +73,26 @@ export interface Engine {
   config(input: ConfigInput): string;
   /** Checks that file (its path as `{}`) without touching the running server (law 5). */
   readonly configCheck: readonly string[];
+  /**
+   * Shell command that systemd runs before it sends SIGTERM (ExecStop): where a stop alone would tell waiting clients OK.
+   */
+  readonly beforeStop?: string;
+  /** Accounts that a new server has by itself. */
+  readonly systemAccounts: readonly string[];
+  /** What `own` holds and `other` does not (both from `contents`), as text. @throws TypeError */
+  extras(own: string, other: string): string[];
+  /** Whether a position has come as far as `wanted`. @throws TypeError */
+  reaches(position: string, wanted: string): boolean;
+  /** The clause of CREATE USER for a password, with its hash: the binary log keeps these statements. */
+  credential(password: string): string;
+  /** Whether an account's HEX(authentication_string) is of this password. */
+  isCredential(kept: string, password: string): boolean;
   probe(session: Session): Promise<Omit<ServerState, "life">>;
   /**
    * Stops every write, then stops waiting for acknowledgements: kill, read-only, kill. Clients in a commit lose their
    * connection; none is told that it succeeded.
    * @param hand a second session: the first hangs while a commit is in flight
+   * @throws ChimeError `mysql.hung` where a commit goes on waiting and the engine cannot end that
    */
   fence(session: Session, hand: Session): Promise<void>;
   /** Stops receiving; what was received goes on being applied. Fast also when the source has vanished. */
@@ -86,6 +110,13 @@ export interface Engine {
   release(session: Session, cut: boolean): Promise<void>;
   /** Replicates from `source`, going on where this server's own binary log ends. */
   follow(session: Session, source: SourceAddress): Promise<void>;
-  /** Last transaction of every server in the binary log, to compare two servers' contents. */
+  /** All that is in its binary log, acknowledged or not, to compare two servers' contents (`extras`). */
   contents(session: Session): Promise<string>;
+  /**
+   * Before a start, of a server that was killed and outrun: it is to give up what it flushed and no client was told of.
+   * Where the engine cannot tell what that is, all stays, and comparing the contents shows it later.
+   * @param theirs asks for the writer's `contents`, once the writer has applied all that it received
+   * @returns options for that one start
+   */
+  rewind(places: RewindPlaces, theirs: () => Promise<string>): Promise<string>;
 }

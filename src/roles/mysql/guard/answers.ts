@@ -1,6 +1,5 @@
 import * as v from "valibot";
 import { failed } from "../../../core/errors.ts";
-import { extras, reaches } from "../gtid.ts";
 import { mayGrantFirst } from "./decide.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { probe } from "./look.ts";
@@ -82,9 +81,9 @@ async function prove(
     return notYet("it does not replicate");
   }
   if (!replica.semiSync) return notYet("it does not acknowledge");
-  if (!reaches(replica.received, position)) return notYet("it has not received everything");
+  if (!guard.engine.reaches(replica.received, position)) return notYet("it has not received everything");
   // Threads that run can hide a missing transaction (domain truth §3): compared are the transactions of every server.
-  const behind = extras(contents, await guard.engine.contents(guard.hand));
+  const behind = guard.engine.extras(contents, await guard.engine.contents(guard.hand));
   if (behind.length > 0) return notYet(`it lacks ${behind.join(", ").slice(0, 300)}`);
   guard.remember({ proven: server.life });
   return { level: true, life: server.life, reason: "" };

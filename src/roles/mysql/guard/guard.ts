@@ -93,10 +93,11 @@ export class MysqlGuard implements Guard {
     this.layout = layout(context);
     this.lives = new Lives(this.layout.pidFile);
     this.#timeline = new Timeline(deps.clock, (happening) => deps.record(happening));
-    const { socket } = this.layout;
-    this.session = new Session({ socket, timeoutMs: hungMs, onClose: () => this.#serverDied() });
-    this.work = new Session({ socket, timeoutMs: 5 * hungMs });
-    this.hand = new Session({ socket, timeoutMs: hungMs });
+    const { socket, product } = this.layout;
+    const server = { socket, unit: product.unit };
+    this.session = new Session({ ...server, timeoutMs: hungMs, onClose: () => this.#serverDied() });
+    this.work = new Session({ ...server, timeoutMs: 5 * hungMs });
+    this.hand = new Session({ ...server, timeoutMs: hungMs });
   }
 
   async start(): Promise<void> {

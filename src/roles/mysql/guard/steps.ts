@@ -1,10 +1,11 @@
 import * as v from "valibot";
 import { ChimeError, failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
+import { paths } from "../../../core/paths.ts";
+import { productPath } from "../../../host/catalog.ts";
 import { askVotes } from "../../../cluster/vote/ballot.ts";
 import { isSameTerm, type Term } from "../../../cluster/vote/term.ts";
 import { mysqlPort, roleName, users } from "../layout.ts";
-import { extras, reaches } from "../gtid.ts";
 import type { SourceAddress } from "../engine/types.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { probe } from "./look.ts";
@@ -33,7 +34,7 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
     case "claim":
       return claim(guard, view, step);
     case "start":
-      return start(guard, step.truncate);
+      return start(guard, view, step.truncate);
     case "fence":
       await engine.fence(work, hand);
       return true;
@@ -168,13 +169,25 @@ async function claim(
   return true;
 }
 
-async function start(guard: MysqlGuard, truncate: boolean): Promise<boolean> {
-  const { product, startOptions } = guard.layout;
+/** A node that wrote alone keeps everything: clients may have been told of it. */
+async function start(guard: MysqlGuard, view: View, truncate: boolean): Promise<boolean> {
+  const { product, data, startOptions } = guard.layout;
+  const rewinds = truncate && guard.starts === 0 && guard.memory.outrun === "protected";
+  const places = { data, binlog: productPath(product, "binlog"), extras: paths.extras };
+  const options = rewinds ? await guard.engine.rewind(places, () => writersContents(guard, view)) : "";
   guard.starts += 1;
-  const cuts = truncate && guard.starts === 1;
-  log.info(`mysql: starting ${product.unit}${cuts ? ", without what nobody acknowledged" : ""}`);
-  await startUnit(product.unit, startOptions, cuts);
+  log.info(`mysql: starting ${product.unit}${rewinds ? ", without what nobody acknowledged" : ""}`);
+  await startUnit(product.unit, startOptions, options);
   return true;
+}
+
+/** What the writer holds since it is open: then all that it received is applied. @throws ChimeError `mysql.no_writer` */
+async function writersContents(guard: MysqlGuard, { peers, term }: View): Promise<string> {
+  const writer = peers.find(({ name }) => name === term?.writer);
+  if (writer?.said?.state !== "writer" || writer.said.term?.term !== term?.term) {
+    throw failed("mysql.no_writer", `${term?.writer} does not accept writes yet`);
+  }
+  return (await ask(guard, writer.name, "contents", {})).contents;
 }
 
 /** Whatever the peer answers, or if it does not: the receiver is stopped next, and then it can acknowledge nothing. */
@@ -195,7 +208,7 @@ async function arrives(guard: MysqlGuard, position: string): Promise<void> {
   const end = clock.now() + arriveMs;
   while (clock.now() < end) {
     const { replica } = await probe(guard.engine, guard.session, guard.lives);
-    if (replica.receiver === "stopped" || reaches(replica.received, position)) return;
+    if (replica.receiver === "stopped" || guard.engine.reaches(replica.received, position)) return;
     await clock.sleep(5);
   }
   log.warn(`mysql: transactions up to ${position} did not arrive; nobody was told that they succeeded`);
@@ -236,14 +249,14 @@ async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
   // The own contents first: what the writer adds meanwhile cannot look like something extra here.
   const own = await engine.contents(work);
   const { contents } = await ask(guard, peer, "contents", {});
-  const extra = extras(own, contents);
+  const extra = engine.extras(own, contents);
   if (extra.length > 0) {
     guard.quarantine = extra.join(", ").slice(0, 300);
     log.error(`mysql: quarantined: ${peer} does not have ${guard.quarantine}`);
     return true;
   }
   // Following anew throws away what was received and not applied: being in sync is to be proven again.
-  guard.remember({ proven: null });
+  guard.remember({ proven: null, outrun: null });
   await engine.follow(work, sourceAddress(guard, peer));
   return true;
 }

@@ -35,7 +35,7 @@ export class Trouble {
         severity: "warning",
         node,
         message: `mysql, ${step}: ${error.message}`,
-        remedy: error.remedy ?? "journalctl -u chime-node -u mariadb",
+        remedy: error.remedy ?? "journalctl -u chime-node",
       },
     ];
   }

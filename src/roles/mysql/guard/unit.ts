@@ -37,13 +37,12 @@ export async function lookAtUnit(unit: string): Promise<Down> {
 
 /**
  * Asks systemd to start the server and does not wait for it.
- * @param truncate MariaDB then takes back, at its recovery, transactions that no replica acknowledged: right only
- *   for a server that was outrun (init_rpl_role, mariadbd option; tried on 10.11)
+ * @param options of the server, for this start alone
  */
-export async function startUnit(unit: string, optionsFile: string, truncate: boolean): Promise<void> {
-  if (truncate) {
+export async function startUnit(unit: string, optionsFile: string, options: string): Promise<void> {
+  if (options !== "") {
     await mkdir(dirname(optionsFile), { recursive: true });
-    await writeFile(optionsFile, "MYSQLD_OPTS=--init-rpl-role=SLAVE\n");
+    await writeFile(optionsFile, `MYSQLD_OPTS=${options}\n`);
     await chmod(optionsFile, 0o644);
   } else await clearStartOptions(optionsFile);
   await exec(["systemctl", "reset-failed", unit], { ok: "any", timeoutMs: 5_000 });

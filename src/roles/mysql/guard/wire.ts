@@ -1,11 +1,12 @@
 import * as v from "valibot";
 import { termSchema } from "../../../cluster/vote/term.ts";
-import { longestGtidText } from "../gtid.ts";
 
-/** What guards ask each other, as `guard.mysql.<method>`. Both directions come from the network. */
-const gtids = v.pipe(v.string(), v.maxLength(longestGtidText), v.regex(/^[\d, \n-]*$/));
+/** Longer than any position of a cluster with few servers. What it says only the engine knows. */
+const longestPosition = 16_384;
+const gtids = v.pipe(v.string(), v.maxLength(longestPosition), v.regex(/^[\w, :\n-]*$/));
 const answerTerm = v.nullable(termSchema);
 
+/** What guards ask each other, as `guard.mysql.<method>`. Both directions come from the network. */
 export const wire = {
   /** "I take over: stop writing, and tell me where you ended." */
   yield: {

@@ -9,9 +9,6 @@ export interface Gtid {
   sequence: bigint;
 }
 
-/** Longer than any state of a cluster with few servers; a peer's text is cut off before it is parsed. */
-export const longestGtidText = 4096;
-
 /** @throws TypeError on anything that is no GTID list; the empty string is the empty list. */
 export function parseGtids(text: string): Gtid[] {
   const trimmed = text.trim();

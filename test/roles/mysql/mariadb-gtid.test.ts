@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { extras, furthest, parseGtids, reaches } from "../../../src/roles/mysql/gtid.ts";
+import { extras, furthest, parseGtids, reaches } from "../../../src/roles/mysql/engine/mariadb-gtid.ts";
 
 describe("parse", () => {
   test("a binlog state", () => {

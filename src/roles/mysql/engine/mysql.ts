@@ -1,0 +1,305 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { exec } from "../../../core/exec.ts";
+import { log } from "../../../core/log.ts";
+import { makePrivateDirectory, syncDirectory } from "../../../host/files.ts";
+import { text, type Row, type Session } from "../client.ts";
+import { quote } from "../sql.ts";
+import { extras, reaches, union } from "./gtid-set.ts";
+import { cutTail, findTail, NotCuttable, unfinishedLog, type MysqlTail } from "./mysql-tail.ts";
+import { isSha2PasswordOf, sha2Password } from "./sha2-password.ts";
+import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
+
+/** ms; the largest that the server takes. Only the guard ends the wait, by a new term. */
+const forever = "18446744073709551615";
+
+const readOnlyOn = "SET GLOBAL super_read_only = ON";
+
+/** ms a lone writer waits once for a replica that has just caught up and went away. */
+const aloneMs = 20;
+
+/** MySQL 8.4 and 9.x, and Percona Server. Behaviour tried on 9.7.4. */
+export const mysql: Engine = {
+  name: "mysql",
+  config,
+  configCheck: ["/usr/sbin/mysqld", "--defaults-file={}", "--user=mysql", "--validate-config"],
+  // Told to stop, it waits some seconds for the replica and then acknowledges without it (tried on 9.7). Killed, it does not.
+  beforeStop: `timeout 3 /usr/bin/mysql --no-defaults --execute="${readOnlyOn}" || kill -KILL $MAINPID`,
+  systemAccounts: ["root", "debian-sys-maint", "mysql.infoschema", "mysql.session", "mysql.sys"],
+  extras,
+  reaches,
+
+  credential: (password) =>
+    `IDENTIFIED WITH caching_sha2_password AS 0x${Buffer.from(sha2Password(password), "latin1").toString("hex")}`,
+  isCredential: (kept, password) => isSha2PasswordOf(Buffer.from(kept, "hex").toString("latin1"), password),
+
+  async probe(session) {
+    const [variables, status, replica] = await session.batch([
+      `SELECT @@GLOBAL.super_read_only AS read_only, @@GLOBAL.gtid_executed AS position,
+        @@GLOBAL.rpl_semi_sync_source_enabled AS enabled,
+        @@GLOBAL.rpl_semi_sync_source_wait_no_replica
+          AND @@GLOBAL.rpl_semi_sync_source_timeout = ${forever} AS strict`,
+      `SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'`,
+      "SHOW REPLICA STATUS",
+    ]);
+    return readMysqlProbe(variables?.[0] ?? {}, status ?? [], replica?.[0]);
+  },
+
+  async fence(session, hand) {
+    await killClients(hand);
+    const closing = session.run([readOnlyOn], fenceMs).then(() => "closed" as const);
+    // Seen below; a look that fails first must not leave it unheard.
+    closing.catch(() => undefined);
+    while ((await Promise.race([closing, Bun.sleep(killAgainMs)])) !== "closed") await killClients(hand);
+    await killClients(hand);
+    await session.run(["SET GLOBAL rpl_semi_sync_source_enabled = OFF"]);
+  },
+
+  async stopReceiver(session) {
+    await session.run(["STOP REPLICA IO_THREAD"], stopMs);
+  },
+
+  async applied(session, received, ms) {
+    if (received === "") return true;
+    const [row] = await session.rows(
+      `SELECT WAIT_FOR_EXECUTED_GTID_SET(${quote(received)}, ${ms / 1000}) AS result`,
+      ms + 1000,
+    );
+    return Number(row?.["result"]) === 0;
+  },
+
+  async open(session) {
+    await session.run(
+      [
+        "STOP REPLICA",
+        ...alone,
+        "SET GLOBAL rpl_semi_sync_source_enabled = ON",
+        // Switches super_read_only off as well.
+        "SET GLOBAL read_only = OFF",
+      ],
+      stopMs,
+    );
+  },
+
+  async protect(session) {
+    await session.run([
+      `SET GLOBAL rpl_semi_sync_source_timeout = ${forever}`,
+      "SET GLOBAL rpl_semi_sync_source_enabled = ON",
+      "SET GLOBAL rpl_semi_sync_source_wait_no_replica = ON",
+    ]);
+  },
+
+  async release(session, cut) {
+    await session.run([...alone, "SET GLOBAL rpl_semi_sync_source_enabled = ON"]);
+    if (!cut) return;
+    await kill(session, "command LIKE 'Binlog Dump%'");
+    // Waiters are not woken by the settings above; switching it off wakes them with OK.
+    await session.run([
+      "SET GLOBAL rpl_semi_sync_source_enabled = OFF",
+      "SET GLOBAL rpl_semi_sync_source_enabled = ON",
+    ]);
+  },
+
+  async follow(session, source) {
+    await session.run(
+      [
+        "SET GLOBAL rpl_semi_sync_source_enabled = OFF",
+        "STOP REPLICA",
+        // A server that ended before its first connection finds its channel's metadata broken (error 1872).
+        "RESET REPLICA ALL",
+        changeSource(source),
+        "SET GLOBAL rpl_semi_sync_replica_enabled = ON",
+        "START REPLICA",
+      ],
+      stopMs,
+    );
+  },
+
+  async contents(session) {
+    // In this order: what is committed in between is in one of them.
+    const [row] = await session.rows(
+      "SELECT @@GLOBAL.gtid_owned AS owned, @@GLOBAL.gtid_executed AS executed",
+    );
+    return inLog(text(row?.["owned"]), text(row?.["executed"]));
+  },
+
+  /**
+   * A transaction that waits for its acknowledgement (AFTER_SYNC) is in the binary log and merely prepared in InnoDB: a
+   * recovery that does not find it there rolls it back.
+   */
+  async rewind({ data, binlog, extras: directory }, theirs) {
+    const file = await unfinishedLog(data);
+    if (file === undefined) return "";
+    try {
+      const tail = await findTail(file, await theirs());
+      if (!tail) return "";
+      const copy = await keep(binlog, directory, tail);
+      await cutTail(tail);
+      log.warn(
+        `mysql: cut off what nobody was told of (${union(tail.gtids.join(","), "")}), kept in ${copy}`,
+      );
+    } catch (error) {
+      if (!(error instanceof NotCuttable)) throw error;
+      log.warn(`mysql: the server starts with all it has: ${error.message}`);
+    }
+    return "";
+  },
+};
+
+/** Saves the tail as SQL, on disk when it returns. Returns the file. */
+async function keep(binlog: string, directory: string, { file, from, to }: MysqlTail): Promise<string> {
+  await makePrivateDirectory(directory);
+  const copy = join(directory, `mysql-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}.sql`);
+  const range = [`--start-position=${from}`, `--stop-position=${to}`];
+  await exec([binlog, "--no-defaults", "--verbose", ...range, `--result-file=${copy}`, file]);
+  const written = await open(copy, "r");
+  try {
+    await written.sync();
+  } finally {
+    await written.close();
+  }
+  await syncDirectory(directory);
+  return copy;
+}
+
+const alone = [
+  `SET GLOBAL rpl_semi_sync_source_timeout = ${aloneMs}`,
+  "SET GLOBAL rpl_semi_sync_source_wait_no_replica = OFF",
+];
+
+const stopMs = 5_000;
+/**
+ * A killed session goes on waiting for its acknowledgement here (tried on 9.7), and closing the server waits for it. Where
+ * none comes, the guard kills the server.
+ */
+const fenceMs = 1_000;
+const killAgainMs = 20;
+
+/** All but the server's own threads, its replicas, and the statement that closes the server. */
+function killClients(session: Session): Promise<void> {
+  return kill(
+    session,
+    `user NOT IN ('system user', 'event_scheduler') AND command NOT LIKE 'Binlog Dump%' AND command <> 'Daemon'
+      AND COALESCE(info, '') <> '${readOnlyOn}' AND id <> CONNECTION_ID()`,
+  );
+}
+
+/** Ends connections. One that ended by itself meanwhile is no error. */
+async function kill(session: Session, which: string): Promise<void> {
+  const found = await session.rows(`SELECT id AS id FROM performance_schema.processlist WHERE ${which}`);
+  for (const { id } of found) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
+}
+
+function changeSource(source: SourceAddress): string {
+  return `CHANGE REPLICATION SOURCE TO SOURCE_HOST = ${quote(source.host)}, SOURCE_PORT = ${source.port},
+    SOURCE_USER = ${quote(source.user)}, SOURCE_PASSWORD = ${quote(source.password)},
+    SOURCE_AUTO_POSITION = 1,
+    SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 0, SOURCE_HEARTBEAT_PERIOD = 1,
+    SOURCE_SSL = 1, SOURCE_SSL_CA = ${quote(source.ca)}, SOURCE_SSL_CERT = ${quote(source.cert)},
+    SOURCE_SSL_KEY = ${quote(source.key)}, SOURCE_SSL_VERIFY_SERVER_CERT = 1`;
+}
+
+/**
+ * A commit that waits for its acknowledgement is not among the executed yet, though the replica may have applied it long
+ * ago: it is owned, as `UUID:NUMBER#THREAD`.
+ */
+export function inLog(owned: string, executed: string): string {
+  return union(owned.replaceAll(/#\d+/g, ""), executed);
+}
+
+/** Turns the three answers of a probe into what the guard decides by. */
+export function readMysqlProbe(
+  variables: Row,
+  status: readonly Row[],
+  replica: Row | undefined,
+): Omit<ServerState, "life"> {
+  const value = new Map(status.map((row) => [text(row["Variable_name"]).toLowerCase(), row["Value"]]));
+  const number = (name: string) => Number(value.get(name) ?? 0);
+  const on = (name: string) => value.get(name) === "ON";
+  const position = union(text(variables["position"]), "");
+  const retrieved = text(replica?.["Retrieved_Gtid_Set"]);
+  const receiver = text(replica?.["Replica_IO_Running"]);
+  const lag = replica?.["Seconds_Behind_Source"];
+  return {
+    readOnly: Number(variables["read_only"]) !== 0,
+    position,
+    source: {
+      enabled: Number(variables["enabled"]) === 1,
+      strict: Number(variables["strict"]) === 1,
+      active: on("rpl_semi_sync_source_status"),
+      replicas: number("rpl_semi_sync_source_clients"),
+      waiting: number("rpl_semi_sync_source_wait_sessions"),
+      acknowledged: number("rpl_semi_sync_source_yes_tx"),
+    },
+    replica: {
+      from: replica ? text(replica["Source_Host"]) : null,
+      receiver: receiver === "Yes" ? "running" : receiver === "Connecting" ? "connecting" : "stopped",
+      applier: replica?.["Replica_SQL_Running"] === "Yes",
+      // What the relay log was emptied of meanwhile is executed.
+      received: union(position, retrieved),
+      pending: !reaches(position, retrieved),
+      semiSync: on("rpl_semi_sync_replica_status"),
+      error: oneLine(replica?.["Last_SQL_Error"]) ?? oneLine(replica?.["Last_IO_Error"]),
+      lag: typeof lag === "number" || typeof lag === "bigint" ? Number(lag) : null,
+    },
+  };
+}
+
+function oneLine(text: unknown): string | null {
+  const line = typeof text === "string" ? text.replaceAll(/\s+/g, " ").trim().slice(0, 300) : "";
+  return line === "" ? null : line;
+}
+
+function config({ serverId, address, vip, incrementOffset, pidFile, tls }: ConfigInput): string {
+  return `# Written by chime-node. Changes made here are put back; see cluster.toml.
+[mysqld]
+# The node's address and the VIP, here or not (the unit's drop-in permits that): no other network gets to it.
+bind_address = ${address},${vip}
+port = 3306
+mysqlx = OFF
+pid_file = ${pidFile}
+server_id = ${serverId}
+report_host = ${address}
+skip_name_resolve = ON
+
+# A commit that was acknowledged is on disk.
+innodb_flush_log_at_trx_commit = 1
+sync_binlog = 1
+
+# Both servers keep the whole history under the same ids: either can go on where the other ended.
+gtid_mode = ON
+enforce_gtid_consistency = ON
+log_bin = chime-bin
+log_bin_index = chime-bin.index
+relay_log = chime-relay
+relay_log_index = chime-relay.index
+binlog_expire_logs_seconds = 604800
+log_replica_updates = ON
+# What was received and not applied is fetched again: until then the node is not in sync.
+relay_log_recovery = ON
+# A server takes its own transactions back; its GTIDs end every circle.
+replicate_same_server_id = ON
+replica_parallel_workers = 4
+replica_preserve_commit_order = ON
+auto_increment_increment = 2
+auto_increment_offset = ${incrementOffset}
+
+# Who writes is decided by the agent, after each start anew.
+super_read_only = ON
+skip_replica_start = ON
+replica_net_timeout = 4
+plugin_load_add = semisync_source.so
+plugin_load_add = semisync_replica.so
+plugin_load_add = mysql_clone.so
+loose_rpl_semi_sync_replica_enabled = ON
+loose_rpl_semi_sync_source_wait_point = AFTER_SYNC
+loose_rpl_semi_sync_source_wait_for_replica_count = 1
+loose_rpl_semi_sync_source_timeout = ${forever}
+
+tls_version = TLSv1.2,TLSv1.3
+auto_generate_certs = OFF
+ssl_ca = ${tls.ca}
+ssl_cert = ${tls.cert}
+ssl_key = ${tls.key}
+`;
+}
