@@ -136,7 +136,18 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   await membership.update({
     facts: { os: facts.os, arch: facts.arch, cpus: facts.cpus, memoryBytes: facts.memoryBytes },
   });
-  servePeers(membership, guards, history, roles, status);
+  const agent = {
+    membership,
+    guards,
+    reconciler,
+    history,
+    maintenance,
+    voters,
+    cluster: identity.cluster,
+    status,
+    look: pulse,
+  };
+  servePeers(agent, roles);
   if (isMember()) {
     for (const role of roles) {
       const vip = membership.self.roles.includes(role.name) ? role.vip(context()) : undefined;
@@ -144,9 +155,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     }
     await guards.align();
   }
-  const socket = serveSocket(
-    socketHandlers({ membership, guards, reconciler, history, maintenance, status, look: pulse }),
-  );
+  const socket = serveSocket(socketHandlers(agent));
   const metrics = serveMetrics(metricsPort, () =>
     isMember() ? renderMetrics(status(), packageJson.version) : "",
   );

@@ -5,6 +5,7 @@ export type EventKind =
   | "promotion"
   | "demotion"
   | "switchover"
+  | "failover"
   | "quarantine"
   | "maintenance"
   | "join"

@@ -1,15 +1,19 @@
 import * as v from "valibot";
 import type { ClusterMembership } from "../cluster/membership.ts";
 import type { Role } from "../roles/types.ts";
-import { phases } from "../cluster/types.ts";
+import { phases, type RoleName } from "../cluster/types.ts";
+import type { Voter } from "../cluster/vote/voter.ts";
 import { systemClock } from "../core/clock.ts";
 import { failed } from "../core/errors.ts";
 import { clusterHistory, ownHistory } from "./cluster-history.ts";
 import { answerDrillKill, killForDrill } from "./drill.ts";
+import type { Happening } from "./event.ts";
+import { answerFailover, assessFailover, failOver } from "./failover.ts";
 import { isGuarded, type Guards } from "./guards.ts";
 import type { History } from "./history.ts";
 import { beginMaintenance, endMaintenance, type Maintenance } from "./maintenance.ts";
 import type { Reconciler } from "./reconcile.ts";
+import { mayHoldAlone } from "./removal.ts";
 import type { Handlers } from "./socket.ts";
 import { answerHandover, switchOver } from "./switchover.ts";
 import type { Status } from "./status.ts";
@@ -20,6 +24,8 @@ interface Agent {
   reconciler: Reconciler;
   history: History;
   maintenance: Maintenance;
+  voters: ReadonlyMap<RoleName, Voter>;
+  cluster: { name: string };
   status: () => Status;
   /** Publishes at once what changed on this node. */
   look: () => Promise<void> | undefined;
@@ -29,7 +35,8 @@ const role = v.object({ role: v.string() });
 
 /** Everything that the command line may ask of the agent on its node. */
 export function socketHandlers(agent: Agent): Handlers {
-  const { membership, guards, reconciler, history, maintenance, status, look } = agent;
+  const { membership, guards, reconciler, history, maintenance, voters, cluster, status, look } = agent;
+  const record = (turn: Happening) => history.record(turn);
   return {
     cluster: () => Promise.resolve({ members: membership.members(), spec: membership.spec() }),
 
@@ -69,7 +76,18 @@ export function socketHandlers(agent: Agent): Handlers {
 
     async switchover(params) {
       const { to } = v.parse(v.object({ to: v.optional(v.string()) }), params);
-      return switchOver({ membership, guards, status, record: (turn) => history.record(turn) }, to);
+      return switchOver({ membership, guards, status, record }, to);
+    },
+
+    "failover.assess": async (params) =>
+      assessFailover(
+        { membership, guards, cluster, status, record },
+        v.parse(v.object({ to: v.string() }), params).to,
+      ),
+
+    async failover(params) {
+      const { to, word } = v.parse(v.object({ to: v.string(), word: v.nullable(v.string()) }), params);
+      return failOver({ membership, guards, cluster, status, record }, to, word);
     },
 
     async maintenance(params) {
@@ -115,22 +133,25 @@ export function socketHandlers(agent: Agent): Handlers {
 
     leave: async () => membership.leave(),
 
+    "remove.holds": async (params) =>
+      mayHoldAlone(membership, voters, v.parse(v.object({ node: v.string() }), params).node),
+
     remove: async (params) => membership.remove(v.parse(v.object({ node: v.string() }), params).node),
   };
 }
 
 /** What other members' agents may ask. Guards of the same role talk so: method `guard.<role>.<method>`. */
 export function servePeers(
-  membership: ClusterMembership,
-  guards: Guards,
-  history: History,
+  { membership, guards, history, cluster, status }: Agent,
   roles: readonly Role[],
-  status: () => Status,
 ): void {
   membership.handle("drill.kill", (params, from) =>
     answerDrillKill({ membership, guards, status }, params, from),
   );
   membership.handle("history", () => Promise.resolve(ownHistory(history)));
+  membership.handle("failover", (params, from) =>
+    answerFailover({ membership, guards, cluster }, params, from),
+  );
   membership.handle("handover", (params) => answerHandover(guards, params));
   for (const { name } of roles) {
     membership.handle(`guard.${name}`, (params, from, method) =>

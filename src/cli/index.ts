@@ -11,6 +11,7 @@ export const verbs: VerbTable = {
   secrets: async () => (await import("./commands/secrets.ts")).secrets,
   token: async () => (await import("./commands/token.ts")).token,
   switchover: async () => (await import("./commands/switchover.ts")).switchover,
+  failover: async () => (await import("./commands/failover.ts")).failover,
   history: async () => (await import("./commands/history.ts")).history,
   maintenance: async () => (await import("./commands/maintenance.ts")).maintenance,
   drill: async () => (await import("./commands/drill.ts")).drill,

@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
 import { agentUnit } from "../agent/resources.ts";
+import { requireWord } from "../agent/failover.ts";
 import { callAgent } from "../agent/socket.ts";
 import { clusterFiles } from "../cluster/files.ts";
-import type { Identity } from "../cluster/types.ts";
+import type { Identity, RoleName } from "../cluster/types.ts";
 import { ChimeError, failed, refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
@@ -13,6 +14,7 @@ import { kinds } from "../resources/index.ts";
 import { roleKinds } from "../roles/index.ts";
 import type { ClusterView } from "./context.ts";
 import { requireIdentity, requireRoot } from "./context.ts";
+import { failOverTo } from "./failover.ts";
 import type { Io } from "./io.ts";
 
 /** A guard that still ran would start again what is being taken down. */
@@ -44,12 +46,19 @@ export async function leaveCluster(io: Io): Promise<{ node: string; cluster: str
 }
 
 /**
- * Takes another node, which must be dead, out of the cluster.
- * @throws ChimeError `remove.self`, `remove.alive` (exit 3), `member.unknown`
+ * Takes another node, which must be dead, out of the cluster. Of one that may hold what clients were told of and no
+ * other has, only with the cluster's name as `acceptLoss`; what it wrote goes to another node first.
+ * @throws ChimeError `remove.self`, `remove.alive`, `remove.possible_writer`, `failover.wrong_cluster` (exit 3),
+ *   `member.unknown`, and of the failover
  */
-export async function removeNode(name: string, io: Io): Promise<{ node: string }> {
+export async function removeNode(
+  name: string,
+  acceptLoss: string | undefined,
+  io: Io,
+): Promise<{ node: string }> {
   requireRoot();
-  const { self } = await requireIdentity();
+  const { self, cluster } = await requireIdentity();
+  requireWord(cluster, acceptLoss ?? null);
   if (name === self.name) {
     throw usageError("remove.self", `${name} is this node`, "chime-node leave, or chime-node reset");
   }
@@ -59,9 +68,30 @@ export async function removeNode(name: string, io: Io): Promise<{ node: string }
     // It would go on serving until it hears of it, and nobody would have handed anything over.
     throw refused("remove.alive", `${name} is alive`, `chime-node leave on ${name}; it hands over first`);
   }
+  const held = await callAgent<RoleName[]>("remove.holds", { node: name });
+  if (held.length > 0 && acceptLoss === undefined) {
+    throw refused(
+      "remove.possible_writer",
+      `${name} may hold ${held.join(", ")} rows that clients were told of and no other node has`,
+      `bring it back; or accept the loss: chime-node remove ${name} --accept-loss=${cluster.name}`,
+    );
+  }
   if (!(await io.confirm(`Remove ${name}? Its certificate will be refused from then on.`))) throw declined();
+  for (const role of held) await takeFrom(name, role, members, cluster.name, io);
   await callAgent("remove", { node: name });
   return { node: name };
+}
+
+/** Another node that lives becomes the writer by the operator's word. Where there is none, nobody writes without it anyway. */
+async function takeFrom(
+  name: string,
+  role: RoleName,
+  members: ClusterView["members"],
+  acceptLoss: string,
+  io: Io,
+): Promise<void> {
+  const heir = members.find((m) => m.name !== name && m.roles.includes(role) && m.state === "alive");
+  if (heir) await failOverTo({ to: heir.name, acceptLoss, dryRun: false }, io);
 }
 
 /**

@@ -6,9 +6,17 @@ export const remove = defineVerb({
   name: "remove",
   summary: "take a dead node out of the cluster; its certificate is refused from then on",
   example: "chime-node remove node2 --yes",
-  args: { node: { type: "positional", hint: "NODE", summary: "its name, from status", required: true } },
+  args: {
+    node: { type: "positional", hint: "NODE", summary: "its name, from status", required: true },
+    acceptLoss: {
+      type: "string",
+      hint: "CLUSTER",
+      summary: "of a possible writer: accept that what only it holds is lost; the cluster's name proves it",
+    },
+  },
   async run(context) {
-    const removed = await removeNode(context.args.node, operationIo(context));
+    const { node, acceptLoss } = context.args;
+    const removed = await removeNode(node, acceptLoss, operationIo(context));
     context.out.result(removed, `${removed.node} is removed; it can come back only by a fresh join`);
   },
 });

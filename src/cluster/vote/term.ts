@@ -18,6 +18,11 @@ export const termSchema = v.object({
    * (joint consensus, Raft §6). Otherwise empty.
    */
   old_voters: v.pipe(v.array(name), v.maxLength(3)),
+  /**
+   * Nodes that an operator's word (`failover --accept-loss`) left behind, each until it is in sync again. They may hold
+   * rows that clients were told of and the writer lacks: what they alone have is never cut off.
+   */
+  overruled: v.exactOptional(v.pipe(v.array(name), v.minLength(1), v.maxLength(2))),
 });
 export type Term = v.InferOutput<typeof termSchema>;
 

@@ -23,7 +23,7 @@ export function mysqlStatus(
       voters: newestTerm(seen)?.voters ?? [],
     },
     problems: [
-      ...writerProblems(seen, writers),
+      ...writerProblems(seen, writers, context.cluster.name),
       ...replicaProblems(seen),
       ...voterProblems(newestTerm(seen), members, context.spec.failover.policy),
     ],
@@ -51,7 +51,7 @@ function nodeStatus(member: MemberView, said: Published | null): RoleNodeStatus 
   };
 }
 
-function writerProblems(seen: readonly Seen[], writers: readonly string[]): Problem[] {
+function writerProblems(seen: readonly Seen[], writers: readonly string[], clusterName: string): Problem[] {
   const [first] = seen;
   if (!first || seen.every(({ member }) => isYoung(member))) return [];
   if (writers.length === 1) return [];
@@ -62,7 +62,7 @@ function writerProblems(seen: readonly Seen[], writers: readonly string[]): Prob
         severity: "error",
         node: first.member.name,
         message: "no MySQL node accepts writes",
-        remedy: noWriterRemedy(seen),
+        remedy: noWriterRemedy(seen, clusterName),
       },
     ];
   }
@@ -84,22 +84,24 @@ function isYoung(member: MemberView): boolean {
 }
 
 /** Only a node that holds everything acknowledged may go on; where it is gone, it is the one to bring back. */
-function noWriterRemedy(seen: readonly Seen[]): string {
+function noWriterRemedy(seen: readonly Seen[], clusterName: string): string {
   const newest = newestTerm(seen);
-  const isUp = (name: string) =>
-    seen.some(({ member, said }) => member.name === name && said !== null && said.state !== "down");
-  const silent = newest?.voters.filter((name) =>
-    seen.some(({ member, said }) => member.name === name && !said),
-  );
-  if (newest && newest.in_sync.every(isUp) && silent && silent.length > 0) {
-    return `bring ${silent.join(" and ")} back, to confirm that ${newest.writer} may write; gone for good: chime-node remove`;
+  const agents = seen.flatMap(({ member, said }) => (said === null ? [] : [{ name: member.name, said }]));
+  const heir = agents.find(({ name }) => newest?.in_sync.includes(name)) ?? agents[0];
+  const word = heir
+    ? `; gone for good: chime-node failover --to ${heir.name} --accept-loss=${clusterName}`
+    : "";
+  const isUp = (name: string) => agents.some((agent) => agent.name === name && agent.said.state !== "down");
+  const isSilent = (name: string) => seen.some(({ member, said }) => member.name === name && !said);
+  const silent = newest?.voters.filter(isSilent) ?? [];
+  if (newest && newest.in_sync.every(isUp) && silent.length > 0) {
+    return `bring ${silent.join(" and ")} back, to confirm that ${newest.writer} may write${word}`;
   }
-  const away = newest?.in_sync.filter(
-    (name) =>
-      !seen.some(({ member, said }) => member.name === name && said !== null && said.state !== "down"),
-  );
-  if (away && away.length > 0) {
-    return `bring ${away.join(" and ")} back: only with it is it sure that nothing acknowledged is missing`;
+  const away = newest?.in_sync.filter((name) => !isUp(name)) ?? [];
+  // A server that waits for the other node is started by its agent.
+  const gone = away.some(isSilent) ? away.filter(isSilent) : away;
+  if (gone.length > 0) {
+    return `bring ${gone.join(" and ")} back: only with it is it sure that nothing acknowledged is missing${word}`;
   }
   return "chime-node status shows which node is not eligible; journalctl -u chime-node there says why";
 }

@@ -1,6 +1,8 @@
 import { judge } from "../../../src/cluster/vote/judge.ts";
 import { electorate, isMajority, isSameTerm, isTied, type Term } from "../../../src/cluster/vote/term.ts";
+import { hasVote, termByWord } from "../../../src/cluster/vote/word.ts";
 import { decide, isAble } from "../../../src/roles/mysql/guard/decide.ts";
+import { holders } from "../../../src/roles/mysql/guard/loss.ts";
 import type { PeerView, Step, View } from "../../../src/roles/mysql/guard/view.ts";
 import type { Published } from "../../../src/roles/mysql/published.ts";
 import { published, server as serverState } from "./views.ts";
@@ -69,6 +71,10 @@ export class Node extends Voter {
   /** Heard the peer since its agent started. */
   heard = false;
   provePoint: { length: number; life: string | undefined } | undefined;
+  /** An operator gave up what this node lacks, until it opens. */
+  takesLoss = false;
+  /** The newest term in which it is the writer. */
+  ownTerm = 0;
 }
 
 interface Server {
@@ -91,6 +97,10 @@ export class Pair {
   readonly deaf = new Set<string>();
   /** Transactions that some client was told of. */
   readonly acknowledged = new Set<number>();
+  /** Those that an operator gave up: they must still be on somebody's disk. */
+  readonly givenUp = new Set<number>();
+  /** Who acknowledged in which term. */
+  readonly writers = new Map<number, Set<string>>();
   #next = 1;
 
   /** Two nodes that have just chosen their first writer, and as many members without the role. */
@@ -99,6 +109,7 @@ export class Pair {
     this.witnesses = Array.from({ length: witnesses }, (_, i) => new Voter(3 + i));
     const { name } = this.a;
     for (const node of [this.a, this.b]) {
+      node.ownTerm = node.name === name ? 1 : 0;
       node.term = { term: 1, writer: name, in_sync: [name], voters: [name], old_voters: [] };
     }
   }
@@ -159,6 +170,7 @@ export class Pair {
     else if (server.strict && server.enabled) return false;
     for (const id of node.log.slice(-node.unacknowledged)) this.acknowledged.add(id);
     node.unacknowledged = 0;
+    this.writers.set(node.ownTerm, (this.writers.get(node.ownTerm) ?? new Set()).add(node.name));
     return true;
   }
 
@@ -225,6 +237,47 @@ export class Pair {
       else if (node.vip === "MASTER" && hears && peer.vip === "MASTER" && peer.index < node.index) {
         node.vip = "BACKUP";
       }
+    }
+  }
+
+  /**
+   * An operator makes a node the writer, whatever votes say. A careful one powers off the other node where it cannot be
+   * reached, and waits where a voter cannot.
+   */
+  failOver(node: Node, careful: boolean, random: () => number): void {
+    if (!node.power || !node.agent || node.left || !node.term) return;
+    const answered = this.members.filter((member) => member !== node && this.#answers(node, member));
+    const peer = this.peerOf(node);
+    const silent = this.witnesses.filter((witness) => !answered.includes(witness) && !witness.left);
+    if (careful && silent.length > 0) return;
+    const newest = [node, ...answered].reduce(
+      (best, { term }) => (term && term.term > best.term ? term : best),
+      node.term,
+    );
+    // Refused: it was never level.
+    if (!hasVote(newest, node.name)) return;
+    if (careful && !answered.includes(peer)) this.powerOff(peer, random);
+    const isLeft = (name: string) => this.#named(name).left;
+    const term = termByWord(newest, node, holders(newest, node.name), isLeft);
+    for (const member of answered) if (term.term > (member.term?.term ?? 0)) this.#take(member, term);
+    node.takesLoss = true;
+    // It may die between what it tells and what it does; whom it told tells it later.
+    if (answered.length > 0 && random() < 0.1) return;
+    node.quarantine = null;
+    node.ballot = undefined;
+    node.proven = node.server?.life ?? null;
+    node.grantedTerm = term.term;
+    this.#remember(node, term);
+  }
+
+  /** What the operator gave up is what is missing at the moment in which the node opens, and not what it loses later. */
+  #giveUp(node: Node): void {
+    if (!node.takesLoss) return;
+    node.takesLoss = false;
+    const log = new Set(node.log);
+    for (const id of [...this.acknowledged].filter((one) => !log.has(one))) {
+      this.acknowledged.delete(id);
+      this.givenUp.add(id);
     }
   }
 
@@ -335,6 +388,7 @@ export class Pair {
 
   #remember(node: Node, term: Term): void {
     node.term = term;
+    if (term.writer === node.name) node.ownTerm = term.term;
     node.standDown = 0;
     // A new term is sent to a peer that lives before anything rests on it.
     const peer = this.peerOf(node);
@@ -465,6 +519,7 @@ export class Pair {
     if (step.do === "fence") this.#fence(node);
     if (step.do === "stop-receiver") server.follows = undefined;
     if (step.do === "open") {
+      this.#giveUp(node);
       Object.assign(server, { follows: undefined, enabled: true, strict: false, readOnly: false });
       node.proven = server.life;
       node.yielded = [];

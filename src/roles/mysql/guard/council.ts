@@ -39,12 +39,14 @@ export function next(
   { self, term, granted }: Pick<View, "self" | "term" | "granted">,
   inSync: string[],
 ): Term {
+  const overruled = term?.overruled?.filter((name) => !inSync.includes(name)) ?? [];
   return {
     term: (term?.term ?? 0) + 1,
     writer: self,
     in_sync: inSync,
     voters: term?.voters ?? [self],
     old_voters: granted ? [] : (term?.old_voters ?? []),
+    ...(overruled.length > 0 && { overruled }),
   };
 }
 

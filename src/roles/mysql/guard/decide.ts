@@ -63,7 +63,7 @@ function decideDown(view: View, why: "stopped" | "startable" | "starting" | "hun
   if (why === "stopped") return wait("somebody to start the database server, which was stopped by hand");
   if (why === "hung") return wait("the database server to answer");
   const { self, term } = view;
-  if (!term || !isPairsWriter(term, self)) return start(term !== null && !term.in_sync.includes(self));
+  if (!term || !isPairsWriter(term, self)) return start(term !== null && mayTruncate(term, self));
   // It wrote with a replica. Whether that has taken over decides what becomes of the unacknowledged tail.
   return resume(view, term) ?? wait(`${othersOf(term, self).join(", ")}, which may have taken over`);
 }
@@ -74,6 +74,11 @@ function wait(awaiting: string): Decision {
 
 function start(truncate: boolean): Decision {
   return { eligible: false, step: { do: "start", truncate }, awaiting: "the database server to start" };
+}
+
+/** Outrun by a vote: whatever it has alone nobody was told of. An operator's word gives no such proof. */
+function mayTruncate(term: Term, self: string): boolean {
+  return !term.in_sync.includes(self) && term.overruled?.includes(self) !== true;
 }
 
 function isPairsWriter(term: Term, self: string): boolean {
@@ -162,8 +167,22 @@ function promote(view: View, server: ServerState, term: Term): Decision {
   }
   // After a start the record on the own disk may be an old one.
   if (!view.granted) return takeOver({ do: "ask-votes", term, alone: false });
+  const writing = stillWriting(view, term);
+  if (writing) return { eligible: true, step: null, awaiting: `${writing} to stop writing` };
   if (server.replica.pending) return takeOver({ do: "apply-received" });
   return takeOver({ do: "open" });
+}
+
+/**
+ * A node that an operator's word left behind, and that has not said since it was told that it stopped: no vote and no
+ * missing acknowledgement has stopped it. One that is silent was powered off by that operator.
+ */
+export function stillWriting({ peers }: Pick<View, "peers">, term: Term): string | undefined {
+  const hasStopped = ({ said }: PeerView) =>
+    said !== null && said.state !== "writer" && (said.term?.term ?? 0) >= term.term;
+  return peers.find(
+    (peer) => term.overruled?.includes(peer.name) === true && peer.state === "alive" && !hasStopped(peer),
+  )?.name;
 }
 
 function takeOver(step: Step): Decision {

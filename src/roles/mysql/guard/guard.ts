@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import type { Guard, GuardDeps, Problem, VipState } from "../../../agent/guard.ts";
 import type { Memory } from "../../../cluster/vote/memory.ts";
 import { isMajority } from "../../../cluster/vote/term.ts";
@@ -10,6 +11,7 @@ import { layout, mysqlSpec, type Layout } from "../layout.ts";
 import { answer } from "./answers.ts";
 import { decide } from "./decide.ts";
 import { bystanders, Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
+import { assessFailover, failOver } from "./failover.ts";
 import { handOver } from "./handover.ts";
 import { perform } from "./steps.ts";
 import { Timeline } from "./timeline.ts";
@@ -129,8 +131,10 @@ export class MysqlGuard implements Guard {
     return answer(this, method, params, from);
   }
 
-  async command(method: string): Promise<unknown> {
+  async command(method: string, params: unknown): Promise<unknown> {
     if (method === "handover") return handOver(this);
+    if (method === "assess") return assessFailover(this);
+    if (method === "failover") return failOver(this, v.parse(v.object({ word: v.boolean() }), params).word);
     if (method === "kill") return killUnit(this.layout.product.unit);
     throw failed("guard.unknown_command", `mysql has no command ${method}`);
   }

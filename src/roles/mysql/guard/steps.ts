@@ -82,7 +82,7 @@ function lifeOf({ server }: View): string | null {
 }
 
 /** Asks a peer's guard. @throws ChimeError of the peer, or `peer.unreachable`, `peer.timeout`, `mysql.bad_answer` */
-async function ask<M extends Method>(
+export async function askGuard<M extends Method>(
   guard: MysqlGuard,
   peer: string,
   method: M,
@@ -154,7 +154,7 @@ async function claim(
   }
   for (const peer of peers) {
     try {
-      const { granted, term: theirs } = await ask(guard, peer, "claim", { term });
+      const { granted, term: theirs } = await askGuard(guard, peer, "claim", { term });
       if (granted) continue;
       if (theirs && theirs.term > (guard.memory.term?.term ?? 0)) guard.remember({ term: theirs });
       return false;
@@ -194,7 +194,7 @@ async function writersContents(guard: MysqlGuard, { peers, term }: View): Promis
 async function askYield(guard: MysqlGuard, peer: string): Promise<boolean> {
   guard.yielded = [...guard.yielded, peer];
   try {
-    const { refused, term, position } = await ask(guard, peer, "yield", {}, yieldMs);
+    const { refused, term, position } = await askGuard(guard, peer, "yield", {}, yieldMs);
     if (refused && term) guard.remember({ term });
     if (position !== null) await arrives(guard, position);
   } catch (error) {
@@ -224,7 +224,7 @@ async function isLevel(guard: MysqlGuard, view: View, peer: string): Promise<boo
     point = guard.provePoint = { peer, life, position, contents };
   }
   const { position, contents } = point;
-  const answer = await ask(guard, peer, "prove", { position, contents }, proveMs);
+  const answer = await askGuard(guard, peer, "prove", { position, contents }, proveMs);
   const level = answer.level && answer.life === life;
   if (level) guard.provePoint = undefined;
   else log.debug(`mysql: ${peer} is not level yet: ${answer.reason}`);
@@ -248,7 +248,7 @@ async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
   await guard.until(() => isReady(guard, peer), accountsMs);
   // The own contents first: what the writer adds meanwhile cannot look like something extra here.
   const own = await engine.contents(work);
-  const { contents } = await ask(guard, peer, "contents", {});
+  const { contents } = await askGuard(guard, peer, "contents", {});
   const extra = engine.extras(own, contents);
   if (extra.length > 0) {
     guard.quarantine = extra.join(", ").slice(0, 300);
