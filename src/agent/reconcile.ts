@@ -83,9 +83,24 @@ export class Reconciler {
     }
   }
 
-  /** What differs on this host and is left to `apply`, as one problem; looks afresh. */
+  /** What differs on this host and is left to `apply`, as one problem; looks afresh. Never fails: `status` must not. */
   async drift(): Promise<Problem[]> {
-    const found = await plan(this.#deps.resources(), await openLedger());
+    let found: Awaited<ReturnType<typeof plan>>;
+    try {
+      found = await plan(this.#deps.resources(), await openLedger());
+    } catch (error) {
+      // A server that dies while its accounts are looked at.
+      const { code, message } = errorJson(error);
+      return [
+        {
+          code: "drift.unknown",
+          severity: "warning",
+          node: this.#node,
+          message: `${this.#node} cannot be compared with what it should be: ${code}: ${message}`,
+          remedy: "chime-node plan",
+        },
+      ];
+    }
     const changes = found.filter((change) => change.cause === "drift");
     if (changes.length === 0) return [];
     const names = changes.map((change) => change.resource);

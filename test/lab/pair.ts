@@ -47,7 +47,7 @@ export interface Status {
       nodes: { name: string; state: string; replicating: boolean; semi_sync: boolean; protected: boolean }[];
     }
   >;
-  problems: { code: string; severity: "error" | "warning"; node: string; message: string }[];
+  problems: { code: string; severity: "error" | "warning"; node: string; message: string; remedy: string }[];
   healthy: boolean;
 }
 

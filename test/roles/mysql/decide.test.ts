@@ -496,6 +496,12 @@ describe("starting a server that died", () => {
   const died = { server: { down: "startable" } } as const;
   const unable = [peer(2, { said: published({ term: both, state: "down" }) })];
   check([
+    {
+      name: "overruled by an operator: nobody knows what it alone acknowledged, so nothing is cut off",
+      view: view({ ...died, term: { ...term(9, "node2"), overruled: ["node1"] } }),
+      eligible: false,
+      step: { do: "start", truncate: false },
+    },
     { name: "fresh", view: view({ ...died }), eligible: false, step: { do: "start", truncate: false } },
     {
       name: "the only holder of everything keeps all it has",
@@ -785,4 +791,36 @@ describe("granting the first term of all", () => {
   for (const [name, node, granted] of cases) {
     test(name, () => expect(mayGrantFirst(node, node2)).toBe(granted));
   }
+});
+
+describe("the writer by an operator's word", () => {
+  const word: Term = { ...term(9, "node1"), overruled: ["node2"] };
+  const said = (change: Parameters<typeof published>[0]) => [peer(2, { said: published(change) })];
+  const opening = { term: word, proven: "L1", vip: "MASTER" } as const;
+  check([
+    {
+      name: "the old writer lives and has not heard of it",
+      view: view({ ...opening, peers: said({ term: both, state: "replica" }) }),
+      eligible: true,
+      step: null,
+    },
+    {
+      name: "it has heard of it and still writes",
+      view: view({ ...opening, peers: said({ term: word, state: "writer" }) }),
+      eligible: true,
+      step: null,
+    },
+    {
+      name: "it has stopped",
+      view: view({ ...opening, peers: said({ term: word, state: "replica" }) }),
+      eligible: true,
+      step: "open",
+    },
+    {
+      name: "it is silent: the operator has powered it off",
+      view: view({ ...opening, peers: [peer(2, { state: "dead" })] }),
+      eligible: true,
+      step: "open",
+    },
+  ]);
 });

@@ -7,6 +7,7 @@ import { mysqlStatus } from "../../../src/roles/mysql/status.ts";
 import { published, term } from "./views.ts";
 
 const context = {
+  cluster: { name: "chime", id: "1" },
   spec: {
     failover: { policy: "available" },
     roles: { mysql: { topology: "dual-master", engine: "mariadb" } },
@@ -107,6 +108,7 @@ describe("what is wrong", () => {
     ]);
     expect(problems).toMatchObject([{ code: "mysql.no_writer", severity: "error" }]);
     expect(problems[0]?.remedy).toStartWith("bring node1 back");
+    expect(problems[0]?.remedy).toEndWith("chime-node failover --to node2 --accept-loss=chime");
   });
   test("nothing, while a pair is being made", () =>
     expect(codes(member(1, undefined, "alive", "joined"), member(2, undefined, "alive", "joined"))).toEqual(

@@ -164,7 +164,7 @@ function wayOf(view: View, newest: Term): FailoverReport["way"] {
 
 function lastHeard({ deps, heard }: MysqlGuard, name: string): string {
   const member = deps.membership.members().find((one) => one.name === name);
-  if (!member || !heard.includes(name)) return "not once since this node's agent started";
+  if (!member || !heard.includes(name)) return "before this node's agent started";
   return `${Math.round(member.silentMs / 1000)} s ago`;
 }
 
