@@ -3,7 +3,6 @@ import { electorate, type Term } from "../../../cluster/vote/term.ts";
 import { hasVote, termByWord } from "../../../cluster/vote/word.ts";
 import { failed, refused, type ChimeError } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
-import { extras } from "../gtid.ts";
 import { roleName } from "../layout.ts";
 import { stillWriting } from "./decide.ts";
 import type { MysqlGuard } from "./guard.ts";
@@ -12,6 +11,9 @@ import { askGuard } from "./steps.ts";
 import type { View } from "./view.ts";
 
 const readMs = 1_000;
+
+/** A server that recovers after a power cut. */
+const startMs = 5_000;
 
 /** A handover waits up to 10 s for a replica that is on its way, and up to 20 s for its takeover. */
 const handoverMs = 35_000;
@@ -84,7 +86,8 @@ export async function failOver(guard: MysqlGuard, word: boolean): Promise<Failov
 
 async function assess(guard: MysqlGuard): Promise<Found> {
   const { self } = guard.deps.membership;
-  await guard.until(() => true, readMs);
+  // What it holds is part of the answer.
+  await guard.until(({ server }) => !("down" in server && server.down === "starting"), startMs);
   const { view } = guard;
   const { others, left } = roll(guard);
   const records = await Promise.all(others.map((name) => read(guard, name)));
@@ -238,7 +241,7 @@ async function missingHere(guard: MysqlGuard, told: readonly string[]): Promise<
   for (const peer of told) {
     try {
       const { contents } = await askGuard(guard, peer, "contents", {});
-      lost.push(...extras(contents, await guard.engine.contents(guard.hand)));
+      lost.push(...guard.engine.extras(contents, await guard.engine.contents(guard.hand)));
     } catch {
       return null;
     }

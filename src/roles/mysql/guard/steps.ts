@@ -187,7 +187,7 @@ async function writersContents(guard: MysqlGuard, { peers, term }: View): Promis
   if (writer?.said?.state !== "writer" || writer.said.term?.term !== term?.term) {
     throw failed("mysql.no_writer", `${term?.writer} does not accept writes yet`);
   }
-  return (await ask(guard, writer.name, "contents", {})).contents;
+  return (await askGuard(guard, writer.name, "contents", {})).contents;
 }
 
 /** Whatever the peer answers, or if it does not: the receiver is stopped next, and then it can acknowledge nothing. */
