@@ -136,11 +136,11 @@ describe("a pair's life", () => {
 
   test("a third node for the pair is refused and stays bare; as a witness it is welcome", async () => {
     const env = { CHIME_TOKEN: token };
-    const refusal = await chime(node3, ["join", "--role", "mysql"], { env });
+    const refusal = await chime(node3, ["join", ...system.flags, "--role", "mysql"], { env });
     expect(verdict(refusal)).toEqual([3, "join.role_full"]);
     expect(refusal.json.error?.remedy).toContain("witness");
     expect((await node3.sh("ls /etc/chime-node 2>/dev/null || :")).stdout).toBe("");
-    expect((await chime(node3, ["join", "--role", "witness"], { env })).code).toBe(0);
+    expect((await chime(node3, ["join", ...system.flags, "--role", "witness"], { env })).code).toBe(0);
     expect((await node3.sh("ls /etc/chime-node /etc/chime-node/pki")).stdout).not.toMatch(/secrets|ca\.key/);
     expect((await chime(node3, ["reset", "--yes"])).code).toBe(0);
   });
@@ -282,7 +282,7 @@ describe("a pair's life", () => {
 
   test("kept data is taken up again by the same cluster", async () => {
     const fresh = await chime<{ token: string }>(node1, ["token", "create"]);
-    const { code, json } = await chime(node2, ["join", "--role", "mysql"], {
+    const { code, json } = await chime(node2, ["join", ...system.flags, "--role", "mysql"], {
       env: { CHIME_TOKEN: fresh.json.token },
     });
     expect([code, json.error]).toEqual([0, undefined]);
@@ -298,7 +298,7 @@ describe("a pair's life", () => {
     expect((await chime(node2, ["reset", "--yes"])).code).toBe(0);
     const fresh = await chime<{ token: string }>(node1, ["token", "create"]);
     const env = { CHIME_TOKEN: fresh.json.token };
-    const { code } = await chime(node2, ["join", "--role", "mysql", "--no-wait"], { env });
+    const { code } = await chime(node2, ["join", ...system.flags, "--role", "mysql", "--no-wait"], { env });
     expect(code).toBe(0);
     await untilWhole(node1);
     await waitUntil("the phase", 10_000, async () => {
@@ -320,7 +320,7 @@ describe("a pair's life", () => {
   test("a node that dies between two phases holds nobody up, and its next join finishes", async () => {
     const fresh = await chime<{ token: string }>(node1, ["token", "create"]);
     const env = { CHIME_TOKEN: fresh.json.token };
-    const joining = node2.start(["chime-node", "join", "--role", "mysql"], { env });
+    const joining = node2.start(["chime-node", "join", ...system.flags, "--role", "mysql"], { env });
     await waitUntil("the packages to be unpacked", 120_000, () =>
       joining.lines.some((line) => line.includes("unpacking")),
     );
@@ -328,7 +328,7 @@ describe("a pair's life", () => {
     const found = await status(node1);
     expect(found.roles["mysql"]?.writable).toEqual(["node1"]);
     await node2.boot();
-    const { code, json } = await chime(node2, ["join", "--role", "mysql"], { env });
+    const { code, json } = await chime(node2, ["join", ...system.flags, "--role", "mysql"], { env });
     expect([code, json.error]).toEqual([0, undefined]);
     await untilWhole(node1);
   }, 200_000);

@@ -85,7 +85,7 @@ export async function joinBoth(lab: Lab, { token }: Initialized): Promise<void> 
 
 /** A third member that runs nothing but the agent; resolves once it is one of the pair's voters. */
 export async function joinWitness(node: LabNode, token: string): Promise<void> {
-  const command = ["chime-node", "join", "--role", "witness"];
+  const command = ["chime-node", "join", ...system.flags, "--role", "witness"];
   await node.run(command, { timeoutMs: 60_000, env: { CHIME_TOKEN: token } });
   const named = async () => (await status(node)).roles["mysql"]?.voters.includes(node.name) === true;
   await waitUntil(`${node.name} to be a voter`, 60_000, named, 100).catch(async (error: Error) => {

@@ -3,6 +3,7 @@ import { chime } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, status, vip } from "./pair.ts";
+import { system } from "./system.ts";
 import { waitUntil } from "./wait.ts";
 
 /** What docs/security.md promises, seen from outside and by a local user without rights. */
@@ -31,12 +32,12 @@ describe("a pair's surface", () => {
     });
   /** A client on node2 that insists on a genuine certificate. */
   const client = (host: string, user: string, secret: string, ...more: string[]) =>
-    node2.run(["mariadb", "-u", user, "-h", host, ...more, "-N", "-e", "SELECT 1"], {
+    node2.run([system.client, "-u", user, "-h", host, ...more, "-N", "-e", "SELECT 1"], {
       check: false,
       env: { MYSQL_PWD: secret },
     });
 
-  test("nothing listens but the agent, its metrics on loopback, and MariaDB on the node's address and the VIP", async () => {
+  test("nothing listens but the agent, its metrics on loopback, and the database on the node's address and the VIP", async () => {
     for (const node of lab.nodes) {
       const { stdout } = await node.sh("ss -Hltn | awk '{print $4}' | sort");
       expect(stdout.trim().split("\n")).toEqual(
@@ -45,39 +46,40 @@ describe("a pair's surface", () => {
     }
   });
 
-  test("MariaDB: no anonymous and no remote administrator, no test database, no TLS below 1.2", async () => {
-    const query = async (sql: string) => (await node1.run(["mariadb", "-N", "-B", "-e", sql])).stdout.trim();
+  test("the database: no anonymous and no remote administrator, no test database, no TLS below 1.2", async () => {
+    const query = async (sql: string) =>
+      (await node1.run([system.client, "-N", "-B", "-e", sql])).stdout.trim();
     expect(await query("SELECT user FROM mysql.user WHERE user = ''")).toBe("");
     expect(await query("SELECT host FROM mysql.user WHERE user = 'root'")).toBe("localhost");
     expect(await query("SHOW DATABASES LIKE 'test'")).toBe("");
     expect(await query("SELECT @@tls_version")).toBe("TLSv1.2,TLSv1.3");
     expect((await client(vip, "root", "")).code).not.toBe(0);
-    expect((await nobody(node1, "mariadb -u root -e 'SELECT 1'")).code).not.toBe(0);
+    expect((await nobody(node1, `${system.client} -u root -e 'SELECT 1'`)).code).not.toBe(0);
   });
 
   test("its certificate names the node and the VIP; a client that verifies can use either", async () => {
-    const verify = ["--ssl-verify-server-cert", "--ssl-ca=/etc/mysql/chime-node/ca.crt"];
+    const verify = [system.tls.verified, "--ssl-ca=/etc/mysql/chime-node/ca.crt"];
     expect((await client(vip, "chime", password, ...verify)).code).toBe(0);
     expect((await client(node1.address, "chime", password, ...verify)).code).toBe(0);
     const other = "--ssl-ca=/etc/ssl/certs/nothing.crt";
-    expect((await client(vip, "chime", password, "--ssl-verify-server-cert", other)).code).not.toBe(0);
+    expect((await client(vip, "chime", password, system.tls.verified, other)).code).not.toBe(0);
   });
 
   test("replication without TLS is refused, with it only the right password helps", async () => {
     const secrets = await node1.read("/etc/chime-node/secrets.toml");
     const replication = /replication = "(\w{32})"/.exec(secrets)?.[1] ?? "";
-    expect((await client(node1.address, "chime_repl", replication, "--ssl")).code).toBe(0);
-    expect((await client(node1.address, "chime_repl", replication, "--skip-ssl")).code).not.toBe(0);
-    expect((await client(node1.address, "chime_repl", "wrong", "--ssl")).code).not.toBe(0);
+    expect((await client(node1.address, "chime_repl", replication, system.tls.only)).code).toBe(0);
+    expect((await client(node1.address, "chime_repl", replication, system.tls.none)).code).not.toBe(0);
+    expect((await client(node1.address, "chime_repl", "wrong", system.tls.only)).code).not.toBe(0);
   });
 
   test("the replica verifies the server that it receives from", async () => {
     const shown = await Promise.all(
-      lab.nodes.map(async (node) => (await node.run(["mariadb", "-e", "SHOW SLAVE STATUS\\G"])).stdout),
+      lab.nodes.map(async (node) => (await node.run([system.client, "-E", "-e", system.words.show])).stdout),
     );
-    const replica = shown.find((text) => text.includes("Slave_IO_Running: Yes"));
-    expect(replica).toMatch(/Master_SSL_Verify_Server_Cert: Yes/);
-    expect(replica).toMatch(/Master_SSL_CA_File: \/etc\/mysql\/chime-node\/ca\.crt/);
+    const replica = shown.find((text) => /(Slave|Replica)_IO_Running: Yes/.test(text));
+    expect(replica).toMatch(/(Master|Source)_SSL_Verify_Server_Cert: Yes/);
+    expect(replica).toMatch(/(Master|Source)_SSL_CA_File: \/etc\/mysql\/chime-node\/ca\.crt/);
   });
 
   test("no password is in a binary log, which is kept for days", async () => {

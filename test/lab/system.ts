@@ -11,8 +11,10 @@ interface System {
   client: string;
   /** Its file of ours. */
   config: string;
-  /** In the server's words: semi-sync's two halves, replication stopped and started by hand, how many of its 2 halves run. */
-  words: { source: string; replica: string; stop: string; start: string; running: string };
+  /** In the server's words: semi-sync's two halves, replication stopped and started by hand, how many of its 2 halves run, all of it. */
+  words: { source: string; replica: string; stop: string; start: string; running: string; show: string };
+  /** Options of its client: TLS and nothing else, no TLS, a certificate that is genuine. */
+  tls: { only: string; none: string; verified: string };
   /** apt's settings while the image is built. */
   apt: string;
   /** Flags of init and join: preflight checks that are known to say no. */
@@ -31,7 +33,9 @@ const mariadb = {
     stop: "STOP SLAVE",
     start: "START SLAVE",
     running: "SELECT COUNT(*) FROM information_schema.processlist WHERE command IN ('Slave_IO', 'Slave_SQL')",
+    show: "SHOW SLAVE STATUS",
   },
+  tls: { only: "--ssl", none: "--skip-ssl", verified: "--ssl-verify-server-cert" },
   apt: 'Acquire::Check-Valid-Until "true";',
   flags: [],
 } as const;
@@ -54,7 +58,9 @@ const systems: readonly System[] = [
       start: "START REPLICA",
       running: `SELECT (SELECT COUNT(*) FROM performance_schema.replication_connection_status WHERE service_state = 'ON')
         + (SELECT COUNT(*) FROM performance_schema.replication_applier_status WHERE service_state = 'ON')`,
+      show: "SHOW REPLICA STATUS",
     },
+    tls: { only: "--ssl-mode=REQUIRED", none: "--ssl-mode=DISABLED", verified: "--ssl-mode=VERIFY_IDENTITY" },
     // A mirror may keep a state of sid whose Release file has run out.
     apt: 'Acquire::Check-Valid-Until "false";',
     flags: ["--ignore", "system"],
