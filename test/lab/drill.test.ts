@@ -5,7 +5,7 @@ import { chime, verdict } from "./chime.ts";
 import { labStage, type FaultKind } from "./faults.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { formPair, startWriters, status } from "./pair.ts";
+import { formPair, joinWitness, startWriters, status } from "./pair.ts";
 import { dualMoments, Prober } from "./prober.ts";
 import { system } from "./system.ts";
 import { untilProtected } from "./trial.ts";
@@ -13,11 +13,12 @@ import { waitUntil } from "./wait.ts";
 
 let lab: Lab;
 let node1: LabNode;
+let token: string;
 beforeAll(async () => {
   const data = { path: "/var/lib/mysql", sizeMiB: 1_024 };
-  lab = await Lab.open({ nodes: ["node1", "node2"].map((name) => ({ name, data })) });
+  lab = await Lab.open({ nodes: [...["node1", "node2"].map((name) => ({ name, data })), "node3"] });
   node1 = lab.node("node1");
-  await formPair(lab);
+  ({ token } = await formPair(lab));
   await untilProtected(lab);
 }, 400_000);
 afterAll(() => lab?.close());
@@ -127,24 +128,42 @@ describe("chime-node drill, on a cluster that serves", () => {
   }, 90_000);
 });
 
-/** The whole matrix is `scripts/bench drills`; with CHIME_LONG it runs here, too. */
-test("a round of each fault: every outage ends, nothing acknowledged is missing, never two that acknowledge", async () => {
-  const short: FaultKind[] = ["kill", "power", "both", "replica-kill", "replica-power", "switchover"];
-  const rest: FaultKind[] = ["hang", "cut", "cut-carrier", "freeze", "loss", "agent", "keepalived"];
-  const kinds = process.env["CHIME_LONG"] ? [...short, ...rest, ...short] : short;
+/** Rounds of faults under a writer and a prober. The whole matrix is `scripts/bench drills`. */
+async function rehearsal(kinds: readonly FaultKind[]): Promise<void> {
+  const pair = [node1, lab.node("node2")];
   const writers = await startWriters(lab, { table: "matrix" });
-  const prober = await Prober.start(lab, ["node1", "node2"]);
+  const prober = await Prober.start(
+    lab,
+    pair.map(({ name }) => name),
+  );
   const rounds = await rehearse(labStage(lab, writers), kinds, {
     told: ({ kind, outage }) => console.error(`${kind}: ${Math.round(outage.ms)} ms`),
   });
   const rows = await writers.stop();
   const probes = await prober.stop();
   expect(rows.length).toBeGreaterThan(1_000);
-  for (const node of lab.nodes) expect(await writers.missingOn(node)).toEqual([]);
+  for (const node of pair) expect(await writers.missingOn(node)).toEqual([]);
   expect(probes.length).toBeGreaterThan(1_000);
   expect(dualMoments(probes)).toEqual([]);
   for (const { kind, outage } of rounds) {
     expect([kind, outage.ended]).toEqual([kind, true]);
     expect(outage.ms).toBeLessThan(20_000);
   }
-}, 900_000);
+}
+
+/** What ends by itself, or by a hand that puts power back. */
+const deaths: FaultKind[] = ["kill", "power", "both", "replica-kill", "replica-power", "switchover", "hang"];
+const cuts: FaultKind[] = ["cut", "cut-peer", "deaf-replica", "deaf-writer"];
+const endured: FaultKind[] = ["cut-carrier", "freeze", "loss", "agent", "keepalived"];
+const long = process.env["CHIME_LONG"] !== undefined;
+
+describe("a round of each fault: every outage ends, nothing acknowledged is missing, never two that acknowledge", () => {
+  // Cuts between two nodes are conceded without a third voter.
+  test("two nodes alone", () => rehearsal(long ? [...deaths, ...deaths] : deaths), 900_000);
+
+  test("with a witness", async () => {
+    await joinWitness(lab.node("node3"), token);
+    const short: FaultKind[] = ["kill", "power", "hang", ...cuts];
+    await rehearsal(long ? [...deaths, ...cuts, ...endured, ...deaths, ...cuts] : short);
+  }, 900_000);
+});

@@ -62,7 +62,12 @@ describe("a pair's life", () => {
     );
   };
   const untilWhole = (node: LabNode) =>
-    waitUntil("the pair to be whole", 60_000, async () => whole(await status(node)), 200);
+    waitUntil("the pair to be whole", 60_000, async () => whole(await status(node)), 200).catch(
+      async (error: Error) => {
+        const { roles, problems } = await status(node);
+        throw new Error(`${error.message}: ${JSON.stringify([roles["mysql"]?.nodes, problems])}`);
+      },
+    );
 
   test("one run on each node made it: one writer, one replica, one holder of the VIP", async () => {
     await untilWhole(node1);

@@ -111,8 +111,11 @@ export async function connectionOf(lab: Lab): Promise<Connection> {
   return { host, port, user, password, database: databases[0] ?? "" };
 }
 
+/** @throws Error with what the node says where it has no status to give */
 export async function status(node: LabNode): Promise<Status> {
-  return (await chime<Status>(node, ["status"])).json;
+  const { json } = await chime<Status>(node, ["status"]);
+  if (json.error) throw new Error(`${node.name}: ${json.error.code}: ${json.error.message}`);
+  return json;
 }
 
 /** The node that takes writes, and its peer. */
