@@ -142,7 +142,11 @@ async function rehearsal(kinds: readonly FaultKind[]): Promise<void> {
   const rows = await writers.stop();
   const probes = await prober.stop();
   expect(rows.length).toBeGreaterThan(1_000);
-  for (const node of pair) expect(await writers.missingOn(node)).toEqual([]);
+  for (const node of pair) {
+    // Received is promised, applied follows.
+    const all = async () => (await writers.missingOn(node)).length === 0;
+    await waitUntil(`all ${rows.length} rows on ${node.name}`, 10_000, all, 100);
+  }
   expect(probes.length).toBeGreaterThan(1_000);
   expect(dualMoments(probes)).toEqual([]);
   for (const { kind, outage } of rounds) {
