@@ -1,7 +1,8 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
  * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, version, agent; or
- * `drills [--rounds N] [--kind KIND,…] [--witness]`, the whole matrix of faults, which is not run unless it is named.
+ * `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, with a witness and without; it is
+ * not run unless it is named.
  */
 import { parseArgs } from "node:util";
 import { interrupted } from "../test/lab/lab.ts";
@@ -44,7 +45,7 @@ async function measure(
 function drillsOf(given: {
   rounds?: string;
   kind?: string;
-  witness?: boolean;
+  witness?: boolean | undefined;
   quick?: boolean;
 }): DrillsOptions {
   const rounds = Number(given.rounds ?? (given.quick ? 2 : 5));
@@ -55,7 +56,7 @@ function drillsOf(given: {
   return {
     rounds,
     kinds: drillKinds.filter((kind) => kinds.includes(kind)),
-    witness: given.witness ?? false,
+    witness: given.witness,
   };
 }
 
@@ -70,13 +71,13 @@ async function main(): Promise<number> {
   let given;
   let drills: DrillsOptions;
   try {
-    given = parseArgs({ options, allowPositionals: true });
+    given = parseArgs({ options, allowPositionals: true, allowNegative: true });
     const unknown = given.positionals.find((name) => !known.some((row) => row === name));
     if (unknown !== undefined) throw new Error(`unknown row ${unknown}`);
     drills = drillsOf(given.values);
   } catch (error) {
     const usage = `usage: scripts/bench [--json] [--quick] [${names.join("|")}]…
-       scripts/bench drills [--json] [--rounds 5] [--kind ${drillKinds.join(",")}] [--witness]`;
+       scripts/bench drills [--json] [--rounds 5] [--kind ${drillKinds.join(",")}] [--[no-]witness]`;
     console.error(`${(error as Error).message}\n${usage}`);
     return 2;
   }
