@@ -68,6 +68,10 @@ export function socketHandlers(agent: Agent): Handlers {
       await guards.align();
     },
 
+    async "service.stopping"(params) {
+      await guards.get(v.parse(role, params).role)?.command("before-stop", {});
+    },
+
     async "role.command"(params) {
       const schema = v.object({ role: v.string(), method: v.string(), params: v.unknown() });
       const { role: name, method, params: inner } = v.parse(schema, params);

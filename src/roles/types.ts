@@ -80,4 +80,6 @@ export interface Role {
   ): { status: RoleStatus; problems: Problem[] } | undefined;
   /** The agent's half: keeps the service's writer where the VIP is. Undefined: nothing to guard (witness). */
   guard?(deps: GuardDeps): Guard;
+  /** The agent is gone for good: stops this node's service from acknowledging writes. Knows no cluster. */
+  abandon?(os: Facts["os"]): Promise<void>;
 }

@@ -1,9 +1,11 @@
-import { closeSync, constants, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { paths } from "../core/paths.ts";
+
+const suffix = ".eligible";
 
 /** The file by which the agent opens (`1`) and closes (`0`) this node's way to a VIP. */
 export function trackFile(name: string, directory: string = paths.vip): string {
-  return `${directory}/${name}.eligible`;
+  return `${directory}/${name}${suffix}`;
 }
 
 /**
@@ -30,4 +32,13 @@ export function readEligible(name: string, directory: string = paths.vip): boole
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
     throw error;
   }
+}
+
+/** Closes this node's way to every VIP. Returns their names. */
+export function closeGates(directory: string = paths.vip): string[] {
+  const names = readdirSync(directory)
+    .filter((file) => file.endsWith(suffix))
+    .map((file) => file.slice(0, -suffix.length));
+  for (const name of names) writeEligible(name, false, directory);
+  return names;
 }

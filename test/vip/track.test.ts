@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readEligible, trackFile, writeEligible } from "../../src/vip/track.ts";
+import { closeGates, readEligible, trackFile, writeEligible } from "../../src/vip/track.ts";
 
 const base = mkdtempSync(join(tmpdir(), "chime-vip-"));
 afterAll(() => rmSync(base, { recursive: true }));
@@ -32,4 +32,11 @@ test.each(["", "0", "yes", "garbage\n1"])("%p in the file is not eligible", (con
 test("instances do not share a file", () => {
   writeEligible("a", true, base);
   expect(existsSync(trackFile("b", base))).toBe(false);
+});
+
+test("all gates are closed at once", () => {
+  const directory = join(base, "gates");
+  for (const name of ["mysql", "minio"]) writeEligible(name, true, directory);
+  expect(closeGates(directory).sort()).toEqual(["minio", "mysql"]);
+  expect(["mysql", "minio"].map((name) => readEligible(name, directory))).toEqual([false, false]);
 });

@@ -1,14 +1,34 @@
 import { requireRoot } from "../../operations/context.ts";
 import { defineVerb } from "../command.ts";
+import { operationIo } from "../operation.ts";
 
 export const agent = defineVerb({
   name: "agent",
   summary: "run this node's agent in the foreground (systemd does this)",
   example: "chime-node agent",
-  args: {},
-  async run({ signal }) {
+  args: {
+    beforeStop: {
+      type: "string",
+      hint: "ROLE",
+      summary: "what a role's unit runs before it stops its service: hand over what this node writes",
+    },
+    gaveUp: {
+      type: "flag",
+      summary: "what systemd runs when it gives up on the agent: stop writing, let go of the VIPs",
+    },
+  },
+  async run(context) {
+    const { beforeStop: role, gaveUp } = context.args;
     requireRoot();
-    const { runAgent } = await import("../../agent/daemon.ts");
-    await runAgent(signal);
+    if (role !== undefined) {
+      const { beforeStop } = await import("../../operations/before-stop.ts");
+      await beforeStop(role, operationIo(context));
+    } else if (gaveUp) {
+      const { standInForAgent } = await import("../../operations/gave-up.ts");
+      await standInForAgent(operationIo(context));
+    } else {
+      const { runAgent } = await import("../../agent/daemon.ts");
+      await runAgent(context.signal);
+    }
   },
 });

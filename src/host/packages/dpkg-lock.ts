@@ -28,18 +28,32 @@ export function parseLockHolders(text: string): number[] {
 export async function lockHolder(): Promise<string | undefined> {
   const pids = parseLockHolders(await readFile("/proc/locks", "utf8"));
   for (const pid of pids) {
+    const name = await nameOf(pid);
     try {
       const descriptors = await readdir(`/proc/${pid}/fd`);
       const links = await Promise.all(
         descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")),
       );
       if (!links.some((link) => lockFiles.includes(link))) continue;
-      return `${(await readFile(`/proc/${pid}/comm`, "utf8")).trim()} (pid ${pid})`;
+      return `${name} (pid ${pid})`;
     } catch (error) {
+      // The agent may not look into processes with more privileges than its own (ptrace(2)): their names tell.
+      if ((error as NodeJS.ErrnoException).code === "EACCES") {
+        if (frontEnds.test(name)) return `${name} (pid ${pid})`;
+        continue;
+      }
       if (!isMissing(error) && (error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }
   return undefined;
+}
+
+/** As /proc/PID/comm has them: 15 characters at most. */
+const frontEnds = /^(apt|apt-get|aptitude|dpkg|unattended-upgr|packagekitd|synaptic)$/;
+
+/** Empty where the process has ended. */
+async function nameOf(pid: number): Promise<string> {
+  return (await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")).trim();
 }
 
 /** Automatic upgrades of a whole release take minutes, not hours. */

@@ -1,4 +1,5 @@
 import type { Role } from "../types.ts";
+import { abandon } from "./abandon.ts";
 import { checks } from "./checks.ts";
 import { MysqlGuard } from "./guard/guard.ts";
 import { mysqlPort, mysqlSpec, nodes, roleName, users } from "./layout.ts";
@@ -31,4 +32,5 @@ export const mysql: Role = {
   },
   status: mysqlStatus,
   guard: (deps) => new MysqlGuard(deps),
+  abandon,
 };

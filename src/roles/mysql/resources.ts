@@ -9,7 +9,7 @@ import { service } from "../../resources/service.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { accounts } from "./accounts.ts";
 import { engineOf } from "./engine/index.ts";
-import { layout, mysqlPort, mysqlSpec } from "./layout.ts";
+import { layout, mysqlPort, mysqlSpec, roleName } from "./layout.ts";
 import { marker } from "./marker.ts";
 
 /** All that a node of the pair has on its host, by the phase it completes. */
@@ -71,16 +71,22 @@ export function resources(context: RoleContext): RolePlan {
 
 /**
  * systemd restarts nothing here: after an unclean stop the guard first learns whether the peer took over, for that
- * decides what becomes of transactions that nobody acknowledged.
+ * decides what becomes of transactions that nobody acknowledged. Before a stop the agent hands over what this server
+ * writes: at a shutdown it is stopped first, while keepalived and the agent still run.
  */
 function unitDropIn(startOptions: string, beforeStop: string | undefined): string {
+  // Also where the agent is dead.
   const stop = beforeStop === undefined ? "" : `ExecStop=+/bin/sh -c '${beforeStop}'\n`;
   return `# Written by chime-node.
+[Unit]
+After=chime-node.service keepalived.service
+
 [Service]
 Restart=no
 EnvironmentFile=-${startOptions}
 # The server listens on the VIP also while that is on the other node (ip-sysctl: ip_nonlocal_bind).
 ExecStartPre=+/bin/sh -c 'echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind'
+ExecStop=-+${paths.binary} agent --before-stop ${roleName}
 ${stop}`;
 }
 

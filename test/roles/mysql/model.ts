@@ -364,6 +364,7 @@ export class Pair {
       policy: this.policy,
       heard: node.heard ? [peer.name] : [],
       standDown: node.standDown > 0,
+      leaving: false,
       stuckMs: waiting ? 5_000 : 0,
       flowing: !waiting,
       yielded: node.yielded,

@@ -108,6 +108,7 @@ export function view(change: Partial<View>): View {
     policy: "available",
     heard: ["node1", "node2"],
     standDown: false,
+    leaving: false,
     stuckMs: 0,
     flowing: false,
     yielded: [],

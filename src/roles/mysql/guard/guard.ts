@@ -9,6 +9,7 @@ import { engineOf } from "../engine/index.ts";
 import type { Engine } from "../engine/types.ts";
 import { layout, mysqlSpec, type Layout } from "../layout.ts";
 import { answer } from "./answers.ts";
+import { beforeStop } from "./before-stop.ts";
 import { decide } from "./decide.ts";
 import { bystanders, Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
 import { assessFailover, failOver } from "./failover.ts";
@@ -38,6 +39,9 @@ const againMs = 20;
 
 /** How long a node that was asked to stop writing waits for the asker's term before it may write again. */
 const yieldMs = 3_000;
+
+/** A server that was to be stopped and still runs after this goes on. */
+const leaveMs = 60_000;
 
 /** A push to a peer that lives takes some milliseconds; one that has just died is not waited for. */
 const announceMs = 100;
@@ -73,6 +77,7 @@ export class MysqlGuard implements Guard {
   readonly #stuck = new StuckWatch();
   readonly #retryAt = new Map<Step["do"], number>();
   #standDownUntil = 0;
+  #leavingUntil = 0;
   #lastTerm: number | undefined;
   #view: View | undefined;
   #decision: Decision = { eligible: false, step: null, awaiting: "the agent to take it up" };
@@ -133,6 +138,7 @@ export class MysqlGuard implements Guard {
 
   async command(method: string, params: unknown): Promise<unknown> {
     if (method === "handover") return handOver(this);
+    if (method === "before-stop") return beforeStop(this);
     if (method === "assess") return assessFailover(this);
     if (method === "failover") return failOver(this, v.parse(v.object({ word: v.boolean() }), params).word);
     if (method === "kill") return killUnit(this.layout.product.unit);
@@ -206,8 +212,18 @@ export class MysqlGuard implements Guard {
     this.wake();
   }
 
+  /** Its server is about to be stopped: nobody counts on this node until it has another one, or none was stopped. */
+  leave(): void {
+    this.#leavingUntil = this.deps.clock.now() + leaveMs;
+    this.wake();
+  }
+
+  get #leaving(): boolean {
+    return this.deps.clock.now() < this.#leavingUntil;
+  }
+
   get standsDown(): boolean {
-    return this.deps.inMaintenance() || this.deps.clock.now() < this.#standDownUntil;
+    return this.#leaving || this.deps.inMaintenance() || this.deps.clock.now() < this.#standDownUntil;
   }
 
   /** The last look, for those who may rest on one that is some milliseconds old. */
@@ -282,6 +298,7 @@ export class MysqlGuard implements Guard {
       policy,
       heard: this.heard,
       standDown: this.standsDown,
+      leaving: this.#leaving,
       ...this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
       yielded: this.yielded,
     });
@@ -296,6 +313,7 @@ export class MysqlGuard implements Guard {
         // Told before anything else: the peer may be waiting for this server's acknowledgements.
         this.#setEligible(false);
         this.lives.ended();
+        this.#leavingUntil = 0;
         this.quarantine = null;
         void this.#publish(view({ down: "starting" }));
       }

@@ -109,6 +109,8 @@ export function publishable(view: View): Published {
       detail: null,
     };
   }
+  // Nobody is to wait for what it will not acknowledge.
+  if (view.leaving) return { ...said, state: "down", able: false, detail: null };
   const { replica } = server;
   const follows =
     replica.receiver === "running"

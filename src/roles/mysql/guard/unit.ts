@@ -1,6 +1,7 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { exec } from "../../../core/exec.ts";
+import { lockHolder } from "../../../host/packages/dpkg-lock.ts";
 import { paths } from "../../../core/paths.ts";
 
 /** Why the server does not answer, as far as systemd knows. */
@@ -12,6 +13,19 @@ const ranFile = `${paths.run}/mysql.ran`;
 /** To be told of each run of the server. */
 export async function rememberRun(): Promise<void> {
   await writeFile(ranFile, "");
+  await rm(packagesFile, { force: true });
+}
+
+/** The package manager stops a server to replace it, and starts none that systemd does not start at boot. */
+const packagesFile = `${paths.run}/mysql.packages`;
+
+/** To be told of a stop while the package manager works: the server is started again when that is done. */
+export async function rememberPackageWork(): Promise<void> {
+  await writeFile(packagesFile, "");
+}
+
+async function isPackageWorkDone(): Promise<boolean> {
+  return (await Bun.file(packagesFile).exists()) && (await lockHolder()) === undefined;
 }
 
 /**
@@ -32,7 +46,8 @@ export async function lookAtUnit(unit: string): Promise<Down> {
   const { stdout } = await exec(["systemctl", "show", "--property=ActiveState,Job", unit], {
     timeoutMs: 5_000,
   });
-  return readUnit(stdout, await Bun.file(ranFile).exists());
+  const down = readUnit(stdout, await Bun.file(ranFile).exists());
+  return down === "stopped" && (await isPackageWorkDone()) ? "startable" : down;
 }
 
 /**

@@ -28,6 +28,8 @@ export interface View {
   heard: readonly string[];
   /** Asked for by a peer or an operator: give up writing. */
   standDown: boolean;
+  /** Its server is about to be stopped. */
+  leaving: boolean;
   /** Commits have been waiting for the replica this long without one being acknowledged, ms. */
   stuckMs: number;
   /** Commits were acknowledged just now: what waits is about to be. */

@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chime } from "./chime.ts";
+import { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import { formPair, startWriters, status, vip, writerOf } from "./pair.ts";
+import { system } from "./system.ts";
+import { untilProtected } from "./trial.ts";
+import { waitUntil } from "./wait.ts";
+import type { Writers } from "./writer.ts";
+
+/** Planned work that nobody announced to the cluster, under writers: each hands over by itself. */
+let lab: Lab;
+let writers: Writers;
+let switchoverMs = 0;
+beforeAll(async () => {
+  lab = await Lab.open({ nodes: ["node1", "node2"] });
+  await formPair(lab);
+  await untilProtected(lab);
+  writers = await startWriters(lab);
+}, 400_000);
+afterAll(() => lab?.close());
+
+/** What a planned move may cost more than a switchover of the same run, on a busy machine. */
+const slackMs = 400;
+
+async function outage(what: string, work: () => Promise<unknown>): Promise<number> {
+  const at = Date.now();
+  await work();
+  // The longest gap in all of it.
+  const { ms } = await writers.outageAfter(at, 60_000, Date.now() - at + 500);
+  console.error(`${what}: ${Math.round(ms)} ms`);
+  return ms;
+}
+
+async function nothingIsMissing(): Promise<void> {
+  await untilProtected(lab);
+  for (const node of lab.nodes) {
+    const whole = async () => (await writers.missingOn(node)).length === 0;
+    await waitUntil(`every row on ${node.name}`, 10_000, whole);
+  }
+}
+
+test("for comparison: a switchover", async () => {
+  const { writer } = await writerOf(lab);
+  switchoverMs = await outage("switchover", () => chime(writer, ["switchover"]));
+  await nothingIsMissing();
+}, 60_000);
+
+test("systemctl stop of the writing server hands over first", async () => {
+  const { writer, replica } = await writerOf(lab);
+  const ms = await outage("stop of the writer", () => writer.run(["systemctl", "stop", system.unit]));
+  expect((await writerOf(lab)).writer).toBe(replica);
+  expect(ms).toBeLessThan(switchoverMs + slackMs);
+  // A wish of somebody: it stays so.
+  const said = async () => (await status(writer)).problems.some(({ code }) => code === "mysql.stopped");
+  await waitUntil("status to say so", 5_000, said, 100);
+  await writer.run(["systemctl", "start", system.unit]);
+  await nothingIsMissing();
+}, 120_000);
+
+test("systemctl stop of the replica's server: it says goodbye, and no commit waits for it", async () => {
+  const { writer, replica } = await writerOf(lab);
+  const ms = await outage("stop of the replica", () => replica.run(["systemctl", "stop", system.unit]));
+  expect(ms).toBeLessThan(switchoverMs + slackMs);
+  expect((await writerOf(lab)).writer).toBe(writer);
+  await replica.run(["systemctl", "start", system.unit]);
+  await nothingIsMissing();
+}, 120_000);
+
+test("a restart of the writing server hands over, and it comes back as the replica", async () => {
+  const { writer, replica } = await writerOf(lab);
+  const ms = await outage("restart of the writer", () => writer.run(["systemctl", "restart", system.unit]));
+  expect((await writerOf(lab)).writer).toBe(replica);
+  expect(ms).toBeLessThan(switchoverMs + slackMs);
+  await nothingIsMissing();
+}, 120_000);
+
+test("a reboot of the writer's node", async () => {
+  const { writer, replica } = await writerOf(lab);
+  const ms = await outage("reboot of the writer", () => writer.shutdown());
+  expect((await writerOf(lab)).writer).toBe(replica);
+  expect(ms).toBeLessThan(switchoverMs + slackMs);
+  await writer.boot();
+  await nothingIsMissing();
+}, 180_000);
+
+test("a reboot of the replica's node", async () => {
+  const { writer, replica } = await writerOf(lab);
+  const ms = await outage("reboot of the replica", () => replica.shutdown());
+  expect(ms).toBeLessThan(switchoverMs + slackMs);
+  await replica.boot();
+  expect((await writerOf(lab)).writer).toBe(writer);
+  await nothingIsMissing();
+}, 180_000);
+
+test("the server's package is replaced on the writer: it hands over, and its server is started again", async () => {
+  const { writer } = await writerOf(lab);
+  const { stdout } = await writer.sh(
+    `dpkg-query -W -f '\${Package}\\n' | grep -E '^(mariadb|mysql)-server' || :`,
+  );
+  const packages = stdout.split("\n").filter(Boolean);
+  const before = await writer.mainPid(system.unit);
+  const ms = await outage(`reinstallation of ${packages.join(", ")}`, () =>
+    writer.run(["apt-get", "install", "--reinstall", "-y", ...packages], {
+      timeoutMs: 120_000,
+      env: { DEBIAN_FRONTEND: "noninteractive" },
+    }),
+  );
+  expect(ms).toBeLessThan(switchoverMs + slackMs);
+  await nothingIsMissing();
+  expect(await writer.mainPid(system.unit)).not.toBe(before);
+}, 240_000);
+
+/** Everything that watches goes on, and no node has moved. */
+async function agentIsBack(node: LabNode, before: number, ms: number): Promise<void> {
+  const back = async () => {
+    const pid = await node.mainPid("chime-node.service").catch(() => before);
+    return pid !== before && (await chime(node, ["status"])).json.error === undefined;
+  };
+  await waitUntil(`the agent of ${node.name} to be back`, ms, back, 50);
+}
+
+test("a hung agent is restarted by its watchdog; nothing moves", async () => {
+  const { writer } = await writerOf(lab);
+  const before = await writer.mainPid("chime-node.service");
+  await writer.pause("chime-node.service");
+  await agentIsBack(writer, before, 10_000);
+  expect((await writerOf(lab)).writer).toBe(writer);
+  await nothingIsMissing();
+}, 60_000);
+
+test("systemd gives up on the writer's agent: the node stops writing, the other one takes over", async () => {
+  const { writer, replica } = await writerOf(lab);
+  await writer.run(["mv", "/etc/chime-node/cluster.toml", "/root/"], { check: false });
+  const term = "/var/lib/chime-node/terms/mysql/term.json";
+  await writer.run(["cp", "-a", term, "/root/term.json"]);
+  await writer.sh(`echo broken > ${term}`);
+  const ms = await outage("an agent that does not start any more", async () => {
+    await writer.kill("chime-node.service");
+    await waitUntil(
+      "the other node to write",
+      60_000,
+      async () => (await status(replica)).roles["mysql"]?.writable.join() === replica.name,
+      100,
+    );
+  });
+  expect(ms).toBeLessThan(5_000);
+  const query = ["mariadb", "-N", "-B", "-e", "SELECT @@read_only"];
+  expect((await writer.run(query)).stdout.trim()).toBe("1");
+  expect((await writer.run(["ip", "-br", "address"])).stdout).not.toContain(`${vip}/`);
+  await writer.sh(`cp -a /root/term.json ${term}; mv /root/cluster.toml /etc/chime-node/ || :
+    systemctl reset-failed chime-node.service; systemctl start chime-node.service`);
+  await nothingIsMissing();
+  expect((await writerOf(lab)).writer).toBe(replica);
+}, 120_000);
