@@ -13,6 +13,7 @@ import { newest } from "./cluster-history.ts";
 import { buildContext } from "./context.ts";
 import { agentResources } from "./resources.ts";
 import { desired, upTo } from "./desired.ts";
+import { askGateway } from "./gateway.ts";
 import { keepFootprintSmall } from "./footprint.ts";
 import { Guards, isGuarded } from "./guards.ts";
 import { History } from "./history.ts";
@@ -80,6 +81,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       const isHere = () => vips.state(role) === "MASTER" && vips.isEligible(role);
       claimHere(context(), roles, role, isHere).catch((error: unknown) => log.warn(`VIP ${role}:`, error));
     },
+    askGateway: (timeoutMs) => askGateway(context(), timeoutMs),
     publish: (role, state) => publisher.role(role, state),
     record: (happening) => history.record(happening),
     inMaintenance: () => maintenance.since !== null,

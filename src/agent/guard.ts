@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { Membership } from "../cluster/types.ts";
+import type { AskGateway } from "../cluster/vote/gateway.ts";
 import type { Voter } from "../cluster/vote/voter.ts";
 import type { RoleContext } from "../roles/types.ts";
 import type { Happening } from "./event.ts";
@@ -33,6 +34,8 @@ export interface GuardDeps {
   inMaintenance(): boolean;
   /** For `chime-node history`. */
   record(happening: Happening): void;
+  /** Whether the gateway of the nodes' network answers within so many ms: the vote that breaks a tie of two. */
+  askGateway: AskGateway;
   /** This node's vote on who may write for the role, and what the guard must remember over restarts. */
   voter: Voter;
 }

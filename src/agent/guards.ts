@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { failed } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { phases, type Membership, type Phase, type RoleName } from "../cluster/types.ts";
+import type { AskGateway } from "../cluster/vote/gateway.ts";
 import type { Voter } from "../cluster/vote/voter.ts";
 import type { Role, RoleContext } from "../roles/types.ts";
 import type { Happening } from "./event.ts";
@@ -34,7 +35,8 @@ export class Guards {
 
   async #start(role: Role): Promise<void> {
     if (!role.guard) return;
-    const { clock, membership, context, vips, claimVip, publish, record, inMaintenance, voters } = this.#deps;
+    const { clock, membership, context, vips, claimVip, publish, record } = this.#deps;
+    const { inMaintenance, askGateway, voters } = this.#deps;
     const voter = voters.get(role.name);
     if (!voter) throw new Error(`nobody votes for ${role.name}`);
     const guard = role.guard({
@@ -47,6 +49,7 @@ export class Guards {
       publish: (state) => publish(role.name, state),
       inMaintenance,
       record: (happening) => record({ role: role.name, ...happening }),
+      askGateway,
       voter,
     });
     this.#running.set(role.name, guard);
@@ -91,5 +94,6 @@ export interface GuardSetDeps {
   publish: (role: RoleName, state: unknown) => Promise<void>;
   record: (happening: Happening) => void;
   inMaintenance: () => boolean;
+  askGateway: AskGateway;
   voters: ReadonlyMap<RoleName, Voter>;
 }

@@ -176,6 +176,10 @@ export class ClusterMembership implements Membership {
     });
   }
 
+  pausedAt(): number {
+    return this.peers.pausedAt();
+  }
+
   private liveness(admission: Admission): Liveness {
     if (admission.left) return "left";
     return admission.index === this.record.index ? "alive" : this.peers.state(admission.index);

@@ -16,6 +16,8 @@ const earlyMs = 10;
 const lateMs = 50;
 /** As much of a time without ticks counts as silence: a beat, and being late for it on a busy machine. */
 const longestTickMs = beatMs + lateMs;
+/** Between two ticks: others may have missed two beats of ours, and act on it after 670 ms at the earliest. */
+const pausedMs = 450;
 /** Two beats missed. Sooner would suspect a node for one late packet; it only stops us from relying on the peer. */
 export const suspectMs = 400;
 /** Five beats missed. Sooner would declare nodes dead that swap or are short of CPU; later delays every failover that asks. */
@@ -71,6 +73,7 @@ export class Peers {
   private readonly options: PeersOptions;
   private readonly peers = new Map<number, Peer>();
   private lastTick: number;
+  private lastPause = Number.NEGATIVE_INFINITY;
   private listened = 0;
   private lastBeat = Number.NEGATIVE_INFINITY;
   private stopped = false;
@@ -115,6 +118,7 @@ export class Peers {
   tick(): number {
     const now = this.options.clock.now();
     this.listened = this.listening();
+    this.lastPause = this.pausedAt();
     this.lastTick = now;
     const beat = now - this.lastBeat >= beatMs - earlyMs;
     if (beat) this.lastBeat = now;
@@ -189,6 +193,12 @@ export class Peers {
   silentMs(index: number): number {
     const peer = this.peers.get(index);
     return peer ? Math.max(0, this.options.clock.now() - peer.heardAt) : Number.POSITIVE_INFINITY;
+  }
+
+  /** When this agent last found that it had not run for a while; what is heard first afterwards may be old. */
+  pausedAt(): number {
+    const now = this.options.clock.now();
+    return now - this.lastTick >= pausedMs ? now : this.lastPause;
   }
 
   /** Peers worth telling something: alive, or at least connected. */

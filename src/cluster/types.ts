@@ -60,6 +60,11 @@ export interface Membership {
   /** Changes this node's own record and sends it to everybody alive before it resolves. */
   update(change: Partial<Pick<Member, "roles" | "phase" | "roleState" | "facts" | "left">>): Promise<void>;
   spec(): SpecDocument;
+  /**
+   * When, on the monotonic clock, this agent last found that it had not run for about half a second or more (stopped,
+   * starved, on a frozen disk): others may have gone on without it. -Infinity: never.
+   */
+  pausedAt(): number;
   /** Called after any record, liveness or the spec changed. Returns the unsubscriber. */
   onChange(listener: () => void): () => void;
   /** Asks one peer's agent; rejects with the peer's ChimeError, or `peer.unreachable` / `peer.timeout`. */

@@ -28,7 +28,7 @@ interface Sleeper {
 }
 
 /** One clock for all nodes; time passes only in `run`. */
-class SimClock implements Clock {
+export class SimClock implements Clock {
   private time = 0;
   private order = 0;
   private sleepers: Sleeper[] = [];

@@ -3,7 +3,8 @@ import { status } from "./pair.ts";
 import { waitUntil } from "./wait.ts";
 
 /**
- * Waits until the pair can stand the next failure: one writer, whose commits are on both nodes, and nothing wrong.
+ * Waits until the pair can stand the next failure: one writer, whose commits are on both nodes, and nothing wrong. Two
+ * nodes alone have to count on their gateway, too: where a lab has none, on purpose, that is not waited for.
  * @returns ms it took
  * @throws Error with what `status` finds wrong after `timeoutMs`
  */
@@ -18,6 +19,8 @@ export async function untilProtected(lab: Lab, timeoutMs = 90_000): Promise<numb
     last = problems.map((problem) => `${problem.node}: ${problem.code}`).join(", ");
     const replicates = mysql?.nodes.some((n) => n.state === "replica" && n.replicating);
     const covered = mysql?.nodes.some((n) => n.state === "writer" && n.protected);
+    const hasGateway = lab.nodes.every(({ options }) => options.gateway !== false);
+    if (hasGateway && problems.some(({ code }) => code === "mysql.no_gateway")) return false;
     return healthy && mysql?.writable.length === 1 && replicates === true && covered === true;
   };
   await waitUntil("the pair to be level again", timeoutMs, level, 100).catch((error: Error) => {

@@ -16,6 +16,8 @@ export interface BallotOptions {
 
 export interface Outcome {
   granted: boolean;
+  /** Only because the other one of two voters is silent: the asker may have stopped meanwhile, and has to look again. */
+  alone: boolean;
   /** A newer record that a voter holds. */
   newer: Term | null;
   /** Who did not grant, and why; one line. */
@@ -57,7 +59,8 @@ export async function askVotes(voter: Voter, term: Term, options: BallotOptions)
 
   const refusals = [...missing].map(([name, reason]) => `${name}: ${reason}`).join("; ");
   const saidNo = [...missing.values()].some((reason) => !isSilence(reason));
-  return { granted: settled() || (mayTie && !saidNo), newer, missing: refusals };
+  const isAlone = !settled() && mayTie && !saidNo;
+  return { granted: settled() || isAlone, alone: isAlone, newer, missing: refusals };
 }
 
 /** What `Membership.call` says where no answer came. */

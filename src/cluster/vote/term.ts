@@ -23,6 +23,12 @@ export const termSchema = v.object({
    * rows that clients were told of and the writer lacks: what they alone have is never cut off.
    */
   overruled: v.exactOptional(v.pipe(v.array(name), v.minLength(1), v.maxLength(2))),
+  /**
+   * Where two voters are all there are and one falls silent, who may go on: `gateway`, either of them by the vote of its
+   * gateway; `replica`, never the writer, which without its replica acknowledges nothing; `changing`, between the two:
+   * the replica by its gateway's vote. Agreed upon beforehand, so that they never go by rules that let both go on.
+   */
+  tie: v.optional(v.picklist(["replica", "changing", "gateway"]), "replica"),
 });
 export type Term = v.InferOutput<typeof termSchema>;
 
@@ -59,9 +65,9 @@ export function isMajority(
 }
 
 /**
- * Whether two voters are all that the record names: then no majority can outvote a cut between them. A third one that
- * has just left does not make a tie before both agreed to be alone.
+ * Whether two voters are all that the record names: then no majority can outvote a cut between them. Not before both
+ * agreed to that: until then a third one that has just left, or the one that was alone, may decide by the old voters.
  */
-export function isTied(term: Pick<Term, "voters" | "old_voters">): boolean {
-  return electorate(term).length === 2;
+export function isTied({ voters, old_voters }: Pick<Term, "voters" | "old_voters">): boolean {
+  return voters.length === 2 && old_voters.length === 0;
 }

@@ -5,7 +5,7 @@ import { log } from "../../core/log.ts";
 import type { Membership, RoleName } from "../types.ts";
 import { judge } from "./judge.ts";
 import type { Memory, MemoryFile } from "./memory.ts";
-import { electorate, isSameTerm, type Term } from "./term.ts";
+import { electorate, isSameTerm, isTied, type Term } from "./term.ts";
 import { wire, type Answer, type Method, type Params } from "./wire.ts";
 
 /** An asker that lives answers its voter's challenge within milliseconds; less than what it waits for the votes. */
@@ -83,7 +83,7 @@ export class Voter {
     if (!parsed.success) throw failed("vote.bad_question", `the question ${known} does not fit its schema`);
     if (known === "ask") return this.#judge((parsed.output as Params<"ask">).term, from);
     if (known === "copy") {
-      await this.#copy((parsed.output as Params<"copy">).from);
+      await this.copy((parsed.output as Params<"copy">).from);
       return { held: this.#memory.term };
     }
     if (known === "tell") this.#hear((parsed.output as Params<"tell">).term, from);
@@ -99,7 +99,7 @@ export class Voter {
       return this.#no(`${from} does not ask for that any more`);
     }
     // A voter that has lost its memory may have granted this term to another: only all the others together know.
-    if (this.#memory.term === null && echo.held !== null) await this.#copy(echo.held.voters);
+    if (this.#memory.term === null && echo.held !== null) await this.copy(echo.held.voters);
     // One that has a memory and was away takes over what it missed: nobody holds a newer record wrongly.
     else if (echo.held !== null && echo.held.term > (this.#memory.term?.term ?? 0)) {
       this.remember({ term: echo.held });
@@ -128,8 +128,8 @@ export class Voter {
     return { granted: false, reason, held: this.#memory.term };
   }
 
-  /** Takes over the newest record of these members, all of which must answer. */
-  async #copy(names: readonly string[]): Promise<void> {
+  /** Takes over the newest record of these members, all of which must answer. @throws as `call` does */
+  async copy(names: readonly string[]): Promise<void> {
     const others = names.filter((name) => name !== this.#membership.self.name);
     const answers = await Promise.all(others.map((name) => this.call(name, "read", {}, readMs)));
     for (const { held } of answers) {
@@ -151,7 +151,9 @@ export class Voter {
   }
 }
 
-function describe({ term, writer, in_sync, voters, old_voters }: Term): string {
+function describe(term: Term): string {
+  const { writer, in_sync, voters, old_voters, tie } = term;
   const before = old_voters.length > 0 ? ` (until now ${old_voters.join(", ")})` : "";
-  return `${term}: ${writer} writes, in sync: ${in_sync.join(", ")}, voters: ${voters.join(", ")}${before}`;
+  const alone = isTied(term) ? `, a tie goes to: ${tie}` : "";
+  return `${term.term}: ${writer} writes, in sync: ${in_sync.join(", ")}, voters: ${voters.join(", ")}${before}${alone}`;
 }

@@ -25,6 +25,7 @@ export function termByWord(
     in_sync: [writer.name],
     voters: [...new Set(voters)].slice(0, 3),
     old_voters: [],
+    tie: newest.tie,
     ...(overruled.length > 0 && { overruled: [...overruled] }),
   };
 }

@@ -34,6 +34,8 @@ const publishedSchema = v.object({
   semi_sync: v.boolean(),
   /** Writer: no commit is acknowledged without the replica. */
   protected: v.boolean(),
+  /** The gateway answers, so that its vote can be had; null: not known yet, or not asked. */
+  gateway: v.optional(v.nullable(v.boolean()), null),
   /** Seconds, rounded up to 0, 1, 2, 5, 10, 30, 60, 300, 3600. */
   lag: v.nullable(v.number()),
   /** Quarantined: the transactions. Broken or unable to connect: the server's words. */

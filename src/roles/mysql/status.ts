@@ -25,7 +25,7 @@ export function mysqlStatus(
     problems: [
       ...writerProblems(seen, writers, context.cluster.name),
       ...replicaProblems(seen),
-      ...voterProblems(newestTerm(seen), members, context.spec.failover.policy),
+      ...voterProblems(newestTerm(seen), members, context.spec.failover.policy, strangers(seen)),
     ],
   };
 }
@@ -33,6 +33,10 @@ export function mysqlStatus(
 interface Seen {
   member: MemberView;
   said: Published | null;
+}
+
+function strangers(seen: readonly Seen[]): string[] {
+  return seen.filter(({ said }) => said?.gateway === false).map(({ member }) => member.name);
 }
 
 /** What a dead member last said is history. */

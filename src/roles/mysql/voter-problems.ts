@@ -4,15 +4,21 @@ import type { Term } from "../../cluster/vote/term.ts";
 
 const remedy = "chime-node join --role witness on any third machine";
 
-/** What the pair could not stand, for want of a vote. Pure. */
+/**
+ * What the pair could not stand, for want of a vote. Pure.
+ * @param strangers nodes that say that they do not reach their gateway
+ */
 export function voterProblems(
   term: Term | null,
   members: readonly MemberView[],
   policy: "available" | "safe",
+  strangers: readonly string[],
 ): Problem[] {
   if (!term || term.old_voters.length > 0) return [];
   if (term.voters.length === 2) {
-    return [{ code: "mysql.no_third_voter", severity: "warning", node: term.writer, ...tied(policy) }];
+    const { writer: node, tie } = term;
+    const lone: Problem = { code: "mysql.no_third_voter", severity: "warning", node, ...tied(tie) };
+    return policy === "available" && tie !== "gateway" ? [lone, noGateway(node, strangers)] : [lone];
   }
   const third = members.find(({ name, roles }) => term.voters.includes(name) && !roles.includes("mysql"));
   if (third?.state !== "dead") return [];
@@ -28,10 +34,22 @@ export function voterProblems(
 }
 
 /** Two nodes alone have to give up one of two things when they lose sight of each other. */
-function tied(policy: "available" | "safe"): Pick<Problem, "message" | "remedy"> {
+function tied(tie: Term["tie"]): Pick<Problem, "message" | "remedy"> {
   const cost =
-    policy === "available"
-      ? "cut from each other, both would accept writes (failover.policy available)"
-      : "without its replica the writer stops (failover.policy safe)";
+    tie === "gateway"
+      ? "cut from each other, both would accept writes while both reach the gateway"
+      : "without its replica the writer stops";
   return { message: `two nodes and no third voter: ${cost}`, remedy };
+}
+
+function noGateway(writer: string, strangers: readonly string[]): Problem {
+  const who =
+    strangers.length > 0 ? `no gateway answers ${strangers.join(" and ")}` : "no gateway has answered yet";
+  return {
+    code: "mysql.no_gateway",
+    severity: "warning",
+    node: strangers.join(", ") || writer,
+    message: `${who}: failover.policy available works as safe, and without its replica the writer stops`,
+    remedy: `give both nodes a default route by the network they share, or: ${remedy}`,
+  };
 }

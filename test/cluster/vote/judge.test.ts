@@ -3,7 +3,7 @@ import { judge } from "../../../src/cluster/vote/judge.ts";
 import { isMajority, isTied, type Term } from "../../../src/cluster/vote/term.ts";
 
 function term(number: number, writer: string, ...inSync: string[]): Term {
-  return { term: number, writer, in_sync: inSync, voters: ["a", "b", "w"], old_voters: [] };
+  return { term: number, writer, in_sync: inSync, voters: ["a", "b", "w"], old_voters: [], tie: "replica" };
 }
 const both = term(4, "a", "a", "b");
 
@@ -39,6 +39,8 @@ test("both of two", () => {
   expect(isMajority(two, among("a"), nobody)).toBe(false);
   expect(isMajority(two, among("a", "b"), nobody)).toBe(true);
   expect(isTied(two)).toBe(true);
+  // Until both agreed, the one that was alone may decide by itself.
+  expect(isTied({ ...two, old_voters: ["a"] })).toBe(false);
 });
 test("while voters change, both majorities", () => {
   const change = { voters: ["a", "b", "x"], old_voters: ["a", "b", "w"] };

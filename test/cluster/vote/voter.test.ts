@@ -41,7 +41,7 @@ function voter(name: string): Voter {
 }
 
 function term(number: number, writer: string, ...inSync: string[]): Term {
-  return { term: number, writer, in_sync: inSync, voters: names, old_voters: [] };
+  return { term: number, writer, in_sync: inSync, voters: names, old_voters: [], tie: "replica" };
 }
 
 const both = term(4, "a", "a", "b");

@@ -8,6 +8,7 @@ const newest: Term = {
   in_sync: ["node1", "node2"],
   voters: ["node1", "node2", "node3"],
   old_voters: [],
+  tie: "replica",
 };
 const node1 = { name: "node1", index: 1 };
 const node2 = { name: "node2", index: 2 };
@@ -20,6 +21,7 @@ test("the voters stay, and who may hold more is named", () => {
     in_sync: ["node2"],
     voters: ["node2", "node1", "node3"],
     old_voters: [],
+    tie: "replica",
     overruled: ["node1"],
   });
   expect(termByWord(newest, node2, [], (name) => name === "node1").voters).toEqual(["node2", "node3"]);

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { decide, isAble, mayGrantFirst } from "../../../src/roles/mysql/guard/decide.ts";
 import type { Step, View } from "../../../src/roles/mysql/guard/view.ts";
+import type { GatewayVote } from "../../../src/cluster/vote/standing.ts";
 import type { Term } from "../../../src/cluster/vote/term.ts";
+import type { Published } from "../../../src/roles/mysql/published.ts";
 import { following, peer, protectedSource, published, server, term, view } from "./views.ts";
 
 /** What a case expects: eligible or not, and the step (its `do`, or all of it). */
@@ -37,7 +39,7 @@ describe("the first writer", () => {
       name: "alone: claims the first term",
       view: view({}),
       eligible: false,
-      step: { do: "claim", term: { ...term(1, "node1"), voters: ["node1"] }, ask: [] },
+      step: { do: "claim", term: { ...term(1, "node1"), voters: ["node1"], tie: "replica" }, ask: [] },
     },
     {
       name: "asks every node that lives",
@@ -748,34 +750,99 @@ describe("a pair with a third voter", () => {
   ]);
 });
 
-describe("two voters alone", () => {
+describe("two voters alone, one of them silent", () => {
   const gone = server({ readOnly: false, source: { ...protectedSource, active: false, replicas: 0 } });
-  const silent = [peer(2, { state: "dead", silentMs: 1200, said: replica2.said })];
-  const cut = { ...asWriter, peers: silent, server: gone } as const;
+  const writer = {
+    ...asWriter,
+    peers: [peer(2, { state: "dead", silentMs: 1200, said: replica2.said })],
+    server: gone,
+  } as const;
+  const replica = {
+    ...asReplica,
+    vip: "MASTER",
+    peers: [peer(1, { state: "dead", silentMs: 1200 })],
+    server: server({ replica: { ...following, receiver: "stopped" } }),
+  } as const;
+  const goes = { do: "ask-votes", alone: true } as const;
+  const cases: [tie: Term["tie"], GatewayVote, ofWriter: Case["step"], ofReplica: Case["step"] | "stays"][] =
+    [
+      ["gateway", "steady", goes, goes],
+      ["gateway", "unsure", null, null],
+      ["gateway", "lost", "kill", "stays"],
+      ["gateway", "back", "kill", "stays"],
+      ["gateway", "none", "kill", "stays"],
+      ["changing", "steady", "kill", goes],
+      ["changing", "none", "kill", "stays"],
+      ["replica", "steady", "kill", goes],
+      ["replica", "lost", "kill", "stays"],
+      ["replica", "back", "kill", goes],
+      ["replica", "none", "kill", goes],
+    ];
+  for (const [tie, vote, ofWriter, ofReplica] of cases) {
+    const change = { term: { ...both, tie }, gateway: { answers: true, vote } };
+    check([
+      {
+        name: `a tie goes to ${tie}, gateway ${vote}: the writer`,
+        view: view({ ...writer, ...change }),
+        eligible: ofWriter !== "kill",
+        step: ofWriter,
+      },
+      {
+        name: `a tie goes to ${tie}, gateway ${vote}: the replica`,
+        view: view({ ...replica, ...change }),
+        eligible: ofReplica !== "stays",
+        step: ofReplica === "stays" ? null : ofReplica,
+      },
+    ]);
+  }
   check([
     {
-      name: "available: the writer goes on",
-      view: view({ ...cut, policy: "available" }),
-      eligible: true,
-      step: { do: "ask-votes", alone: true },
+      name: "a replica whose agent started in the silence stays",
+      view: view({ ...replica, heard: [] }),
+      eligible: false,
+      step: null,
     },
     {
-      name: "safe: the writer stops",
-      view: view({ ...cut, policy: "safe" }),
+      name: "a writer whose agent started in the silence stops",
+      view: view({ ...writer, heard: [] }),
       eligible: false,
       step: "kill",
     },
+  ]);
+});
+
+describe("two voters agree how a tie is broken", () => {
+  const settled = (
+    tie: Term["tie"],
+    own: boolean | null,
+    other: boolean | null,
+    change: Partial<View> = {},
+  ) =>
+    view({
+      ...asWriter,
+      term: { ...both, tie },
+      gateway: { answers: own, vote: "unsure" },
+      peers: [peer(2, { said: { ...(replica2.said as Published), gateway: other } })],
+      server: server({ readOnly: false, source: protectedSource }),
+      ...change,
+    });
+  const asks = (tie: Term["tie"]) => ({
+    do: "ask-votes" as const,
+    term: { ...both, term: 5, tie },
+    alone: false,
+  });
+  check([
+    { name: "both reach it", view: settled("replica", true, true), eligible: true, step: asks("gateway") },
+    { name: "as it is", view: settled("gateway", true, true), eligible: true, step: null },
+    { name: "one does not", view: settled("gateway", true, false), eligible: true, step: asks("changing") },
+    { name: "then", view: settled("changing", false, true), eligible: true, step: asks("replica") },
+    { name: "nor yet", view: settled("replica", false, true), eligible: true, step: null },
+    { name: "one does not know", view: settled("gateway", true, null), eligible: true, step: null },
     {
-      name: "safe: the replica moves",
-      view: view({
-        ...asReplica,
-        policy: "safe",
-        vip: "MASTER",
-        peers: [peer(1, { state: "dead", silentMs: 1200 })],
-        server: server({ replica: { ...following, receiver: "stopped" } }),
-      }),
+      name: "safe asks nobody",
+      view: settled("gateway", true, true, { policy: "safe" }),
       eligible: true,
-      step: { do: "ask-votes", alone: true },
+      step: asks("changing"),
     },
   ]);
 });

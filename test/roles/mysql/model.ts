@@ -1,6 +1,8 @@
 import { judge } from "../../../src/cluster/vote/judge.ts";
+import { Standing } from "../../../src/cluster/vote/standing.ts";
 import { electorate, isMajority, isSameTerm, isTied, type Term } from "../../../src/cluster/vote/term.ts";
 import { hasVote, termByWord } from "../../../src/cluster/vote/word.ts";
+import { mayGoAlone } from "../../../src/roles/mysql/guard/council.ts";
 import { decide, isAble } from "../../../src/roles/mysql/guard/decide.ts";
 import { holders } from "../../../src/roles/mysql/guard/loss.ts";
 import type { PeerView, Step, View } from "../../../src/roles/mysql/guard/view.ts";
@@ -10,11 +12,12 @@ import { published, server as serverState } from "./views.ts";
 /**
  * Two nodes, their servers and the VIP, and members that only vote, as far as the guard's rules speak of them: who
  * holds which transaction, who waits for whom, what a restart keeps, who granted what. Decisions and judgements are
- * the real ones; what steps do is modelled on what was tried on MariaDB 10.11. Votes are under way for a while: askers
- * and voters die in between, answers get lost.
+ * the real ones, and so is what a node knows of its own standing; what steps do is modelled on what was tried on MariaDB
+ * 10.11. Votes are under way for a while: askers and voters die in between, answers get lost.
  *
  * It cannot show: the choice of the very first writer, other steps than a vote interrupted in the middle, a server
- * that breaks its own rules, disk writes lost below a completed fsync.
+ * that breaks its own rules, disk writes lost below a completed fsync, an outage of a node's network that ends before
+ * its agent can notice it and after its peer went on (less than the time of one event).
  */
 export class Voter {
   readonly name: string;
@@ -30,6 +33,11 @@ export class Voter {
     this.name = `node${index}`;
   }
 }
+
+/** Long enough to notice that the gateway is gone, as short as it may be before a peer goes on alone. */
+const eventMs = 400;
+/** While the peer is heard the gateway is asked once in so many events. */
+const slowEvents = 12;
 
 /** A term that a node asks for, until it has it or gives up. */
 interface Ballot {
@@ -68,8 +76,15 @@ export class Node extends Voter {
   /** The peer as this node last heard of it. */
   said: Published | null = null;
   heardDead = false;
-  /** Heard the peer since its agent started. */
+  /** The peer has answered since its agent started. */
   heard = false;
+  standing = new Standing();
+  /** A question what the peer knows, under way: when it was asked, and the answer. */
+  question: { asked: number; held?: Term | null } | undefined;
+  heardAt = 0;
+  pausedAt = Number.NEGATIVE_INFINITY;
+  /** SIGSTOP: the agent is there, and neither hears nor does anything. */
+  stopped = false;
   provePoint: { length: number; life: string | undefined } | undefined;
   /** An operator gave up what this node lacks, until it opens. */
   takesLoss = false;
@@ -93,6 +108,11 @@ export class Pair {
   readonly policy: "available" | "safe";
   /** Two members between which nothing passes, as `node1 node2`. */
   readonly cuts = new Set<string>();
+  /** Nodes that do not reach their gateway. */
+  readonly strangers = new Set<string>();
+  /** ms; each event takes some. */
+  now = 0;
+  #events = 0;
   /** `from>to`: adverts alone get lost, one way. */
   readonly deaf = new Set<string>();
   /** Transactions that some client was told of. */
@@ -110,7 +130,8 @@ export class Pair {
     const { name } = this.a;
     for (const node of [this.a, this.b]) {
       node.ownTerm = node.name === name ? 1 : 0;
-      node.term = { term: 1, writer: name, in_sync: [name], voters: [name], old_voters: [] };
+      const tie = policy === "available" ? "gateway" : "replica";
+      node.term = { term: 1, writer: name, in_sync: [name], voters: [name], old_voters: [], tie };
     }
   }
 
@@ -131,11 +152,33 @@ export class Pair {
     if (one !== other) this.cuts.add([one.name, other.name].sort().join(" "));
   }
 
+  /** From everybody, and from the gateway. */
   isolate(node: Voter): void {
     for (const other of this.members) this.cut(node, other);
+    this.strangers.add(node.name);
+  }
+
+  /** The cut moves from the peer's side to this one's, and the peer is back with its gateway, but not with this node. */
+  isolateInstead(node: Node): void {
+    this.strangers.delete(this.peerOf(node).name);
+    this.isolate(node);
+  }
+
+  /** A beat that was sent long ago arrives. */
+  lateBeat(node: Node): void {
+    if (!node.power || !node.agent) return;
+    node.heardAt = this.now;
+    const { standing, heardAt, pausedAt } = node;
+    standing.look({ now: this.now, heardAt, isSilent: false, pausedAt });
+  }
+
+  /** Only where one of them does not reach its gateway: otherwise both may go on, which is conceded. */
+  cutUnlessConceded(): void {
+    if (this.strangers.size > 0) this.cut(this.a, this.b);
   }
 
   heal(): void {
+    this.strangers.clear();
     this.cuts.clear();
     this.deaf.clear();
   }
@@ -190,7 +233,49 @@ export class Pair {
     this.#forget(node);
   }
 
+  /** Time passes, and every agent that runs hears its peer, or does not, and asks its gateway. */
+  pass(): void {
+    this.now += eventMs;
+    this.#events += 1;
+    for (const node of [this.a, this.b]) {
+      if (!node.power || !node.agent) continue;
+      const isSilent = !this.#answers(node, this.peerOf(node));
+      if (!isSilent) node.heardAt = this.now;
+      if (isSilent || this.#events % slowEvents === 0) {
+        if (this.strangers.has(node.name)) node.standing.missed();
+        else node.standing.answered(this.now, this.now);
+      }
+      this.#look(node);
+    }
+  }
+
+  #look(node: Node): View["gateway"] {
+    const { standing, heardAt, pausedAt } = node;
+    const isSilent = !this.#answers(node, this.peerOf(node));
+    const vote = standing.look({ now: this.now, heardAt, isSilent, pausedAt });
+    return { answers: standing.answers(this.now), vote };
+  }
+
+  /** Asks the peer what it knows, or gets its answer: where one has to, as in src/cluster/vote/tie.ts. */
+  speak(node: Node): void {
+    const peer = this.peerOf(node);
+    if (!node.agent || !this.#answers(node, peer)) return;
+    const { question, standing } = node;
+    if (!question) {
+      if (!node.heard || standing.isOut) node.question = { asked: this.now };
+    } else if (question.held === undefined) question.held = peer.term;
+    else {
+      node.question = undefined;
+      node.heard = true;
+      if ((question.held?.term ?? 0) > (node.term?.term ?? 0)) this.#remember(node, question.held as Term);
+      standing.spoke(question.asked);
+    }
+  }
+
   #forget(node: Node): void {
+    node.standing = new Standing();
+    node.question = undefined;
+    node.stopped = false;
     node.standDown = 0;
     node.yielded = [];
     node.said = null;
@@ -208,6 +293,8 @@ export class Pair {
 
   killAgent(node: Node): void {
     node.agent = false;
+    node.stopped = false;
+    node.question = undefined;
     node.ballot = undefined;
   }
 
@@ -221,6 +308,21 @@ export class Pair {
     if (node.agent) return;
     node.agent = true;
     this.#forget(node);
+  }
+
+  stopAgent(node: Node): void {
+    if (!node.agent || !node.power) return;
+    node.agent = false;
+    node.stopped = true;
+  }
+
+  /** It finds that time has passed, and beats that its peer sent before it was stopped. */
+  continueAgent(node: Node): void {
+    if (!node.stopped) return;
+    node.stopped = false;
+    node.agent = true;
+    node.pausedAt = this.now;
+    node.heardAt = this.now;
   }
 
   /** keepalived: `nopreempt`, the lower index first; a node without power or in FAULT has it not. */
@@ -301,14 +403,15 @@ export class Pair {
     node.heardDead = !this.#answers(node, peer);
     if (node.heardDead) return;
     node.said = this.publish(peer);
-    node.heard = true;
   }
 
   publish(node: Node): Published {
     const { server } = node;
     const able = isAble(this.view(node)) && node.standDown === 0;
-    if (!server) return published({ term: node.term, state: "down", life: null });
+    const gateway = node.standing.answers(this.now);
+    if (!server) return published({ term: node.term, state: "down", life: null, gateway });
     return published({
+      gateway,
       term: node.term,
       life: server.life,
       able,
@@ -362,6 +465,7 @@ export class Pair {
         silentMs: node.deadBystanders.has(name) ? 60_000 : 0,
       })),
       policy: this.policy,
+      gateway: this.#look(node),
       heard: node.heard ? [peer.name] : [],
       standDown: node.standDown > 0,
       leaving: false,
@@ -482,7 +586,8 @@ export class Pair {
   giveUp(node: Node): void {
     const { ballot } = node;
     if (!ballot) return;
-    if (ballot.alone && isTied(ballot.term) && !ballot.saidNo) this.#won(node, ballot);
+    const mayNow = node.term !== null && mayGoAlone(this.view(node), node.term) === "yes";
+    if (ballot.alone && mayNow && isTied(ballot.term) && !ballot.saidNo) this.#won(node, ballot);
     node.ballot = undefined;
   }
 

@@ -146,6 +146,28 @@ test("two nodes without a third voter say what that costs, and what helps", () =
   ]);
 });
 
+test("two nodes whose gateway does not answer both say that available works as safe", () => {
+  const pair = [writer, { ...replica, gateway: false }].map((said) => ({
+    ...said,
+    term: { ...term(4, "node1", "node1", "node2"), tie: "replica" as const },
+  }));
+  const problemsOf = (policy: "available" | "safe") =>
+    mysqlStatus(
+      { ...context, spec: { ...context.spec, failover: { ...context.spec.failover, policy } } },
+      pair.map((said, i) => member(i + 1, said)),
+    ).problems;
+  expect(problemsOf("available")).toMatchObject([
+    { code: "mysql.no_third_voter", message: expect.stringContaining("the writer stops") },
+    {
+      code: "mysql.no_gateway",
+      severity: "warning",
+      node: "node2",
+      message: expect.stringContaining("works as safe"),
+    },
+  ]);
+  expect(problemsOf("safe").map(({ code }) => code)).toEqual(["mysql.no_third_voter"]);
+});
+
 test("a third voter that is silent", () => {
   const pair = [member(1, writer), member(2, replica)];
   const third = { ...member(3, undefined, "dead"), roles: ["witness"] };

@@ -11,6 +11,7 @@ export function term(number: number, writer: string, ...inSync: string[]): Term 
     in_sync: inSync.length > 0 ? inSync : [writer],
     voters: ["node1", "node2"],
     old_voters: [],
+    tie: "gateway",
   };
 }
 
@@ -74,6 +75,7 @@ export function published(change: Partial<Published>): Published {
     stands_down: false,
     semi_sync: false,
     protected: false,
+    gateway: true,
     lag: null,
     detail: null,
     ...change,
@@ -106,6 +108,7 @@ export function view(change: Partial<View>): View {
     peers: [],
     bystanders: [],
     policy: "available",
+    gateway: { answers: true, vote: "steady" },
     heard: ["node1", "node2"],
     standDown: false,
     leaving: false,

@@ -8,7 +8,7 @@ function livenessOf({ self, peers, bystanders }: Council, name: string): Livenes
   return [...peers, ...bystanders].find((member) => member.name === name)?.state ?? "dead";
 }
 
-type Council = Pick<View, "self" | "term" | "peers" | "bystanders" | "policy">;
+type Council = Pick<View, "self" | "term" | "peers" | "bystanders" | "gateway" | "heard">;
 
 /** Whether a third voter can break the tie of a cut between the two nodes. */
 export function hasThird(view: Council, term: Term): boolean {
@@ -16,11 +16,19 @@ export function hasThird(view: Council, term: Term): boolean {
 }
 
 /**
- * Where two voters are all there are, and the other is silent: may this node go on alone? `available` concedes two
- * writers in a cut; `safe` leaves it to the replica, because the writer cannot acknowledge without it.
+ * Where two voters are all there are, and the other is silent: may this node go on alone? With the gateway's vote either
+ * may, which concedes two writers where both have it all the while; without, it is the replica, because the writer
+ * cannot acknowledge without it. `wait`: the gateway's vote is about to be known.
  */
-export function mayGoAlone(view: Council, term: Term): boolean {
-  return isTied(term) && (view.policy === "available" || term.writer !== view.self);
+export function mayGoAlone(view: Council, term: Term): "yes" | "no" | "wait" {
+  const { self, heard, gateway } = view;
+  // Before its agent started the other one may have gone on without it.
+  const knows = term.voters.every((name) => name === self || heard.includes(name));
+  if (!isTied(term) || !knows || (term.tie !== "gateway" && term.writer === self)) return "no";
+  if (gateway.vote === "unsure") return "wait";
+  // The writer stands still until then; a replica that lost its gateway with it is the one that is cut off.
+  if (term.tie === "replica") return gateway.vote === "lost" ? "no" : "yes";
+  return gateway.vote === "steady" ? "yes" : "no";
 }
 
 /** Whether a majority of the voters may live. A silent moment is no death. */
@@ -31,7 +39,7 @@ export function hasMajority(view: Council, term: Term): boolean {
 
 /** Whether asking for a new term makes sense. */
 export function hasVoice(view: Council, term: Term): boolean {
-  return hasMajority(view, term) || mayGoAlone(view, term);
+  return hasMajority(view, term) || mayGoAlone(view, term) !== "no";
 }
 
 /** The next term, by this node. Until the last one is known to be granted, its old voters have their say. */
@@ -47,6 +55,7 @@ export function next(
     voters: term?.voters ?? [self],
     old_voters: granted ? [] : (term?.old_voters ?? []),
     ...(overruled.length > 0 && { overruled }),
+    tie: term?.tie ?? "replica",
   };
 }
 
@@ -60,10 +69,30 @@ export function council(view: View, term: Term): Step | null {
   if (!view.granted) return { do: "ask-votes", term, alone: false };
   if (term.old_voters.length > 0) return { do: "ask-votes", term: next(view, term.in_sync), alone: false };
   const wanted = wantedVoters(view, term);
-  if (wanted.join() === term.voters.join() || !wanted.every(isAlive)) return null;
+  if (!wanted.every(isAlive)) return null;
+  if (wanted.join() === term.voters.join()) return settleTie(view, term);
   const change: Term = { ...next(view, term.in_sync), voters: wanted, old_voters: term.voters };
   const added = wanted.filter((name) => !term.voters.includes(name));
   return { do: "name-voters", term: change, added, from: term.voters.filter(isAlive) };
+}
+
+/**
+ * How two voters break a tie is agreed in a term, like all else. From the gateway's vote to the replica's privilege it
+ * takes two: the first one binds the writer, before the replica may go by the second one.
+ */
+function settleTie(view: View, term: Term): Step | null {
+  const tie = isTied(term) ? wantedTie(view, term) : term.tie;
+  if (tie === term.tie) return null;
+  return { do: "ask-votes", term: { ...next(view, term.in_sync), tie }, alone: false };
+}
+
+function wantedTie({ policy, gateway, peers }: View, { tie, voters }: Term): Term["tie"] {
+  const others = peers.filter(({ name }) => voters.includes(name));
+  const answers = [gateway.answers, ...others.map(({ said }) => said?.gateway ?? null)];
+  const isKnown = answers.every((answer) => answer !== null);
+  if (policy === "available" && !isKnown) return tie;
+  if (policy === "available" && answers.every(Boolean)) return "gateway";
+  return tie === "gateway" ? "changing" : "replica";
 }
 
 /** A third voter that was silent this long gives way to another member that lives; a restart takes less. */

@@ -162,9 +162,7 @@ function promote(view: View, server: ServerState, term: Term): Decision {
     return takeOver({ do: "ask-yield", peer: answering.name });
   }
   if (server.replica.receiver !== "stopped") return takeOver({ do: "stop-receiver" });
-  if (!isHolder) {
-    return takeOver({ do: "ask-votes", term: alone(view), alone: mayGoAlone(view, term) });
-  }
+  if (!isHolder) return takeOver(askAlone(view, term));
   // After a start the record on the own disk may be an old one.
   if (!view.granted) return takeOver({ do: "ask-votes", term, alone: false });
   const writing = stillWriting(view, term);
@@ -185,7 +183,15 @@ export function stillWriting({ peers }: Pick<View, "peers">, term: Term): string
   )?.name;
 }
 
-function takeOver(step: Step): Decision {
+/** For the term that names this node alone; not while its gateway's vote is about to be known. */
+function askAlone(view: View, term: Term): Step | null {
+  const vote = mayGoAlone(view, term);
+  const isAnswering = view.peers.some(({ name, state }) => term.voters.includes(name) && state === "alive");
+  if (vote === "wait" && !isAnswering) return null;
+  return { do: "ask-votes", term: alone(view), alone: vote === "yes" };
+}
+
+function takeOver(step: Step | null): Decision {
   return { eligible: true, step, awaiting: "to take over" };
 }
 
@@ -205,10 +211,7 @@ function decideWriter(view: View, server: ServerState, term: Term): Decision {
     return { eligible: may, step: { do: wayToStop(view, source) }, awaiting: "to stop writing" };
   }
   if (term.in_sync.length > 1) {
-    if (!replica || isCut) {
-      const step: Step = { do: "ask-votes", term: alone(view), alone: mayGoAlone(view, term) };
-      return serve(vip === "MASTER" ? step : null);
-    }
+    if (!replica || isCut) return serve(vip === "MASTER" ? askAlone(view, term) : null);
     if (!source.enabled || !source.strict) return serve({ do: "protect", after: null });
     const isUnproven = replica.said?.able === false && !replica.said.stands_down;
     if (isUnproven && isLevelling(replica, self) && source.active) {

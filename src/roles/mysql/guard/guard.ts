@@ -2,12 +2,13 @@ import * as v from "valibot";
 import type { Guard, GuardDeps, Problem, VipState } from "../../../agent/guard.ts";
 import type { Memory } from "../../../cluster/vote/memory.ts";
 import { isMajority } from "../../../cluster/vote/term.ts";
+import { Tie } from "../../../cluster/vote/tie.ts";
 import { ChimeError, failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { Session } from "../client.ts";
 import { engineOf } from "../engine/index.ts";
 import type { Engine } from "../engine/types.ts";
-import { layout, mysqlSpec, type Layout } from "../layout.ts";
+import { layout, mysqlSpec, nodes, type Layout } from "../layout.ts";
 import { answer } from "./answers.ts";
 import { beforeStop } from "./before-stop.ts";
 import { decide } from "./decide.ts";
@@ -67,13 +68,13 @@ export class MysqlGuard implements Guard {
   readonly lives: Lives;
   quarantine: string | null = null;
   yielded: string[] = [];
-  heard: string[] = [];
   /** Where the writer stood when it asked its replica first: what that must hold to count as level. */
   provePoint: ProvePoint | undefined;
   /** Starts since the server last answered; a second one keeps the tail that the first could not cut off. */
   starts = 0;
   /** The number of the newest term that a majority granted this node since its agent started. */
   grantedTerm = 0;
+  readonly #tie: Tie;
   readonly #stuck = new StuckWatch();
   readonly #retryAt = new Map<Step["do"], number>();
   #standDownUntil = 0;
@@ -99,6 +100,8 @@ export class MysqlGuard implements Guard {
     this.engine = engineOf(mysqlSpec(context));
     this.layout = layout(context);
     this.lives = new Lives(this.layout.pidFile);
+    const { clock, membership, voter, askGateway } = deps;
+    this.#tie = new Tie({ clock, membership, voter, askGateway, changed: () => this.wake() });
     this.#timeline = new Timeline(deps.clock, (happening) => deps.record(happening));
     const { socket, product } = this.layout;
     const server = { socket, unit: product.unit };
@@ -109,7 +112,10 @@ export class MysqlGuard implements Guard {
 
   async start(): Promise<void> {
     const { membership, voter } = this.deps;
-    const unsubscribes = [membership.onChange(() => this.wake()), voter.onChange(() => this.#onMemory())];
+    const unsubscribes = [
+      membership.onChange(() => this.#onMembers()),
+      voter.onChange(() => this.#onMemory()),
+    ];
     this.#unsubscribe = () => unsubscribes.forEach((unsubscribe) => unsubscribe());
     this.#running = this.#loop();
   }
@@ -121,6 +127,7 @@ export class MysqlGuard implements Guard {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#unsubscribe();
+    this.#tie.stop();
     this.wake();
     await this.#running;
     for (const session of [this.session, this.work, this.hand]) session.close();
@@ -180,6 +187,22 @@ export class MysqlGuard implements Guard {
   /** The newest term this node knows goes to disk before anything acts on it. */
   remember(change: Partial<Memory>): void {
     this.deps.voter.remember(change);
+  }
+
+  #onMembers(): void {
+    // Whatever step is under way: the time without the peer counts from here.
+    this.standing();
+    this.wake();
+  }
+
+  /** Peers that have answered since this agent started. */
+  get heard(): readonly string[] {
+    return this.#tie.heard;
+  }
+
+  /** Whether this node may count its gateway as a vote, just now. */
+  standing(): View["gateway"] {
+    return this.#tie.look(nodes(this.deps.membership.members()));
   }
 
   /** Also when a peer was granted something here. */
@@ -279,10 +302,7 @@ export class MysqlGuard implements Guard {
     const { deps } = this;
     const { self } = deps.membership;
     const peers = await peerViews(deps);
-    for (const { name, state, said } of peers) {
-      if (state === "alive" && said !== null && !this.heard.includes(name))
-        this.heard = [...this.heard, name];
-    }
+    const gateway = this.standing();
     const { policy } = deps.context().spec.failover;
     const view = (server: View["server"]): View => ({
       self: self.name,
@@ -296,6 +316,7 @@ export class MysqlGuard implements Guard {
       peers,
       bystanders: bystanders(deps),
       policy,
+      gateway,
       heard: this.heard,
       standDown: this.standsDown,
       leaving: this.#leaving,

@@ -95,6 +95,7 @@ export function publishable(view: View): Published {
     follows: null,
     semi_sync: false,
     protected: false,
+    gateway: view.gateway.answers,
     lag: null,
   };
   if ("down" in server) return { ...said, state: "down", able: false, detail: null };

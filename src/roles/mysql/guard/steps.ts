@@ -8,6 +8,7 @@ import { isSameTerm, type Term } from "../../../cluster/vote/term.ts";
 import { mysqlPort, roleName, users } from "../layout.ts";
 import type { SourceAddress } from "../engine/types.ts";
 import type { MysqlGuard } from "./guard.ts";
+import { mayGoAlone } from "./council.ts";
 import { probe } from "./look.ts";
 import { killUnit, startUnit } from "./unit.ts";
 import type { Step, View } from "./view.ts";
@@ -100,7 +101,7 @@ const copyMs = 2_000;
 /** Wins a term, or learns of a newer one. @throws ChimeError `mysql.no_majority` */
 async function seekTerm(guard: MysqlGuard, view: View, term: Term, alone: boolean): Promise<boolean> {
   const { membership, voter } = guard.deps;
-  const { granted, newer, missing } = await askVotes(voter, term, {
+  const outcome = await askVotes(voter, term, {
     self: view.self,
     liveness: (name) => membership.members().find((member) => member.name === name)?.state ?? "dead",
     alone,
@@ -109,7 +110,9 @@ async function seekTerm(guard: MysqlGuard, view: View, term: Term, alone: boolea
   const held = guard.memory.term;
   const isHeld = isSameTerm(held, term);
   if (!isHeld && held !== null && held.term >= term.term) return true;
-  if (!granted) {
+  const { newer, missing } = outcome;
+  const may = () => held !== null && mayGoAlone({ ...view, gateway: guard.standing() }, held) === "yes";
+  if (!outcome.granted || (outcome.alone && !may())) {
     if (newer) {
       guard.remember({ term: newer });
       return true;

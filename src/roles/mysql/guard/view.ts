@@ -2,6 +2,7 @@ import type { VipState } from "../../../agent/guard.ts";
 import type { Liveness } from "../../../cluster/types.ts";
 import type { ServerState } from "../engine/types.ts";
 import type { Published } from "../published.ts";
+import type { GatewayVote } from "../../../cluster/vote/standing.ts";
 import type { Term } from "../../../cluster/vote/term.ts";
 
 /** All that a decision rests on: one node's knowledge at one moment. Plain data, so that a model can make it up. */
@@ -24,7 +25,9 @@ export interface View {
   bystanders: readonly Bystander[];
   /** What a cut between two nodes without a third voter may cost (`failover.policy`). */
   policy: "available" | "safe";
-  /** Peers heard since this agent started: what they did while nobody listened here is known. */
+  /** Whether the gateway answers, and what it says while the other voter is silent; asked only by two alone. */
+  gateway: { answers: boolean | null; vote: GatewayVote };
+  /** Peers that have answered since this agent started: what they did while nobody listened here is known. */
   heard: readonly string[];
   /** Asked for by a peer or an operator: give up writing. */
   standDown: boolean;

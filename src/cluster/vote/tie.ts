@@ -1,0 +1,91 @@
+import type { Clock } from "../../core/clock.ts";
+import { log } from "../../core/log.ts";
+import type { Membership, MemberView } from "../types.ts";
+import { GatewayWatch, type AskGateway } from "./gateway.ts";
+import { Standing, type GatewayVote } from "./standing.ts";
+import { isTied } from "./term.ts";
+import type { Voter } from "./voter.ts";
+
+/** Before a voter that did not answer is asked again. */
+const againMs = 100;
+
+export interface TieOptions {
+  clock: Clock;
+  membership: Pick<Membership, "self" | "pausedAt">;
+  voter: Voter;
+  askGateway: AskGateway;
+  /** Something that a decision may rest on has changed. */
+  changed: () => void;
+}
+
+/** What a node knows of its own standing, for the moment when it and one silent voter are all there are. */
+export class Tie {
+  readonly #options: TieOptions;
+  readonly #standing = new Standing();
+  readonly #watch: GatewayWatch;
+  readonly #heard = new Set<string>();
+  readonly #speaking = new Set<string>();
+
+  constructor(options: TieOptions) {
+    this.#options = options;
+    this.#watch = new GatewayWatch(options.clock, options.askGateway, this.#standing, options.changed);
+  }
+
+  /** Who has answered this node since its agent started: what they did before is known. */
+  get heard(): readonly string[] {
+    return [...this.#heard];
+  }
+
+  /**
+   * To be called whenever a liveness changed, and before each decision. The gateway is asked only by two alone.
+   * @param nodes the role's nodes
+   */
+  look(nodes: readonly Pick<MemberView, "name" | "state" | "silentMs">[]): {
+    answers: boolean | null;
+    vote: GatewayVote;
+  } {
+    const { clock, membership, voter } = this.#options;
+    const { name: self } = membership.self;
+    const { term } = voter.memory;
+    const others = nodes.filter(({ name }) => name !== self);
+    const other = term && isTied(term) ? others.find(({ name }) => term.voters.includes(name)) : undefined;
+    for (const { name, state } of others) {
+      const isNew = !this.#heard.has(name) || (name === other?.name && this.#standing.isOut);
+      if (state === "alive" && isNew) void this.#speak(name, name === other?.name);
+    }
+    if (!term || !other) {
+      this.#watch.watch("off");
+      return { answers: null, vote: "none" };
+    }
+    const now = clock.now();
+    const isSilent = other.state !== "alive";
+    const sight = { now, heardAt: now - other.silentMs, isSilent, pausedAt: membership.pausedAt() };
+    const vote = this.#standing.look(sight);
+    const counts = term.tie === "gateway" ? !this.#standing.isOut : term.writer !== self;
+    const isAwaited = isSilent && counts && term.in_sync.includes(other.name);
+    this.#watch.watch(isAwaited ? "closely" : "slow");
+    return { answers: this.#standing.answers(now), vote };
+  }
+
+  stop(): void {
+    this.#watch.watch("off");
+  }
+
+  async #speak(name: string, isOther: boolean): Promise<void> {
+    if (this.#speaking.has(name)) return;
+    this.#speaking.add(name);
+    const { clock, voter, changed } = this.#options;
+    const asked = clock.now();
+    try {
+      await voter.copy([name]);
+      this.#heard.add(name);
+      if (isOther) this.#standing.spoke(asked);
+    } catch (error) {
+      log.debug(`${name} did not say which term it knows:`, error);
+      await clock.sleep(againMs);
+    } finally {
+      this.#speaking.delete(name);
+      changed();
+    }
+  }
+}
