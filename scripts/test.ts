@@ -168,7 +168,7 @@ async function plan(flags: { unit: boolean; long: boolean }): Promise<Step[]> {
     check("lint", [join(tools, "oxlint"), "--type-aware", "--deny-warnings"]),
     check("unused exports", [join(tools, "knip"), "--no-progress"]),
     shell,
-    tests("unit", unit, { timeoutMs: 20_000 }),
+    tests("unit", unit, { timeoutMs: 120_000 }),
   ];
   if (flags.unit) return fast;
   const slow = lab.map((file) => labTests(file, flags.long));
