@@ -1,6 +1,6 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
- * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, version, agent; or
+ * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, version, agent, install; or
  * `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, with a witness and without; it is
  * not run unless it is named.
  */
@@ -10,10 +10,11 @@ import { labObstacle, LabUnavailable } from "../test/lab/prerequisites.ts";
 import { measureFailover, measureForming, measureRest, withPair } from "./measure/pair.ts";
 import { report, text, type Row } from "./measure/row.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
+import { measureInstall } from "./measure/install.ts";
 import { measureVersion } from "./measure/version.ts";
 import { buildBinary } from "./build.ts";
 
-const names = ["form", "failover", "apply", "agent", "version"] as const;
+const names = ["form", "failover", "apply", "agent", "version", "install"] as const;
 const known = [...names, "drills"] as const;
 
 function progress(line: string): void {
@@ -28,6 +29,7 @@ async function measure(
   const binary = await buildBinary();
   const rows: Row[] = [];
   if (wanted.includes("version")) rows.push(...(await measureVersion(binary, quick ? 10 : 40, progress)));
+  if (wanted.includes("install")) rows.push(...(await measureInstall(binary, quick ? 3 : 10, progress)));
   if (wanted.includes("form")) rows.push(...(await measureForming(binary, quick ? 1 : 3, progress)));
   if (wanted.some((name) => name === "apply" || name === "agent" || name === "failover")) {
     await withPair(progress, async (lab) => {
@@ -82,7 +84,9 @@ async function main(): Promise<number> {
     return 2;
   }
   const wanted = given.positionals.length > 0 ? (given.positionals as (typeof known)[number][]) : names;
-  const obstacle = wanted.every((name) => name === "version") ? undefined : labObstacle();
+  const obstacle = wanted.every((name) => name === "version" || name === "install")
+    ? undefined
+    : labObstacle();
   if (obstacle) throw new LabUnavailable(obstacle);
   const rows = await measure(wanted, given.values.quick ?? false, drills);
   console.log(given.values.json ? JSON.stringify(report(rows), null, 2) : text(rows));
