@@ -153,8 +153,8 @@ function binaryTests(files: string[], long: boolean): Step {
 }
 
 /**
- * Rooms without timers, sockets and children, with the runtime for arm64 (not the models of millions of states): a child would need the emulator registered
- * in the kernel, and the emulator is a tenth as fast as what time limits expect.
+ * Rooms without timers, sockets and children (nor models of millions of states), with the runtime for arm64: a child
+ * would need the emulator registered in the kernel, and the emulator is a tenth as fast as what time limits expect.
  */
 function arm64Tests(files: readonly string[]): Step {
   const name = "arm64 unit";
