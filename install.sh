@@ -315,7 +315,14 @@ run_quietly() { (cd / && "$@" </dev/null 2>/dev/null); }
 # The agent's unit names this path.
 is_systemwide() { [ "$target" = /usr/local/bin/chime-node ]; }
 
-agent_runs() { is_systemwide && have systemctl && systemctl is-active --quiet chime-node.service; }
+# Also one that keeps failing or that systemd gave up on: an upgrade may be what helps. One that was stopped stays so.
+agent_runs() {
+  is_systemwide && have systemctl || return 1
+  case $(systemctl is-active chime-node.service 2>/dev/null) in
+    active | activating | reloading | failed) ;;
+    *) return 1 ;;
+  esac
+}
 
 # chime-node made something on this machine and has not taken it back.
 in_use() {
@@ -361,14 +368,20 @@ cannot_run() {
   fail "$2 does not run on this machine ($why)"
 }
 
+# Failures of before do not count against systemd's limit on starts.
+start_anew() {
+  as_root systemctl reset-failed chime-node.service 2>/dev/null || :
+  as_root systemctl restart chime-node.service
+}
+
 # What serves goes on while the agent is away: neither the VIP nor the writer moves.
 restart_agent() {
   agent_runs || return 0
   note "restarting the agent"
-  as_root systemctl restart chime-node.service && return 0
+  start_anew && return 0
   if [ -e "$work/old" ]; then
     as_root mv -f "$work/old" "$target"
-    as_root systemctl restart chime-node.service || :
+    start_anew || :
     fail "the agent does not start with $found: the binary before is back (see journalctl -u chime-node)"
   fi
   fail "the agent does not start with $found (see journalctl -u chime-node)"

@@ -8,6 +8,7 @@ import { initCommand, startWriters, status, vip, writerOf, type Initialized } fr
 import { buildVersion, publishVersion, releaseUrl, serveReleases } from "./release.ts";
 import { system } from "./system.ts";
 import { untilProtected } from "./trial.ts";
+import { waitUntil } from "./wait.ts";
 
 const readme = resolve(import.meta.dir, "../../README.md");
 
@@ -178,6 +179,22 @@ describe("from a release", () => {
     expect((await chime<{ version: string }>(node2, ["version"])).json.version).toBe("2.0.0");
     await untilProtected(lab);
   }, 120_000);
+
+  test("an agent that systemd gave up on is started by the next install", async () => {
+    const { replica } = await writerOf(lab);
+    const { stdout } = await replica.run(["chime-node", "version", "--json"]);
+    const { version, state } = JSON.parse(stdout) as { version: string; state: number };
+    await replica.put("/root/broken", standIn({ version: "6.6.6", state, body: "exit 7" }), 0o755);
+    await replica.sh("mv -f /root/broken /usr/local/bin/chime-node; systemctl restart chime-node || :");
+    await waitUntil(
+      "systemd to give up",
+      120_000,
+      async () =>
+        (await replica.run(["systemctl", "is-active", "chime-node"], { check: false })).stdout === "failed\n",
+    );
+    expect((await replica.sh(pipe(`--version ${version}`))).stdout).toContain(`(chime-node ${version})`);
+    await untilProtected(lab);
+  }, 240_000);
 
   test("--uninstall is refused in a cluster, and leaves nothing after a reset", async () => {
     const refused = await node1.sh(pipe("--uninstall"), { check: false });
