@@ -233,7 +233,7 @@ find_release() {
     check_space $(($(field "$line" 3) + $(field "$line" 5)))
     open_work
     if check_signature && ! manifest_files | grep -qxF "$line"; then
-      refuse "the signed manifest at $from does not name the file that this install.sh names: one of them is not of release $wanted"
+      refuse "the signed manifest at $from does not name the file that this install.sh names: one of them is not of release $wanted; take the install.sh that is there"
     fi
   else
     from=$base_url/v$wanted
