@@ -184,11 +184,11 @@ async function start(guard: MysqlGuard, view: View, truncate: boolean): Promise<
   return true;
 }
 
-/** What the writer holds since it is open: then all that it received is applied. @throws ChimeError `mysql.no_writer` */
+/** What the writer holds since it is open: then all that it received is applied. @throws ChimeError `mysql.writer_not_open` */
 async function writersContents(guard: MysqlGuard, { peers, term }: View): Promise<string> {
   const writer = peers.find(({ name }) => name === term?.writer);
   if (writer?.said?.state !== "writer" || writer.said.term?.term !== term?.term) {
-    throw failed("mysql.no_writer", `${term?.writer} does not accept writes yet`);
+    throw failed("mysql.writer_not_open", `${term?.writer} does not accept writes yet`);
   }
   return (await askGuard(guard, writer.name, "contents", {})).contents;
 }
