@@ -145,7 +145,7 @@ test("systemd gives up on the writer's agent: the node stops writing, the other 
     );
   });
   expect(ms).toBeLessThan(5_000);
-  const query = ["mariadb", "-N", "-B", "-e", "SELECT @@read_only"];
+  const query = [system.client, "-N", "-B", "-e", "SELECT @@read_only"];
   expect((await writer.run(query)).stdout.trim()).toBe("1");
   expect((await writer.run(["ip", "-br", "address"])).stdout).not.toContain(`${vip}/`);
   await writer.sh(`cp -a /root/term.json ${term}; mv /root/cluster.toml /etc/chime-node/ || :
