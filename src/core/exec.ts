@@ -96,7 +96,75 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
   }
 }
 
-function lastLines(output: string): string {
+/** A running child that is fed or read bit by bit: what does not fit into memory goes through here. */
+export interface Piped {
+  /** Resolves when the child has taken it, so that nothing piles up. @throws ChimeError `exec.ended` */
+  write(chunk: Uint8Array): Promise<void>;
+  /** No more input. */
+  end(): Promise<void>;
+  /** The next piece of output; undefined at its end. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Resolves with the exit code and the end of what it said on stderr. */
+  ended: Promise<{ code: number; stderr: string }>;
+  /** Ends it and its children at once. */
+  kill(): void;
+}
+
+/** Enough of a long log for its last words. */
+const stderrKept = 16_384;
+
+/** Starts a program whose input and output are streams. @throws ChimeError `exec.missing` */
+export function pipe(argv: readonly string[]): Piped {
+  const [program = ""] = argv;
+  if (!Bun.which(program, { PATH: baseEnv["PATH"] as string })) {
+    throw failed("exec.missing", `${program} is not installed`);
+  }
+  const child = Bun.spawn([...argv], {
+    env: baseEnv,
+    cwd: "/",
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+  });
+  const output = child.stdout.getReader();
+  const tail = async () => {
+    let kept = "";
+    const decoder = new TextDecoder();
+    for await (const piece of child.stderr) {
+      kept = (kept + decoder.decode(piece, { stream: true })).slice(-stderrKept);
+    }
+    return kept;
+  };
+  const ended = Promise.all([child.exited, tail()]).then(([code, stderr]) => ({ code, stderr }));
+  return {
+    async write(chunk) {
+      await child.stdin.write(chunk);
+      await child.stdin.flush();
+      // Bun's sink says nothing of a reader that is gone.
+      if (child.exitCode === null && child.signalCode === null) return;
+      throw failed("exec.ended", `${program} ended before its input did`);
+    },
+    async end() {
+      await child.stdin.end();
+    },
+    async read() {
+      const { value, done } = await output.read();
+      return done ? undefined : value;
+    },
+    ended,
+    kill() {
+      try {
+        process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // ESRCH: it has ended by itself.
+      }
+    },
+  };
+}
+
+/** The last words of a program's log, as one line. */
+export function lastLines(output: string): string {
   return output
     .trim()
     .split("\n")

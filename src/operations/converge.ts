@@ -102,7 +102,8 @@ async function markReady(names: readonly RoleName[]): Promise<void> {
   }
 }
 
-async function untilReady(role: RoleName, deadline: number, readyMs: number, io: Io): Promise<void> {
+/** @throws ChimeError `ready.timeout` */
+export async function untilReady(role: RoleName, deadline: number, readyMs: number, io: Io): Promise<void> {
   for (;;) {
     const { ready, awaiting } = await callAgent<RoleProgress>("role.progress", { role });
     if (ready) return;

@@ -185,7 +185,11 @@ async function keepSpecCopy(spec: ClusterView["spec"], io: Io): Promise<void> {
   await rememberBase(spec.version, spec.toml);
 }
 
-async function summarize({ cluster, self }: Identity, names: readonly RoleName[]): Promise<JoinResult> {
+/** What became of this node's roles, and what is wrong with the cluster. */
+export async function summarize(
+  { cluster, self }: Pick<Identity, "cluster" | "self">,
+  names: readonly RoleName[],
+): Promise<JoinResult> {
   // No look for drift: the whole node was looked at a moment ago.
   const status = await callAgent<Status>("status", { drift: false });
   const mine = status.members.find((m) => m.name === self.name);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { exec } from "../../src/core/exec.ts";
+import { exec, pipe } from "../../src/core/exec.ts";
 
 test("passes stdin and collects both streams", async () => {
   const result = await exec(["sh", "-c", "cat; echo oops >&2"], { stdin: "in" });
@@ -35,4 +35,34 @@ test("nothing of our environment reaches a child", async () => {
 
 test("a program that is not there says so", async () => {
   await expect(exec(["no-such-program"])).rejects.toMatchObject({ code: "exec.missing" });
+});
+
+test("a pipe carries more than memory should hold, piece by piece, and tells how it ended", async () => {
+  const child = pipe(["sh", "-c", "cat; echo last words >&2; exit 3"]);
+  const [piece, pieces] = [Buffer.alloc(1 << 20, "x"), 8];
+  let bytes = 0;
+  const read = (async () => {
+    for (let got = await child.read(); got; got = await child.read()) bytes += got.length;
+  })();
+  for (let i = 0; i < pieces; i += 1) await child.write(piece);
+  await child.end();
+  await read;
+  expect(bytes).toBe(pieces * piece.length);
+  expect(await child.ended).toEqual({ code: 3, stderr: "last words\n" });
+});
+
+test("a pipe's other end that is gone is an error, not silence", async () => {
+  const child = pipe(["sh", "-c", "exec <&-; exit 1"]);
+  await child.ended;
+  const write = async () => {
+    for (let i = 0; i < 4; i += 1) await child.write(Buffer.alloc(1 << 20));
+  };
+  await expect(write()).rejects.toMatchObject({ code: "exec.ended" });
+});
+
+test("a killed pipe takes its children along", async () => {
+  const child = pipe(["sh", "-c", "sleep 60 & sleep 60"]);
+  child.kill();
+  expect((await child.ended).code).not.toBe(0);
+  expect(await child.read()).toBeUndefined();
 });

@@ -1,4 +1,6 @@
+import { usageError } from "../../core/errors.ts";
 import { joinCluster } from "../../operations/join.ts";
+import { rebuildNode } from "../../operations/rebuild.ts";
 import { defineVerb } from "../command.ts";
 import { operationIo } from "../operation.ts";
 
@@ -7,7 +9,12 @@ export const join = defineVerb({
   summary: "enter the cluster if not yet in it, take roles, and wait until they are ready here",
   example: "CHIME_TOKEN=chime1.… chime-node join --role mysql",
   args: {
-    role: { type: "words", hint: "ROLE[,ROLE]", summary: "what this node is to do", required: true },
+    role: { type: "words", hint: "ROLE[,ROLE]", summary: "what this node is to do" },
+    rebuild: {
+      type: "string",
+      hint: "NODE",
+      summary: "this node's name: replace its data by a copy of the node that serves",
+    },
     token: { type: "string", hint: "TOKEN", summary: "better: CHIME_TOKEN, --token-file or a prompt" },
     tokenFile: { type: "string", hint: "FILE", summary: "default: /etc/chime-node/token where it exists" },
     address: {
@@ -26,6 +33,18 @@ export const join = defineVerb({
   },
   async run(context) {
     const { args, out } = context;
+    const { rebuild } = args;
+    if (rebuild !== undefined) {
+      const rebuilt = await rebuildNode({ ...args, node: rebuild }, operationIo(context));
+      return out.result(rebuilt, rebuilt.summary);
+    }
+    if (args.role.length === 0) {
+      throw usageError(
+        "usage.missing_argument",
+        "join needs --role ROLE[,ROLE]",
+        "see chime-node join --help",
+      );
+    }
     const joined = await joinCluster(
       { ...args, binary: process.execPath, askToken: () => out.askSecret("token") },
       operationIo(context),

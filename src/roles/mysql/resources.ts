@@ -8,6 +8,7 @@ import { port } from "../../resources/port.ts";
 import { service } from "../../resources/service.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { accounts } from "./accounts.ts";
+import { stagePath } from "./copy/places.ts";
 import { engineOf } from "./engine/index.ts";
 import { layout, mysqlPort, mysqlSpec, roleName } from "./layout.ts";
 import { marker } from "./marker.ts";
@@ -41,7 +42,7 @@ export function resources(context: RoleContext): RolePlan {
     needs: installed,
   });
   // In place before the package is: systemd reads it with the package's unit.
-  const unit = file({ path: dropIn, content: unitDropIn(startOptions, engine.beforeStop) });
+  const unit = file({ path: dropIn, content: unitDropIn(startOptions, data, engine.beforeStop) });
   const settings = file({
     path: config,
     content: engine.config({
@@ -74,12 +75,15 @@ export function resources(context: RoleContext): RolePlan {
  * decides what becomes of transactions that nobody acknowledged. Before a stop the agent hands over what this server
  * writes: at a shutdown it is stopped first, while keepalived and the agent still run.
  */
-function unitDropIn(startOptions: string, beforeStop: string | undefined): string {
+function unitDropIn(startOptions: string, data: string, beforeStop: string | undefined): string {
   // Also where the agent is dead.
   const stop = beforeStop === undefined ? "" : `ExecStop=+/bin/sh -c '${beforeStop}'\n`;
   return `# Written by chime-node.
 [Unit]
 After=chime-node.service keepalived.service
+# Old data that are going and new ones that are coming: a server that starts on them would make a third kind.
+AssertPathExists=!${stagePath(data, "clear")}
+AssertPathExists=!${stagePath(data, "fill")}
 
 [Service]
 Restart=no

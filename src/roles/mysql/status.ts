@@ -1,6 +1,7 @@
 import type { Problem } from "../../agent/guard.ts";
 import type { MemberView } from "../../cluster/types.ts";
 import type { RoleContext, RoleNodeStatus, RoleStatus } from "../types.ts";
+import { engineOf } from "./engine/index.ts";
 import { mysqlSpec, nodes } from "./layout.ts";
 import { voterProblems } from "./voter-problems.ts";
 import { publishedBy, type Published } from "./published.ts";
@@ -24,7 +25,7 @@ export function mysqlStatus(
     },
     problems: [
       ...writerProblems(seen, writers, context.cluster.name),
-      ...replicaProblems(seen),
+      ...replicaProblems(seen, (node) => filledAnew(context, node)),
       ...voterProblems(newestTerm(seen), members, context.spec.failover.policy, strangers(seen)),
     ],
   };
@@ -116,7 +117,14 @@ function newestTerm(seen: readonly Seen[]): Published["term"] {
     .reduce<Published["term"]>((best, term) => (term.term > (best?.term ?? 0) ? term : best), null);
 }
 
-function replicaProblems(seen: readonly Seen[]): Problem[] {
+/** How a node gets the writer's data in place of its own. */
+function filledAnew(context: RoleContext, node: string): string {
+  return engineOf(mysqlSpec(context)).copy
+    ? `on ${node}: chime-node join --rebuild ${node}`
+    : `on ${node}: chime-node reset --delete-data=${context.cluster.name}, and join it again`;
+}
+
+function replicaProblems(seen: readonly Seen[], filled: (node: string) => string): Problem[] {
   const writer = seen.find(({ said }) => said?.state === "writer");
   if (!writer) return [];
   if (seen.length === 1) {
@@ -155,7 +163,7 @@ function replicaProblems(seen: readonly Seen[]): Problem[] {
         severity: "error",
         node: member.name,
         message: `${member.name} holds transactions that ${writer.member.name} does not have (${said.detail ?? "?"}) and stays out`,
-        remedy: `read them on ${member.name} with mariadb-binlog or mysqlbinlog, then: chime-node reset --delete-data=CLUSTER there, and join it again`,
+        remedy: `read them, put back by hand what is needed, then ${filled(member.name)}`,
       });
     } else if (said.state === "broken") {
       problems.push({
@@ -163,7 +171,7 @@ function replicaProblems(seen: readonly Seen[]): Problem[] {
         severity: "error",
         node: member.name,
         message: `${member.name} cannot apply what ${writer.member.name} sends: ${said.detail ?? "no reason given"}`,
-        remedy: `mend the cause on ${member.name}; replication is started again for you within seconds`,
+        remedy: `mend the cause: it is started again for you within seconds; or ${filled(member.name)}`,
       });
     }
   }

@@ -891,3 +891,44 @@ describe("the writer by an operator's word", () => {
     },
   ]);
 });
+
+describe("a node that has to be filled anew", () => {
+  const behind = { from: "10.0.0.1", error: "Got fatal error 1236 from master when reading data" };
+  const outside = {
+    ...asReplica,
+    term: alone,
+    peers: [peer(1, { said: published({ term: alone, state: "writer" }) })],
+  };
+  check([
+    {
+      name: "the writer's logs do not reach back that far: it asks for a copy",
+      view: view({ ...outside, server: server({ replica: behind }) }),
+      eligible: false,
+      step: { do: "rebuild", from: "node1" },
+    },
+    {
+      name: "while the copy comes it does nothing else",
+      view: view({ ...outside, server: server({ replica: behind }), rebuild: "a copy" }),
+      eligible: false,
+      step: null,
+    },
+    {
+      name: "an error of another source is old news: it follows first",
+      view: view({ ...outside, server: server({ replica: { ...behind, from: "10.0.0.9" } }) }),
+      eligible: false,
+      step: "follow",
+    },
+    {
+      name: "one that is in sync can take over while it is copied to",
+      view: view({ ...asReplica, server: server({ replica: following }), rebuild: "a copy" }),
+      eligible: true,
+      step: null,
+    },
+    {
+      name: "nothing is started on data that are being replaced",
+      view: view({ ...outside, server: { down: "replaced" }, rebuild: "the new data" }),
+      eligible: false,
+      step: null,
+    },
+  ]);
+});

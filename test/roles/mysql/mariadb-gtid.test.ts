@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { extras, furthest, parseGtids, reaches } from "../../../src/roles/mysql/engine/mariadb-gtid.ts";
+import {
+  contentsAt,
+  extras,
+  furthest,
+  parseGtids,
+  reaches,
+} from "../../../src/roles/mysql/engine/mariadb-gtid.ts";
 
 describe("parse", () => {
   test("a binlog state", () => {
@@ -55,4 +61,24 @@ describe("furthest", () => {
   for (const [one, other, both] of cases) {
     test(`${one || "nothing"} and ${other || "nothing"}`, () => expect(furthest(one, other)).toBe(both));
   }
+});
+
+describe("what a copy holds", () => {
+  const cases: [before: string, position: string, after: string, contents: string][] = [
+    ["", "", "", ""],
+    ["0-1-5", "0-1-5", "0-1-5", "0-1-5"],
+    // The source wrote on while it was copied, and after.
+    ["0-2-4,0-1-5", "0-1-8", "0-2-4,0-1-20", "0-2-4,0-1-8"],
+    ["", "0-1-8", "0-1-9", "0-1-8"],
+  ];
+  for (const [before, position, after, contents] of cases) {
+    test(`${position || "nothing"} of a source at ${after || "nothing"}`, () =>
+      expect(contentsAt(before, position, after)).toBe(contents));
+  }
+  test("cannot be told where two servers wrote meanwhile, or where it ends before it began", () => {
+    expect(() => contentsAt("0-1-5", "0-2-9", "0-1-7,0-2-9")).toThrow("0-1-7 was written");
+    expect(() => contentsAt("0-1-5", "0-1-6", "0-1-6,0-2-9")).toThrow("0-2-9 was written");
+    expect(() => contentsAt("0-2-4,0-1-5", "0-2-4", "0-2-4,0-1-5")).toThrow("0-1-5 is not in a copy");
+    expect(() => contentsAt("0-1-5", "", "0-1-5")).toThrow("0-1-5 is not in a copy");
+  });
 });

@@ -56,6 +56,24 @@ export function furthest(one: string, other: string): string {
   return [...last.values()].map(formatGtid).join(",");
 }
 
+/**
+ * The binlog state of a copy that ends at `position`, from those of its source before and after it was made. In each
+ * domain the last entry is the newest, as MariaDB reads it (gtid_binlog_state).
+ * @throws TypeError where that cannot be told: more than one server wrote meanwhile, or the position is of another time
+ */
+export function contentsAt(before: string, position: string, after: string): string {
+  const end = parseGtids(position);
+  const isEnd = (gtid: Gtid) =>
+    end.some((last) => last.domain === gtid.domain && last.server === gtid.server);
+  const older = parseGtids(before).filter((gtid) => !isEnd(gtid));
+  const newer = parseGtids(after).filter((gtid) => !isEnd(gtid));
+  const moved = newer.find((gtid) => !older.some((one) => formatGtid(one) === formatGtid(gtid)));
+  if (moved) throw new TypeError(`${formatGtid(moved)} was written while a copy was made`);
+  const late = older.find((gtid) => !reaches(position, formatGtid(gtid)));
+  if (late) throw new TypeError(`${formatGtid(late)} is not in a copy that ends at ${position}`);
+  return [...older, ...end].map(formatGtid).join(",");
+}
+
 function formatGtid({ domain, server, sequence }: Gtid): string {
   return `${domain}-${server}-${sequence}`;
 }

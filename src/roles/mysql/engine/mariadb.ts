@@ -2,6 +2,8 @@ import { text, type Row, type Session } from "../client.ts";
 import { extras, furthest, reaches } from "./mariadb-gtid.ts";
 import { nativeHash } from "./native-password.ts";
 import { quote } from "../sql.ts";
+import { copyDirectory } from "../copy/places.ts";
+import { mariadbBackup } from "./mariadb-backup.ts";
 import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
 
 /** Commits that wait for the replica wait without a limit: only the guard ends it, by a new term. */
@@ -120,6 +122,8 @@ export const mariadb: Engine = {
 
   // The server does it by itself at its recovery (init_rpl_role, mariadbd option).
   rewind: () => Promise.resolve("--init-rpl-role=SLAVE"),
+
+  copy: mariadbBackup,
 };
 
 const alone = [
@@ -227,6 +231,8 @@ port = 3306
 server_id = ${serverId}
 report_host = ${address}
 skip_name_resolve = ON
+# What is copied from the other node while this one runs is no database.
+ignore_db_dirs = ${copyDirectory}
 character_set_server = utf8mb4
 collation_server = utf8mb4_general_ci
 

@@ -66,6 +66,36 @@ export interface RewindPlaces {
   extras: string;
 }
 
+/** Programs and places of a product on this node (catalog). */
+export interface CopyPlaces {
+  backup: string;
+  unpack: string;
+  socket: string;
+  data: string;
+  /** Who the server runs as. */
+  user: string;
+}
+
+/** How all data of a running server get to another node, by programs that the server's own user runs. */
+export interface Copying {
+  /** Writes a consistent copy of the running server's data to its standard output, while it serves. */
+  backup(places: CopyPlaces): readonly string[];
+  /** Unpacks that from standard input into `directory`. */
+  unpack(places: CopyPlaces, directory: string): readonly string[];
+  /** Makes what was unpacked a data directory that the server can start on. */
+  prepare(places: CopyPlaces, directory: string): readonly string[];
+  /** Files in the copy that are not the server's; the first that is there tells where the copy ends. */
+  readonly notes: readonly string[];
+  /** The last transaction in the copy, from that file. @throws TypeError */
+  position(note: string): string;
+  /** What a copy that ends there holds, from its source's `contents` before and after. @throws TypeError where unknown */
+  contents(before: string, position: string, after: string): string;
+  /** Files of the data directory that are not copied: binary logs, relay logs, temporary tables. */
+  readonly skips: RegExp;
+  /** Tells a server that was started on a copy what it holds: where to go on, and what every server's last was. */
+  takeUp(session: Session, copy: { position: string; contents: string }): Promise<void>;
+}
+
 /** What a server product does in its own words: the guard speaks of roles only. One file a product. */
 export interface Engine {
   readonly name: string;
@@ -119,4 +149,6 @@ export interface Engine {
    * @returns options for that one start
    */
   rewind(places: RewindPlaces, theirs: () => Promise<string>): Promise<string>;
+  /** Undefined: a node of this product cannot be filled from another one. */
+  readonly copy?: Copying;
 }

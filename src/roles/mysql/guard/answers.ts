@@ -26,6 +26,15 @@ export async function answer(
   if (known === "yield") return yieldTo(guard, from);
   if (known === "claim") return grantFirst(guard, parsed.output as Params<"claim">, from);
   if (known === "prove") return prove(guard, parsed.output as Params<"prove">, from);
+  if (known === "copy-size") return guard.offer.size();
+  if (known === "copy-open") return guard.offer.open(from);
+  if (known === "copy-read") {
+    const { id, offset } = parsed.output as Params<"copy-read">;
+    return guard.offer.read(id, offset, from);
+  }
+  if (known === "copy-close") {
+    return { known: guard.offer.close((parsed.output as Params<"copy-close">).id, from) };
+  }
   return { contents: await guard.engine.contents(guard.hand) };
 }
 

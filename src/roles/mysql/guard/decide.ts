@@ -1,6 +1,7 @@
 import { replaces, type Term } from "../../../cluster/vote/term.ts";
 import type { ServerState } from "../engine/types.ts";
 import { council, hasMajority, hasThird, hasVoice, mayGoAlone, next } from "./council.ts";
+import type { Down } from "./unit.ts";
 import type { Decision, PeerView, Step, View } from "./view.ts";
 
 /** A replica that was silent this long and acknowledges nothing has lost its power or its network. */
@@ -58,7 +59,8 @@ function newerTerm({ self, index, peers, term }: View): Step | undefined {
   return undefined;
 }
 
-function decideDown(view: View, why: "stopped" | "startable" | "starting" | "hung"): Decision {
+function decideDown(view: View, why: Down): Decision {
+  if (why === "replaced") return wait(view.rebuild ?? "its new data");
   if (why === "starting") return wait("the database server to start");
   if (why === "stopped") return wait("somebody to start the database server, which was stopped by hand");
   if (why === "hung") return wait("the database server to answer");
@@ -129,7 +131,7 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   const eligible = isAble(view) && !standDown && mayOpen(view, term);
   if (eligible && vip === "MASTER") return promote(view, server, term);
   const hold = (awaiting: string): Decision => ({ eligible, step: null, awaiting });
-  if (view.quarantine !== null) return hold("somebody to look at its own transactions");
+  if (view.quarantine !== null) return hold(view.rebuild ?? "somebody to look at its own transactions");
   if (term.writer === self) {
     if (eligible) return hold("the VIP");
     if (standDown) return hold("the peer to take over");
@@ -138,6 +140,10 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   const writer = view.peers.find((peer) => peer.name === term.writer);
   if (!writer || writer.state !== "alive") return hold(`the writer ${term.writer}`);
   const { replica } = server;
+  if (view.rebuild !== null) return hold(view.rebuild);
+  if (isCutOff(replica, writer)) {
+    return { eligible, step: { do: "rebuild", from: writer.name }, awaiting: `a copy of ${writer.name}` };
+  }
   const follows = replica.from === writer.address && replica.receiver !== "stopped" && replica.applier;
   if (follows && server.source.enabled)
     return { eligible, step: { do: "fence" }, awaiting: "to be read-only" };
@@ -146,6 +152,14 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   if (writer.said?.state !== "writer") return hold(`${term.writer} to accept writes`);
   if (follows && acknowledges) return hold(`to be level with ${term.writer}`);
   return { eligible, step: { do: "follow", peer: writer.name }, awaiting: `to follow ${term.writer}` };
+}
+
+/**
+ * The writer has no binary log any more that goes on where this node ends, or none that can be read: 1236 is what
+ * MariaDB and MySQL answer to a replica then (ER_MASTER_FATAL_ERROR_READING_BINLOG).
+ */
+function isCutOff({ from, receiver, error }: ServerState["replica"], writer: PeerView): boolean {
+  return from === writer.address && receiver === "stopped" && error?.includes("error 1236") === true;
 }
 
 /** Alone in its term, it has to have that confirmed once after a start; otherwise it has to win a new one. */

@@ -7,7 +7,7 @@ import { roleName } from "../layout.ts";
 import { stillWriting } from "./decide.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { holders, possibleLoss } from "./loss.ts";
-import { askGuard } from "./steps.ts";
+import { askGuard } from "./ask.ts";
 import type { View } from "./view.ts";
 
 const readMs = 1_000;

@@ -9,6 +9,8 @@ import { Session } from "../client.ts";
 import { engineOf } from "../engine/index.ts";
 import type { Engine } from "../engine/types.ts";
 import { layout, mysqlSpec, nodes, type Layout } from "../layout.ts";
+import { Offer } from "../copy/offer.ts";
+import { Rebuild } from "../copy/rebuild.ts";
 import { answer } from "./answers.ts";
 import { beforeStop } from "./before-stop.ts";
 import { decide } from "./decide.ts";
@@ -66,6 +68,9 @@ export class MysqlGuard implements Guard {
   readonly work: Session;
   readonly hand: Session;
   readonly lives: Lives;
+  /** This node's data for another one, and another one's for this. */
+  readonly offer: Offer;
+  readonly rebuild: Rebuild;
   quarantine: string | null = null;
   yielded: string[] = [];
   /** Where the writer stood when it asked its replica first: what that must hold to count as level. */
@@ -108,6 +113,14 @@ export class MysqlGuard implements Guard {
     this.session = new Session({ ...server, timeoutMs: hungMs, onClose: () => this.#serverDied() });
     this.work = new Session({ ...server, timeoutMs: 5 * hungMs });
     this.hand = new Session({ ...server, timeoutMs: hungMs });
+    this.offer = new Offer({
+      engine: this.engine,
+      layout: this.layout,
+      session: this.hand,
+      isWriter: () => this.#isWriter,
+      self: deps.membership.self.name,
+    });
+    this.rebuild = new Rebuild(this);
   }
 
   async start(): Promise<void> {
@@ -117,6 +130,7 @@ export class MysqlGuard implements Guard {
       voter.onChange(() => this.#onMemory()),
     ];
     this.#unsubscribe = () => unsubscribes.forEach((unsubscribe) => unsubscribe());
+    await this.rebuild.resume();
     this.#running = this.#loop();
   }
 
@@ -129,7 +143,8 @@ export class MysqlGuard implements Guard {
     this.#unsubscribe();
     this.#tie.stop();
     this.wake();
-    await this.#running;
+    this.offer.stop();
+    await Promise.all([this.#running, this.rebuild.stop()]);
     for (const session of [this.session, this.work, this.hand]) session.close();
   }
 
@@ -149,13 +164,21 @@ export class MysqlGuard implements Guard {
     if (method === "assess") return assessFailover(this);
     if (method === "failover") return failOver(this, v.parse(v.object({ word: v.boolean() }), params).word);
     if (method === "kill") return killUnit(this.layout.product.unit);
+    if (method === "rebuild") return this.rebuild.command();
+    if (method === "rebuild-progress") return this.rebuild.progress;
     throw failed("guard.unknown_command", `mysql has no command ${method}`);
   }
 
   ready(): boolean {
     const { term, server, self } = this.#view ?? {};
+    if (this.rebuild.progress.active) return false;
     if (!term || !server || "down" in server || !self) return false;
     return server.readOnly ? term.writer !== self && this.#able : term.writer === self;
+  }
+
+  get #isWriter(): boolean {
+    const { term, server, self } = this.#view ?? {};
+    return term?.writer === self && server !== undefined && !("down" in server) && !server.readOnly;
   }
 
   get #able(): boolean {
@@ -181,7 +204,7 @@ export class MysqlGuard implements Guard {
         remedy: `systemctl start ${this.layout.product.unit}`,
       });
     }
-    return [...problems, ...this.#trouble.problems(node)];
+    return [...problems, ...this.rebuild.problems(), ...this.#trouble.problems(node)];
   }
 
   /** The newest term this node knows goes to disk before anything acts on it. */
@@ -313,6 +336,7 @@ export class MysqlGuard implements Guard {
       vip: deps.vip(),
       server,
       quarantine: this.quarantine,
+      rebuild: this.rebuild.text,
       peers,
       bystanders: bystanders(deps),
       policy,
@@ -323,6 +347,11 @@ export class MysqlGuard implements Guard {
       ...this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
       yielded: this.yielded,
     });
+    if (this.rebuild.replaces) {
+      if (!this.#view || !("down" in this.#view.server)) this.#gone();
+      this.#view = view({ down: "replaced" });
+      return this.#view;
+    }
     try {
       const server = await probe(this.engine, this.session, this.lives);
       if (this.starts > 0) await clearStartOptions(this.layout.startOptions);
@@ -332,15 +361,19 @@ export class MysqlGuard implements Guard {
       const hung = error instanceof ChimeError && error.code === "mysql.hung";
       if (!this.#view || !("down" in this.#view.server)) {
         // Told before anything else: the peer may be waiting for this server's acknowledgements.
-        this.#setEligible(false);
-        this.lives.ended();
-        this.#leavingUntil = 0;
-        this.quarantine = null;
+        this.#gone();
         void this.#publish(view({ down: "starting" }));
       }
       this.#view = view({ down: hung ? "hung" : await lookAtUnit(this.layout.product.unit) });
     }
     return this.#view;
+  }
+
+  #gone(): void {
+    this.#setEligible(false);
+    this.lives.ended();
+    this.#leavingUntil = 0;
+    this.quarantine = null;
   }
 
   /** Returns how long to rest afterwards, ms. */

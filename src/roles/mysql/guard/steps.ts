@@ -1,4 +1,3 @@
-import * as v from "valibot";
 import { ChimeError, failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { paths } from "../../../core/paths.ts";
@@ -6,20 +5,20 @@ import { productPath } from "../../../host/catalog.ts";
 import { askVotes } from "../../../cluster/vote/ballot.ts";
 import { isSameTerm, type Term } from "../../../cluster/vote/term.ts";
 import { mysqlPort, roleName, users } from "../layout.ts";
+import { takeUpCopy } from "../copy/copied.ts";
 import type { SourceAddress } from "../engine/types.ts";
+import { askGuard, askMs } from "./ask.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { mayGoAlone } from "./council.ts";
 import { probe } from "./look.ts";
 import { killUnit, startUnit } from "./unit.ts";
 import type { Step, View } from "./view.ts";
-import { wire, type Answer, type Method, type Params } from "./wire.ts";
 
 /** A writer that lives stops within milliseconds; one that hangs is not waited for. */
 const yieldMs = 1_000;
 /** How long everything that a yielding writer acknowledged may take to arrive. */
 const arriveMs = 1_000;
 const applyMs = 200;
-const askMs = 2_000;
 /** How long a replica waits for a writer that is not done: without its accounts it is merely tried again later. */
 const accountsMs = 1_000;
 /** A writer must notice soon that it lost the VIP, whatever its replica is doing. */
@@ -58,6 +57,7 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
     case "open":
       // The holder of everything, from the first write on.
       guard.remember({ proven: lifeOf(view) });
+      await takeUpCopy(engine, guard.layout.data, work);
       await engine.open(work);
       guard.yielded = [];
       guard.deps.claimVip();
@@ -73,6 +73,9 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
       return true;
     case "prove-peer":
       return provePeer(guard, view, step.peer, step.term);
+    case "rebuild":
+      await guard.rebuild.begin(step.from);
+      return true;
     default:
       return follow(guard, step.peer);
   }
@@ -80,20 +83,6 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
 
 function lifeOf({ server }: View): string | null {
   return "down" in server ? null : server.life;
-}
-
-/** Asks a peer's guard. @throws ChimeError of the peer, or `peer.unreachable`, `peer.timeout`, `mysql.bad_answer` */
-export async function askGuard<M extends Method>(
-  guard: MysqlGuard,
-  peer: string,
-  method: M,
-  params: Params<M>,
-  timeoutMs = askMs,
-): Promise<Answer<M>> {
-  const answer = await guard.deps.membership.call(peer, `guard.${roleName}.${method}`, params, timeoutMs);
-  const parsed = v.safeParse(wire[method].answer, answer);
-  if (!parsed.success) throw failed("mysql.bad_answer", `${peer} answered ${method} with something else`);
-  return parsed.output;
 }
 
 const copyMs = 2_000;
@@ -246,9 +235,10 @@ async function provePeer(guard: MysqlGuard, view: View, peer: string, term: Term
 }
 
 async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
-  const { engine, work } = guard;
+  const { engine, work, layout } = guard;
   // A new pair's first writer makes the accounts when it is open: who asks earlier is refused, and waits a whole second.
   await guard.until(() => isReady(guard, peer), accountsMs);
+  await takeUpCopy(engine, layout.data, work);
   // The own contents first: what the writer adds meanwhile cannot look like something extra here.
   const own = await engine.contents(work);
   const { contents } = await askGuard(guard, peer, "contents", {});

@@ -1,11 +1,14 @@
 import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { Clock } from "../../../core/clock.ts";
+import { failed } from "../../../core/errors.ts";
 import { exec } from "../../../core/exec.ts";
 import { lockHolder } from "../../../host/packages/dpkg-lock.ts";
 import { paths } from "../../../core/paths.ts";
+import { showUnit } from "../../../host/systemd.ts";
 
-/** Why the server does not answer, as far as systemd knows. */
-export type Down = "stopped" | "startable" | "starting" | "hung";
+/** Why the server does not answer, as far as systemd knows; `replaced`: its data are being exchanged. */
+export type Down = "stopped" | "startable" | "starting" | "hung" | "replaced";
 
 /** systemd forgets a disabled unit that has stopped cleanly; this file remembers until the next boot that it ran. */
 const ranFile = `${paths.run}/mysql.ran`;
@@ -26,6 +29,11 @@ export async function rememberPackageWork(): Promise<void> {
 
 async function isPackageWorkDone(): Promise<boolean> {
   return (await Bun.file(packagesFile).exists()) && (await lockHolder()) === undefined;
+}
+
+/** The next stop was ours, and nobody's wish. */
+async function forgetRun(): Promise<void> {
+  await rm(ranFile, { force: true });
 }
 
 /**
@@ -67,6 +75,21 @@ export async function startUnit(unit: string, optionsFile: string, options: stri
 /** At once, without a last word to anybody: a server that stops in order commits what waits for its replica. */
 export async function killUnit(unit: string): Promise<void> {
   await exec(["systemctl", "kill", "--signal=KILL", unit], { timeoutMs: 5_000 });
+}
+
+const killedMs = 60_000;
+
+/** Kills the server, whatever it is doing, and waits until it is gone: for data that are thrown away. */
+export async function endUnit(unit: string, clock: Clock): Promise<void> {
+  const end = clock.now() + killedMs;
+  await forgetRun();
+  for (;;) {
+    const { active } = await showUnit(unit);
+    if (active === "inactive" || active === "failed") return;
+    if (clock.now() > end) throw failed("mysql.stuck", `${unit} cannot be killed`, `journalctl -u ${unit}`);
+    await exec(["systemctl", "kill", "--signal=KILL", unit], { ok: "any", timeoutMs: 5_000 });
+    await clock.sleep(50);
+  }
 }
 
 /** So that a start by anybody else keeps everything. */

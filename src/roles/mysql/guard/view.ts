@@ -4,6 +4,7 @@ import type { ServerState } from "../engine/types.ts";
 import type { Published } from "../published.ts";
 import type { GatewayVote } from "../../../cluster/vote/standing.ts";
 import type { Term } from "../../../cluster/vote/term.ts";
+import type { Down } from "./unit.ts";
 
 /** All that a decision rests on: one node's knowledge at one moment. Plain data, so that a model can make it up. */
 export interface View {
@@ -16,9 +17,11 @@ export interface View {
   /** The server run in which this node was last found to hold everything. */
   proven: string | null;
   vip: VipState;
-  server: ServerState | { down: "stopped" | "startable" | "starting" | "hung" };
+  server: ServerState | { down: Down };
   /** Why this node stays out, found when its transactions were compared; null: nothing known against it. */
   quarantine: string | null;
+  /** Its data are being replaced by the writer's: how far that is. `null`: they are not. */
+  rebuild: string | null;
   /** The other nodes with this role, by rising index. */
   peers: readonly PeerView[];
   /** Members without the role, by rising index: one of them can be the third voter. */
@@ -94,7 +97,9 @@ export type Step =
   | { do: "release"; cut: boolean }
   /** See that the peer holds everything; then both are in sync, which is a new term unless `term` is null. */
   | { do: "prove-peer"; peer: string; term: Term | null }
-  | { do: "follow"; peer: string };
+  | { do: "follow"; peer: string }
+  /** Replace all data by a copy of the writer's. */
+  | { do: "rebuild"; from: string };
 
 export interface Decision {
   /** May the VIP come here. */

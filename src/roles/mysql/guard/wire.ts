@@ -1,9 +1,11 @@
 import * as v from "valibot";
 import { termSchema } from "../../../cluster/vote/term.ts";
+import { pieceBytes } from "../copy/offer.ts";
 
 /** Longer than any position of a cluster with few servers. What it says only the engine knows. */
 const longestPosition = 16_384;
 const gtids = v.pipe(v.string(), v.maxLength(longestPosition), v.regex(/^[\w, :\n-]*$/));
+const copyId = v.pipe(v.string(), v.maxLength(32));
 const answerTerm = v.nullable(termSchema);
 
 /** What guards ask each other, as `guard.mysql.<method>`. Both directions come from the network. */
@@ -32,6 +34,27 @@ export const wire = {
     params: v.object({}),
     answer: v.object({ contents: gtids }),
   },
+  /** "How large is a copy of all you have?" Bytes. */
+  "copy-size": {
+    params: v.object({}),
+    answer: v.object({ bytes: v.pipe(v.number(), v.minValue(0)) }),
+  },
+  /** "Begin one for me." What every server's last transaction was before it began. */
+  "copy-open": {
+    params: v.object({}),
+    answer: v.object({ id: copyId, contents: gtids }),
+  },
+  /** "The bytes from here on, please." base64; without any, the program is at work. `contents` comes with the end. */
+  "copy-read": {
+    params: v.object({ id: copyId, offset: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) }),
+    answer: v.object({
+      data: v.pipe(v.string(), v.maxLength((pieceBytes / 3) * 4 + 4), v.base64()),
+      ended: v.boolean(),
+      contents: v.nullable(gtids),
+    }),
+  },
+  /** "Enough." Whether there was one. */
+  "copy-close": { params: v.object({ id: copyId }), answer: v.object({ known: v.boolean() }) },
 } as const;
 
 export type Method = keyof typeof wire;

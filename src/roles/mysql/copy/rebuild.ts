@@ -1,0 +1,264 @@
+import type { Problem } from "../../../agent/guard.ts";
+import { ChimeError, failed, refused } from "../../../core/errors.ts";
+import { log } from "../../../core/log.ts";
+import { askGuard } from "../guard/ask.ts";
+import type { MysqlGuard } from "../guard/guard.ts";
+import { endUnit } from "../guard/unit.ts";
+import { fetchCopy, type Fetching, type Source } from "./fetch.ts";
+import { copyPlaces } from "./places.ts";
+import { Report, type RebuildProgress } from "./report.ts";
+import { requireSpace, size } from "./space.ts";
+import { dropCopy, isBetween, putInPlace, readStage } from "./swap.ts";
+
+/** One answer may take as long as the backup program waits for its locks. */
+const readMs = 30_000;
+const sizeMs = 30_000;
+
+/** The writer goes on alone within a second, once this node has said that it is out. */
+const aloneMs = 10_000;
+
+/** A rebuild that failed is tried again after this; one that did not help, not before an operator has looked. */
+const retryMs = 30_000;
+const helpsMs = 600_000;
+
+/** A backup breaks off where a system table is altered meanwhile, as Debian does after each start of the server. */
+const attempts = 3;
+
+const again = { remedy: "chime-node status; then run this again" };
+
+/** Replaces all data of this node by those of the one that serves: fetched beside them, then put in their place. */
+export class Rebuild {
+  readonly #guard: MysqlGuard;
+  readonly #report: Report;
+  #abort: AbortController | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #replaces = false;
+  #doneAt: number | undefined;
+
+  constructor(guard: MysqlGuard) {
+    this.#guard = guard;
+    this.#report = new Report(guard.deps.membership.self.name, guard.deps.clock);
+  }
+
+  /** What it is doing, after "waiting for"; null: nothing. */
+  get text(): string | null {
+    return this.#report.text;
+  }
+
+  /** From the moment that this node steps out to the moment that its server may start on the new data. */
+  get replaces(): boolean {
+    return this.#replaces;
+  }
+
+  get progress(): RebuildProgress {
+    return this.#report.progress;
+  }
+
+  problems(): Problem[] {
+    return this.#report.problems(this.#guard.ready());
+  }
+
+  /** At the agent's start: what a kill left between old and new data is finished, any other rest dropped. */
+  async resume(): Promise<void> {
+    const { data, product } = this.#guard.layout;
+    const stage = await readStage(data);
+    if (stage === undefined) return;
+    if (!isBetween(stage)) {
+      this.#running = dropCopy(data, product.user).catch(logRest);
+      return;
+    }
+    log.warn(`mysql: the new data are being put in place where that was interrupted (${stage})`);
+    this.#run(() => this.#exchange());
+  }
+
+  async stop(): Promise<void> {
+    this.#abort?.abort(new Error("the agent stops"));
+    await this.#running;
+  }
+
+  /** An operator's word. @throws ChimeError `rebuild.*` (exit 3, nothing touched) */
+  async command(): Promise<RebuildProgress> {
+    if (this.text === null) await this.#begin(this.#requireSource());
+    return this.progress;
+  }
+
+  /** The guard found that nothing else helps. @throws ChimeError `rebuild.*` */
+  async begin(source: string): Promise<void> {
+    if (this.text !== null) return;
+    const failure = this.#report.failedWithin(retryMs);
+    if (failure) throw failed(failure.code, failure.message, { remedy: failure.remedy ?? undefined });
+    if (this.#doneAt !== undefined && this.#guard.deps.clock.now() - this.#doneAt < helpsMs) {
+      throw failed("rebuild.useless", `${source}'s binary logs do not go on where a copy of it ended`, {
+        remedy: `journalctl -u mariadb on ${source}`,
+      });
+    }
+    await this.#begin(source).catch((error: unknown) => {
+      this.#report.fail(error);
+      throw error;
+    });
+  }
+
+  async #begin(source: string): Promise<void> {
+    this.#report.say(`${source} to count its data`);
+    try {
+      await this.#running;
+      await this.#fetch(source);
+    } catch (error) {
+      this.#report.say(null);
+      throw error;
+    }
+  }
+
+  /** Whatever forbids it is found before anything is touched. */
+  async #fetch(source: string): Promise<void> {
+    const { layout, engine } = this.#guard;
+    const { copy } = engine;
+    if (!copy) throw refused("rebuild.unsupported", `${engine.name} nodes cannot be rebuilt by this release`);
+    const { bytes } = await askGuard(this.#guard, source, "copy-size", {}, sizeMs);
+    await requireSpace(layout.data, bytes, source);
+    log.warn(`mysql: all data are replaced by a copy of ${source} (${size(bytes)})`);
+    this.#run(async (signal) => {
+      const fetching: Fetching = {
+        source: this.#source(source),
+        copy,
+        places: copyPlaces(layout),
+        signal,
+        progress: (done) => this.#report.copied(source, done, bytes),
+        complete: () => this.#report.say(`the copy of ${source} to be prepared`),
+      };
+      await this.#persist(source, () => fetchCopy(fetching));
+      await this.#stepOut(source, signal);
+      await this.#exchange();
+    });
+  }
+
+  /** Begins anew where a program broke off. */
+  async #persist(source: string, copy: () => Promise<unknown>): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return void (await copy());
+      } catch (error) {
+        const isBroken = error instanceof ChimeError && error.code === "mysql.copy_failed";
+        if (!isBroken || tries === attempts || !this.#isServing(source)) throw error;
+        log.warn(`mysql: ${error.message}; the copy begins anew`);
+        this.#report.begin();
+      }
+    }
+  }
+
+  #run(work: (signal: AbortSignal) => Promise<void>): void {
+    const { signal } = (this.#abort = new AbortController());
+    this.#report.begin();
+    this.#report.say("a copy of the writer's data");
+    this.#running = this.#whole(work, signal).catch(logRest);
+  }
+
+  async #whole(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    try {
+      await work(signal);
+      this.#doneAt = this.#guard.deps.clock.now();
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#report.fail(error);
+      await this.#tidy(signal);
+    } finally {
+      this.#report.say(null);
+      this.#replaces = false;
+      this.#guard.wake();
+    }
+  }
+
+  /** After a failure: back to the old data, or, where they are going already, on to the new ones until it works. */
+  async #tidy(signal: AbortSignal): Promise<void> {
+    const { deps, layout } = this.#guard;
+    const { data, product } = layout;
+    while (isBetween(await readStage(data))) {
+      await deps.clock.sleep(retryMs, signal);
+      await putInPlace(data, product.user).catch((error: unknown) => this.#report.fail(error));
+    }
+    this.#replaces = false;
+    this.#guard.wake();
+    await dropCopy(data, product.user);
+  }
+
+  /**
+   * Only a node that nobody counts on gives up its data: it says that it is out, and the writer records that it goes on
+   * alone. Until then the server runs and acknowledges, so that no commit waits, and nothing is lost if it fails.
+   */
+  async #stepOut(source: string, signal: AbortSignal): Promise<void> {
+    const { deps } = this.#guard;
+    const { name: self } = deps.membership.self;
+    this.#report.say(`${source} to go on alone`);
+    this.#replaces = true;
+    this.#guard.wake();
+    const end = deps.clock.now() + aloneMs;
+    for (;;) {
+      signal.throwIfAborted();
+      const { term } = deps.voter.memory;
+      if (term?.writer !== source) {
+        throw failed("rebuild.other_writer", `${term?.writer ?? "nobody"} writes now, not ${source}`, again);
+      }
+      if (!this.#isServing(source)) {
+        throw failed("rebuild.no_source", `${source} does not serve any more`, again);
+      }
+      if (!term.in_sync.includes(self)) return;
+      if (deps.clock.now() > end) {
+        throw failed("rebuild.needed", `${source} does not go on without ${self}, so its data stay`, again);
+      }
+      await deps.clock.sleep(20);
+    }
+  }
+
+  /** From here on there is no way back but forward. */
+  async #exchange(): Promise<void> {
+    const { deps, layout } = this.#guard;
+    this.#report.say("the new data to be put in place");
+    this.#replaces = true;
+    this.#guard.wake();
+    await endUnit(layout.product.unit, deps.clock);
+    await putInPlace(layout.data, layout.product.user);
+    log.info("mysql: the new data are in place");
+  }
+
+  /** @throws ChimeError `rebuild.writer`, `rebuild.no_source` (exit 3) */
+  #requireSource(): string {
+    const { view, memory, deps } = this.#guard;
+    const { name: self } = deps.membership.self;
+    const { term } = memory;
+    const isWritable = view && !("down" in view.server) && !view.server.readOnly;
+    if (term?.writer === self || isWritable) {
+      throw refused("rebuild.writer", `${self} is the writer: its data are the ones that count`, {
+        remedy: "chime-node switchover, if the other node is the one to keep; then run this again",
+      });
+    }
+    if (term && this.#isServing(term.writer)) return term.writer;
+    const wanted = term?.writer ?? "the other node";
+    throw refused("rebuild.no_source", `${wanted} does not serve: there is no source`, {
+      remedy: `bring ${wanted} up first, then run this again`,
+    });
+  }
+
+  #isServing(name: string): boolean {
+    const peer = this.#guard.view?.peers.find((one) => one.name === name);
+    return peer?.state === "alive" && peer.said?.state === "writer";
+  }
+
+  #source(name: string): Source {
+    const guard = this.#guard;
+    return {
+      name,
+      open: () => askGuard(guard, name, "copy-open", {}, readMs),
+      async read(id, offset) {
+        const { data, ...rest } = await askGuard(guard, name, "copy-read", { id, offset }, readMs);
+        return { data: Buffer.from(data, "base64"), ...rest };
+      },
+      async close(id) {
+        await askGuard(guard, name, "copy-close", { id });
+      },
+    };
+  }
+}
+
+function logRest(error: unknown): void {
+  log.error("mysql: rest of a copy:", error);
+}
