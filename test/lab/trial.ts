@@ -16,7 +16,7 @@ export async function untilProtected(lab: Lab, timeoutMs = 90_000): Promise<numb
   const level = async () => {
     const { roles, problems, healthy } = await status(node);
     const mysql = roles["mysql"];
-    last = problems.map((problem) => `${problem.node}: ${problem.code}`).join(", ");
+    last = problems.map(({ node, code, message }) => `${node}: ${code}: ${message}`).join("; ");
     const replicates = mysql?.nodes.some((n) => n.state === "replica" && n.replicating);
     const covered = mysql?.nodes.some((n) => n.state === "writer" && n.protected);
     const hasGateway = lab.nodes.every(({ options }) => options.gateway !== false);

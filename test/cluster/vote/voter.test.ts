@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -121,6 +121,26 @@ test("two alone: silence may be passed over, a no may not", async () => {
   deaf.clear();
   voter("b").remember({ term: pair(term(5, "b", "b")) });
   expect(await ask("a", pair(term(5, "a", "a")), true)).toMatchObject({ granted: false });
+});
+
+describe("a writer that is outrun notes with the very term what its last one promised", () => {
+  const after = (last: Term, ...later: Term[]) => {
+    for (const one of [last, ...later]) voter("a").remember({ term: one });
+    return voter("a").memory.outrun ?? null;
+  };
+  test("protected: the other has every commit that was acknowledged", () =>
+    expect(after(both, term(5, "b", "b"), term(6, "b", "b", "a"))).toBe("protected"));
+  test("alone: clients may have been told of commits that the other lacks", () =>
+    expect(after(both, term(5, "a", "a"), term(6, "b", "b"))).toBe("alone"));
+  test("a replica promised nothing", () =>
+    expect(after(term(4, "b", "b", "a"), term(5, "b", "b"))).toBeNull());
+  test("over once it writes again", () =>
+    expect(after(both, term(5, "b", "b"), term(6, "a", "a"))).toBeNull());
+  test("remembered over a restart of the agent", async () => {
+    after(both, term(5, "b", "b"));
+    await voter("a").load();
+    expect(voter("a").memory.outrun).toBe("protected");
+  });
 });
 
 for (const params of [null, {}, { term: { ...both, term: 0 } }, { term: { ...both, in_sync: [] } }]) {

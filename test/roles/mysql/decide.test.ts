@@ -925,6 +925,24 @@ describe("a node that has to be filled anew", () => {
       step: null,
     },
     {
+      name: "extras that nobody can have been told of: rebuilt unasked",
+      view: view({ ...outside, quarantine: "0-2-7", untold: true }),
+      eligible: false,
+      step: { do: "rebuild", from: "node1" },
+    },
+    {
+      name: "extras that somebody may have been told of: it waits for a word",
+      view: view({ ...outside, quarantine: "0-2-7" }),
+      eligible: false,
+      step: null,
+    },
+    {
+      name: "nothing to rebuild from: it waits",
+      view: view({ ...outside, quarantine: "0-2-7", untold: true, peers: [peer(1, { state: "dead" })] }),
+      eligible: false,
+      step: null,
+    },
+    {
       name: "nothing is started on data that are being replaced",
       view: view({ ...outside, server: { down: "replaced" }, rebuild: "the new data" }),
       eligible: false,

@@ -458,6 +458,7 @@ export class Pair {
           })
         : { down: "startable" },
       quarantine: node.quarantine,
+      untold: false,
       rebuild: null,
       peers: [peerView],
       bystanders: this.witnesses.map(({ name, left }) => ({

@@ -105,6 +105,7 @@ export function view(change: Partial<View>): View {
     vip: "BACKUP",
     server: server({}),
     quarantine: null,
+    untold: false,
     rebuild: null,
     peers: [],
     bystanders: [],

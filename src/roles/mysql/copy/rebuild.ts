@@ -3,6 +3,7 @@ import { ChimeError, failed, refused } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { askGuard } from "../guard/ask.ts";
 import type { MysqlGuard } from "../guard/guard.ts";
+import { saveExtras } from "../guard/returning.ts";
 import { endUnit } from "../guard/unit.ts";
 import { fetchCopy, type Fetching, type Source } from "./fetch.ts";
 import { copyPlaces } from "./places.ts";
@@ -113,9 +114,15 @@ export class Rebuild {
   async #fetch(source: string): Promise<void> {
     const { layout, engine } = this.#guard;
     const { copy } = engine;
-    if (!copy) throw refused("rebuild.unsupported", `${engine.name} nodes cannot be rebuilt by this release`);
+    if (!copy) {
+      throw refused("rebuild.unsupported", `${engine.name} nodes cannot be rebuilt by this release`, {
+        remedy: `fill it by hand from a backup of ${source}`,
+      });
+    }
     const { bytes } = await askGuard(this.#guard, source, "copy-size", {}, sizeMs);
     await requireSpace(layout.data, bytes, source);
+    // Rows that only this node has go with its old data.
+    await saveExtras(this.#guard, source);
     log.warn(`mysql: all data are replaced by a copy of ${source} (${size(bytes)})`);
     this.#run(async (signal) => {
       const fetching: Fetching = {

@@ -74,6 +74,6 @@ export function contentsAt(before: string, position: string, after: string): str
   return [...older, ...end].map(formatGtid).join(",");
 }
 
-function formatGtid({ domain, server, sequence }: Gtid): string {
+export function formatGtid({ domain, server, sequence }: Gtid): string {
   return `${domain}-${server}-${sequence}`;
 }

@@ -2,6 +2,9 @@ import { text, type Row, type Session } from "../client.ts";
 import { extras, furthest, reaches } from "./mariadb-gtid.ts";
 import { nativeHash } from "./native-password.ts";
 import { quote } from "../sql.ts";
+import { join, resolve } from "node:path";
+import { readText } from "../../../host/files.ts";
+import { findTail } from "../extras/binlog.ts";
 import { copyDirectory } from "../copy/places.ts";
 import { mariadbBackup } from "./mariadb-backup.ts";
 import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
@@ -124,6 +127,27 @@ export const mariadb: Engine = {
   rewind: () => Promise.resolve("--init-rpl-role=SLAVE"),
 
   copy: mariadbBackup,
+
+  tail: {
+    async find(data, theirs) {
+      const index = await readText(join(data, "chime-bin.index"));
+      const files = (index ?? "").split("\n").filter(Boolean);
+      return findTail(
+        files.map((file) => resolve(data, file)),
+        theirs,
+      );
+    },
+    dump: (binlog, { files, offset }) => [
+      binlog,
+      "--no-defaults",
+      "--verbose",
+      // A BINLOG statement would bring back the old server's number: its node would not take that row (tried on 10.11).
+      "--base64-output=decode-rows",
+      `--start-position=${offset}`,
+      ...files,
+    ],
+    inert: /SET @@session\.(?:gtid_domain_id|gtid_seq_no|server_id)=/,
+  },
 };
 
 const alone = [

@@ -66,6 +66,29 @@ export interface RewindPlaces {
   extras: string;
 }
 
+/** Where in a server's binary logs the transactions begin that another server does not have, and which these are. */
+export interface Tail {
+  /** Paths of the files from the one on in which they begin. */
+  files: readonly string[];
+  /** Of the first event in the first of them. */
+  offset: number;
+  /** When that was written, seconds since the epoch. */
+  at: number;
+  gtids: readonly string[];
+}
+
+export interface TailReader {
+  /** @param theirs what the other server holds (`Engine.contents`) */
+  find(data: string, theirs: string): Promise<Tail | undefined>;
+  /** Prints these transactions as SQL that people can read. */
+  dump(binlog: string, tail: Tail): readonly string[];
+  /**
+   * Statements of that which give the transactions their old numbers: on the writer these are taken, and the node that
+   * had them would not take back what bears its own.
+   */
+  readonly inert: RegExp;
+}
+
 /** Programs and places of a product on this node (catalog). */
 export interface CopyPlaces {
   backup: string;
@@ -149,6 +172,8 @@ export interface Engine {
    * @returns options for that one start
    */
   rewind(places: RewindPlaces, theirs: () => Promise<string>): Promise<string>;
+  /** Reads this product's binary logs without its server. Undefined: what is cut off is not saved before. */
+  readonly tail?: TailReader;
   /** Undefined: a node of this product cannot be filled from another one. */
   readonly copy?: Copying;
 }

@@ -131,7 +131,11 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   const eligible = isAble(view) && !standDown && mayOpen(view, term);
   if (eligible && vip === "MASTER") return promote(view, server, term);
   const hold = (awaiting: string): Decision => ({ eligible, step: null, awaiting });
-  if (view.quarantine !== null) return hold(view.rebuild ?? "somebody to look at its own transactions");
+  if (view.quarantine !== null) {
+    const source = view.untold && view.rebuild === null ? servingWriter(view, term) : undefined;
+    if (source) return { eligible, step: { do: "rebuild", from: source }, awaiting: `a copy of ${source}` };
+    return hold(view.rebuild ?? "somebody to look at its own transactions");
+  }
   if (term.writer === self) {
     if (eligible) return hold("the VIP");
     if (standDown) return hold("the peer to take over");
@@ -152,6 +156,12 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   if (writer.said?.state !== "writer") return hold(`${term.writer} to accept writes`);
   if (follows && acknowledges) return hold(`to be level with ${term.writer}`);
   return { eligible, step: { do: "follow", peer: writer.name }, awaiting: `to follow ${term.writer}` };
+}
+
+function servingWriter({ peers }: View, { writer }: Term): string | undefined {
+  return peers.find(
+    ({ name, state, said }) => name === writer && state === "alive" && said?.state === "writer",
+  )?.name;
 }
 
 /**

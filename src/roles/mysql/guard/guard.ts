@@ -11,6 +11,7 @@ import type { Engine } from "../engine/types.ts";
 import { layout, mysqlSpec, nodes, type Layout } from "../layout.ts";
 import { Offer } from "../copy/offer.ts";
 import { Rebuild } from "../copy/rebuild.ts";
+import { SavedExtras } from "../extras/saved.ts";
 import { answer } from "./answers.ts";
 import { beforeStop } from "./before-stop.ts";
 import { decide } from "./decide.ts";
@@ -71,12 +72,15 @@ export class MysqlGuard implements Guard {
   /** This node's data for another one, and another one's for this. */
   readonly offer: Offer;
   readonly rebuild: Rebuild;
+  readonly extras: SavedExtras;
   quarantine: string | null = null;
   yielded: string[] = [];
   /** Where the writer stood when it asked its replica first: what that must hold to count as level. */
   provePoint: ProvePoint | undefined;
   /** Starts since the server last answered; a second one keeps the tail that the first could not cut off. */
   starts = 0;
+  /** Since when it has been asking what the writer holds, to save what the start is to cut off. */
+  askingSince: number | undefined;
   /** The number of the newest term that a majority granted this node since its agent started. */
   grantedTerm = 0;
   readonly #tie: Tie;
@@ -121,6 +125,7 @@ export class MysqlGuard implements Guard {
       self: deps.membership.self.name,
     });
     this.rebuild = new Rebuild(this);
+    this.extras = new SavedExtras(deps.membership.self.name, deps.clock);
   }
 
   async start(): Promise<void> {
@@ -130,6 +135,7 @@ export class MysqlGuard implements Guard {
       voter.onChange(() => this.#onMemory()),
     ];
     this.#unsubscribe = () => unsubscribes.forEach((unsubscribe) => unsubscribe());
+    await this.extras.load();
     await this.rebuild.resume();
     this.#running = this.#loop();
   }
@@ -204,7 +210,13 @@ export class MysqlGuard implements Guard {
         remedy: `systemctl start ${this.layout.product.unit}`,
       });
     }
-    return [...problems, ...this.rebuild.problems(), ...this.#trouble.problems(node)];
+    return [
+      ...problems,
+      ...this.rebuild.problems(),
+      // A quarantined node names the file itself.
+      ...(this.quarantine === null ? this.extras.problems() : []),
+      ...this.#trouble.problems(node),
+    ];
   }
 
   /** The newest term this node knows goes to disk before anything acts on it. */
@@ -336,6 +348,7 @@ export class MysqlGuard implements Guard {
       vip: deps.vip(),
       server,
       quarantine: this.quarantine,
+      untold: this.engine.copy !== undefined && this.memory.outrun === "protected",
       rebuild: this.rebuild.text,
       peers,
       bystanders: bystanders(deps),
@@ -356,6 +369,7 @@ export class MysqlGuard implements Guard {
       const server = await probe(this.engine, this.session, this.lives);
       if (this.starts > 0) await clearStartOptions(this.layout.startOptions);
       this.starts = 0;
+      this.askingSince = undefined;
       this.#view = view(server);
     } catch (error) {
       const hung = error instanceof ChimeError && error.code === "mysql.hung";

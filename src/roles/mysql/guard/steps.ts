@@ -1,7 +1,5 @@
 import { ChimeError, failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
-import { paths } from "../../../core/paths.ts";
-import { productPath } from "../../../host/catalog.ts";
 import { askVotes } from "../../../cluster/vote/ballot.ts";
 import { isSameTerm, type Term } from "../../../cluster/vote/term.ts";
 import { mysqlPort, roleName, users } from "../layout.ts";
@@ -11,7 +9,8 @@ import { askGuard, askMs } from "./ask.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { mayGoAlone } from "./council.ts";
 import { probe } from "./look.ts";
-import { killUnit, startUnit } from "./unit.ts";
+import { putAside, startServer } from "./returning.ts";
+import { killUnit } from "./unit.ts";
 import type { Step, View } from "./view.ts";
 
 /** A writer that lives stops within milliseconds; one that hangs is not waited for. */
@@ -34,7 +33,7 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
     case "claim":
       return claim(guard, view, step);
     case "start":
-      return start(guard, view, step.truncate);
+      return startServer(guard, view, step.truncate);
     case "fence":
       await engine.fence(work, hand);
       return true;
@@ -161,27 +160,6 @@ async function claim(
   return true;
 }
 
-/** A node that wrote alone keeps everything: clients may have been told of it. */
-async function start(guard: MysqlGuard, view: View, truncate: boolean): Promise<boolean> {
-  const { product, data, startOptions } = guard.layout;
-  const rewinds = truncate && guard.starts === 0 && guard.memory.outrun === "protected";
-  const places = { data, binlog: productPath(product, "binlog"), extras: paths.extras };
-  const options = rewinds ? await guard.engine.rewind(places, () => writersContents(guard, view)) : "";
-  guard.starts += 1;
-  log.info(`mysql: starting ${product.unit}${rewinds ? ", without what nobody acknowledged" : ""}`);
-  await startUnit(product.unit, startOptions, options);
-  return true;
-}
-
-/** What the writer holds since it is open: then all that it received is applied. @throws ChimeError `mysql.writer_not_open` */
-async function writersContents(guard: MysqlGuard, { peers, term }: View): Promise<string> {
-  const writer = peers.find(({ name }) => name === term?.writer);
-  if (writer?.said?.state !== "writer" || writer.said.term?.term !== term?.term) {
-    throw failed("mysql.writer_not_open", `${term?.writer} does not accept writes yet`);
-  }
-  return (await askGuard(guard, writer.name, "contents", {})).contents;
-}
-
 /** Whatever the peer answers, or if it does not: the receiver is stopped next, and then it can acknowledge nothing. */
 async function askYield(guard: MysqlGuard, peer: string): Promise<boolean> {
   guard.yielded = [...guard.yielded, peer];
@@ -244,8 +222,7 @@ async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
   const { contents } = await askGuard(guard, peer, "contents", {});
   const extra = engine.extras(own, contents);
   if (extra.length > 0) {
-    guard.quarantine = extra.join(", ").slice(0, 300);
-    log.error(`mysql: quarantined: ${peer} does not have ${guard.quarantine}`);
+    await putAside(guard, { name: peer, contents }, extra);
     return true;
   }
   // Following anew throws away what was received and not applied: being in sync is to be proven again.

@@ -20,6 +20,8 @@ export interface View {
   server: ServerState | { down: Down };
   /** Why this node stays out, found when its transactions were compared; null: nothing known against it. */
   quarantine: string | null;
+  /** No client can have been told of what it has more than the others: it may be rebuilt unasked. */
+  untold: boolean;
   /** Its data are being replaced by the writer's: how far that is. `null`: they are not. */
   rebuild: string | null;
   /** The other nodes with this role, by rising index. */

@@ -1,0 +1,42 @@
+/** A line longer than this is data: what is looked for is short. */
+const longestLine = 4096;
+
+/**
+ * Makes versioned comments of a dump, which a server executes, plain ones that are only read, where their statement
+ * matches. Takes the dump piece by piece, however it is cut.
+ */
+export class Inert {
+  readonly #pattern: RegExp;
+  #held = "";
+  /** What is held goes on a line whose beginning was passed on already. */
+  #within = false;
+
+  /** @param statement what stands right behind `/*!NNNNNN ` at the beginning of a line */
+  constructor(statement: RegExp) {
+    this.#pattern = new RegExp(`^/\\*!\\d+ (?=${statement.source})`, "gm");
+  }
+
+  push(piece: Uint8Array): Uint8Array {
+    // One byte, one character: rows hold anything.
+    this.#held += Buffer.from(piece).toString("latin1");
+    const end = this.#held.lastIndexOf("\n") + 1;
+    const whole = this.#rewrite(this.#held.slice(0, end));
+    this.#held = this.#held.slice(end);
+    if (end > 0) this.#within = false;
+    if (this.#held.length <= longestLine) return Buffer.from(whole, "latin1");
+    return Buffer.concat([Buffer.from(whole, "latin1"), this.end()]);
+  }
+
+  /** What is left. */
+  end(): Uint8Array {
+    const rest = this.#rewrite(this.#held);
+    if (this.#held !== "") this.#within = true;
+    this.#held = "";
+    return Buffer.from(rest, "latin1");
+  }
+
+  #rewrite(text: string): string {
+    const from = this.#within ? text.indexOf("\n") + 1 || text.length : 0;
+    return text.slice(0, from) + text.slice(from).replace(this.#pattern, "/* ");
+  }
+}

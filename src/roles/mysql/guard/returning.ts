@@ -1,0 +1,82 @@
+import { failed } from "../../../core/errors.ts";
+import { log } from "../../../core/log.ts";
+import { paths } from "../../../core/paths.ts";
+import { productPath } from "../../../host/catalog.ts";
+import { askGuard } from "./ask.ts";
+import type { MysqlGuard } from "./guard.ts";
+import { startUnit } from "./unit.ts";
+import type { View } from "./view.ts";
+
+/** Longer than a writer needs to open after a take-over. */
+const tellMs = 10_000;
+
+/**
+ * Starts the server of a node that returns. What it flushed as the writer of a protected pair and the new writer never
+ * received was acknowledged to nobody: it goes with this start (`truncate`), and is saved before. A node that wrote alone
+ * keeps everything: clients may have been told of it. Returns false where it cannot be known yet what is to be saved.
+ */
+export async function startServer(guard: MysqlGuard, view: View, truncate: boolean): Promise<boolean> {
+  const { product, startOptions } = guard.layout;
+  const rewinds = truncate && guard.starts === 0 && guard.memory.outrun === "protected";
+  const options = rewinds ? await rewind(guard, view) : "";
+  if (options === undefined) return false;
+  guard.starts += 1;
+  log.info(`mysql: starting ${product.unit}${rewinds ? ", without what nobody acknowledged" : ""}`);
+  await startUnit(product.unit, startOptions, options);
+  return true;
+}
+
+/** The options of that start; undefined: not yet. */
+async function rewind(guard: MysqlGuard, view: View): Promise<string | undefined> {
+  const { engine, extras, layout, deps } = guard;
+  const { data, product } = layout;
+  const places = { data, binlog: productPath(product, "binlog"), extras: paths.extras };
+  const theirs = () => writersContents(guard, view);
+  try {
+    if (engine.tail) {
+      await extras.save(guard, { name: view.term?.writer ?? "?", contents: await theirs() });
+    }
+    const options = await engine.rewind(places, theirs);
+    await extras.load();
+    return options;
+  } catch (error) {
+    // A node that can be filled anew may start with all it has: comparing the contents shows it later.
+    if (!engine.copy) throw error;
+    guard.askingSince ??= deps.clock.now();
+    if (deps.clock.now() - guard.askingSince < tellMs) return undefined;
+    log.warn(`mysql: the server starts with all it has: ${(error as Error).message}`);
+    return "";
+  }
+}
+
+/** What the writer holds since it is open: then all that it received is applied. @throws ChimeError `mysql.writer_not_open` */
+async function writersContents(guard: MysqlGuard, { peers, term }: View): Promise<string> {
+  const writer = peers.find(({ name }) => name === term?.writer);
+  if (writer?.said?.state !== "writer" || writer.said.term?.term !== term?.term) {
+    throw failed("mysql.writer_not_open", `${term?.writer} does not accept writes yet`);
+  }
+  return (await askGuard(guard, writer.name, "contents", {})).contents;
+}
+
+/** Keeps as SQL what this node has and `peer` has not. @throws ChimeError of the peer, `mysql.extras_unsaved` */
+export async function saveExtras(guard: MysqlGuard, peer: string): Promise<void> {
+  const { contents } = await askGuard(guard, peer, "contents", {});
+  await guard.extras.save(guard, { name: peer, contents });
+}
+
+/** Out of everything until somebody decides, or, where nobody can have been told of it, until it is rebuilt. */
+export async function putAside(
+  guard: MysqlGuard,
+  other: { name: string; contents: string },
+  extra: readonly string[],
+): Promise<void> {
+  const where = await guard.extras.save(guard, other).then(
+    (file) => (file === undefined ? "" : `; saved in ${file}`),
+    (error: Error) => {
+      log.error("mysql: own transactions cannot be saved:", error);
+      return `; not saved: ${error.message.slice(0, 80)}`;
+    },
+  );
+  guard.quarantine = `${extra.join(", ").slice(0, 200)}${where}`;
+  log.error(`mysql: quarantined: ${other.name} does not have ${guard.quarantine}`);
+}
