@@ -29,7 +29,7 @@ const faults: readonly Event[] = [
   [3, "boot", (pair, node) => pair.boot(node)],
   [0.7, "stop agent", (pair, node) => pair.stopAgent(node)],
   [3, "continue agent", (pair, node) => pair.continueAgent(node)],
-  [1, "kill agent", (pair, node) => pair.killAgent(node)],
+  [1.5, "kill agent", (pair, node) => pair.killAgent(node)],
   [4, "restart agent", (pair, node) => pair.restartAgent(node)],
 ];
 
@@ -50,7 +50,7 @@ const unconceded: readonly Event[] = [
   ...isolation,
   [2, "cut the nodes, unless conceded", (pair) => pair.cutUnlessConceded()],
   [1, "late beat to", (pair, node) => pair.lateBeat(node)],
-  [2, "instead isolated", (pair, node) => pair.isolateInstead(node)],
+  [4, "instead isolated", (pair, node) => pair.isolateInstead(node)],
 ];
 
 /** Between two faults a pair has the time to do all that it does about the first. */

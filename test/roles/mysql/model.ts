@@ -274,6 +274,7 @@ export class Pair {
 
   #forget(node: Node): void {
     node.standing = new Standing();
+    node.heardAt = this.now;
     node.question = undefined;
     node.stopped = false;
     node.standDown = 0;
