@@ -1,6 +1,7 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
- * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, version, agent, install; or
+ * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version,
+ * install; or
  * `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, with a witness and without; it is
  * not run unless it is named.
  */
@@ -9,12 +10,13 @@ import { interrupted } from "../test/lab/lab.ts";
 import { labObstacle, LabUnavailable } from "../test/lab/prerequisites.ts";
 import { measureFailover, measureForming, measureRest, withPair } from "./measure/pair.ts";
 import { report, text, type Row } from "./measure/row.ts";
+import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
 import { measureInstall } from "./measure/install.ts";
 import { measureVersion } from "./measure/version.ts";
 import { buildBinary } from "./build.ts";
 
-const names = ["form", "failover", "apply", "agent", "version", "install"] as const;
+const names = ["form", "failover", "apply", "agent", "disks", "version", "install"] as const;
 const known = [...names, "drills"] as const;
 
 function progress(line: string): void {
@@ -30,6 +32,7 @@ async function measure(
   const rows: Row[] = [];
   if (wanted.includes("version")) rows.push(...(await measureVersion(binary, quick ? 10 : 40, progress)));
   if (wanted.includes("install")) rows.push(...(await measureInstall(binary, quick ? 3 : 10, progress)));
+  if (wanted.includes("disks")) rows.push(...(await measureDisks(quick ? 5 : 20, progress)));
   if (wanted.includes("form")) rows.push(...(await measureForming(binary, quick ? 1 : 3, progress)));
   if (wanted.some((name) => name === "apply" || name === "agent" || name === "failover")) {
     await withPair(progress, async (lab) => {

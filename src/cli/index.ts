@@ -8,6 +8,7 @@ export const verbs: VerbTable = {
   plan: async () => (await import("./commands/plan.ts")).plan,
   apply: async () => (await import("./commands/apply.ts")).apply,
   preflight: async () => (await import("./commands/preflight.ts")).preflight,
+  disks: async () => (await import("./commands/disks.ts")).disks,
   secrets: async () => (await import("./commands/secrets.ts")).secrets,
   token: async () => (await import("./commands/token.ts")).token,
   switchover: async () => (await import("./commands/switchover.ts")).switchover,

@@ -5,6 +5,7 @@ import { paths } from "../core/paths.ts";
 import { supportedSystems } from "../host/catalog.ts";
 import type { Check } from "../host/checks.ts";
 import { readFacts } from "../host/facts.ts";
+import { diskChecks } from "../host/disks/choose.ts";
 import { hostChecks } from "../host/preflight-host.ts";
 import { requirePassed, runChecks, type PreflightReport } from "../host/preflight.ts";
 import { roles } from "../roles/index.ts";
@@ -24,6 +25,7 @@ interface Wanted {
 /** `preflight`: every check that can be made here and now; in a cluster those of its spec, too. */
 export async function preflightNode(wanted: {
   role: readonly RoleName[];
+  disk: readonly string[];
   ignore: readonly string[];
 }): Promise<PreflightReport> {
   requireRoot();
@@ -31,7 +33,11 @@ export async function preflightNode(wanted: {
   const checks = (await loadIdentity(clusterFiles.pki))
     ? clusterChecks((await readContext(facts)).context, wanted.role)
     : await aloneChecks();
-  return runChecks(checks, wanted.ignore);
+  const report = await runChecks(checks, wanted.ignore);
+  if (wanted.disk.length === 0) return report;
+  // A run of their own: what stands against a disk cannot be ignored by name.
+  const ofDisks = await runChecks(diskChecks(wanted.disk));
+  return { checks: [...report.checks, ...ofDisks.checks], ok: report.ok && ofDisks.ok };
 
   async function aloneChecks(): Promise<Check[]> {
     const name = chooseName(undefined, facts);

@@ -77,12 +77,16 @@ export async function mountsBelow(directory: string): Promise<string[]> {
   return mounts.filter((mount) => mount.startsWith(`${directory}/`)).toReversed();
 }
 
+/** Loop devices of files below `work`, and before them those that lie on such a one. */
 async function detachLoops(work: string): Promise<void> {
   const list = await exec(["losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE"], { ok: "any" });
-  for (const line of list.stdout.split("\n")) {
-    const [device = "", ...file] = line.trim().split(/\s+/);
-    if (file.join(" ").startsWith(`${work}/`)) await exec(["losetup", "--detach", device], { ok: "any" });
+  const found: string[] = [];
+  for (const line of list.stdout.split("\n").toSorted()) {
+    const [device = "", ...words] = line.trim().split(/\s+/);
+    const file = words.join(" ");
+    if (file.startsWith(`${work}/`) || found.includes(file)) found.unshift(device);
   }
+  for (const device of found) await exec(["losetup", "--detach", device], { ok: "any" });
 }
 
 async function startTime(pid: number): Promise<string | undefined> {

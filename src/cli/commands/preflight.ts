@@ -9,6 +9,7 @@ export const preflight = defineVerb({
   example: "chime-node preflight --role mysql",
   args: {
     role: { type: "words", hint: "ROLE[,ROLE]", summary: "check for these roles, too" },
+    disk: { type: "list", hint: "DEV", summary: "whether this disk may be given to a role" },
     ignore: { type: "words", hint: "CHECK[,CHECK]", summary: "checks whose errors are to be warnings" },
   },
   async run({ args, out }) {

@@ -1,0 +1,34 @@
+import type { DiskReport } from "../operations/disks.ts";
+import type { Style } from "./style.ts";
+import { table } from "./table.ts";
+
+/** The free ones first, since they are what one looks for. */
+export function renderDisks(disks: readonly DiskReport[], style: Style): string {
+  if (disks.length === 0) return "this machine has no block device";
+  const sorted = disks.toSorted((a, b) => Number(b.usable) - Number(a.usable));
+  const rows = sorted.map((disk) => [
+    disk.name,
+    disk.kernel_name,
+    size(disk.size_bytes),
+    disk.model ?? "-",
+    disk.serial ?? disk.wwn ?? "-",
+    carried(disk.carries),
+    disk.usable ? style.green("yes") : "no",
+    disk.reason?.message ?? disk.warnings.join("; "),
+  ]);
+  return table([["NAME", "KERNEL", "SIZE", "MODEL", "SERIAL", "CARRIES", "USABLE", "WHY"], ...rows]);
+}
+
+/** Enough to know the disk again; --json has them all. */
+function carried(things: readonly string[]): string {
+  if (things.length === 0) return "-";
+  return things.length > 3 ? `${things.slice(0, 3).join(", ")}, …` : things.join(", ");
+}
+
+/** Powers of 1024, one decimal below ten. */
+function size(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** power;
+  return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} ${units[power]}`;
+}

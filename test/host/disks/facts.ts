@@ -1,0 +1,46 @@
+import type { Disk } from "../../../src/host/disks/look.ts";
+import { judge } from "../../../src/host/disks/judge.ts";
+import type { Device, DiskFacts } from "../../../src/host/disks/types.ts";
+
+const device: Device = {
+  kernelName: "sdb",
+  path: "/dev/sdb",
+  number: "8:16",
+  type: "disk",
+  size: 4 * 2 ** 40,
+  readOnly: false,
+  removable: false,
+  model: "WDC WD40EFRX",
+  serial: "WD-WCC4E1234567",
+  wwn: "0x50014ee2b5a1c0de",
+  fileSystem: null,
+};
+
+/** A blank disk of a server, with whatever is different. */
+export function factsOf(changed: Partial<DiskFacts> = {}, ofDevice: Partial<Device> = {}): DiskFacts {
+  return {
+    device: { ...device, ...ofDevice },
+    stableName: "/dev/disk/by-id/ata-WDC_WD40EFRX_WD-WCC4E1234567",
+    node: "there",
+    virtual: false,
+    partitions: [],
+    holders: [],
+    mounts: [],
+    swap: false,
+    members: [],
+    namedIn: [],
+    openIn: [],
+    twins: [],
+    backing: null,
+    container: false,
+    content: { signatures: [], trouble: [] },
+    hold: { refusal: undefined, written: [], trouble: [] },
+    trouble: [],
+    ...changed,
+  };
+}
+
+export function diskOf(changed: Partial<DiskFacts> = {}, ofDevice: Partial<Device> = {}): Disk {
+  const facts = factsOf(changed, ofDevice);
+  return { facts, verdict: judge(facts) };
+}
