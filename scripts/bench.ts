@@ -1,8 +1,7 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
- * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version,
- * install; or
- * `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, with a witness and without; it is
+ * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install;
+ * or `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, with a witness and without; it is
  * not run unless it is named.
  */
 import { parseArgs } from "node:util";

@@ -24,11 +24,14 @@ export async function beforeStop(guard: MysqlGuard): Promise<void> {
     log.warn(`mysql: stopped without a handover: ${(error as Error).message}`);
   }
   guard.leave();
-  const isOut = ({ term, self }: View) => !term?.in_sync.includes(self) || term.writer === self;
   await guard.until(isOut, goodbyeMs);
   // A stop in order could tell clients that a commit succeeded which waits for a replica that never answers.
   const now = guard.view?.server;
   if (now && "readOnly" in now && !now.readOnly && now.source.waiting > 0) {
     await killUnit(guard.layout.product.unit);
   }
+}
+
+function isOut({ term, self }: View): boolean {
+  return !term?.in_sync.includes(self) || term.writer === self;
 }
