@@ -164,6 +164,18 @@ export class Pair {
     this.isolate(node);
   }
 
+  /** A machine that stands still: no agent, and no network; back, it has not found its peer yet. */
+  suspend(node: Node): void {
+    this.stopAgent(node);
+    this.isolate(node);
+  }
+
+  resume(node: Node): void {
+    if (!node.stopped) return;
+    this.strangers.delete(node.name);
+    this.continueAgent(node);
+  }
+
   /** A beat that was sent long ago arrives. */
   lateBeat(node: Node): void {
     if (!node.power || !node.agent) return;
