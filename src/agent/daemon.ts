@@ -3,6 +3,7 @@ import { clusterFiles } from "../cluster/files.ts";
 import { openCluster, type OpenCluster } from "../cluster/open.ts";
 import { systemClock } from "../core/clock.ts";
 import { refused } from "../core/errors.ts";
+import { exec } from "../core/exec.ts";
 import { log, setLogFormat } from "../core/log.ts";
 import { metricsPort, paths } from "../core/paths.ts";
 import { readFacts } from "../host/facts.ts";
@@ -11,7 +12,7 @@ import type { RoleContext } from "../roles/types.ts";
 import { parseSpec } from "../spec/load.ts";
 import { newest } from "./cluster-history.ts";
 import { buildContext } from "./context.ts";
-import { agentResources } from "./resources.ts";
+import { agentResources, agentUnit } from "./resources.ts";
 import { desired, upTo } from "./desired.ts";
 import { askGateway } from "./gateway.ts";
 import { keepFootprintSmall } from "./footprint.ts";
@@ -30,6 +31,9 @@ import { deafPeers, Leftovers } from "./rivals.ts";
 import { claimHere, evictHere, lookAtVips } from "./vip-look.ts";
 import { watchVips } from "./vips.ts";
 import { openVoters } from "./voters.ts";
+
+/** From then on a crash is one of its own, and no failed start: systemd counts anew. */
+const soundMs = 3_000;
 
 /** How often the agent looks at itself (who holds the VIP, what the guards complain of) and feeds the watchdog. */
 const pulseMs = 1_000;
@@ -169,6 +173,12 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   log.info(`agent of ${identity.self.name} in ${identity.cluster.name} (${identity.cluster.id}) is up`);
   notify("READY=1");
   const footprint = keepFootprintSmall();
+
+  setTimeout(() => {
+    exec(["systemctl", "reset-failed", agentUnit], { ok: "any", timeoutMs: 5_000 }).catch((error: unknown) =>
+      log.warn("systemd's count of starts:", error),
+    );
+  }, soundMs).unref();
 
   let wasMember = true;
   while (!signal.aborted) {

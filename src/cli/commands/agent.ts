@@ -27,8 +27,21 @@ export const agent = defineVerb({
       const { standInForAgent } = await import("../../operations/gave-up.ts");
       await standInForAgent(operationIo(context));
     } else {
-      const { runAgent } = await import("../../agent/daemon.ts");
-      await runAgent(context.signal);
+      await serve(context.signal);
     }
   },
 });
+
+/** For what is written to the journal last. */
+const lastWordsMs = 50;
+
+async function serve(signal: AbortSignal): Promise<void> {
+  const { runAgent } = await import("../../agent/daemon.ts");
+  try {
+    await runAgent(signal);
+  } catch (error) {
+    // What it has begun would go on otherwise: a node that nobody watches would look alive to its peers.
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), lastWordsMs);
+    throw error;
+  }
+}

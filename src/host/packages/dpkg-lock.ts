@@ -34,14 +34,11 @@ export async function lockHolder(): Promise<string | undefined> {
       const links = await Promise.all(
         descriptors.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")),
       );
-      if (!links.some((link) => lockFiles.includes(link))) continue;
+      // The agent may not look into processes with more privileges than its own (ptrace(2)): their names tell.
+      const isHidden = links.every((link) => link === "");
+      if (!links.some((link) => lockFiles.includes(link)) && !(isHidden && frontEnds.test(name))) continue;
       return `${name} (pid ${pid})`;
     } catch (error) {
-      // The agent may not look into processes with more privileges than its own (ptrace(2)): their names tell.
-      if ((error as NodeJS.ErrnoException).code === "EACCES") {
-        if (frontEnds.test(name)) return `${name} (pid ${pid})`;
-        continue;
-      }
       if (!isMissing(error) && (error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }

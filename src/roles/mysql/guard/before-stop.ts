@@ -16,7 +16,7 @@ export async function beforeStop(guard: MysqlGuard): Promise<void> {
   const { server } = guard.view ?? {};
   if (!server || "down" in server) return;
   const holder = await lockHolder();
-  if (holder !== undefined) await rememberPackageWork();
+  if (holder !== undefined) await rememberPackageWork(server.life);
   log.info(`mysql: the server is about to be stopped${holder === undefined ? "" : `, by ${holder}`}`);
   try {
     await handOver(guard);

@@ -24,7 +24,7 @@ export class Lives {
   async current(): Promise<string> {
     if (this.#current === undefined) {
       this.#current = await serverLife(this.#pidFile);
-      await rememberRun();
+      await rememberRun(this.#current);
     }
     return this.#current;
   }

@@ -13,18 +13,19 @@ export type Down = "stopped" | "startable" | "starting" | "hung" | "replaced";
 /** systemd forgets a disabled unit that has stopped cleanly; this file remembers until the next boot that it ran. */
 const ranFile = `${paths.run}/mysql.ran`;
 
-/** To be told of each run of the server. */
-export async function rememberRun(): Promise<void> {
+/** To be told of each run of the server, and again of the same one. */
+export async function rememberRun(life: string): Promise<void> {
   await writeFile(ranFile, "");
-  await rm(packagesFile, { force: true });
+  if ((await readFile(packagesFile, "utf8").catch(() => life)) !== life)
+    await rm(packagesFile, { force: true });
 }
 
 /** The package manager stops a server to replace it, and starts none that systemd does not start at boot. */
 const packagesFile = `${paths.run}/mysql.packages`;
 
 /** To be told of a stop while the package manager works: the server is started again when that is done. */
-export async function rememberPackageWork(): Promise<void> {
-  await writeFile(packagesFile, "");
+export async function rememberPackageWork(life: string): Promise<void> {
+  await writeFile(packagesFile, life);
 }
 
 async function isPackageWorkDone(): Promise<boolean> {
