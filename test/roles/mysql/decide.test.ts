@@ -440,6 +440,12 @@ describe("a replica", () => {
       step: { do: "follow", peer: "node1" },
     },
     {
+      name: "begins nothing while its server is about to be stopped",
+      view: view({ ...asReplica, server: server({}), stopping: true }),
+      eligible: true,
+      step: null,
+    },
+    {
       name: "waits for one that is not",
       view: view({ ...asReplica, peers: [peer(1, { said: published({ term: both }) })], server: server({}) }),
       eligible: true,

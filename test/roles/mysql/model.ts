@@ -483,6 +483,7 @@ export class Pair {
       gateway: this.#look(node),
       heard: node.heard ? [peer.name] : [],
       standDown: node.standDown > 0,
+      stopping: false,
       leaving: false,
       stuckMs: waiting ? 5_000 : 0,
       flowing: !waiting,

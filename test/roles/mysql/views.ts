@@ -113,6 +113,7 @@ export function view(change: Partial<View>): View {
     gateway: { answers: true, vote: "steady" },
     heard: ["node1", "node2"],
     standDown: false,
+    stopping: false,
     leaving: false,
     stuckMs: 0,
     flowing: false,

@@ -18,6 +18,7 @@ export async function beforeStop(guard: MysqlGuard): Promise<void> {
   const holder = await lockHolder();
   if (holder !== undefined) await rememberPackageWork(server.life);
   log.info(`mysql: the server is about to be stopped${holder === undefined ? "" : `, by ${holder}`}`);
+  guard.prepareStop();
   try {
     await handOver(guard);
   } catch (error) {

@@ -155,6 +155,8 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   // Its own lost transactions come back only from a source that is semi-synchronous already: a writer that is open.
   if (writer.said?.state !== "writer") return hold(`${term.writer} to accept writes`);
   if (follows && acknowledges) return hold(`to be level with ${term.writer}`);
+  // MySQL 9.7 hangs for ever where replication starts as it stops (tried).
+  if (view.stopping) return hold("its server to be stopped");
   return { eligible, step: { do: "follow", peer: writer.name }, awaiting: `to follow ${term.writer}` };
 }
 

@@ -87,6 +87,7 @@ export class MysqlGuard implements Guard {
   readonly #stuck = new StuckWatch();
   readonly #retryAt = new Map<Step["do"], number>();
   #standDownUntil = 0;
+  #stoppingUntil = 0;
   #leavingUntil = 0;
   #lastTerm: number | undefined;
   #view: View | undefined;
@@ -270,6 +271,11 @@ export class MysqlGuard implements Guard {
     this.wake();
   }
 
+  /** Its server is about to be stopped, after what may still take some seconds. */
+  prepareStop(): void {
+    this.#stoppingUntil = this.deps.clock.now() + leaveMs;
+  }
+
   /** Its server is about to be stopped: nobody counts on this node until it has another one, or none was stopped. */
   leave(): void {
     this.#leavingUntil = this.deps.clock.now() + leaveMs;
@@ -356,6 +362,7 @@ export class MysqlGuard implements Guard {
       gateway,
       heard: this.heard,
       standDown: this.standsDown,
+      stopping: this.deps.clock.now() < this.#stoppingUntil,
       leaving: this.#leaving,
       ...this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
       yielded: this.yielded,
@@ -387,6 +394,7 @@ export class MysqlGuard implements Guard {
     this.#setEligible(false);
     this.lives.ended();
     this.#leavingUntil = 0;
+    this.#stoppingUntil = 0;
     this.quarantine = null;
   }
 

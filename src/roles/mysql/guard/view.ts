@@ -36,7 +36,9 @@ export interface View {
   heard: readonly string[];
   /** Asked for by a peer or an operator: give up writing. */
   standDown: boolean;
-  /** Its server is about to be stopped. */
+  /** Its server is about to be stopped: nothing is begun that the stop would have to wait for. */
+  stopping: boolean;
+  /** The same, and what it wrote is handed over, as far as that went: nobody counts on it any more. */
   leaving: boolean;
   /** Commits have been waiting for the replica this long without one being acknowledged, ms. */
   stuckMs: number;
