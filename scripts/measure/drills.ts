@@ -16,6 +16,8 @@ const matrix: readonly { kind: FaultKind; name: string; median: number | null; w
   { kind: "replica-power", name: "power cut of the replica's node: pause of writes", median: 1.5 },
   { kind: "hang", name: "hung server (SIGSTOP)", median: 3 },
   { kind: "switchover", name: "switchover", median: 0.3 },
+  { kind: "cut", name: "writer cut off, its link up", median: null },
+  { kind: "cut-carrier", name: "writer cut off, its link down", median: null },
   { kind: "freeze", name: "writer's data disk frozen", median: null },
   { kind: "loss", name: "10 % loss at the writer for 10 s: longest pause", median: null },
   { kind: "both", name: "both servers killed at once", median: null },
@@ -26,8 +28,6 @@ const matrix: readonly { kind: FaultKind; name: string; median: number | null; w
 
 /** Only with a third voter: without one, two writers are conceded there. */
 const withWitness: typeof matrix = [
-  { kind: "cut", name: "writer cut off, its link up", median: null },
-  { kind: "cut-carrier", name: "writer cut off, its link down", median: null },
   { kind: "cut-peer", name: "nodes cut from each other, clients reach both", median: null },
   { kind: "deaf-replica", name: "replica does not hear the writer", median: null },
   { kind: "deaf-writer", name: "writer does not hear the replica", median: null },
