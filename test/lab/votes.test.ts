@@ -71,6 +71,17 @@ describe("a pair with a witness", () => {
     }
   }, 180_000);
 
+  test("a hung server: outrun, killed, and back as the replica without a hand", async () => {
+    const { writer } = await writerOf(lab);
+    const at = Date.now();
+    await writer.pause(system.unit);
+    const outage = await writers.outageAfter(at, 60_000, 1_500);
+    console.error(`hang: ${Math.round(outage.ms)} ms`);
+    expect(outage.ms).toBeLessThan(5_000);
+    await nothingIsMissing();
+    expect((await writerOf(lab)).writer).not.toBe(writer);
+  }, 120_000);
+
   test("the two nodes cut from each other: exactly one goes on", async () => {
     const { writer, replica } = await writerOf(lab);
     const at = Date.now();

@@ -579,7 +579,19 @@ describe("starting a server that died", () => {
     },
     {
       name: "one that hangs is not started",
-      view: view({ server: { down: "hung" }, term: alone }),
+      view: view({ server: { down: "hung" }, wrote: true, term: alone }),
+      eligible: false,
+      step: null,
+    },
+    {
+      name: "a writer that hangs and was outrun is killed",
+      view: view({ server: { down: "hung" }, wrote: true, term: term(3, "node2") }),
+      eligible: false,
+      step: { do: "kill" },
+    },
+    {
+      name: "a replica that hangs while it catches up is not",
+      view: view({ server: { down: "hung" }, term: term(3, "node2") }),
       eligible: false,
       step: null,
     },

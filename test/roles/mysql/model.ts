@@ -454,6 +454,7 @@ export class Pair {
       granted: this.#isGranted(node),
       proven: node.proven,
       vip: node.vip,
+      wrote: false,
       server: server
         ? serverState({
             life: server.life,

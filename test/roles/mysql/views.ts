@@ -103,6 +103,7 @@ export function view(change: Partial<View>): View {
     granted: true,
     proven: null,
     vip: "BACKUP",
+    wrote: false,
     server: server({}),
     quarantine: null,
     untold: false,

@@ -63,8 +63,12 @@ function decideDown(view: View, why: Down): Decision {
   if (why === "replaced") return wait(view.rebuild ?? "its new data");
   if (why === "starting") return wait("the database server to start");
   if (why === "stopped") return wait("somebody to start the database server, which was stopped by hand");
-  if (why === "hung") return wait("the database server to answer");
-  const { self, term } = view;
+  const { self, term, wrote } = view;
+  if (why === "hung") {
+    // Outrun: what waits in it must not be committed when it wakes, and its next start can drop it.
+    const step: Step | null = wrote && term !== null && !term.in_sync.includes(self) ? { do: "kill" } : null;
+    return { eligible: false, step, awaiting: "the database server to answer" };
+  }
   if (!term || !isPairsWriter(term, self)) return start(term !== null && mayTruncate(term, self));
   // It wrote with a replica. Whether that has taken over decides what becomes of the unacknowledged tail.
   return resume(view, term) ?? wait(`${othersOf(term, self).join(", ")}, which may have taken over`);

@@ -90,6 +90,7 @@ export class MysqlGuard implements Guard {
   #stoppingUntil = 0;
   #leavingUntil = 0;
   #lastTerm: number | undefined;
+  #wrote = false;
   #view: View | undefined;
   #decision: Decision = { eligible: false, step: null, awaiting: "the agent to take it up" };
   #last: Step["do"] | undefined;
@@ -352,6 +353,7 @@ export class MysqlGuard implements Guard {
       granted: this.#isGranted(this.memory),
       proven: this.memory.proven,
       vip: deps.vip(),
+      wrote: this.#wrote,
       server,
       quarantine: this.quarantine,
       untold: this.engine.copy !== undefined && this.memory.outrun === "protected",
@@ -377,6 +379,7 @@ export class MysqlGuard implements Guard {
       if (this.starts > 0) await clearStartOptions(this.layout.startOptions);
       this.starts = 0;
       this.askingSince = undefined;
+      this.#wrote = !server.readOnly;
       this.#view = view(server);
     } catch (error) {
       const hung = error instanceof ChimeError && error.code === "mysql.hung";

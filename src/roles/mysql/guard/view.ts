@@ -17,6 +17,8 @@ export interface View {
   /** The server run in which this node was last found to hold everything. */
   proven: string | null;
   vip: VipState;
+  /** When it last answered, the server accepted writes. */
+  wrote: boolean;
   server: ServerState | { down: Down };
   /** Why this node stays out, found when its transactions were compared; null: nothing known against it. */
   quarantine: string | null;
