@@ -20,6 +20,8 @@ export interface ServiceOptions {
   reloadOn?: readonly FileResource[];
   /** What a restart of this unit means to the service's users. Default: an interruption. */
   restartImpact?: Impact;
+  /** True while somebody else keeps it down on purpose: then it is not started. */
+  isHeld?: () => Promise<boolean>;
   needs?: readonly string[];
 }
 
@@ -46,8 +48,9 @@ export function service(options: ServiceOptions): Resource {
     if (enabled && state.file !== "enabled" && !fixedFiles.has(state.file)) todo.lines.push("enable");
     if (!enabled && state.file === "enabled") todo.lines.push("disable");
     if (state.needDaemonReload) todo.lines.push("daemon-reload");
-    if (state.active !== "active" && state.active !== "reloading") todo.verb = "start";
-    else if (restartOn.some((r) => context.pending(r.id))) todo.verb = "restart";
+    if (state.active !== "active" && state.active !== "reloading") {
+      if (!(await options.isHeld?.())) todo.verb = "start";
+    } else if (restartOn.some((r) => context.pending(r.id))) todo.verb = "restart";
     else if (todo.stamp && todo.stamp.invocation === state.invocation) {
       if (todo.stamp.restart !== (await hashFiles(restartFiles))) todo.verb = "restart";
       else if (todo.stamp.reload !== (await hashFiles(reloadFiles))) todo.verb = "reload";
@@ -77,6 +80,7 @@ export function service(options: ServiceOptions): Resource {
     await reloaded;
     const { active, invocation } = await showUnit(unit);
     if (active !== "active" && active !== "reloading") {
+      if (!verb) return;
       await goBack(failed("service.failed", `${unit} is ${active} after ${verb}`), "restart", stamp, signal);
     }
     await writeStamp(ledger.backups, unit, { invocation, restart: restartFiles, reload: reloadFiles });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chime } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, joinWitness, startWriters, status, vip, writerOf } from "./pair.ts";
@@ -121,6 +122,11 @@ describe("a pair with a witness", () => {
     });
     expect(local.code).not.toBe(0);
     await waitUntil("the isolated one to stop", 10_000, async () => !(await writable(writer)));
+    // Kept down until it is known how to start it: nobody's hand, and not to be mended by apply.
+    await waitUntil("its word that nobody writes", 10_000, async () =>
+      (await status(writer)).problems.some(({ code }) => code === "mysql.no_writer"),
+    );
+    expect((await chime(writer, ["plan"])).json).toMatchObject({ changes: [] });
     await writer.heal();
     await nothingIsMissing();
     expect((await writerOf(lab)).writer).toBe(replica);

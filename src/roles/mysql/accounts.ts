@@ -5,6 +5,7 @@ import type { RoleContext } from "../types.ts";
 import { Session, text } from "./client.ts";
 import { engineOf } from "./engine/index.ts";
 import type { Engine } from "./engine/types.ts";
+import { isHeld } from "./guard/unit.ts";
 import { layout, mysqlSpec, nodes, users } from "./layout.ts";
 import { account, identifier, quote } from "./sql.ts";
 
@@ -134,6 +135,7 @@ export function accounts(context: RoleContext, needs: readonly string[]): Resour
     needs,
     desired: fingerprint(desired),
     async inspect(look) {
+      if (await isHeld()) return undefined;
       const nothing: Present = { databases: [], accounts: [] };
       const session = new Session(connection);
       try {

@@ -10,6 +10,7 @@ import type { RoleContext, RolePlan } from "../types.ts";
 import { accounts } from "./accounts.ts";
 import { stagePath } from "./copy/places.ts";
 import { engineOf } from "./engine/index.ts";
+import { isHeld } from "./guard/unit.ts";
 import { layout, mysqlPort, mysqlSpec, roleName } from "./layout.ts";
 import { marker } from "./marker.ts";
 
@@ -61,6 +62,7 @@ export function resources(context: RoleContext): RolePlan {
     unit: product.unit,
     // The agent starts it: how depends on what became of the writer's term meanwhile.
     enabled: false,
+    isHeld,
     restartOn: [settings, keys, unit],
   });
   return {

@@ -20,7 +20,7 @@ import { assessFailover, failOver } from "./failover.ts";
 import { handOver } from "./handover.ts";
 import { perform } from "./steps.ts";
 import { Timeline } from "./timeline.ts";
-import { clearStartOptions, killUnit, lookAtUnit } from "./unit.ts";
+import { clearStartOptions, killUnit, lookAtUnit, setHeld } from "./unit.ts";
 import { Trouble } from "./trouble.ts";
 import type { Decision, Step, View } from "./view.ts";
 
@@ -91,6 +91,7 @@ export class MysqlGuard implements Guard {
   #leavingUntil = 0;
   #lastTerm: number | undefined;
   #wrote = false;
+  #held: boolean | undefined;
   #view: View | undefined;
   #decision: Decision = { eligible: false, step: null, awaiting: "the agent to take it up" };
   #last: Step["do"] | undefined;
@@ -323,6 +324,7 @@ export class MysqlGuard implements Guard {
         this.#decision = decision;
         this.#setEligible(decision.eligible);
         void this.#publish(view);
+        await this.#hold(view, decision);
         pause = this.#pause(view);
         if (!decision.step) this.#rested();
         else pause = await this.#take(decision.step, view);
@@ -332,6 +334,13 @@ export class MysqlGuard implements Guard {
       }
       if (pause > 0) await this.#rest(pause);
     }
+  }
+
+  async #hold({ server }: View, { step }: Decision): Promise<void> {
+    const held = "down" in server && (server.down === "replaced" || (server.down === "startable" && !step));
+    if (this.#held === held) return;
+    await setHeld(held);
+    this.#held = held;
   }
 
   /** How long until the next look, unless something is heard before. */

@@ -37,6 +37,17 @@ async function forgetRun(): Promise<void> {
   await rm(ranFile, { force: true });
 }
 
+/** While it is there, the guard keeps the server down until it knows how to start it: no drift, and not apply's to mend. */
+const heldFile = `${paths.run}/mysql.held`;
+
+export async function setHeld(held: boolean): Promise<void> {
+  await (held ? writeFile(heldFile, "") : rm(heldFile, { force: true }));
+}
+
+export function isHeld(): Promise<boolean> {
+  return Bun.file(heldFile).exists();
+}
+
 /**
  * Pure: `systemctl show` of the unit. A clean stop was somebody's wish (an operator, a package upgrade); what was
  * killed, failed, or never ran since the boot is ours to start.
