@@ -5,7 +5,7 @@
  *   NAME    only steps and test files whose name contains one of these
  * The last line is always `N passed, N failed`; each check and each test counts as one.
  */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -24,21 +24,45 @@ const tools = join(root, "node_modules/.bin");
 interface Step {
   name: string;
   run(): Promise<Counts>;
+  /** It waits more than it computes: others of this kind may run beside it. */
+  beside?: boolean;
 }
 
-let child: Bun.Subprocess | undefined;
+/** How many steps that mostly wait run at once; on two cores more of them only slow each other down. */
+const lanes = 2;
 
-/** Runs a program with its output passed through, so that a long run shows life. */
-async function show(argv: string[], env: Record<string, string> = {}): Promise<number> {
-  child = Bun.spawn(argv, {
+const children = new Set<Bun.Subprocess>();
+/** Nothing more is started. */
+let stopped = false;
+
+/**
+ * Runs a program with its output passed through, so that a long run shows life; `whole` prints it when it has ended,
+ * so that what runs beside another does not mix with it.
+ */
+async function show(argv: string[], env: Record<string, string> = {}, whole = false): Promise<number> {
+  if (stopped) return 130;
+  const directory = await mkdtemp(join(tmpdir(), "chime-node-output-"));
+  const output = await open(join(directory, "text"), "w+");
+  const stdout = whole ? output.fd : "inherit";
+  // bun:test reports on stderr; one stream keeps the order of lines.
+  const stderr = whole ? output.fd : 1;
+  const child = Bun.spawn(argv, {
     cwd: root,
     env: { ...process.env, ...env },
     stdin: "ignore",
-    stdout: "inherit",
-    // bun:test reports on stderr; one stream keeps the order of lines.
-    stderr: 1,
+    stdout,
+    stderr,
   });
-  return child.exited;
+  children.add(child);
+  try {
+    const code = await child.exited;
+    if (whole) process.stdout.write(await readFile(join(directory, "text")));
+    return code;
+  } finally {
+    children.delete(child);
+    await output.close();
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 function check(name: string, argv: string[]): Step {
@@ -54,8 +78,9 @@ function check(name: string, argv: string[]): Step {
 function tests(
   name: string,
   files: string[],
-  options: { env?: Record<string, string>; timeoutMs: number; runtime?: readonly string[] },
+  options: { env?: Record<string, string>; timeoutMs: number; runtime?: readonly string[]; beside?: boolean },
 ): Step {
+  const { runtime = [bun], env, beside = false } = options;
   return {
     name,
     async run() {
@@ -67,8 +92,8 @@ function tests(
           `--reporter-outfile=${report}`,
           `--timeout=${options.timeoutMs}`,
         ];
-        const { runtime = [bun], env } = options;
-        const code = await show([...runtime, "test", ...reporter, ...files.map((file) => `./${file}`)], env);
+        const argv = [...runtime, "test", ...reporter, ...files.map((file) => `./${file}`)];
+        const code = await show(argv, env, beside);
         const counts = await countJunit(report);
         // A crash after the last test, or an error outside of any, fails no test in the report.
         if (code !== 0 && counts.failed === 0) counts.failed = 1;
@@ -113,9 +138,12 @@ function longEnv(long: boolean): Record<string, string> {
 }
 
 function labTests(file: string, long: boolean): Step {
-  const step = tests(file, [file], { timeoutMs: 600_000, env: longEnv(long) });
+  // Whoever looks at all disks of the machine sees those that another one is using just now.
+  const beside = !/disk/.test(file);
+  const step = tests(file, [file], { timeoutMs: 600_000, env: longEnv(long), beside });
   return {
     name: file,
+    beside,
     async run() {
       const reason = await (obstacle ??= findObstacle());
       return reason === undefined ? step.run() : { passed: 0, failed: 0, skipped: reason };
@@ -225,7 +253,7 @@ async function main(): Promise<number> {
   const total: Counts = { passed: 0, failed: 0 };
   const broken: string[] = [];
   const skipped: string[] = [];
-  for (const step of steps) {
+  const take = async (step: Step): Promise<void> => {
     console.log(`\n── ${step.name}`);
     const start = performance.now();
     const counts = await step.run().catch((error: unknown): Counts => {
@@ -239,7 +267,13 @@ async function main(): Promise<number> {
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     const result = counts.failed > 0 ? "FAILED" : counts.skipped === undefined ? "ok" : "skipped";
     console.log(`── ${step.name}: ${result} (${seconds} s)`);
-  }
+  };
+  for (const step of steps.filter((one) => !one.beside)) await take(step);
+  const waiting = steps.filter((one) => one.beside);
+  const lane = async (): Promise<void> => {
+    for (let step = waiting.shift(); step; step = waiting.shift()) await take(step);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
   for (const line of skipped) console.log(`skipped: ${line}`);
   if (broken.length > 0) console.log(`\nfailed: ${broken.join(", ")}`);
   console.log(`\n${total.passed} passed, ${total.failed} failed`);
@@ -248,10 +282,10 @@ async function main(): Promise<number> {
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
-    // The running test takes its lab down before it ends.
-    child?.kill(signal);
-    void child?.exited.then(() => process.exit(130));
-    if (!child) process.exit(130);
+    stopped = true;
+    // The running tests take their labs down before they end.
+    for (const child of children) child.kill(signal);
+    void Promise.all([...children].map((child) => child.exited)).then(() => process.exit(130));
   });
 }
 
