@@ -156,7 +156,11 @@ export function accounts(context: RoleContext, needs: readonly string[]): Resour
               if (await isReadOnly(work)) return;
               for (const { line, statements } of missing(desired, await readPresent(work), engine)) {
                 await work.run(statements).catch((cause: unknown) => {
-                  throw failed("mysql.account", `${line} failed: ${(cause as Error).message}`, { cause });
+                  throw failed("mysql.account", `${line} failed: ${(cause as Error).message}`, {
+                    // A writer that changes in the middle ends its connections.
+                    remedy: "chime-node status, then chime-node apply again",
+                    cause,
+                  });
                 });
               }
             } finally {
