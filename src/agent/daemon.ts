@@ -30,10 +30,10 @@ import { clusterStatus, type Status } from "./status.ts";
 import { deafPeers, Leftovers } from "./rivals.ts";
 import { claimHere, evictHere, lookAtVips } from "./vip-look.ts";
 import { watchVips } from "./vips.ts";
-import { openVoters } from "./voters.ts";
+import { checkVoters, openVoters } from "./voters.ts";
 
 /** From then on a crash is one of its own, and no failed start: systemd counts anew. */
-const soundMs = 3_000;
+const soundMs = 2_000;
 
 /** How often the agent looks at itself (who holds the VIP, what the guards complain of) and feeds the watchdog. */
 const pulseMs = 1_000;
@@ -47,6 +47,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   if (process.env["JOURNAL_STREAM"]) setLogFormat("journal");
   const notify = openNotify(process.env["NOTIFY_SOCKET"]);
   const facts = await readFacts();
+  await checkVoters(roles, paths.terms);
   const cluster = await openCluster({
     files: clusterFiles,
     binaryVersion: packageJson.version,

@@ -29,3 +29,12 @@ export async function openVoters(
   }
   return voters;
 }
+
+/**
+ * Whether all that voters remember can be read. To be asked before anything is said to the network: a node that is heard
+ * for a moment at each failing start would take from its peer the certainty that it is gone.
+ * @throws as `openVoters`
+ */
+export async function checkVoters(roles: readonly Role[], directory: string): Promise<void> {
+  for (const { name } of roles) await new MemoryFile(join(directory, name)).load();
+}

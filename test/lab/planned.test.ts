@@ -141,7 +141,16 @@ test("systemd gives up on the writer's agent: the node stops writing, the other 
       60_000,
       async () => (await status(replica)).roles["mysql"]?.writable.join() === replica.name,
       100,
-    );
+    ).catch(async (error: Error) => {
+      const units = "chime-node.service chime-node-gave-up.service";
+      const { stdout } =
+        await writer.sh(`journalctl -u chime-node -u chime-node-gave-up -n 20 --no-pager -o cat
+        systemctl show -p ActiveState,NRestarts ${units}`);
+      const other = await replica.sh(
+        "journalctl -u chime-node -n 20 --no-pager -o short-precise; chime-node status || :",
+      );
+      throw new Error(`${error.message}: ${stdout}\n${other.stdout}`);
+    });
   });
   expect(ms).toBeLessThan(5_000);
   const query = [system.client, "-N", "-B", "-e", "SELECT @@read_only"];
@@ -149,6 +158,10 @@ test("systemd gives up on the writer's agent: the node stops writing, the other 
   expect((await writer.run(["ip", "-br", "address"])).stdout).not.toContain(`${vip}/`);
   await writer.sh(`cp -a /root/term.json ${term}
     systemctl reset-failed chime-node.service; systemctl start chime-node.service`);
+  const isWhole = async () =>
+    (await status(replica)).roles["mysql"]?.nodes.some((n) => n.name === replica.name && n.protected) ===
+    true;
+  await waitUntil("the pair to be level again", 60_000, isWhole, 100);
   await nothingIsMissing();
   expect((await writerOf(lab)).writer).toBe(replica);
 }, 120_000);
