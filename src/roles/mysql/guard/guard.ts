@@ -5,6 +5,7 @@ import { isMajority } from "../../../cluster/vote/term.ts";
 import { Tie } from "../../../cluster/vote/tie.ts";
 import { ChimeError, failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
+import { StuckThreads } from "../../../host/stuck.ts";
 import { Session } from "../client.ts";
 import { engineOf } from "../engine/index.ts";
 import type { Engine } from "../engine/types.ts";
@@ -20,7 +21,7 @@ import { assessFailover, failOver } from "./failover.ts";
 import { handOver } from "./handover.ts";
 import { perform } from "./steps.ts";
 import { Timeline } from "./timeline.ts";
-import { clearStartOptions, killUnit, lookAtUnit, setHeld } from "./unit.ts";
+import { clearStartOptions, killUnit, lookAtUnit, serverPid, setHeld } from "./unit.ts";
 import { Trouble } from "./trouble.ts";
 import type { Decision, Step, View } from "./view.ts";
 
@@ -36,6 +37,9 @@ const settledMs = 2_000;
 
 /** A server that does not answer a trivial query for so long counts as hung. */
 const hungMs = 1_000;
+
+/** Longer than a busy disk keeps a single request waiting. */
+const stuckDiskMs = 2_000;
 
 /** A step that failed is tried again after this; one that is merely not done yet, sooner. */
 const retryMs = 500;
@@ -85,6 +89,7 @@ export class MysqlGuard implements Guard {
   grantedTerm = 0;
   readonly #tie: Tie;
   readonly #stuck = new StuckWatch();
+  readonly #threads = new StuckThreads();
   readonly #retryAt = new Map<Step["do"], number>();
   #standDownUntil = 0;
   #stoppingUntil = 0;
@@ -385,6 +390,7 @@ export class MysqlGuard implements Guard {
     }
     try {
       const server = await probe(this.engine, this.session, this.lives);
+      if (!server.readOnly) await this.#checkDisk(server.life);
       if (this.starts > 0) await clearStartOptions(this.layout.startOptions);
       this.starts = 0;
       this.askingSince = undefined;
@@ -400,6 +406,13 @@ export class MysqlGuard implements Guard {
       this.#view = view({ down: hung ? "hung" : await lookAtUnit(this.layout.product.unit) });
     }
     return this.#view;
+  }
+
+  /** A writer whose disk is stuck still answers: only its commits wait, for ever. @throws ChimeError `mysql.hung` */
+  async #checkDisk(life: string): Promise<void> {
+    const ms = await this.#threads.look(serverPid(life), this.deps.clock.now());
+    if (ms >= stuckDiskMs)
+      throw failed("mysql.hung", `the database server waits for its disk since ${ms} ms`);
   }
 
   #gone(): void {

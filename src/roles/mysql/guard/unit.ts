@@ -120,3 +120,7 @@ export async function serverLife(pidFile: string): Promise<string> {
   const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
   return `${boot.trim().slice(0, 8)}-${pid}-${started}`;
 }
+
+export function serverPid(life: string): number {
+  return Number(life.split("-")[1]);
+}
