@@ -80,12 +80,17 @@ export async function mountsBelow(directory: string): Promise<string[]> {
 /** Loop devices of files below `work`, and before them those that lie on such a one. */
 async function detachLoops(work: string): Promise<void> {
   const list = await exec(["losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE"], { ok: "any" });
-  const found: string[] = [];
-  for (const line of list.stdout.split("\n").toSorted()) {
+  const files = new Map<string, string>();
+  for (const line of list.stdout.split("\n")) {
     const [device = "", ...words] = line.trim().split(/\s+/);
-    const file = words.join(" ");
-    if (file.startsWith(`${work}/`) || found.includes(file)) found.unshift(device);
+    if (device !== "") files.set(device, words.join(" "));
   }
+  const isOurs = (device: string): boolean => {
+    const file = files.get(device) ?? "";
+    return file.startsWith(`${work}/`) || (files.has(file) && isOurs(file));
+  };
+  const depth = (device: string): number => 1 + (files.has(device) ? depth(files.get(device) ?? "") : 0);
+  const found = [...files.keys()].filter(isOurs).toSorted((a, b) => depth(b) - depth(a));
   for (const device of found) await exec(["losetup", "--detach", device], { ok: "any" });
 }
 
