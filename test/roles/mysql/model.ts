@@ -486,6 +486,7 @@ export class Pair {
       standDown: node.standDown > 0,
       stopping: false,
       leaving: false,
+      full: null,
       stuckMs: waiting ? 5_000 : 0,
       flowing: !waiting,
       yielded: node.yielded,

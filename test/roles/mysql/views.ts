@@ -116,6 +116,7 @@ export function view(change: Partial<View>): View {
     standDown: false,
     stopping: false,
     leaving: false,
+    full: null,
     stuckMs: 0,
     flowing: false,
     yielded: [],

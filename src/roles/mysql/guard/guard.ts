@@ -16,6 +16,7 @@ import { SavedExtras } from "../extras/saved.ts";
 import { answer } from "./answers.ts";
 import { beforeStop } from "./before-stop.ts";
 import { decide } from "./decide.ts";
+import { DiskWatch } from "./disk.ts";
 import { bystanders, Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
 import { assessFailover, failOver } from "./failover.ts";
 import { handOver } from "./handover.ts";
@@ -23,7 +24,7 @@ import { perform } from "./steps.ts";
 import { Timeline } from "./timeline.ts";
 import { clearStartOptions, killUnit, lookAtUnit, serverPid, setHeld } from "./unit.ts";
 import { Trouble } from "./trouble.ts";
-import type { Decision, Step, View } from "./view.ts";
+import type { Decision, PeerView, Step, View } from "./view.ts";
 
 /** At rest: what happens is told at once by the server's connection, keepalived and the peers. Hand-made drift is not. */
 const lookEveryMs = 1_000;
@@ -90,6 +91,7 @@ export class MysqlGuard implements Guard {
   readonly #tie: Tie;
   readonly #stuck = new StuckWatch();
   readonly #threads = new StuckThreads();
+  readonly #disk: DiskWatch;
   readonly #retryAt = new Map<Step["do"], number>();
   #standDownUntil = 0;
   #stoppingUntil = 0;
@@ -119,6 +121,7 @@ export class MysqlGuard implements Guard {
     this.lives = new Lives(this.layout.pidFile);
     const { clock, membership, voter, askGateway } = deps;
     this.#tie = new Tie({ clock, membership, voter, askGateway, changed: () => this.wake() });
+    this.#disk = new DiskWatch(this.layout.data, deps.clock);
     this.#timeline = new Timeline(deps.clock, (happening) => deps.record(happening));
     const { socket, product } = this.layout;
     const server = { socket, unit: product.unit };
@@ -220,6 +223,7 @@ export class MysqlGuard implements Guard {
     }
     return [
       ...problems,
+      ...this.#disk.problems(node),
       ...this.rebuild.problems(),
       // A quarantined node names the file itself.
       ...(this.quarantine === null ? this.extras.problems() : []),
@@ -359,6 +363,7 @@ export class MysqlGuard implements Guard {
     const { self } = deps.membership;
     const peers = await peerViews(deps);
     const gateway = this.standing();
+    const full = this.#disk.isFull(() => this.wake()) ? this.#disk.text : null;
     const { policy } = deps.context().spec.failover;
     const view = (server: View["server"]): View => ({
       self: self.name,
@@ -377,7 +382,9 @@ export class MysqlGuard implements Guard {
       policy,
       gateway,
       heard: this.heard,
-      standDown: this.standsDown,
+      // A writer without an heir goes on as long as it can.
+      standDown: this.standsDown || (full !== null && (isReader(server) || peers.some(isHeir))),
+      full,
       stopping: this.deps.clock.now() < this.#stoppingUntil,
       leaving: this.#leaving,
       ...this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
@@ -497,4 +504,12 @@ function isQuiet({ server, peers, term }: View): boolean {
 
 function noneLeft(): boolean {
   return false;
+}
+
+function isReader(server: View["server"]): boolean {
+  return !("down" in server) && server.readOnly;
+}
+
+function isHeir({ state, said }: PeerView): boolean {
+  return state === "alive" && said?.able === true;
 }

@@ -112,6 +112,7 @@ export function publishable(view: View): Published {
   }
   // Nobody is to wait for what it will not acknowledge.
   if (view.leaving) return { ...said, state: "down", able: false, detail: null };
+  if (view.full !== null) return { ...said, state: "broken", able: false, detail: view.full };
   const { replica } = server;
   const follows =
     replica.receiver === "running"

@@ -42,6 +42,8 @@ export interface View {
   stopping: boolean;
   /** The same, and what it wrote is handed over, as far as that went: nobody counts on it any more. */
   leaving: boolean;
+  /** Its data's disk has no room: how little; null: enough. */
+  full: string | null;
   /** Commits have been waiting for the replica this long without one being acknowledged, ms. */
   stuckMs: number;
   /** Commits were acknowledged just now: what waits is about to be. */
