@@ -33,7 +33,7 @@ async function sql(node: LabNode, statement: string): Promise<string> {
 
 async function backTo(node: LabNode, what: string, query: string, wanted: string): Promise<void> {
   const at = Date.now();
-  await waitUntil(what, secondsMs, async () => (await sql(node, query)) === wanted, 50);
+  await waitUntil(what, secondsMs, async () => (await sql(node, query).catch(() => "")) === wanted, 50);
   console.error(`${what}: ${Date.now() - at} ms`);
 }
 
