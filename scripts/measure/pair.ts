@@ -17,7 +17,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 /** What a careful administrator would type to get the same packages, and nothing more. */
 const install =
-  "apt-get update -q && apt-get install -y -q --no-install-recommends mariadb-server keepalived";
+  "apt-get update -q && apt-get install -y -q --no-install-recommends mariadb-server mariadb-backup keepalived";
 
 /** Bare nodes to a serving pair, in turns with installing the same packages on two bare nodes at once. */
 export async function measureForming(binary: string, runs: number, progress: Progress): Promise<Row[]> {
