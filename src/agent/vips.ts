@@ -38,17 +38,21 @@ export interface VipEvents {
 export async function watchVips(events: VipEvents): Promise<Vips> {
   const states = new Map<RoleName, VipState>();
   const waiting = new Set<RoleName>();
+  /** Closed, and keepalived has not said that it obeys: opened before that, a hung one would count as master again. */
+  const closing = new Set<RoleName>();
 
   function learned(role: RoleName, state: VipState): void {
     if (states.get(role) === state) return;
     log.info(`VIP ${role}: ${states.get(role) ?? "UNKNOWN"} → ${state}`);
     states.set(role, state);
+    if (state !== "MASTER") closing.delete(role);
     events.onState(role, state);
+    if (waiting.has(role)) setEligible(role, true);
   }
 
   function setEligible(role: RoleName, eligible: boolean): void {
     const isOpen = readEligible(role);
-    if (eligible && !isOpen && !events.mayOpen(role)) {
+    if (eligible && !isOpen && (closing.has(role) || !events.mayOpen(role))) {
       waiting.add(role);
       return;
     }
@@ -56,20 +60,26 @@ export async function watchVips(events: VipEvents): Promise<Vips> {
     if (isOpen === eligible) return;
     log.info(`VIP ${role}: this node is ${eligible ? "eligible" : "not eligible"}`);
     writeEligible(role, eligible);
-    if (!eligible && states.get(role) === "MASTER") setTimeout(() => void checkObeyed(role), obeyMs);
+    if (eligible || states.get(role) !== "MASTER") return;
+    closing.add(role);
+    setTimeout(() => void checkObeyed(role), obeyMs);
   }
 
   async function checkObeyed(role: RoleName): Promise<void> {
-    if (readEligible(role) || states.get(role) !== "MASTER") return;
-    await events
-      .onDisobeyed(role)
-      .then(() => learned(role, "FAULT"))
-      .catch((error: unknown) => log.error(`VIP ${role}:`, error));
+    if (!closing.has(role)) return;
+    try {
+      await events.onDisobeyed(role);
+      learned(role, "FAULT");
+    } catch (error) {
+      log.error(`VIP ${role}:`, error);
+      setTimeout(() => void checkObeyed(role), obeyMs);
+    }
   }
 
   const fifo = await readNotifications(({ instance, state }) => learned(instance, state));
   return {
-    state: (role) => states.get(role) ?? "UNKNOWN",
+    // A closed gate is FAULT at once, also where keepalived hangs and never says so.
+    state: (role) => (closing.has(role) ? "FAULT" : (states.get(role) ?? "UNKNOWN")),
     setEligible,
     isEligible: (role) => readEligible(role),
     isWaiting: (role) => waiting.has(role),
