@@ -3,6 +3,7 @@ import { chime } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, writerOf } from "./pair.ts";
+import { sql } from "./sql.ts";
 import { system } from "./system.ts";
 import { untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
@@ -26,10 +27,6 @@ beforeAll(async () => {
 afterAll(() => lab?.close());
 
 const secondsMs = 10_000;
-
-async function sql(node: LabNode, statement: string): Promise<string> {
-  return (await node.run([system.client, "-N", "-B", "-e", statement])).stdout.trim();
-}
 
 async function backTo(node: LabNode, what: string, query: string, wanted: string): Promise<void> {
   const at = Date.now();

@@ -5,7 +5,7 @@ import { chime, verdict } from "./chime.ts";
 import { labStage, type FaultKind } from "./faults.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { formPair, joinWitness, startWriters, status } from "./pair.ts";
+import { formPair, joinWitness, pairOf, startWriters, status } from "./pair.ts";
 import { dualMoments, Prober } from "./prober.ts";
 import { system } from "./system.ts";
 import { untilProtected } from "./trial.ts";
@@ -130,7 +130,7 @@ describe("chime-node drill, on a cluster that serves", () => {
 
 /** Rounds of faults under a writer and a prober. The whole matrix is `scripts/bench drills`. */
 async function rehearsal(kinds: readonly FaultKind[]): Promise<void> {
-  const pair = [node1, lab.node("node2")];
+  const pair = pairOf(lab);
   const writers = await startWriters(lab, { table: "matrix" });
   const prober = await Prober.start(
     lab,
@@ -142,11 +142,7 @@ async function rehearsal(kinds: readonly FaultKind[]): Promise<void> {
   const rows = await writers.stop();
   const probes = await prober.stop();
   expect(rows.length).toBeGreaterThan(1_000);
-  for (const node of pair) {
-    // Received is promised, applied follows.
-    const all = async () => (await writers.missingOn(node)).length === 0;
-    await waitUntil(`all ${rows.length} rows on ${node.name}`, 10_000, all, 100);
-  }
+  await writers.untilOn(pair);
   expect(probes.length).toBeGreaterThan(1_000);
   expect(dualMoments(probes)).toEqual([]);
   for (const { kind, outage } of rounds) {

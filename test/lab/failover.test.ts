@@ -124,7 +124,7 @@ describe("policy safe", () => {
     await writers.acknowledgedAfter(Date.now());
     await replica.boot();
     await untilProtected(lab);
-    expect(await writers.missingOn(replica)).toEqual([]);
+    await writers.untilOn([replica]);
   }, 180_000);
 
   test("a dead replica that may have been the writer is removed by the word alone; then writes go on", async () => {
@@ -136,7 +136,7 @@ describe("policy safe", () => {
     expect(verdict(await remove("--accept-loss=other"))).toEqual([3, "failover.wrong_cluster"]);
     expect((await remove("--accept-loss=chime")).code).toBe(0);
     await writers.acknowledgedAfter(Date.now());
-    expect(await writers.missingOn(writer)).toEqual([]);
+    await writers.untilOn([writer]);
     await replica.boot();
     const away = async () => verdict(await chime(replica, ["status"]))[1] === "node.removed";
     await waitUntil("the removed one to know", 30_000, away, 200);

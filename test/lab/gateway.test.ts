@@ -3,31 +3,18 @@ import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, vip, writerOf } from "./pair.ts";
 import { system } from "./system.ts";
-import { untilProtected } from "./trial.ts";
+import { writable } from "./sql.ts";
+import { nothingIsMissing, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
 /** A server that was killed, or is on its way down, takes no writes either. */
-async function writable(node: LabNode): Promise<boolean> {
-  const query = [system.client, "-N", "-B", "-e", "SELECT @@read_only"];
-  return (await node.run(query, { check: false })).stdout.trim() === "0";
-}
-
 async function holdsVip(node: LabNode): Promise<boolean> {
   return (await node.run(["ip", "-br", "address"])).stdout.includes(`${vip}/`);
 }
 
 async function codes(node: LabNode): Promise<string[]> {
   return (await status(node)).problems.map(({ code }) => code);
-}
-
-/** Both nodes hold every row that a client was told of. */
-async function nothingIsMissing(lab: Lab, writers: Writers): Promise<void> {
-  await untilProtected(lab);
-  for (const node of lab.nodes) {
-    const all = async () => (await writers.missingOn(node)).length === 0;
-    await waitUntil(`every row on ${node.name}`, 10_000, all);
-  }
 }
 
 async function isQuiet(writers: Writers, from: number, ms: number): Promise<void> {

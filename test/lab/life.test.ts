@@ -203,7 +203,7 @@ describe("a pair's life", () => {
     expect((await writerOf(lab)).writer.name).toBe(replica.name);
     await writers.acknowledgedAfter(Date.now());
     await writers.stop();
-    for (const node of [writer, replica]) expect(await writers.missingOn(node)).toEqual([]);
+    await writers.untilOn([writer, replica]);
   }, 60_000);
 
   test("a node stays out of the election until its peer's keepalived hears it", async () => {
@@ -276,7 +276,7 @@ describe("a pair's life", () => {
     expect([code, json.kept]).toEqual([0, ["/var/lib/mysql"]]);
     await writers.acknowledgedAfter(Date.now());
     await writers.stop();
-    expect(await writers.missingOn(node1)).toEqual([]);
+    await writers.untilOn([node1]);
 
     expect(await packageList(node2)).toEqual(barePackages);
     expect(await fileTree(node2, leftByPackages)).toEqual(bareTree);

@@ -61,7 +61,7 @@ test("the writer hands over, replicates on, and takes over nothing, also after a
   expect((await writerOf(lab)).writer).toBe(worked);
   await untilProtected(lab);
   await writers.stop();
-  for (const node of lab.nodes) expect(await writers.missingOn(node)).toEqual([]);
+  await writers.untilOn(lab.nodes);
 
   const { events } = (await chime<Events>(other, ["history"])).json;
   const turns = events.filter(({ kind }) => kind === "maintenance" || kind === "promotion");

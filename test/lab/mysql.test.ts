@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Lab } from "./lab.ts";
-import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, writerOf } from "./pair.ts";
+import { sqlOrNothing } from "./sql.ts";
 import { system } from "./system.ts";
+import { nothingIsMissing, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
@@ -14,49 +15,10 @@ let writers: Writers;
 beforeAll(async () => {
   lab = await Lab.open({ nodes: ["node1", "node2"] });
   await formPair(lab);
-  await untilProtected();
+  await untilProtected(lab);
   writers = await startWriters(lab);
 }, 300_000);
 afterAll(() => lab?.close());
-
-async function untilProtected(): Promise<void> {
-  const [asked] = lab.nodes as [LabNode];
-  let last = "";
-  await waitUntil(
-    "a protected pair",
-    60_000,
-    async () => {
-      const found = await status(asked);
-      last = JSON.stringify(found);
-      // An agent that was just killed answers nothing yet.
-      const nodes = found.roles?.["mysql"]?.nodes ?? [];
-      const writing = nodes.filter((node) => node.state === "writer");
-      const level = nodes.some((node) => node.state === "replica" && node.replicating);
-      return found.healthy && writing.length === 1 && writing[0]?.protected === true && level;
-    },
-    100,
-  ).catch((error: Error) => {
-    throw new Error(`${error.message}: ${last}`);
-  });
-}
-
-async function query(node: LabNode, statement: string): Promise<string> {
-  // The guard may end this very connection: what it did shows with the next one.
-  return (await node.run([system.client, "-N", "-B", "-e", statement], { check: false })).stdout.trim();
-}
-
-/** Both nodes hold every row that a client was told of until now. */
-async function nothingIsMissing(): Promise<void> {
-  await untilProtected();
-  const told = new Set((await writers.acknowledged()).map(({ id }) => id));
-  for (const node of lab.nodes) {
-    // What was acknowledged a moment ago is received there, and applied within moments.
-    await waitUntil(`every row on ${node.name}`, 10_000, async () => {
-      const missing = await writers.missingOn(node);
-      return !missing.some((id) => told.has(id));
-    });
-  }
-}
 
 describe("under a writer that commits as fast as it can", () => {
   test("kill -9 of the writing server: the other goes on, the killed one comes back level", async () => {
@@ -64,7 +26,7 @@ describe("under a writer that commits as fast as it can", () => {
       const { writer } = await writerOf(lab);
       const outage = await writers.outageAfter(await writer.kill(system.unit));
       expect(outage.ms).toBeLessThan(3_000);
-      await nothingIsMissing();
+      await nothingIsMissing(lab, writers);
       expect((await writerOf(lab)).writer).not.toBe(writer);
     }
   }, 120_000);
@@ -75,7 +37,7 @@ describe("under a writer that commits as fast as it can", () => {
       const outage = await writers.outageAfter(await writer.powerOff());
       expect(outage.ms).toBeLessThan(5_000);
       await writer.boot();
-      await nothingIsMissing();
+      await nothingIsMissing(lab, writers);
       expect((await writerOf(lab)).writer).not.toBe(writer);
     }
   }, 180_000);
@@ -83,23 +45,23 @@ describe("under a writer that commits as fast as it can", () => {
   test("the replica's server or node dies: writes go on alone, then protected again", async () => {
     const { writer, replica } = await writerOf(lab);
     expect((await writers.outageAfter(await replica.kill(system.unit))).ms).toBeLessThan(3_000);
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     const at = await replica.powerOff();
     expect((await writers.outageAfter(at, 60_000, 3_000)).ms).toBeLessThan(5_000);
     await replica.boot();
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     expect((await writerOf(lab)).writer).toBe(writer);
   }, 180_000);
 
   test("both servers killed at once, and both nodes without power: nothing acknowledged is lost", async () => {
     await Promise.all(lab.nodes.map((node) => node.kill(system.unit)));
     await writers.acknowledgedAfter(Date.now());
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     await Promise.all(lab.nodes.map((node) => node.powerOff()));
     const at = Date.now();
     await Promise.all(lab.nodes.map((node) => node.boot()));
     await writers.acknowledgedAfter(at);
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
   }, 180_000);
 
   test("commits that nobody received or was told of are gone when the writer that died with them comes back", async () => {
@@ -107,15 +69,20 @@ describe("under a writer that commits as fast as it can", () => {
     const stranded = await startWriters(lab, { connections: 8, table: "stranded" });
     await replica.dropFrom(writer);
     const waiting = `SHOW GLOBAL STATUS LIKE '${source}_wait_sessions'`;
-    await waitUntil("commits that wait", 5_000, async () => /\t[1-9]/.test(await query(writer, waiting)), 5);
+    await waitUntil(
+      "commits that wait",
+      5_000,
+      async () => /\t[1-9]/.test(await sqlOrNothing(writer, waiting)),
+      5,
+    );
     await writer.powerOff();
     await replica.heal();
     await stranded.acknowledgedAfter(Date.now());
     await stranded.stop();
     await writer.boot();
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     const [first, second] = await Promise.all(
-      lab.nodes.map((node) => query(node, "SELECT COUNT(*), SUM(id) FROM chime.stranded")),
+      lab.nodes.map((node) => sqlOrNothing(node, "SELECT COUNT(*), SUM(id) FROM chime.stranded")),
     );
     expect(first).toBe(second as string);
     for (const node of lab.nodes) expect(await stranded.missingOn(node)).toEqual([]);
@@ -125,14 +92,14 @@ describe("under a writer that commits as fast as it can", () => {
     const { writer, replica } = await writerOf(lab);
     const at = await replica.kill("chime-node.service");
     expect((await writers.outageAfter(at)).ms).toBeLessThan(1_000);
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     expect((await writerOf(lab)).writer).toBe(writer);
   }, 60_000);
 
   test("keepalived killed on the writer's node: the VIP moves, the writer steps back, nothing is lost", async () => {
     const { writer } = await writerOf(lab);
     await writers.outageAfter(await writer.kill("keepalived.service"));
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
   }, 60_000);
 });
 
@@ -170,9 +137,14 @@ describe("hand-made drift on what the guard owns is put back", () => {
       what,
       async () => {
         const node = (await writerOf(lab))[on];
-        await query(node, statement);
-        await waitUntil(`${what} to be put back`, within, async () => (await query(node, look)) === want, 50);
-        await nothingIsMissing();
+        await sqlOrNothing(node, statement);
+        await waitUntil(
+          `${what} to be put back`,
+          within,
+          async () => (await sqlOrNothing(node, look)) === want,
+          50,
+        );
+        await nothingIsMissing(lab, writers);
       },
       60_000,
     );
@@ -182,7 +154,7 @@ describe("hand-made drift on what the guard owns is put back", () => {
 // The last one: it leaves a pair that needs an operator.
 test("a node with transactions of its own is quarantined when it comes back, and says what to do", async () => {
   const { writer, replica } = await writerOf(lab);
-  await query(replica, `${stop}; SET GLOBAL read_only = OFF; CREATE DATABASE stray`);
+  await sqlOrNothing(replica, `${stop}; SET GLOBAL read_only = OFF; CREATE DATABASE stray`);
   await waitUntil("the quarantine", 30_000, async () => {
     const { problems, roles } = await status(writer);
     const node = roles["mysql"]?.nodes.find(({ name }) => name === replica.name);
@@ -196,7 +168,7 @@ test("a node with transactions of its own is quarantined when it comes back, and
   });
   expect(vips[0]?.holders).toEqual([writer.name]);
   await writers.acknowledgedAfter(Date.now());
-  expect(await query(writer, "SHOW DATABASES LIKE 'stray'")).toBe("");
+  expect(await sqlOrNothing(writer, "SHOW DATABASES LIKE 'stray'")).toBe("");
   // Without its writer the quarantined node must not take over.
   const at = await writer.kill(system.unit);
   await writers.acknowledgedAfter(at + 250);

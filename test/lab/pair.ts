@@ -72,10 +72,16 @@ export async function initialize(lab: Lab, settings: readonly string[] = []): Pr
   return JSON.parse((await first.run([...initCommand, ...more, "--json"])).stdout) as Initialized;
 }
 
-/** The second and the third, started at once. */
-export async function joinBoth(lab: Lab, { token }: Initialized): Promise<void> {
+/** The two that carry the database: the lab's first ones. */
+export function pairOf(lab: Lab): [LabNode, LabNode] {
   const [first, second] = lab.nodes;
   if (!first || !second) throw new Error("a pair needs two nodes");
+  return [first, second];
+}
+
+/** The second and the third line, started at once. */
+export async function joinBoth(lab: Lab, { token }: Initialized): Promise<void> {
+  const [first, second] = pairOf(lab);
   const timeoutMs = 600_000;
   await Promise.all([
     first.run(joinCommand, { timeoutMs }),

@@ -3,8 +3,9 @@ import { chime } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, vip, writerOf } from "./pair.ts";
+import { sql } from "./sql.ts";
 import { system } from "./system.ts";
-import { untilProtected } from "./trial.ts";
+import { nothingIsMissing, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
@@ -32,18 +33,10 @@ async function outage(what: string, work: () => Promise<unknown>): Promise<numbe
   return ms;
 }
 
-async function nothingIsMissing(): Promise<void> {
-  await untilProtected(lab);
-  for (const node of lab.nodes) {
-    const whole = async () => (await writers.missingOn(node)).length === 0;
-    await waitUntil(`every row on ${node.name}`, 10_000, whole);
-  }
-}
-
 test("for comparison: a switchover", async () => {
   const { writer } = await writerOf(lab);
   switchoverMs = await outage("switchover", () => chime(writer, ["switchover"]));
-  await nothingIsMissing();
+  await nothingIsMissing(lab, writers);
 }, 60_000);
 
 test("systemctl stop of the writing server hands over first", async () => {
@@ -55,7 +48,7 @@ test("systemctl stop of the writing server hands over first", async () => {
   const said = async () => (await status(writer)).problems.some(({ code }) => code === "mysql.stopped");
   await waitUntil("status to say so", 5_000, said, 100);
   await writer.run(["systemctl", "start", system.unit]);
-  await nothingIsMissing();
+  await nothingIsMissing(lab, writers);
 }, 120_000);
 
 test("systemctl stop of the replica's server: it says goodbye, and no commit waits for it", async () => {
@@ -64,7 +57,7 @@ test("systemctl stop of the replica's server: it says goodbye, and no commit wai
   expect(ms).toBeLessThan(switchoverMs + slackMs);
   expect((await writerOf(lab)).writer).toBe(writer);
   await replica.run(["systemctl", "start", system.unit]);
-  await nothingIsMissing();
+  await nothingIsMissing(lab, writers);
 }, 120_000);
 
 test("a restart of the writing server hands over, and it comes back as the replica", async () => {
@@ -72,7 +65,7 @@ test("a restart of the writing server hands over, and it comes back as the repli
   const ms = await outage("restart of the writer", () => writer.run(["systemctl", "restart", system.unit]));
   expect((await writerOf(lab)).writer).toBe(replica);
   expect(ms).toBeLessThan(switchoverMs + slackMs);
-  await nothingIsMissing();
+  await nothingIsMissing(lab, writers);
 }, 120_000);
 
 test("a reboot of the writer's node", async () => {
@@ -81,7 +74,7 @@ test("a reboot of the writer's node", async () => {
   expect((await writerOf(lab)).writer).toBe(replica);
   expect(ms).toBeLessThan(switchoverMs + slackMs);
   await writer.boot();
-  await nothingIsMissing();
+  await nothingIsMissing(lab, writers);
 }, 180_000);
 
 test("a reboot of the replica's node", async () => {
@@ -90,7 +83,7 @@ test("a reboot of the replica's node", async () => {
   expect(ms).toBeLessThan(switchoverMs + slackMs);
   await replica.boot();
   expect((await writerOf(lab)).writer).toBe(writer);
-  await nothingIsMissing();
+  await nothingIsMissing(lab, writers);
 }, 180_000);
 
 test("the server's package is replaced on the writer: it hands over, and its server is started again", async () => {
@@ -107,7 +100,7 @@ test("the server's package is replaced on the writer: it hands over, and its ser
     }),
   );
   expect(ms).toBeLessThan(switchoverMs + slackMs);
-  await nothingIsMissing();
+  await nothingIsMissing(lab, writers);
   expect(await writer.mainPid(system.unit)).not.toBe(before);
 }, 240_000);
 
@@ -126,7 +119,7 @@ test("a hung agent is restarted by its watchdog; nothing moves", async () => {
   await writer.pause("chime-node.service");
   await agentIsBack(writer, before, 10_000);
   expect((await writerOf(lab)).writer).toBe(writer);
-  await nothingIsMissing();
+  await nothingIsMissing(lab, writers);
 }, 60_000);
 
 test("systemd gives up on the writer's agent: the node stops writing, the other one takes over", async () => {
@@ -153,8 +146,7 @@ test("systemd gives up on the writer's agent: the node stops writing, the other 
     });
   });
   expect(ms).toBeLessThan(5_000);
-  const query = [system.client, "-N", "-B", "-e", "SELECT @@read_only"];
-  expect((await writer.run(query)).stdout.trim()).toBe("1");
+  expect(await sql(writer, "SELECT @@read_only")).toBe("1");
   expect((await writer.run(["ip", "-br", "address"])).stdout).not.toContain(`${vip}/`);
   await writer.sh(`cp -a /root/term.json ${term}
     systemctl reset-failed chime-node.service; systemctl start chime-node.service`);
@@ -162,6 +154,6 @@ test("systemd gives up on the writer's agent: the node stops writing, the other 
     (await status(replica)).roles["mysql"]?.nodes.some((n) => n.name === replica.name && n.protected) ===
     true;
   await waitUntil("the pair to be level again", 60_000, isWhole, 100);
-  await nothingIsMissing();
+  await nothingIsMissing(lab, writers);
   expect((await writerOf(lab)).writer).toBe(replica);
 }, 120_000);

@@ -6,6 +6,7 @@ import { chime, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, writerOf } from "./pair.ts";
+import { sqlOrNothing } from "./sql.ts";
 import { untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -29,17 +30,9 @@ beforeAll(async () => {
 }, 400_000);
 afterAll(() => lab?.close());
 
-async function query(node: LabNode, statement: string): Promise<string> {
-  const found = await node.run(["mariadb", "-N", "-B", "-e", statement], {
-    check: false,
-    timeoutMs: 120_000,
-  });
-  return found.stdout.trim();
-}
-
 /** 2^n × 64 KiB of rows that do not compress. */
 async function fill(node: LabNode, n: number): Promise<void> {
-  await query(
+  await sqlOrNothing(
     node,
     `CREATE TABLE chime.bulk (id BIGINT PRIMARY KEY AUTO_INCREMENT, filler LONGBLOB, key small (id));
      INSERT INTO chime.bulk (filler) VALUES (RANDOM_BYTES(1024));
@@ -48,21 +41,21 @@ async function fill(node: LabNode, n: number): Promise<void> {
 }
 
 async function purgeLogs(node: LabNode): Promise<void> {
-  await query(node, "FLUSH BINARY LOGS");
-  const logs = (await query(node, "SHOW BINARY LOGS")).split("\n");
+  await sqlOrNothing(node, "FLUSH BINARY LOGS");
+  const logs = (await sqlOrNothing(node, "SHOW BINARY LOGS")).split("\n");
   const last = logs.at(-1)?.split("\t")[0] ?? "";
-  await query(node, `PURGE BINARY LOGS TO '${last}'`);
+  await sqlOrNothing(node, `PURGE BINARY LOGS TO '${last}'`);
 }
 
 /** Both servers answer the same to a count and a checksum of every table of ours. */
 async function sameContents(): Promise<void> {
   await untilProtected(lab);
-  const tables = await query(
+  const tables = await sqlOrNothing(
     node1,
     "SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables WHERE table_schema IN ('chime', 'portal')",
   );
   const list = tables.split("\n").filter(Boolean).join(", ");
-  const look = async (node: LabNode) => query(node, `CHECKSUM TABLE ${list}`);
+  const look = async (node: LabNode) => sqlOrNothing(node, `CHECKSUM TABLE ${list}`);
   const expected = await look(node1);
   expect(expected).not.toContain("NULL");
   await waitUntil("the same contents", 20_000, async () => (await look(node2)) === expected);
@@ -85,7 +78,7 @@ async function told(node: LabNode): Promise<string> {
 }
 
 async function strayOn(node: LabNode): Promise<void> {
-  await query(node, "CREATE DATABASE stray; STOP SLAVE");
+  await sqlOrNothing(node, "CREATE DATABASE stray; STOP SLAVE");
   await waitUntil("the quarantine", 30_000, async () =>
     (await status(node)).problems.some(({ code }) => code === "mysql.quarantined"),
   );
@@ -136,7 +129,7 @@ describe("a node that lacks what the writer's logs no longer have", () => {
     await writers.stop();
     console.error(await told(replica));
     await sameContents();
-    for (const node of [node1, node2]) expect(await writers.missingOn(node)).toEqual([]);
+    await writers.untilOn([node1, node2]);
     expect((await status(node1)).problems.map(({ code }) => code)).toEqual(["mysql.no_third_voter"]);
   }, 180_000);
 
@@ -158,7 +151,7 @@ describe("join --rebuild", () => {
     const { replica } = await writerOf(lab);
     await strayOn(replica);
     expect(await rebuilt(replica)).toMatch(/the copy of node\d: \d+ MiB of \d+ MiB \(\d+ %, \d+ MiB\/s\)/);
-    expect(await query(replica, "SHOW DATABASES LIKE 'stray'")).toBe("");
+    expect(await sqlOrNothing(replica, "SHOW DATABASES LIKE 'stray'")).toBe("");
     expect((await replica.sh(`ls -A ${data}`)).stdout).not.toContain(".chime-copy");
     await sameContents();
   }, 120_000);
@@ -174,7 +167,7 @@ describe("join --rebuild", () => {
     await writers.acknowledgedAfter(Date.now());
     await writers.stop();
     await sameContents();
-    for (const node of [node1, node2]) expect(await writers.missingOn(node)).toEqual([]);
+    await writers.untilOn([node1, node2]);
   }, 120_000);
 
   test("is refused for another name, on the writer, without --yes, and where the disk is too small", async () => {
@@ -232,7 +225,7 @@ describe("a stream that breaks off", () => {
     const answer = await running;
     await heal(nodes);
     expect(answer.json.error?.remedy).toBeTruthy();
-    expect(await query(replica, "SHOW DATABASES LIKE 'stray'")).toBe("stray");
+    expect(await sqlOrNothing(replica, "SHOW DATABASES LIKE 'stray'")).toBe("stray");
     await waitUntil("the rest to be gone", 20_000, async () => (await leftOf(replica)) === "");
     return verdict(answer);
   }
@@ -267,7 +260,7 @@ describe("a stream that breaks off", () => {
       await untilCopying(replica);
       await killProgram(node, half);
       await running;
-      expect(await query(replica, "SHOW DATABASES LIKE 'stray'")).toBe("");
+      expect(await sqlOrNothing(replica, "SHOW DATABASES LIKE 'stray'")).toBe("");
     }
     expect((await replica.sh("journalctl -u chime-node | grep -c 'begins anew'")).stdout).toMatch(/^[2-9]/);
     await sameContents();
@@ -297,7 +290,7 @@ describe("a stream that breaks off", () => {
     await untilProtected(lab);
     expect((await writerOf(lab)).writer).toBe(replica);
     await writers.stop();
-    for (const node of [writer, replica]) expect(await writers.missingOn(node)).toEqual([]);
+    await writers.untilOn([writer, replica]);
     expect((await status(replica)).problems.map(({ code }) => code)).not.toContain("mysql.rebuild_failed");
   }, 120_000);
 
@@ -342,7 +335,7 @@ describe("interrupted", () => {
         left.stdout === "" && (await status(replica)).problems?.some((p) => p.code === "mysql.quarantined")
       );
     });
-    expect(await query(replica, "SHOW DATABASES LIKE 'stray'")).toBe("stray");
+    expect(await sqlOrNothing(replica, "SHOW DATABASES LIKE 'stray'")).toBe("stray");
     expect((await chime(replica, begin)).code).toBe(0);
     await untilCopying(replica);
     await replica.powerOff();

@@ -137,7 +137,7 @@ describe("from a release", () => {
     await writers.stop();
     // Applications saw a pause at most as long as one slow commit.
     expect(Math.max(0, ...(await writers.outages(500)).map(({ ms }) => ms))).toBe(0);
-    for (const node of lab.nodes) expect(await writers.missingOn(node)).toEqual([]);
+    await writers.untilOn(lab.nodes);
     expect(await turns(node1)).toEqual(turnsBefore);
     expect(await Promise.all(lab.nodes.map((node) => node.mainPid(system.unit)))).toEqual(serverPids);
   }, 300_000);

@@ -3,6 +3,7 @@ import { chime, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, writerOf } from "./pair.ts";
+import { untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 
 interface Moves {
@@ -15,15 +16,9 @@ describe("switchover", () => {
   beforeAll(async () => {
     lab = await Lab.open({ nodes: ["node1", "node2"] });
     await formPair(lab);
-    await untilProtected();
+    await untilProtected(lab);
   }, 400_000);
   afterAll(() => lab?.close());
-
-  const untilProtected = () =>
-    waitUntil("the pair to be protected", 60_000, async () => {
-      const { roles, healthy } = await status(lab.node("node1"));
-      return healthy && (roles["mysql"]?.nodes.some((node) => node.protected) ?? false);
-    });
 
   test("asked on either node, it moves the writer, loses nothing, and the old one replicates", async () => {
     const writers = await startWriters(lab);
@@ -37,11 +32,11 @@ describe("switchover", () => {
       const outage = await writers.outageAfter(at, 20_000);
       expect(outage.ms).toBeLessThan(2_000);
       expect((await writerOf(lab)).writer.name).toBe(replica.name);
-      await untilProtected();
+      await untilProtected(lab);
     }
     const rows = await writers.stop();
     expect(rows.length).toBeGreaterThan(100);
-    for (const node of lab.nodes) expect(await writers.missingOn(node)).toEqual([]);
+    await writers.untilOn(lab.nodes);
   }, 120_000);
 
   test("to where it is already it does nothing; to a stranger it is wrong usage", async () => {

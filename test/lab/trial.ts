@@ -1,6 +1,7 @@
 import type { Lab } from "./lab.ts";
-import { status } from "./pair.ts";
+import { pairOf, status } from "./pair.ts";
 import { waitUntil } from "./wait.ts";
+import type { Writers } from "./writer.ts";
 
 /**
  * Waits until the pair can stand the next failure: one writer, whose commits are on both nodes, and nothing wrong. Two
@@ -14,7 +15,13 @@ export async function untilProtected(lab: Lab, timeoutMs = 90_000): Promise<numb
   if (!node) throw new Error("the lab has no nodes");
   let last = "";
   const level = async () => {
-    const { roles, problems, healthy } = await status(node);
+    // An agent that was just killed answers nothing yet.
+    const found = await status(node).catch((error: Error) => error);
+    if (found instanceof Error) {
+      last = found.message;
+      return false;
+    }
+    const { roles, problems, healthy } = found;
     const mysql = roles["mysql"];
     last = problems.map(({ node, code, message }) => `${node}: ${code}: ${message}`).join("; ");
     const replicates = mysql?.nodes.some((n) => n.state === "replica" && n.replicating);
@@ -27,4 +34,10 @@ export async function untilProtected(lab: Lab, timeoutMs = 90_000): Promise<numb
     throw new Error(`${error.message} (${last || "no problem reported"})`);
   });
   return performance.now() - start;
+}
+
+/** The pair is level again, and both of its nodes hold every row that a client was told of until now. */
+export async function nothingIsMissing(lab: Lab, writers: Writers): Promise<void> {
+  await untilProtected(lab);
+  await writers.untilOn(pairOf(lab));
 }

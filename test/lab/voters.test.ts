@@ -6,33 +6,23 @@ import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, joinWitness, startWriters, status, writerOf } from "./pair.ts";
 import { dualMoments, Prober } from "./prober.ts";
-import { untilProtected } from "./trial.ts";
+import { nothingIsMissing, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
 let lab: Lab;
 let node1: LabNode;
-let pair: LabNode[];
 let token: string;
 let writers: Writers;
 
 beforeAll(async () => {
   lab = await Lab.open({ nodes: ["node1", "node2", "node3", "node4"] });
   node1 = lab.node("node1");
-  pair = [node1, lab.node("node2")];
   ({ token } = await formPair(lab, ["failover.policy=safe"]));
   await untilProtected(lab);
   writers = await startWriters(lab);
 }, 400_000);
 afterAll(() => lab?.close());
-
-async function nothingIsMissing(): Promise<void> {
-  await untilProtected(lab);
-  for (const node of pair) {
-    const all = async () => (await writers.missingOn(node)).length === 0;
-    await waitUntil(`every row on ${node.name}`, 10_000, all);
-  }
-}
 
 async function round(kind: FaultKind): Promise<Round> {
   const [done] = await rehearse(labStage(lab, writers), [kind], {});
@@ -64,14 +54,14 @@ describe("two nodes and nobody else, failover.policy = safe", () => {
     expect((await status(writer)).problems.map(({ code }) => code)).toContain("mysql.no_writer");
     await replica.boot();
     await writers.acknowledgedAfter(Date.now());
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
   }, 120_000);
 
   test("the writer dies: the replica takes over", async () => {
     for (const kind of ["kill", "power"] as const) {
       const { victim, outage } = await round(kind);
       expect([outage.ended, outage.ms < 5_000]).toEqual([true, true]);
-      await nothingIsMissing();
+      await nothingIsMissing(lab, writers);
       expect((await writerOf(lab)).writer.name).not.toBe(victim);
     }
   }, 180_000);
@@ -80,7 +70,7 @@ describe("two nodes and nobody else, failover.policy = safe", () => {
     const prober = await Prober.start(lab, ["node1", "node2"]);
     const { victim, outage } = await round("cut-peer");
     expect([outage.ended, outage.ms < 5_000]).toEqual([true, true]);
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     expect(dualMoments(await prober.stop())).toEqual([]);
     expect((await writerOf(lab)).writer.name).not.toBe(victim);
   }, 120_000);
@@ -118,10 +108,10 @@ describe("the third voter", () => {
     );
     await waitUntil("no warning", 10_000, async () => (await problem("mysql.voter_down")) === undefined);
     await lab.node("node3").boot();
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     const { outage } = await round("power");
     expect([outage.ended, outage.ms < 5_000]).toEqual([true, true]);
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     expect(await voters()).toEqual(["node1", "node2", "node4"]);
   }, 180_000);
 
@@ -133,6 +123,6 @@ describe("the third voter", () => {
     const { outage } = await round("kill");
     expect(outage.ended).toBe(true);
     await writers.stop();
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
   }, 120_000);
 });

@@ -3,8 +3,9 @@ import { chime } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, joinWitness, startWriters, status, vip, writerOf } from "./pair.ts";
+import { writable } from "./sql.ts";
 import { system } from "./system.ts";
-import { untilProtected } from "./trial.ts";
+import { nothingIsMissing, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
@@ -22,24 +23,6 @@ beforeAll(async () => {
 }, 400_000);
 afterAll(() => lab?.close());
 
-/** Both nodes hold every row that a client was told of. */
-async function nothingIsMissing(): Promise<void> {
-  await untilProtected(lab);
-  for (const node of [lab.node("node1"), lab.node("node2")]) {
-    await waitUntil(
-      `every row on ${node.name}`,
-      10_000,
-      async () => (await writers.missingOn(node)).length === 0,
-    );
-  }
-}
-
-/** A server that was killed, or is on its way down, takes no writes either. */
-async function writable(node: LabNode): Promise<boolean> {
-  const query = [system.client, "-N", "-B", "-e", "SELECT @@read_only"];
-  return (await node.run(query, { check: false })).stdout.trim() === "0";
-}
-
 async function heal(...nodes: LabNode[]): Promise<void> {
   for (const node of nodes) await node.heal();
 }
@@ -56,7 +39,7 @@ describe("a pair with a witness", () => {
       const outage = await writers.outageAfter(await writer.kill(system.unit));
       console.error(`kill: ${Math.round(outage.ms)} ms`);
       expect(outage.ms).toBeLessThan(3_000);
-      await nothingIsMissing();
+      await nothingIsMissing(lab, writers);
       expect((await writerOf(lab)).writer).not.toBe(writer);
     }
   }, 120_000);
@@ -68,7 +51,7 @@ describe("a pair with a witness", () => {
       console.error(`power: ${Math.round(outage.ms)} ms`);
       expect(outage.ms).toBeLessThan(5_000);
       await writer.boot();
-      await nothingIsMissing();
+      await nothingIsMissing(lab, writers);
     }
   }, 180_000);
 
@@ -79,7 +62,7 @@ describe("a pair with a witness", () => {
     const outage = await writers.outageAfter(at, 60_000, 1_500);
     console.error(`hang: ${Math.round(outage.ms)} ms`);
     expect(outage.ms).toBeLessThan(5_000);
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     expect((await writerOf(lab)).writer).not.toBe(writer);
   }, 120_000);
 
@@ -103,7 +86,7 @@ describe("a pair with a witness", () => {
     const there = new Set(await writers.missingOn(going));
     expect(known.filter(({ id }) => there.has(id))).toEqual([]);
     await heal(writer, replica);
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     expect((await writerOf(lab)).writer).toBe(going);
   }, 120_000);
 
@@ -128,7 +111,7 @@ describe("a pair with a witness", () => {
     );
     expect((await chime(writer, ["plan"])).json).toMatchObject({ changes: [] });
     await writer.heal();
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
     expect((await writerOf(lab)).writer).toBe(replica);
   }, 120_000);
 
@@ -139,7 +122,7 @@ describe("a pair with a witness", () => {
     await writer.boot();
     await writers.acknowledgedAfter(at);
     await replica.boot();
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
   }, 180_000);
 
   test("without the witness: kill moves the writer, and a lost replica stops the writes until it is back", async () => {
@@ -162,7 +145,7 @@ describe("a pair with a witness", () => {
     await writer.boot();
     await writers.acknowledgedAfter(Date.now());
     await witness.boot();
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
   }, 180_000);
 
   test("one way only, the replica does not hear the writer: the winner has the VIP at once, the loser comes back", async () => {
@@ -173,7 +156,7 @@ describe("a pair with a witness", () => {
     console.error(`one way: ${Math.round(outage.ms)} ms`);
     expect(outage.ms).toBeLessThan(3_000);
     await heal(replica);
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
   }, 120_000);
 
   test("the other way, the writer does not hear the replica: it goes on, and the replica comes back", async () => {
@@ -184,7 +167,7 @@ describe("a pair with a witness", () => {
     console.error(`the other way: ${Math.round(outage.ms)} ms`);
     expect(outage.ms).toBeLessThan(3_000);
     await heal(writer);
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
   }, 120_000);
 
   test("an isolated writer without a single write lets go of the VIP", async () => {
@@ -199,6 +182,6 @@ describe("a pair with a witness", () => {
     const took = async () => (await status(witness)).roles["mysql"]?.writable.join() === replica.name;
     await waitUntil("the other one to write", 10_000, took, 50);
     await writer.heal();
-    await nothingIsMissing();
+    await nothingIsMissing(lab, writers);
   }, 120_000);
 });

@@ -7,7 +7,7 @@ import { impatient, missing, type WriterSettings } from "../../src/operations/dr
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import type { Running } from "./process.ts";
-import { system } from "./system.ts";
+import { sql } from "./sql.ts";
 import { waitUntil } from "./wait.ts";
 import type { ProgramSettings } from "./writer-program.ts";
 
@@ -118,11 +118,25 @@ export class Writers {
     return this.acknowledged();
   }
 
-  /** Ids that were acknowledged before this call and are not on the node's server. */
-  async missingOn(node: LabNode): Promise<number[]> {
+  /** Ids that were acknowledged before this call, or are given, and are not on the node's server. */
+  async missingOn(node: LabNode, rows?: readonly Acknowledged[]): Promise<number[]> {
+    const told = rows ?? (await this.acknowledged());
+    const held = await sql(node, `SELECT id FROM ${this.settings.table}`, this.settings.database);
+    return missing(told, held.split("\n").filter(Boolean).map(Number));
+  }
+
+  /**
+   * Waits until the nodes hold every row that was acknowledged before this call: received is promised, applied follows.
+   * @throws Error with how many are missing where
+   */
+  async untilOn(nodes: readonly LabNode[], timeoutMs = 30_000): Promise<void> {
     const rows = await this.acknowledged();
-    const query = `SELECT id FROM ${this.settings.table}`;
-    const result = await node.run([system.client, "-N", "-B", "-e", query, this.settings.database]);
-    return missing(rows, result.stdout.split("\n").filter(Boolean).map(Number));
+    for (const node of nodes) {
+      let lacks: number[] = [];
+      const whole = async () => (lacks = await this.missingOn(node, rows)).length === 0;
+      await waitUntil(`every row on ${node.name}`, timeoutMs, whole).catch((error: Error) => {
+        throw new Error(`${error.message}: ${lacks.length} of ${rows.length} are missing`);
+      });
+    }
   }
 }
