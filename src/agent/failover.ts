@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import type { Membership, RoleName } from "../cluster/types.ts";
 import { refused, usageError } from "../core/errors.ts";
-import type { Happening } from "./event.ts";
-import type { FailoverReport, FailoverResult } from "./failover-report.ts";
+import type { Happening } from "../roles/happening.ts";
+import type { FailoverReport, FailoverResult } from "../roles/failover-report.ts";
 import type { Guards } from "./guards.ts";
 import { reportOf } from "./report.ts";
 import type { Status } from "./status.ts";

@@ -5,8 +5,8 @@ import { phases, type Membership, type Phase, type RoleName } from "../cluster/t
 import type { AskGateway } from "../cluster/vote/gateway.ts";
 import type { Voter } from "../cluster/vote/voter.ts";
 import type { Role, RoleContext } from "../roles/types.ts";
-import type { Happening } from "./event.ts";
-import type { Guard, Problem } from "./guard.ts";
+import type { Happening } from "../roles/happening.ts";
+import type { Guard, Problem } from "../roles/guard.ts";
 import type { Vips } from "./vips.ts";
 
 /** True once the role's service runs here: from then on somebody has to watch it. */

@@ -4,7 +4,8 @@ import { readText, writeAtomic } from "../cluster/files.ts";
 import type { Clock } from "../core/clock.ts";
 import { log } from "../core/log.ts";
 import { mask } from "../core/mask.ts";
-import { eventSchema, type Happening, type HistoryEvent } from "./event.ts";
+import { eventSchema, type HistoryEvent } from "./event.ts";
+import type { Happening } from "../roles/happening.ts";
 
 /** A cluster turns a few times a month; a week of hourly drills still fits. */
 const kept = 500;

@@ -4,7 +4,7 @@ import { readText, writeAtomic } from "../cluster/files.ts";
 import type { Membership, RoleName } from "../cluster/types.ts";
 import type { Clock } from "../core/clock.ts";
 import { refused } from "../core/errors.ts";
-import type { Problem } from "./guard.ts";
+import type { Problem } from "../roles/guard.ts";
 import type { Guards } from "./guards.ts";
 import type { History } from "./history.ts";
 import { reportOf } from "./report.ts";

@@ -1,5 +1,5 @@
 import type { Membership, MemberView } from "../cluster/types.ts";
-import type { Happening } from "./event.ts";
+import type { Happening } from "../roles/happening.ts";
 
 /**
  * Tells who came and who went, for the history. A node tells of its own joins; of a node that went only the first of

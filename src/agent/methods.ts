@@ -7,7 +7,7 @@ import { systemClock } from "../core/clock.ts";
 import { failed } from "../core/errors.ts";
 import { clusterHistory, ownHistory } from "./cluster-history.ts";
 import { answerDrillKill, killForDrill } from "./drill.ts";
-import type { Happening } from "./event.ts";
+import type { Happening } from "../roles/happening.ts";
 import { answerFailover, assessFailover, failOver } from "./failover.ts";
 import { isGuarded, type Guards } from "./guards.ts";
 import type { History } from "./history.ts";

@@ -4,7 +4,7 @@ import { log } from "../core/log.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { apply, plan, type PlannedChange } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
-import type { Problem } from "./guard.ts";
+import type { Problem } from "../roles/guard.ts";
 
 /**
  * What the agent may do unasked: only what a newer spec or membership implies, and only what restarts and

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import type { MemberView } from "../cluster/types.ts";
 import { eventSchema, type HistoryEvent } from "./event.ts";
-import type { Problem, VipState } from "./guard.ts";
+import type { Problem } from "../roles/guard.ts";
+import type { VipState } from "../vip/fifo.ts";
 
 /**
  * What every agent publishes of itself beside its guards' states, under this key of `Member.roleState`.

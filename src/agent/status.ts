@@ -2,7 +2,7 @@ import type { MemberView } from "../cluster/types.ts";
 import type { Role, RoleContext, RoleStatus } from "../roles/types.ts";
 import { isPromotion } from "./cluster-history.ts";
 import { byTime, type HistoryEvent } from "./event.ts";
-import type { Problem } from "./guard.ts";
+import type { Problem } from "../roles/guard.ts";
 import { reportOf } from "./report.ts";
 
 /** `chime-node status --json`, fixed by the contract (design.md §5). */

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { Membership, RoleName } from "../cluster/types.ts";
 import { systemClock } from "../core/clock.ts";
 import { failed, refused, usageError } from "../core/errors.ts";
-import type { Happening } from "./event.ts";
+import type { Happening } from "../roles/happening.ts";
 import type { Guards } from "./guards.ts";
 import { reportOf } from "./report.ts";
 import type { Status } from "./status.ts";

@@ -3,7 +3,7 @@ import type { RoleName } from "../cluster/types.ts";
 import { readNotifications } from "../vip/fifo.ts";
 import { holdsAddress } from "../vip/holder.ts";
 import { readEligible, writeEligible } from "../vip/track.ts";
-import type { VipState } from "./guard.ts";
+import type { VipState } from "../vip/fifo.ts";
 
 /** This node's VRRP instances, by role: what keepalived says of them, and the gate that the guards move. */
 export interface Vips {

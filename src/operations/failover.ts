@@ -1,5 +1,5 @@
 import { requireWord } from "../agent/failover.ts";
-import type { FailoverReport, FailoverResult } from "../agent/failover-report.ts";
+import type { FailoverReport, FailoverResult } from "../roles/failover-report.ts";
 import { callAgent } from "../agent/socket.ts";
 import { refused } from "../core/errors.ts";
 import { requireIdentity, requireRoot } from "./context.ts";

@@ -3,7 +3,7 @@ import type { Facts } from "../host/facts.ts";
 import type { Member, MemberView, Phase, RoleName } from "../cluster/types.ts";
 import type { Resource } from "../resources/types.ts";
 import type { Secrets, Spec } from "../spec/types.ts";
-import type { Guard, GuardDeps, Problem } from "../agent/guard.ts";
+import type { Guard, GuardDeps, Problem } from "./guard.ts";
 
 /** All a role may know: the same spec, members and secrets give the same resources on every node. */
 export interface RoleContext {

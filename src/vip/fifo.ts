@@ -1,8 +1,10 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync } from "node:fs";
-import type { VipState } from "../agent/guard.ts";
 import { failed } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
 import { paths } from "../core/paths.ts";
+
+/** VRRP state of a role's instance, as keepalived's notify FIFO tells it (keepalived.conf(5), NOTIFY). */
+export type VipState = "MASTER" | "BACKUP" | "FAULT" | "UNKNOWN";
 
 /**
  * Where keepalived writes one line a state change. Made by us (here, or by tmpfiles.d at boot): a FIFO that

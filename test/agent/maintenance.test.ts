@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Happening } from "../../src/agent/event.ts";
+import type { Happening } from "../../src/roles/happening.ts";
 import type { Guards } from "../../src/agent/guards.ts";
 import { beginMaintenance, endMaintenance, Maintenance } from "../../src/agent/maintenance.ts";
 import { reportKey } from "../../src/agent/report.ts";

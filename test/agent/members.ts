@@ -1,7 +1,7 @@
 import type { MemberView } from "../../src/cluster/types.ts";
 import type { Role, RoleContext, RoleStatus } from "../../src/roles/types.ts";
 import type { Facts } from "../../src/host/facts.ts";
-import type { Problem } from "../../src/agent/guard.ts";
+import type { Problem } from "../../src/roles/guard.ts";
 
 /** A member as other nodes see it; tests override what they are about. */
 export function member(name: string, over: Partial<MemberView> = {}): MemberView {

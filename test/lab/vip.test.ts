@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
 import { paths } from "../../src/core/paths.ts";
-import type { VipState } from "../../src/agent/guard.ts";
+import type { VipState } from "../../src/vip/fifo.ts";
 import { notifyFifo, readNotifications } from "../../src/vip/fifo.ts";
 import { writeEligible } from "../../src/vip/track.ts";
 import { Lab } from "./lab.ts";

@@ -1,4 +1,4 @@
-import type { FailoverReport, FailoverResult } from "../../agent/failover-report.ts";
+import type { FailoverReport, FailoverResult } from "../../roles/failover-report.ts";
 import { describeFailover, failOverTo } from "../../operations/failover.ts";
 import { defineVerb } from "../command.ts";
 import { operationIo } from "../operation.ts";

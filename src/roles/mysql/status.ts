@@ -1,4 +1,4 @@
-import type { Problem } from "../../agent/guard.ts";
+import type { Problem } from "../guard.ts";
 import type { MemberView } from "../../cluster/types.ts";
 import type { RoleContext, RoleNodeStatus, RoleStatus } from "../types.ts";
 import { engineOf } from "./engine/index.ts";

@@ -1,4 +1,4 @@
-import type { Problem } from "../../agent/guard.ts";
+import type { Problem } from "../guard.ts";
 import type { MemberView } from "../../cluster/types.ts";
 import type { Term } from "../../cluster/vote/term.ts";
 

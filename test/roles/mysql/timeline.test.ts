@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { Happening } from "../../../src/agent/event.ts";
+import type { Happening } from "../../../src/roles/happening.ts";
 import { Timeline } from "../../../src/roles/mysql/guard/timeline.ts";
 import type { Step, View } from "../../../src/roles/mysql/guard/view.ts";
 import { peer, published, server, term, view } from "./views.ts";

@@ -1,4 +1,4 @@
-import type { Problem } from "../../../agent/guard.ts";
+import type { Problem } from "../../guard.ts";
 import { ChimeError, failed, refused } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { askGuard } from "../guard/ask.ts";

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open, readdir, rename, rm, stat, statfs, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import type { Problem } from "../../../agent/guard.ts";
+import type { Problem } from "../../guard.ts";
 import type { Clock } from "../../../core/clock.ts";
 import { failed } from "../../../core/errors.ts";
 import { lastLines, pipe } from "../../../core/exec.ts";

@@ -1,5 +1,5 @@
 import { statfs } from "node:fs/promises";
-import type { Problem } from "../../../agent/guard.ts";
+import type { Problem } from "../../guard.ts";
 import { log } from "../../../core/log.ts";
 import type { Clock } from "../../../core/clock.ts";
 

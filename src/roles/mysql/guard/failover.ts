@@ -1,4 +1,4 @@
-import type { FailoverReport, FailoverResult } from "../../../agent/failover-report.ts";
+import type { FailoverReport, FailoverResult } from "../../failover-report.ts";
 import { electorate, type Term } from "../../../cluster/vote/term.ts";
 import { hasVote, termByWord } from "../../../cluster/vote/word.ts";
 import { failed, refused, type ChimeError } from "../../../core/errors.ts";

@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import type { Guard, GuardDeps, Problem, VipState } from "../../../agent/guard.ts";
+import type { Guard, GuardDeps, Problem } from "../../guard.ts";
+import type { VipState } from "../../../vip/fifo.ts";
 import type { Memory } from "../../../cluster/vote/memory.ts";
 import { isMajority } from "../../../cluster/vote/term.ts";
 import { Tie } from "../../../cluster/vote/tie.ts";

@@ -1,4 +1,4 @@
-import type { GuardDeps } from "../../../agent/guard.ts";
+import type { GuardDeps } from "../../guard.ts";
 import type { Session } from "../client.ts";
 import type { Engine, ServerState } from "../engine/types.ts";
 import { isStalled } from "../../../host/tcp.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../../../core/clock.ts";
-import type { Happening } from "../../../agent/event.ts";
-import type { VipState } from "../../../agent/guard.ts";
+import type { Happening } from "../../happening.ts";
+import type { VipState } from "../../../vip/fifo.ts";
 import type { Step, View } from "./view.ts";
 
 /** What the guard did, told as turns: a promotion with its steps, a demotion, a quarantine. Decides nothing. */

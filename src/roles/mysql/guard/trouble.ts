@@ -1,4 +1,4 @@
-import type { Problem } from "../../../agent/guard.ts";
+import type { Problem } from "../../guard.ts";
 import { toChimeError, type ChimeError } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 

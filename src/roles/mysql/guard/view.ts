@@ -1,4 +1,4 @@
-import type { VipState } from "../../../agent/guard.ts";
+import type { VipState } from "../../../vip/fifo.ts";
 import type { Liveness } from "../../../cluster/types.ts";
 import type { ServerState } from "../engine/types.ts";
 import type { Published } from "../published.ts";

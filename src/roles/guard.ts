@@ -2,11 +2,9 @@ import type { Clock } from "../core/clock.ts";
 import type { Membership } from "../cluster/types.ts";
 import type { AskGateway } from "../cluster/vote/gateway.ts";
 import type { Voter } from "../cluster/vote/voter.ts";
-import type { RoleContext } from "../roles/types.ts";
-import type { Happening } from "./event.ts";
-
-/** VRRP state of a role's instance, as keepalived's notify FIFO tells it (keepalived.conf(5), NOTIFY). */
-export type VipState = "MASTER" | "BACKUP" | "FAULT" | "UNKNOWN";
+import type { VipState } from "../vip/fifo.ts";
+import type { Happening } from "./happening.ts";
+import type { RoleContext } from "./types.ts";
 
 export type Severity = "error" | "warning";
 export interface Problem {
