@@ -35,34 +35,25 @@ const children = new Set<Bun.Subprocess>();
 /** Nothing more is started. */
 let stopped = false;
 
-/**
- * Runs a program with its output passed through, so that a long run shows life; `whole` prints it when it has ended,
- * so that what runs beside another does not mix with it.
- */
-async function show(argv: string[], env: Record<string, string> = {}, whole = false): Promise<number> {
+type Env = Record<string, string>;
+
+/** Runs a program with its output passed through, so that a long run shows life. */
+async function show(argv: string[], env: Env = {}, output = 1): Promise<number> {
   if (stopped) return 130;
-  const directory = await mkdtemp(join(tmpdir(), "chime-node-output-"));
-  const output = await open(join(directory, "text"), "w+");
-  const stdout = whole ? output.fd : "inherit";
   // bun:test reports on stderr; one stream keeps the order of lines.
-  const stderr = whole ? output.fd : 1;
-  const child = Bun.spawn(argv, {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdin: "ignore",
-    stdout,
-    stderr,
-  });
+  const stdio = { stdin: "ignore", stdout: output, stderr: output } as const;
+  const child = Bun.spawn(argv, { cwd: root, env: { ...process.env, ...env }, ...stdio });
   children.add(child);
-  try {
-    const code = await child.exited;
-    if (whole) process.stdout.write(await readFile(join(directory, "text")));
-    return code;
-  } finally {
-    children.delete(child);
-    await output.close();
-    await rm(directory, { recursive: true, force: true });
-  }
+  return child.exited.finally(() => children.delete(child));
+}
+
+/** Shows what it printed when it has ended, so that what runs beside another does not mix with it. */
+async function showAtEnd(argv: string[], env: Env, directory: string): Promise<number> {
+  const path = join(directory, "output");
+  const output = await open(path, "w");
+  const code = await show(argv, env, output.fd).finally(() => output.close());
+  process.stdout.write(await readFile(path));
+  return code;
 }
 
 function check(name: string, argv: string[]): Step {
@@ -93,7 +84,7 @@ function tests(
           `--timeout=${options.timeoutMs}`,
         ];
         const argv = [...runtime, "test", ...reporter, ...files.map((file) => `./${file}`)];
-        const code = await show(argv, env, beside);
+        const code = await (beside ? showAtEnd(argv, env ?? {}, directory) : show(argv, env));
         const counts = await countJunit(report);
         // A crash after the last test, or an error outside of any, fails no test in the report.
         if (code !== 0 && counts.failed === 0) counts.failed = 1;

@@ -4,7 +4,7 @@ import { refused, usageError } from "../core/errors.ts";
 import type { Happening } from "../roles/happening.ts";
 import type { FailoverReport, FailoverResult } from "../roles/failover-report.ts";
 import type { Guards } from "./guards.ts";
-import { reportOf } from "./report.ts";
+import { refuseInMaintenance } from "./maintenance.ts";
 import type { Status } from "./status.ts";
 
 interface Deps {
@@ -61,13 +61,7 @@ function rolesOf({ status, membership }: Deps, to: string): RoleName[] {
       remedy: `bring ${to} back, or run this with --to another node`,
     });
   }
-  if (member && reportOf(member).maintenance !== null) {
-    throw refused(
-      "failover.in_maintenance",
-      `${to} is in maintenance and takes over nothing`,
-      `chime-node maintenance off on ${to}`,
-    );
-  }
+  refuseInMaintenance("failover", member);
   return found;
 }
 

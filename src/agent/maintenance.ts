@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import * as v from "valibot";
 import { readText, writeAtomic } from "../cluster/files.ts";
-import type { Membership, RoleName } from "../cluster/types.ts";
+import type { MemberView, Membership, RoleName } from "../cluster/types.ts";
 import type { Clock } from "../core/clock.ts";
 import { refused } from "../core/errors.ts";
 import type { Problem } from "../roles/guard.ts";
@@ -71,6 +71,19 @@ export class Maintenance {
       },
     ];
   }
+}
+
+/**
+ * An operator's word names no writer on a node that somebody works on.
+ * @throws ChimeError `VERB.in_maintenance` (exit 3)
+ */
+export function refuseInMaintenance(verb: string, member: MemberView | undefined): void {
+  if (!member || reportOf(member).maintenance === null) return;
+  throw refused(
+    `${verb}.in_maintenance`,
+    `${member.name} is in maintenance and takes over nothing`,
+    `chime-node maintenance off on ${member.name}`,
+  );
 }
 
 interface Deps {

@@ -1,10 +1,10 @@
 import * as v from "valibot";
 import type { Membership, RoleName } from "../cluster/types.ts";
 import { systemClock } from "../core/clock.ts";
-import { failed, refused, usageError } from "../core/errors.ts";
+import { failed, usageError } from "../core/errors.ts";
 import type { Happening } from "../roles/happening.ts";
 import type { Guards } from "./guards.ts";
-import { reportOf } from "./report.ts";
+import { refuseInMaintenance } from "./maintenance.ts";
 import type { Status } from "./status.ts";
 
 /** One role whose writer moved. */
@@ -56,14 +56,10 @@ export async function switchOver(deps: Deps, to: string | undefined): Promise<Mo
       const known = nodes.map((node) => node.name).join(", ");
       throw usageError("switchover.no_such_node", `${heir} does not serve ${role}`, `--to one of: ${known}`);
     }
-    const member = deps.membership.members().find(({ name }) => name === heir);
-    if (member && reportOf(member).maintenance !== null) {
-      throw refused(
-        "switchover.in_maintenance",
-        `${heir} is in maintenance and takes over nothing`,
-        `chime-node maintenance off on ${heir}`,
-      );
-    }
+    refuseInMaintenance(
+      "switchover",
+      deps.membership.members().find(({ name }) => name === heir),
+    );
     const started = systemClock.now();
     await handOver(deps, from, role);
     const seconds = Math.round(systemClock.now() - started) / 1000;

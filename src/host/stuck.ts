@@ -14,6 +14,8 @@ export function readWaiting(text: string): Waiting {
   };
 }
 
+const lookEveryMs = 200;
+
 /**
  * Finds out that a process waits for a disk that does not come back: a thread that is in one and the same
  * uninterruptible wait. Its other threads may answer questions all the while. Writes nothing, for that would be stuck, too.
@@ -21,9 +23,21 @@ export function readWaiting(text: string): Waiting {
 export class StuckThreads {
   /** By thread, its present wait and since when, ms. */
   #waits = new Map<string, { waits: string; since: number }>();
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
-  /** To be told at each look; how long the longest wait has lasted, ms. */
+  /**
+   * How long the longest wait has lasted, ms. May be asked as often as one likes: a server has a thread for each of its
+   * clients, so that they are read every 200 ms at most.
+   */
   async look(pid: number, now: number): Promise<number> {
+    if (now - this.#lookedAt >= lookEveryMs) {
+      this.#lookedAt = now;
+      await this.#read(pid, now);
+    }
+    return Math.max(0, ...[...this.#waits.values()].map(({ since }) => this.#lookedAt - since));
+  }
+
+  async #read(pid: number, now: number): Promise<void> {
     const directory = `/proc/${pid}/task`;
     const threads = await readdir(directory).catch(() => []);
     const seen = new Map<string, { waits: string; since: number }>();
@@ -37,6 +51,5 @@ export class StuckThreads {
       }),
     );
     this.#waits = seen;
-    return Math.max(0, ...[...seen.values()].map(({ since }) => now - since));
   }
 }
