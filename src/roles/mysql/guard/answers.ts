@@ -46,7 +46,7 @@ function isPeer({ deps }: MysqlGuard, name: string): boolean {
 async function yieldTo(guard: MysqlGuard, from: string): Promise<Answer<"yield">> {
   const { term } = guard.memory;
   if (!term?.in_sync.includes(from)) return { refused: true, term, position: null };
-  guard.standDown();
+  guard.withdrawal.standDown();
   await guard.until((view) => "down" in view.server || view.server.readOnly, fenceMs);
   try {
     const { position, readOnly } = await guard.engine.probe(guard.hand);

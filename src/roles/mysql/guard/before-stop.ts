@@ -18,13 +18,13 @@ export async function beforeStop(guard: MysqlGuard): Promise<void> {
   const holder = await lockHolder();
   if (holder !== undefined) await rememberPackageWork(server.life);
   log.info(`mysql: the server is about to be stopped${holder === undefined ? "" : `, by ${holder}`}`);
-  guard.prepareStop();
+  guard.withdrawal.prepareStop();
   try {
     await handOver(guard);
   } catch (error) {
     log.warn(`mysql: stopped without a handover: ${(error as Error).message}`);
   }
-  guard.leave();
+  guard.withdrawal.leave();
   await guard.until(isOut, goodbyeMs);
   // A stop in order could tell clients that a commit succeeded which waits for a replica that never answers.
   const now = guard.view?.server;

@@ -16,6 +16,7 @@ import { Rebuild } from "../copy/rebuild.ts";
 import { SavedExtras } from "../extras/saved.ts";
 import { answer } from "./answers.ts";
 import { beforeStop } from "./before-stop.ts";
+import { Bell } from "./bell.ts";
 import { decide } from "./decide.ts";
 import { DiskWatch } from "./disk.ts";
 import { bystanders, Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
@@ -26,6 +27,7 @@ import { Timeline } from "./timeline.ts";
 import { clearStartOptions, killUnit, lookAtUnit, serverPid, setHeld } from "./unit.ts";
 import { Trouble } from "./trouble.ts";
 import type { Decision, PeerView, Step, View } from "./view.ts";
+import { Withdrawal } from "./withdrawal.ts";
 
 /** At rest: what happens is told at once by the server's connection, keepalived and the peers. Hand-made drift is not. */
 const lookEveryMs = 1_000;
@@ -46,12 +48,6 @@ const stuckDiskMs = 2_000;
 /** A step that failed is tried again after this; one that is merely not done yet, sooner. */
 const retryMs = 500;
 const againMs = 20;
-
-/** How long a node that was asked to stop writing waits for the asker's term before it may write again. */
-const yieldMs = 3_000;
-
-/** A server that was to be stopped and still runs after this goes on. */
-const leaveMs = 60_000;
 
 /** A push to a peer that lives takes some milliseconds; one that has just died is not waited for. */
 const announceMs = 100;
@@ -79,6 +75,7 @@ export class MysqlGuard implements Guard {
   readonly offer: Offer;
   readonly rebuild: Rebuild;
   readonly extras: SavedExtras;
+  readonly withdrawal: Withdrawal;
   quarantine: string | null = null;
   yielded: string[] = [];
   /** Where the writer stood when it asked its replica first: what that must hold to count as level. */
@@ -94,9 +91,6 @@ export class MysqlGuard implements Guard {
   readonly #threads = new StuckThreads();
   readonly #disk: DiskWatch;
   readonly #retryAt = new Map<Step["do"], number>();
-  #standDownUntil = 0;
-  #stoppingUntil = 0;
-  #leavingUntil = 0;
   #lastTerm: number | undefined;
   #wrote = false;
   #held: boolean | undefined;
@@ -111,8 +105,7 @@ export class MysqlGuard implements Guard {
   #stopped = false;
   #running: Promise<void> = Promise.resolve();
   #unsubscribe: () => void = () => undefined;
-  #wakers: (() => void)[] = [];
-  #awake = false;
+  readonly #bell = new Bell();
 
   constructor(deps: GuardDeps) {
     const context = deps.context();
@@ -121,6 +114,7 @@ export class MysqlGuard implements Guard {
     this.layout = layout(context);
     this.lives = new Lives(this.layout.pidFile);
     const { clock, membership, voter, askGateway } = deps;
+    this.withdrawal = new Withdrawal(deps.clock, () => this.wake());
     this.#tie = new Tie({ clock, membership, voter, askGateway, changed: () => this.wake() });
     this.#disk = new DiskWatch(this.layout.data, deps.clock);
     this.#timeline = new Timeline(deps.clock, (happening) => deps.record(happening));
@@ -256,7 +250,7 @@ export class MysqlGuard implements Guard {
   /** Also when a peer was granted something here. */
   #onMemory(): void {
     const { term } = this.memory;
-    if (term?.term !== this.#lastTerm) this.#standDownUntil = 0;
+    if (term?.term !== this.#lastTerm) this.withdrawal.onTerm();
     this.#lastTerm = term?.term;
     this.wake();
   }
@@ -277,29 +271,8 @@ export class MysqlGuard implements Guard {
     }
   }
 
-  /** Stops writing until a newer term is known, or for a while. */
-  standDown(ms = yieldMs): void {
-    this.#standDownUntil = this.deps.clock.now() + ms;
-    this.wake();
-  }
-
-  /** Its server is about to be stopped, after what may still take some seconds. */
-  prepareStop(): void {
-    this.#stoppingUntil = this.deps.clock.now() + leaveMs;
-  }
-
-  /** Its server is about to be stopped: nobody counts on this node until it has another one, or none was stopped. */
-  leave(): void {
-    this.#leavingUntil = this.deps.clock.now() + leaveMs;
-    this.wake();
-  }
-
-  get #leaving(): boolean {
-    return this.deps.clock.now() < this.#leavingUntil;
-  }
-
   get standsDown(): boolean {
-    return this.#leaving || this.deps.inMaintenance() || this.deps.clock.now() < this.#standDownUntil;
+    return this.withdrawal.standsDown || this.deps.inMaintenance();
   }
 
   /** The last look, for those who may rest on one that is some milliseconds old. */
@@ -309,8 +282,7 @@ export class MysqlGuard implements Guard {
 
   /** The loop looks again at once. */
   wake(): void {
-    this.#awake = true;
-    for (const waker of this.#wakers.splice(0)) waker();
+    this.#bell.ring();
   }
 
   /** Resolves when `condition` holds after a look, or with false after `ms`. */
@@ -326,7 +298,7 @@ export class MysqlGuard implements Guard {
 
   async #loop(): Promise<void> {
     while (!this.#stopped) {
-      this.#awake = false;
+      this.#bell.heard();
       let pause: number;
       try {
         const view = await this.#look();
@@ -342,7 +314,7 @@ export class MysqlGuard implements Guard {
         this.#trouble.note("look", error);
         pause = retryMs;
       }
-      if (pause > 0) await this.#rest(pause);
+      if (pause > 0) await this.#bell.rest(pause);
     }
   }
 
@@ -386,8 +358,8 @@ export class MysqlGuard implements Guard {
       // A writer without an heir goes on as long as it can.
       standDown: this.standsDown || (full !== null && (isReader(server) || peers.some(isHeir))),
       full,
-      stopping: this.deps.clock.now() < this.#stoppingUntil,
-      leaving: this.#leaving,
+      stopping: this.withdrawal.stopping,
+      leaving: this.withdrawal.leaving,
       ...this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
       yielded: this.yielded,
     });
@@ -426,8 +398,7 @@ export class MysqlGuard implements Guard {
   #gone(): void {
     this.#setEligible(false);
     this.lives.ended();
-    this.#leavingUntil = 0;
-    this.#stoppingUntil = 0;
+    this.withdrawal.onServerGone();
     this.quarantine = null;
   }
 
@@ -462,15 +433,6 @@ export class MysqlGuard implements Guard {
   #rested(): void {
     this.#last = undefined;
     this.#trouble.over();
-  }
-
-  async #rest(ms: number): Promise<void> {
-    if (this.#awake || this.#stopped) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wakers.push(resolve);
-    const timer = setTimeout(resolve, ms);
-    await promise;
-    clearTimeout(timer);
   }
 
   #serverDied(): void {

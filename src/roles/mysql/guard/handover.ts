@@ -21,13 +21,13 @@ export async function handOver(guard: MysqlGuard): Promise<{ to: string | null }
       remedy: "wait until chime-node status shows the replica as protected, then run this again",
     });
   }
-  guard.standDown(handoverMs);
+  guard.withdrawal.standDown(handoverMs);
   const moved = await guard.until(
     (view) => view.peers.some((peer) => peer.name === heir.name && peer.said?.state === "writer"),
     handoverMs,
   );
   if (moved) return { to: heir.name };
-  guard.standDown(0);
+  guard.withdrawal.standDown(0);
   throw failed("mysql.handover_failed", `${heir.name} did not take over within ${handoverMs / 1000} s`, {
     remedy: `journalctl -u chime-node on ${heir.name} says why; this node serves on`,
   });
