@@ -67,14 +67,12 @@ describe("under a writer that commits as fast as it can", () => {
   test("commits that nobody received or was told of are gone when the writer that died with them comes back", async () => {
     const { writer, replica } = await writerOf(lab);
     const stranded = await startWriters(lab, { connections: 8, table: "stranded" });
+    // Nothing but the power cut ends the wait.
+    await writer.run(["systemctl", "stop", "chime-node"]);
     await replica.dropFrom(writer);
     const waiting = `SHOW GLOBAL STATUS LIKE '${source}_wait_sessions'`;
-    await waitUntil(
-      "commits that wait",
-      5_000,
-      async () => /\t[1-9]/.test(await sqlOrNothing(writer, waiting)),
-      5,
-    );
+    const wait = async () => /\t[1-9]/.test(await sqlOrNothing(writer, waiting));
+    await waitUntil("commits that wait", 20_000, wait);
     await writer.powerOff();
     await replica.heal();
     await stranded.acknowledgedAfter(Date.now());
@@ -91,7 +89,7 @@ describe("under a writer that commits as fast as it can", () => {
   test("the replica's agent killed: no failover, no pause", async () => {
     const { writer, replica } = await writerOf(lab);
     const at = await replica.kill("chime-node.service");
-    expect((await writers.outageAfter(at)).ms).toBeLessThan(1_000);
+    expect((await writers.outageAfter(at)).ms).toBeLessThan(3_000);
     await nothingIsMissing(lab, writers);
     expect((await writerOf(lab)).writer).toBe(writer);
   }, 60_000);
@@ -104,7 +102,7 @@ describe("under a writer that commits as fast as it can", () => {
 });
 
 describe("hand-made drift on what the guard owns is put back", () => {
-  const within = 5_000;
+  const within = 15_000;
   type Drift = [what: string, on: "writer" | "replica", statement: string, look: string, want: string];
   const drifts: readonly Drift[] = [
     ["read-only switched off", "replica", "SET GLOBAL read_only = OFF", "SELECT @@read_only", "1"],
