@@ -1,8 +1,8 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
  * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install;
- * or `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, with a witness and without; it is
- * not run unless it is named.
+ * or, only where they are named: `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
+ * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without.
  */
 import { parseArgs } from "node:util";
 import { interrupted } from "../test/lab/lab.ts";
@@ -11,12 +11,13 @@ import { measureFailover, measureForming, measureRest, withPair } from "./measur
 import { report, text, type Row } from "./measure/row.ts";
 import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
+import { measureStorm } from "./measure/storm.ts";
 import { measureInstall } from "./measure/install.ts";
 import { measureVersion } from "./measure/version.ts";
 import { buildBinary } from "./build.ts";
 
 const names = ["form", "failover", "apply", "agent", "disks", "version", "install"] as const;
-const known = [...names, "drills"] as const;
+const known = [...names, "drills", "storm"] as const;
 
 function progress(line: string): void {
   console.error(line);
@@ -40,6 +41,10 @@ async function measure(
       }
       if (wanted.includes("failover")) rows.push(...(await measureFailover(lab, quick ? 3 : 10, progress)));
     });
+  }
+  if (wanted.includes("storm")) {
+    const { witness } = drills;
+    rows.push(...(await measureStorm({ seconds: quick ? 60 : 600, witness }, progress)));
   }
   if (wanted.includes("drills")) rows.push(...(await measureDrills(drills, progress)));
   return rows;
@@ -81,7 +86,8 @@ async function main(): Promise<number> {
     drills = drillsOf(given.values);
   } catch (error) {
     const usage = `usage: scripts/bench [--json] [--quick] [${names.join("|")}]…
-       scripts/bench drills [--json] [--rounds 5] [--kind ${drillKinds.join(",")}] [--[no-]witness]`;
+       scripts/bench drills [--json] [--rounds 5] [--kind ${drillKinds.join(",")}] [--[no-]witness]
+       scripts/bench storm [--json] [--quick] [--[no-]witness]`;
     console.error(`${(error as Error).message}\n${usage}`);
     return 2;
   }

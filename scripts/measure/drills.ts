@@ -105,7 +105,7 @@ async function measureMatrix(
 }
 
 /** What was received is applied within milliseconds: counted is what does not come. */
-async function missingOn(node: LabNode, writers: Writers): Promise<number> {
+export async function missingOn(node: LabNode, writers: Writers): Promise<number> {
   let missing = 0;
   const none = async () => {
     missing = (await writers.missingOn(node)).length;

@@ -3,7 +3,7 @@ export interface Row {
   name: string;
   /** Every single measurement, in the order taken. */
   values: number[];
-  unit: "s" | "ms" | "rows" | "changes" | "moments" | "MB" | "%" | "×";
+  unit: "s" | "ms" | "rows" | "changes" | "moments" | "failovers" | "pauses" | "MB" | "%" | "×";
   /** What the value must not exceed; null: there is no promise, it is told. */
   target: number | null;
   /** Default: the median. Counts are summed; a limit that always holds looks at the worst. */

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
+import { BusyCores } from "./busy.ts";
 import { Lab } from "./lab.ts";
 import { clientAddress, gateway } from "./network.ts";
 import { start } from "./process.ts";
@@ -89,6 +91,24 @@ describe("a lab with two nodes", () => {
     await a.loss(100);
     expect(await answers(lab.client, a.address)).toBe(false);
     await a.heal();
+    await lab.network.addFault({ kind: "loss", port: "all", permille: 1_000 });
+    expect(await answers(b, a.address)).toBe(false);
+    await lab.network.healAll();
+    await waitUntil("node1 to answer node2", 5_000, () => answers(b, a.address));
+  });
+
+  test("cores are kept busy until told, or until their time is over", async () => {
+    const node = lab.node("node1");
+    const loops = async () =>
+      (await node.run(["pgrep", "-fc", "^sh -c while"], { check: false })).stdout.trim();
+    const busy = new BusyCores(node, 60);
+    await waitUntil("the loops", 5_000, async () => Number(await loops()) === busy.running);
+    expect(busy.running).toBe(availableParallelism());
+    await busy.stop();
+    expect([busy.running, await loops()]).toEqual([0, "0"]);
+    const short = new BusyCores(node, 1);
+    await waitUntil("their time to be over", 10_000, () => short.running === 0);
+    expect(await loops()).toBe("0");
   });
 
   test("a data disk can be full and frozen", async () => {

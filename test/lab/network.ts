@@ -8,8 +8,8 @@ export const clientAddress = `${subnet}.100`;
 /** One rule in the bridge, between ports. */
 export type Fault =
   | { kind: "drop"; from: number; to: number }
-  /** Per mille of the frames of one port, each way. */
-  | { kind: "loss"; port: number; permille: number };
+  /** Per mille of the frames of one port, each way; "all": of every frame that enters the switch, once. */
+  | { kind: "loss"; port: number | "all"; permille: number };
 
 /** The lab's switch: a bridge in a namespace of its own, which also answers as the gateway. */
 export class Network {
@@ -92,6 +92,11 @@ export class Network {
     if (this.#faults.length !== before) await this.#load();
   }
 
+  async healAll(): Promise<void> {
+    this.#faults = [];
+    await this.#load();
+  }
+
   /** One transaction: the old rules hold until the new ones do. */
   async #load(): Promise<void> {
     const into = [];
@@ -99,6 +104,7 @@ export class Network {
     const outOf = [];
     for (const f of this.#faults) {
       if (f.kind === "drop") between.push(`iifname "${portName(f.from)}" oifname "${portName(f.to)}" drop`);
+      else if (f.port === "all") into.push(`numgen random mod 1000 <= ${f.permille - 1} drop`);
       else {
         into.push(`iifname "${portName(f.port)}" numgen random mod 1000 <= ${f.permille - 1} drop`);
         outOf.push(`oifname "${portName(f.port)}" numgen random mod 1000 <= ${f.permille - 1} drop`);
