@@ -9,6 +9,7 @@ import { interrupted } from "../test/lab/lab.ts";
 import { labObstacle, LabUnavailable } from "../test/lab/prerequisites.ts";
 import { measureFailover, measureForming, measureRest, withPair } from "./measure/pair.ts";
 import { report, text, type Row } from "./measure/row.ts";
+import { measureCommits } from "./measure/commits.ts";
 import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
 import { measureStorm } from "./measure/storm.ts";
@@ -17,7 +18,7 @@ import { measureVersion } from "./measure/version.ts";
 import { buildBinary } from "./build.ts";
 
 const names = ["form", "failover", "apply", "agent", "disks", "version", "install"] as const;
-const known = [...names, "drills", "storm"] as const;
+const known = [...names, "commits", "drills", "storm"] as const;
 
 function progress(line: string): void {
   console.error(line);
@@ -41,6 +42,11 @@ async function measure(
       }
       if (wanted.includes("failover")) rows.push(...(await measureFailover(lab, quick ? 3 : 10, progress)));
     });
+  }
+  if (wanted.includes("commits")) {
+    rows.push(
+      ...(await measureCommits(quick ? { rounds: 3, seconds: 2 } : { rounds: 9, seconds: 5 }, progress)),
+    );
   }
   if (wanted.includes("storm")) {
     const { witness } = drills;
