@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { errorJson, toChimeError } from "../core/errors.ts";
 import { mask } from "../core/mask.ts";
 import { createProgress, type Sink } from "./progress.ts";
+import { createScreen } from "./screen.ts";
 import { askLine, askSecret, askYesNo, needsYes, type Keyboard } from "./prompt.ts";
 import { createStyle, wantsColour, type Style } from "./style.ts";
 
@@ -16,7 +17,7 @@ export interface Output {
   readonly redraws: boolean;
   /** The verb's one result: the document with --json, else the text (a newline is added where it lacks one). */
   readonly result: (document: unknown, human: string) => void;
-  /** A full picture in place of the last one (`status --watch`); only where `live`, else appended. */
+  /** A full picture in place of the last one (`status --watch`) where `live`, else a line below the last one. */
   readonly frame: (human: string) => void;
   /** A line for people, on stderr. */
   readonly note: (line: string) => void;
@@ -57,11 +58,13 @@ export function createOutput(options: OutputOptions): Output {
   const style = createStyle(wantsColour(stdout, options.env));
   const errStyle = createStyle(wantsColour(stderr, options.env));
   const askable = options.stdin.isTTY === true && stderr.isTTY === true && !json;
-  const live = stdout.isTTY === true && !json;
+  const live = stdout.isTTY === true && options.env["TERM"] !== "dumb" && !json;
+  const screen = createScreen(stdout);
   let documents = 0;
   const warned = new Set<string>();
 
   const say = (line: string) => {
+    screen.close();
     progress.clear();
     stderr.write(`${mask(line)}\n`);
   };
@@ -84,8 +87,8 @@ export function createOutput(options: OutputOptions): Output {
       print(json ? JSON.stringify(document, null, 2) : human);
     },
     frame(human) {
-      // Home, then erase below: unlike a full clear this does not flicker, and the scrollback stays.
-      print(live ? `\u001B[H\u001B[J${human}` : human);
+      if (live) screen.draw(human);
+      else print(human);
     },
     note: say,
     warn(line) {
@@ -120,6 +123,9 @@ export function createOutput(options: OutputOptions): Output {
         for (const trace of [e.stack, cause]) if (trace) say(errStyle.dim(trace));
       }
     },
-    close: () => progress.stop(),
+    close() {
+      screen.close();
+      progress.stop();
+    },
   };
 }

@@ -6,6 +6,16 @@ import { table } from "./table.ts";
 
 /** `status` for people: the verdict first, then members, addresses, roles, and what to do about each problem. */
 export function renderStatus(status: Status, style: Style): string {
+  return [...overview(status, style), ...history(status, style), ...problems(status, style)].join("\n\n");
+}
+
+/** The same for a screen, which is cut off at its lower edge: what has passed comes last. */
+export function renderPicture(status: Status, style: Style, footer: string): string {
+  const sections = [...overview(status, style), ...problems(status, style), style.dim(footer)];
+  return [...sections, ...history(status, style)].join("\n\n");
+}
+
+function overview(status: Status, style: Style): string[] {
   const errors = status.problems.filter((p) => p.severity === "error").length;
   const warnings = status.problems.length - errors;
   const verdict = status.healthy
@@ -40,14 +50,18 @@ export function renderStatus(status: Status, style: Style): string {
       ]) + `\n${style.dim(`${role.topology}, ${role.engine}`)}`,
     );
   }
-  if (status.history.length > 0) {
-    sections.push(`${style.dim("HISTORY")}\n${renderHistory(status.history, style)}`);
-  }
-  for (const problem of status.problems) {
-    const paint = problem.severity === "error" ? style.red : style.yellow;
-    sections.push(`${paint(problem.severity)} ${problem.code}: ${problem.message}\n  → ${problem.remedy}`);
-  }
-  return sections.join("\n\n");
+  return sections;
+}
+
+function history({ history }: Status, style: Style): string[] {
+  return history.length === 0 ? [] : [`${style.dim("HISTORY")}\n${renderHistory(history, style)}`];
+}
+
+function problems({ problems }: Status, style: Style): string[] {
+  return problems.map(({ severity, code, message, remedy }) => {
+    const paint = severity === "error" ? style.red : style.yellow;
+    return `${paint(severity)} ${code}: ${message}\n  → ${remedy}`;
+  });
 }
 
 /** The same in one line, for a log: changes exactly when something happened. */

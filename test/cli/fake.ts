@@ -6,10 +6,12 @@ export class FakeSink {
   text = "";
   readonly isTTY: boolean;
   readonly columns: number;
+  readonly rows: number;
 
-  constructor(isTTY = false, columns = 80) {
+  constructor(isTTY = false, columns = 80, rows = 24) {
     this.isTTY = isTTY;
     this.columns = columns;
+    this.rows = rows;
   }
 
   write(text: string): boolean {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Status } from "../../src/agent/status.ts";
-import { renderStatus, statusLine } from "../../src/cli/render-status.ts";
+import { renderPicture, renderStatus, statusLine } from "../../src/cli/render-status.ts";
 import { createStyle } from "../../src/cli/style.ts";
 
 const status: Status = {
@@ -96,6 +96,14 @@ test("people see the verdict first and a remedy below each problem", () => {
   );
   expect(text).toContain("error member.dead: node2 is silent\n  → bring it back");
   expect(text).not.toContain("\u001B");
+});
+
+test("a screen that is too small loses the history, not the problems", () => {
+  const text = renderPicture(status, createStyle(false), "10:00:05Z, Ctrl-C ends");
+  const order = ["1 error", "MEMBER", "VIP", "PROTECTED", "→ bring it back", "Ctrl-C", "HISTORY"];
+  const places = order.map((word) => text.indexOf(word));
+  expect(places).not.toContain(-1);
+  expect(places).toEqual([...places].sort((a, b) => a - b));
 });
 
 test("a log gets one line that names writer, holder and problems", () => {

@@ -5,7 +5,7 @@ import { Exit, toChimeError, usageError, type ExitCode } from "../../core/errors
 import { requireIdentity, requireRoot } from "../../operations/context.ts";
 import { defineVerb } from "../command.ts";
 import type { Output } from "../output.ts";
-import { renderStatus, statusLine } from "../render-status.ts";
+import { renderPicture, renderStatus, statusLine } from "../render-status.ts";
 
 export const status = defineVerb({
   name: "status",
@@ -36,9 +36,10 @@ const watchMs = 1_000;
 async function watch(out: Output, signal: AbortSignal): Promise<ExitCode> {
   let last = "";
   while (!signal.aborted) {
-    const [picture, line] = await look(out, signal);
+    const at = new Date(systemClock.wall()).toISOString();
+    const [picture, line] = await look(out, signal, at);
     if (out.live) out.frame(picture);
-    else if (line !== last) out.frame(`${new Date(systemClock.wall()).toISOString()} ${line}`);
+    else if (line !== last) out.frame(`${at} ${line}`);
     last = line;
     await systemClock.sleep(watchMs, signal).catch(() => undefined);
   }
@@ -46,12 +47,14 @@ async function watch(out: Output, signal: AbortSignal): Promise<ExitCode> {
 }
 
 /** An agent that does not answer is part of the picture: it may be back with the next look. */
-async function look(out: Output, signal: AbortSignal): Promise<[picture: string, line: string]> {
+async function look(out: Output, signal: AbortSignal, at: string): Promise<[picture: string, line: string]> {
+  const footer = `${at.slice(11, 19)}Z, Ctrl-C ends`;
   try {
     const found = await callAgent<Status>("status", {}, { signal });
-    return [renderStatus(found, out.style), statusLine(found)];
+    return [renderPicture(found, out.style, footer), statusLine(found)];
   } catch (error) {
     const { message, remedy } = toChimeError(error);
-    return [`${out.style.red(message)}\n  → ${remedy ?? ""}`, message];
+    const said = [out.style.red(message), ...(remedy === undefined ? [] : [`  → ${remedy}`])];
+    return [`${said.join("\n")}\n\n${out.style.dim(footer)}`, message];
   }
 }
