@@ -5,7 +5,19 @@ export interface Row {
   name: string;
   /** Every single measurement, in the order taken. */
   values: number[];
-  unit: "s" | "ms" | "rows" | "changes" | "moments" | "failovers" | "pauses" | "commits/s" | "MB" | "%" | "×";
+  unit:
+    | "s"
+    | "ms"
+    | "rows"
+    | "changes"
+    | "moments"
+    | "drills"
+    | "failovers"
+    | "pauses"
+    | "commits/s"
+    | "MB"
+    | "%"
+    | "×";
   /** What the value must not exceed; null: there is no promise, it is told. */
   target: number | null;
   /** The value must not be below the target instead. */

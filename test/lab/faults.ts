@@ -108,6 +108,15 @@ export const faults = {
     await Promise.all([writer.kill(system.unit), replica.kill(system.unit)]);
     return { victim: `${writer.name}, ${replica.name}`, at, settleMs: 2 * settleMs };
   },
+  /** Both nodes lose their power, and the writer's comes back alone; the other one follows when it has had its time. */
+  async "one-back"(lab) {
+    const { writer, replica } = await writerOf(lab);
+    const died = await Promise.all([writer.powerOff(), replica.powerOff()]);
+    await writer.boot();
+    await Bun.sleep(enduredMs);
+    await replica.boot();
+    return { victim: `${writer.name}, ${replica.name}`, at: Math.min(...died), settleMs };
+  },
   async agent(lab) {
     const { writer } = await writerOf(lab);
     return { victim: writer.name, at: await writer.kill("chime-node.service"), settleMs: silentMs };

@@ -1,12 +1,16 @@
 import { join } from "node:path";
 import type { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
 import { connectionOf } from "./pair.ts";
 import type { Running } from "./process.ts";
 import type { ProberSettings } from "./prober-program.ts";
+import { sql } from "./sql.ts";
+import type { Writers } from "./writer.ts";
 
 /** A write that a node acknowledged; ms on the clock of `Date.now()`. */
 export interface Probe {
   node: string;
+  /** Or begun by the server. */
   sent: number;
   acknowledged: number;
 }
@@ -33,6 +37,18 @@ export function dualMoments(probes: readonly Probe[], withinMs = 1_000): Probe[]
       const later = after.find(({ sent }) => sent > probe.acknowledged);
       return later !== undefined && later.acknowledged - before.sent < withinMs;
     });
+  });
+}
+
+/** What clients of the VIP were told of, by what the rows say themselves: which server took them, and when. */
+export async function commitTimes(node: LabNode, writers: Writers): Promise<Probe[]> {
+  const { table, database } = writers.settings;
+  const query = `SELECT id, server, UNIX_TIMESTAMP(noted) * 1000 FROM ${table}`;
+  const rows = (await sql(node, query, database)).split("\n").map((line) => line.split("\t"));
+  const taken = new Map(rows.map(([id, server = "", sent]) => [Number(id), { server, sent: Number(sent) }]));
+  return (await writers.acknowledged()).flatMap(({ id, at }) => {
+    const row = taken.get(id);
+    return row ? [{ node: row.server, sent: row.sent, acknowledged: at }] : [];
   });
 }
 

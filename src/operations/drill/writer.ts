@@ -40,7 +40,7 @@ export class DrillWriter {
   /** Makes the table where it is not there, and begins behind its last row. @throws Error of the server */
   async prepare(): Promise<void> {
     const { table } = this.settings;
-    const columns = "id BIGINT PRIMARY KEY, noted DATETIME(6) NOT NULL";
+    const columns = "id BIGINT PRIMARY KEY, noted DATETIME(6) NOT NULL, server BIGINT NOT NULL";
     await query(this.settings, `CREATE TABLE IF NOT EXISTS ${table} (${columns})`);
     const [row] = await query(this.settings, `SELECT COALESCE(MAX(id), 0) AS last FROM ${table}`);
     this.#nextId = Number((row as { last: string }).last) + 1;
@@ -67,8 +67,8 @@ export class DrillWriter {
         await within(connectMs, sql.connect());
         while (!signal.aborted) {
           const id = this.#nextId++;
-          const insert = sql.unsafe(`INSERT INTO ${table} (id, noted) VALUES (${id}, NOW(6))`);
-          await within(statementMs, insert);
+          const insert = `INSERT INTO ${table} (id, noted, server) VALUES (${id}, NOW(6), @@server_id)`;
+          await within(statementMs, sql.unsafe(insert));
           this.acknowledged.push({ id, at: now() });
           if (pauseMs > 0) await systemClock.sleep(pauseMs);
         }
