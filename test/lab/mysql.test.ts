@@ -152,7 +152,13 @@ describe("hand-made drift on what the guard owns is put back", () => {
 // The last one: it leaves a pair that needs an operator.
 test("a node with transactions of its own is quarantined when it comes back, and says what to do", async () => {
   const { writer, replica } = await writerOf(lab);
-  await sqlOrNothing(replica, `${stop}; SET GLOBAL read_only = OFF; CREATE DATABASE stray`);
+  // The guard closes it again, and ends who is connected: what comes too late is told again.
+  const strays = async () => {
+    await sqlOrNothing(replica, "SET GLOBAL read_only = OFF; CREATE DATABASE IF NOT EXISTS stray");
+    return (await sqlOrNothing(replica, "SHOW DATABASES LIKE 'stray'")) !== "";
+  };
+  await waitUntil("a database of its own", 20_000, strays);
+  await sqlOrNothing(replica, stop);
   await waitUntil("the quarantine", 30_000, async () => {
     const { problems, roles } = await status(writer);
     const node = roles["mysql"]?.nodes.find(({ name }) => name === replica.name);
