@@ -45,7 +45,7 @@ async function measure(
   }
   if (wanted.includes("commits")) {
     rows.push(
-      ...(await measureCommits(quick ? { rounds: 3, seconds: 2 } : { rounds: 9, seconds: 5 }, progress)),
+      ...(await measureCommits(quick ? { rounds: 6, seconds: 1.5 } : { rounds: 21, seconds: 1.5 }, progress)),
     );
   }
   if (wanted.includes("storm")) {

@@ -19,7 +19,10 @@ const names = ["ours", "byHand", "plain"] as const;
 const connections = [1, 32] as const;
 type Name = (typeof names)[number];
 
-/** Our pair, one that was made by hand with the same durability, and a plain server, in turns on one machine. */
+/**
+ * Our pair, one that was made by hand with the same durability, and a plain server, in turns on one machine. Many short
+ * turns: what else the machine does lasts longer than a round, and is the same for all of one.
+ */
 export async function measureCommits(
   options: { rounds: number; seconds: number },
   progress: (line: string) => void,
@@ -69,7 +72,6 @@ async function load(
 
 function rowsOf(count: number, of: (name: Name) => readonly LoadResult[]): Row[] {
   const commits = (name: Name) => of(name).map((result) => result.commits);
-  // Round by round: what the machine did meanwhile is the same for all of one.
   const ratios = (name: Name) => commits("ours").map((value, i) => value / (commits(name)[i] ?? Number.NaN));
   const who = `${count} ${count === 1 ? "connection" : "connections"}`;
   const unit = "commits/s";
