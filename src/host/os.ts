@@ -1,6 +1,10 @@
+import { enterpriseLinux, isEnterpriseLinux } from "./el.ts";
 import type { Facts } from "./facts.ts";
 
-/** Pure: what os-release(5) says. Derivatives count as the family that they name in ID_LIKE. */
+/**
+ * Pure: what os-release(5) says. Derivatives count as the family that they name in ID_LIKE; some that install RPMs name
+ * none. Kylin's desktop, which shares its ID with the server, names Debian.
+ */
 export function parseOsRelease(text: string): Facts["os"] {
   const values = new Map<string, string>();
   for (const line of text.split("\n")) {
@@ -15,7 +19,7 @@ export function parseOsRelease(text: string): Facts["os"] {
     codename: get("VERSION_CODENAME"),
     family: likes.includes("debian")
       ? "debian"
-      : likes.some((like) => like === "rhel" || like === "centos" || like === "fedora")
+      : isEnterpriseLinux(get("ID")) || likes.some((like) => ["rhel", "centos", "fedora"].includes(like))
         ? "el"
         : "unknown",
     name: get("PRETTY_NAME") || get("NAME") || get("ID"),
@@ -29,9 +33,13 @@ function unquote(value: string): string {
   return quote === "'" ? inner : inner.replace(/\\(["$`\\])/g, "$1");
 }
 
-/** The catalog's key of a system: `debian-12`, `ubuntu-24.04`, and the major alone where minors are one system. */
+/**
+ * The catalog's key of a system: `debian-12`, `ubuntu-24.04`, and `el-9` for every Enterprise Linux and for those that
+ * run its packages.
+ */
 export function systemKey(os: Pick<Facts["os"], "id" | "versionId" | "codename" | "family">): string {
-  const version = os.family === "el" ? os.versionId.split(".")[0] : os.versionId;
+  const el = os.family === "el" ? enterpriseLinux(os.id, os.versionId) : undefined;
+  if (el !== undefined) return `el-${el}`;
   // What is not released yet has no number.
-  return `${os.id}-${version || os.codename}`;
+  return `${os.id}-${os.versionId || os.codename}`;
 }

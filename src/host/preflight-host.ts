@@ -4,6 +4,7 @@ import { agentPort, paths } from "../core/paths.ts";
 import type { Check, Finding } from "./checks.ts";
 import type { Facts } from "./facts.ts";
 import { listenerOn } from "./listeners.ts";
+import { nearestSystem } from "./nearest-system.ts";
 import { systemKey } from "./os.ts";
 import { lockHolder } from "./packages/dpkg-lock.ts";
 
@@ -68,7 +69,10 @@ export function hostChecks(
     check("system", () =>
       supported.includes(systemKey(facts.os))
         ? undefined
-        : error(`${facts.os.name || "this system"} is not supported`, `use one of: ${supported.join(", ")}`),
+        : error(
+            `${facts.os.name || "this system"} is not supported`,
+            `use ${nearestSystem(facts.os, supported)}, the nearest of ${supported.join(", ")}`,
+          ),
     ),
     check("clock", () =>
       facts.clockSynchronized === false

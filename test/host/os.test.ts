@@ -1,107 +1,17 @@
 import { describe, expect, test } from "bun:test";
-import type { Facts } from "../../src/host/facts.ts";
 import { parseOsRelease, systemKey } from "../../src/host/os.ts";
-
-/** Recorded from the systems' own files. */
-const releases: [key: string, text: string, wanted: Facts["os"]][] = [
-  [
-    "debian-12",
-    `PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
-NAME="Debian GNU/Linux"
-VERSION_ID="12"
-VERSION="12 (bookworm)"
-VERSION_CODENAME=bookworm
-ID=debian
-HOME_URL="https://www.debian.org/"
-`,
-    {
-      id: "debian",
-      versionId: "12",
-      codename: "bookworm",
-      family: "debian",
-      name: "Debian GNU/Linux 12 (bookworm)",
-    },
-  ],
-  [
-    "debian-13",
-    `PRETTY_NAME="Debian GNU/Linux 13 (trixie)"
-NAME="Debian GNU/Linux"
-VERSION_ID="13"
-VERSION="13 (trixie)"
-VERSION_CODENAME=trixie
-DEBIAN_VERSION_FULL=13.1
-ID=debian
-`,
-    {
-      id: "debian",
-      versionId: "13",
-      codename: "trixie",
-      family: "debian",
-      name: "Debian GNU/Linux 13 (trixie)",
-    },
-  ],
-  [
-    "ubuntu-22.04",
-    `PRETTY_NAME="Ubuntu 22.04.5 LTS"
-NAME="Ubuntu"
-VERSION_ID="22.04"
-VERSION="22.04.5 LTS (Jammy Jellyfish)"
-VERSION_CODENAME=jammy
-ID=ubuntu
-ID_LIKE=debian
-UBUNTU_CODENAME=jammy
-`,
-    { id: "ubuntu", versionId: "22.04", codename: "jammy", family: "debian", name: "Ubuntu 22.04.5 LTS" },
-  ],
-  [
-    "ubuntu-24.04",
-    `PRETTY_NAME="Ubuntu 24.04.1 LTS"
-NAME="Ubuntu"
-VERSION_ID="24.04"
-VERSION_CODENAME=noble
-ID=ubuntu
-ID_LIKE=debian
-LOGO=ubuntu-logo
-`,
-    { id: "ubuntu", versionId: "24.04", codename: "noble", family: "debian", name: "Ubuntu 24.04.1 LTS" },
-  ],
-  [
-    "rocky-8",
-    `NAME="Rocky Linux"
-VERSION="8.10 (Green Obsidian)"
-ID="rocky"
-ID_LIKE="rhel centos fedora"
-VERSION_ID="8.10"
-PLATFORM_ID="platform:el8"
-PRETTY_NAME="Rocky Linux 8.10 (Green Obsidian)"
-ANSI_COLOR="0;32"
-`,
-    {
-      id: "rocky",
-      versionId: "8.10",
-      codename: "",
-      family: "el",
-      name: "Rocky Linux 8.10 (Green Obsidian)",
-    },
-  ],
-  [
-    "rocky-9",
-    `NAME="Rocky Linux"
-VERSION="9.4 (Blue Onyx)"
-ID="rocky"
-ID_LIKE="rhel centos fedora"
-VERSION_ID="9.4"
-PRETTY_NAME="Rocky Linux 9.4 (Blue Onyx)"
-`,
-    { id: "rocky", versionId: "9.4", codename: "", family: "el", name: "Rocky Linux 9.4 (Blue Onyx)" },
-  ],
-];
+import { releases } from "./os-releases.ts";
 
 describe("parseOsRelease", () => {
-  test.each(releases)("%s", (key, text, wanted) => {
-    expect(parseOsRelease(text)).toEqual(wanted);
-    expect(systemKey(wanted)).toBe(key);
-  });
+  test.each(releases.map((release) => [release.text.match(/^PRETTY_NAME="(.*)"$/m)?.[1] ?? "", release]))(
+    "%s",
+    (name, { key, family, codename, text }) => {
+      const os = parseOsRelease(text);
+      expect(os).toMatchObject({ name, family, codename });
+      expect(text).toContain(`VERSION_ID="${os.versionId}"`);
+      expect(systemKey(os)).toBe(key);
+    },
+  );
 
   test.each<[string, string]>([
     [`NAME='single "quoted"'`, 'single "quoted"'],
@@ -112,4 +22,19 @@ describe("parseOsRelease", () => {
   ])("quoting: %s", (text, name) => {
     expect(parseOsRelease(text)).toMatchObject({ name, family: "unknown" });
   });
+});
+
+// Each shares a word with a system that is known, and is another one.
+test.each([
+  ["Kylin's desktop, of Debian's kind", 'ID=kylin\nID_LIKE=debian\nVERSION_ID="V10"', "debian", "kylin-V10"],
+  ["an openEuler between the long-lived ones", 'ID="openEuler"\nVERSION_ID="23.09"', "el", "openEuler-23.09"],
+  ["a Kylin of which nothing is known", 'ID="kylin"\nVERSION_ID="V11"', "el", "kylin-V11"],
+  ["Fedora", 'ID=fedora\nVERSION_ID="41"', "el", "fedora-41"],
+  ["Amazon's", 'ID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"', "el", "amzn-2023"],
+  ["Linux Mint", 'ID=linuxmint\nID_LIKE="ubuntu debian"\nVERSION_ID="22"', "debian", "linuxmint-22"],
+  ["Debian sid", "ID=debian\nVERSION_CODENAME=forky", "debian", "debian-forky"],
+  ["Alpine", "ID=alpine\nVERSION_ID=3.20.1", "unknown", "alpine-3.20.1"],
+])("%s goes by its own name", (_what, text, family, key) => {
+  const os = parseOsRelease(text);
+  expect([os.family, systemKey(os)]).toEqual([family as typeof os.family, key]);
 });

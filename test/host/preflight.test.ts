@@ -195,3 +195,12 @@ test("checks run side by side, but not all at once", async () => {
   expect((await runChecks(checks)).checks.map(({ name }) => name)).toEqual(checks.map(({ name }) => name));
   expect(most).toBe(8);
 });
+
+test("a system that is not supported is told which is the nearest", async () => {
+  const os = { ...facts.os, id: "ubuntu", versionId: "24.04", name: "Ubuntu 24.04.1 LTS" };
+  const report = await runChecks(hostChecks({ facts: { ...facts, os }, supported: ["debian-12"] }, machine));
+  expect(report.checks.find(({ name }) => name === "system")).toMatchObject({
+    message: "Ubuntu 24.04.1 LTS is not supported",
+    remedy: "use Debian 12, the nearest of debian-12",
+  });
+});
