@@ -6,6 +6,7 @@ import { embeddedParts } from "./release/parts.ts";
 export const inputs = [
   "src",
   "assets",
+  "install.sh",
   "package.json",
   "package-lock.json",
   "tsconfig.json",

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { generateKeyPairSync } from "node:crypto";
 import { buildInfo } from "../build-info.ts";
 import { gzip, xz } from "../release/compress.ts";
-import { oneLine } from "../release/keys.ts";
+import { oneLine } from "../../src/bundle/keys.ts";
 import { packageVersion, publish } from "../release/release.ts";
 import { nativeTarget } from "../targets.ts";
 import { median, type Row } from "./row.ts";

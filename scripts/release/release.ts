@@ -8,7 +8,7 @@ import { compile, smoke } from "../compile.ts";
 import { allTargets, nativeTarget } from "../targets.ts";
 import { gzip, xz } from "./compress.ts";
 import { bakeInstaller } from "./installer.ts";
-import { oneLine, readPrivateKey, readPublicKey } from "./keys.ts";
+import { oneLine, readPrivateKey, readPublicKey } from "../../src/bundle/keys.ts";
 import { licenses } from "./licenses.ts";
 import {
   digest,

@@ -2,7 +2,8 @@
 export type Arg =
   /** On or off. `default: true` makes it `--no-NAME`. */
   | { type: "flag"; summary: string; default?: boolean }
-  | { type: "string"; hint: string; summary: string; required?: boolean }
+  /** `short`: one letter that stands for it, too. */
+  | { type: "string"; hint: string; summary: string; required?: boolean; short?: string }
   /** Given any number of times, each value as it is. */
   | { type: "list"; hint: string; summary: string }
   /** Comma-separated, and may be repeated; no empty and no double word. */

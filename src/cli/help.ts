@@ -43,7 +43,8 @@ function usage(arg: Arg): string {
 
 function label(key: string, arg: Arg): string {
   if (arg.type === "positional") return hintOf(arg);
-  return arg.type === "flag" ? flagName(key, arg) : `${flagName(key, arg)} ${hintOf(arg)}`;
+  const short = arg.type === "string" && arg.short ? `-${arg.short}, ` : "";
+  return arg.type === "flag" ? flagName(key, arg) : `${short}${flagName(key, arg)} ${hintOf(arg)}`;
 }
 
 function about(arg: Arg): string {

@@ -20,8 +20,10 @@ export function parseArgs(path: string, args: Args, argv: readonly string[]): Re
   const declared = allArgs(args);
   const flags = new Map<string, Flag>();
   for (const [key, arg] of declared) {
-    if (arg.type !== "positional" && arg.type !== "rest")
-      flags.set(flagName(key, arg), { key, name: flagName(key, arg), arg });
+    if (arg.type === "positional" || arg.type === "rest") continue;
+    const flag = { key, name: flagName(key, arg), arg };
+    flags.set(flag.name, flag);
+    if (arg.type === "string" && arg.short) flags.set(`-${arg.short}`, flag);
   }
   const given = new Map<string, string[]>();
   const positionals: string[] = [];

@@ -14,6 +14,8 @@ export const paths = {
   maintenance: "/var/lib/chime-node/maintenance.json",
   /** What one node of a pair had and the other one did not, as SQL. */
   extras: "/var/lib/chime-node/extras",
+  /** Imported bundles, each in a directory of its own. */
+  bundles: "/var/lib/chime-node/bundles",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
   /** Track files and the notify FIFO: what agent and keepalived say to each other. */

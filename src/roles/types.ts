@@ -65,6 +65,8 @@ export interface Role {
   readonly name: RoleName;
   /** Generated once for the cluster at init and carried to every member but witnesses: `secrets.<role>.<name>`. */
   readonly secretNames: readonly string[];
+  /** What of the catalog a node with it needs, its VIP's included. */
+  products(spec: Spec): readonly string[];
   /** How many members may have it. A member more is refused with `reason`. */
   limit(spec: Spec): { max: number; reason: string };
   /** Named preflight checks of this role alone (ports, foreign data, sizes). Nothing is touched. */

@@ -36,6 +36,14 @@ const shell = {
   words: { type: "rest", summary: "" },
 } as const;
 
+test("a flag of one letter stands for its long one", () => {
+  const output = { output: { type: "string", hint: "FILE", summary: "", short: "o" } } as const;
+  expect(parseArgs("pack", output, ["-o", "x"])).toMatchObject({ output: "x" });
+  expect(parseArgs("pack", output, ["-o=x"])).toMatchObject({ output: "x" });
+  expect(() => parseArgs("pack", output, ["-o", "x", "--output", "y"])).toThrow("--output is given twice");
+  expect(() => parseArgs("pack", output, ["-o"])).toThrow("-o needs a value");
+});
+
 describe("accepts", () => {
   test.each([
     ["nothing", [], {}],

@@ -2,7 +2,7 @@ import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzip, xz } from "../../scripts/release/compress.ts";
-import { oneLine, readPrivateKey } from "../../scripts/release/keys.ts";
+import { oneLine, readPrivateKey } from "../../src/bundle/keys.ts";
 import type { ReleaseFile } from "../../scripts/release/manifest.ts";
 import { publish } from "../../scripts/release/release.ts";
 import { allTargets, type Target } from "../../scripts/targets.ts";

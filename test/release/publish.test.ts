@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { bakeInstaller } from "../../scripts/release/installer.ts";
-import { readPrivateKey, readPublicKey } from "../../scripts/release/keys.ts";
+import { readPrivateKey, readPublicKey } from "../../src/bundle/keys.ts";
 import { licenses } from "../../scripts/release/licenses.ts";
 import { embeddedParts } from "../../scripts/release/parts.ts";
 import { sbom } from "../../scripts/release/sbom.ts";

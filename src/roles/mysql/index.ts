@@ -10,6 +10,7 @@ import { mysqlStatus } from "./status.ts";
 export const mysql: Role = {
   name: roleName,
   secretNames: ["replication", "application"],
+  products: (spec) => [mysqlSpec({ spec }).engine, "keepalived"],
   limit: () => ({
     max: 2,
     reason: "a dual-master pair has two nodes; a third member can be a witness (--role witness)",

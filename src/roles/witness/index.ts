@@ -4,6 +4,7 @@ import type { Role } from "../types.ts";
 export const witness: Role = {
   name: "witness",
   secretNames: [],
+  products: () => [],
   limit: () => ({ max: Number.POSITIVE_INFINITY, reason: "" }),
   checks: () => [],
   plan: () => ({ installed: [], configured: [], ready: [] }),

@@ -1,0 +1,103 @@
+import { sign, type KeyObject } from "node:crypto";
+import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { failed } from "../core/errors.ts";
+import { fileError } from "../host/files.ts";
+import { ByteSource } from "./bytes.ts";
+import {
+  bundleId,
+  manifestName,
+  renderManifest,
+  signatureName,
+  signatureSize,
+  type BundleFile,
+  type Manifest,
+} from "./manifest.ts";
+import { entrySpace, header, paddingOf, trailerSize } from "./tar.ts";
+
+/** A file on its way into a bundle. */
+export interface Packed extends Omit<BundleFile, "sha256"> {
+  /** Where it is on this machine. */
+  path: string;
+  /** What it must be, where that is known from elsewhere. */
+  sha256?: string;
+}
+
+/**
+ * Writes the bundle at `out`, replacing what was there only when it is whole. The manifest stands first, so that a
+ * reader knows who signed what before it takes anything; as its length does not depend on the sums, the files are
+ * read once, and it is put into the room that was left for it.
+ * @throws ChimeError `bundle.input_changed`, `host.no_space`, `file.*`
+ */
+export async function packBundle(
+  out: string,
+  { head, files, key }: { head: Omit<Manifest, "files">; files: readonly Packed[]; key: KeyObject },
+): Promise<{ id: string; manifest: Manifest; size: number }> {
+  const temporary = `${out}.part`;
+  const handle = await open(temporary, "w", 0o644).catch((error: unknown) => {
+    throw fileError(out, error);
+  });
+  try {
+    const manifest: Manifest = { ...head, files: files.map((file) => describe(file, "0".repeat(64))) };
+    const length = Buffer.byteLength(renderManifest(manifest));
+    let position = entrySpace(length) + entrySpace(signatureSize);
+    for (const [at, file] of files.entries()) {
+      const sha256 = await copy(handle, file, position);
+      manifest.files[at] = describe(file, sha256);
+      position += entrySpace(file.size);
+    }
+    await handle.write(Buffer.alloc(trailerSize), 0, trailerSize, position);
+    const text = Buffer.from(renderManifest(manifest));
+    const signature = sign(null, text, key);
+    const begin = [...entry(manifestName, text), ...entry(signatureName, signature)];
+    const block = Buffer.concat(begin);
+    await handle.write(block, 0, block.length, 0);
+    await handle.sync();
+    await rename(temporary, out);
+    return { id: bundleId(text.toString()), manifest, size: position + trailerSize };
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw fileError(out, error);
+  } finally {
+    await handle.close();
+  }
+}
+
+function describe({ version, origin, name, size, binary }: Packed, sha256: string): BundleFile {
+  return { version, origin, name, sha256, size, ...(binary && { binary }) };
+}
+
+function entry(name: string, content: Uint8Array): Uint8Array[] {
+  return [header({ name, size: content.length }), content, Buffer.alloc(paddingOf(content.length))];
+}
+
+/** One file at its place in the bundle; returns its sum. */
+async function copy(out: FileHandle, { name, size, path, sha256 }: Packed, start: number): Promise<string> {
+  const hash = new Bun.CryptoHasher("sha256");
+  const block = header({ name, size });
+  let position = start;
+  const put = async (chunk: Uint8Array) => {
+    const at = position;
+    position += chunk.length;
+    await out.write(chunk, 0, chunk.length, at);
+  };
+  await put(block);
+  const read = await ByteSource.over(path, async (source) => {
+    for (;;) {
+      const chunk = await source.some(size + 1 - source.position);
+      if (chunk.length === 0 || source.position > size) return source.position;
+      const written = put(chunk);
+      hash.update(chunk);
+      await written;
+    }
+  });
+  const sum = hash.digest("hex");
+  if (read !== size || (sha256 !== undefined && sum !== sha256)) {
+    throw failed(
+      "bundle.input_changed",
+      `${path} is not what it was a moment ago, or was damaged`,
+      "run this again",
+    );
+  }
+  await put(Buffer.alloc(paddingOf(size)));
+  return sum;
+}

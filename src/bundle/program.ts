@@ -1,0 +1,92 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { Transform, Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createGzip } from "node:zlib";
+import { usageError } from "../core/errors.ts";
+import { fileError } from "../host/files.ts";
+import type { BundleFile, Manifest } from "./manifest.ts";
+
+type Arch = Manifest["arch"];
+
+/** e_machine of elf(5). */
+const machines: Readonly<Record<Arch, number>> = { x64: 0x3e, arm64: 0xb7 };
+
+/** A program as it goes into a bundle. */
+export interface PackedProgram {
+  path: string;
+  size: number;
+  binary: NonNullable<BundleFile["binary"]>;
+}
+
+/**
+ * A program, packed for every system's gzip; one that is packed already is taken as it is, so that a release's own file
+ * goes in unchanged. Streamed.
+ * @param out where the packed one goes, if it has to be made
+ * @throws ChimeError `bundle.bad_program` (exit 2), `file.*`
+ */
+export async function packProgram(file: string, arch: Arch, out: string): Promise<PackedProgram> {
+  const head = await readHead(file);
+  const isPacked = head[0] === 0x1f && head[1] === 0x8b;
+  const sum = new Sum();
+  try {
+    if (isPacked) {
+      await pipeline(createReadStream(file), createGunzip(), sum, nowhere());
+    } else {
+      await pipeline(createReadStream(file), sum, createGzip({ level: 9 }), createWriteStream(out));
+    }
+  } catch (error) {
+    if (isPacked) throw badProgram(`${file} cannot be unpacked`);
+    throw fileError(out, error);
+  }
+  const start = sum.start;
+  const isElf = start.length >= 20 && start.readUInt32BE(0) === 0x7f454c46;
+  if (!isElf || start.readUInt16LE(18) !== machines[arch]) {
+    throw badProgram(`${file} is no program for ${arch}`);
+  }
+  const path = isPacked ? file : out;
+  return { path, size: Bun.file(path).size, binary: sum.result() };
+}
+
+/** Sums up what passes. */
+class Sum extends Transform {
+  private readonly hash = new Bun.CryptoHasher("sha256");
+  private size = 0;
+  /** The first bytes. */
+  start: Buffer = Buffer.alloc(0);
+
+  override _transform(chunk: Buffer, _encoding: string, done: (error: null, data: Buffer) => void): void {
+    if (this.size === 0) this.start = Buffer.from(chunk.subarray(0, 64));
+    this.hash.update(chunk);
+    this.size += chunk.length;
+    done(null, chunk);
+  }
+
+  result(): NonNullable<BundleFile["binary"]> {
+    return { sha256: this.hash.digest("hex"), size: this.size };
+  }
+}
+
+/** Where only the sum counts. */
+function nowhere(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
+}
+
+async function readHead(file: string): Promise<Buffer> {
+  try {
+    const handle = await open(file, "r");
+    try {
+      const buffer = Buffer.alloc(2);
+      await handle.read(buffer, 0, 2, 0);
+      return buffer;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(file, error);
+  }
+}
+
+function badProgram(message: string) {
+  return usageError("bundle.bad_program", message, "--add-binary chime-node=FILE with the file of a release");
+}

@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import type { ClosurePackage } from "./closure.ts";
+
+/** Where the packages are in a bundle: a flat repository (sources.list(5)) below this directory. */
+export const repositoryName = "repo";
+
+/** Pure: a package's file in the repository; without the epoch, as in Debian's own. */
+export function poolName({ name, version, arch }: Pick<ClosurePackage, "name" | "version" | "arch">): string {
+  return `pool/${name}_${version.replace(/^\d+:/, "")}_${arch}.deb`;
+}
+
+/** Pure: the index (deb-control(5) paragraphs), with each file where it is here. */
+export function renderPackages(packages: readonly ClosurePackage[]): string {
+  return packages
+    .map((one) => {
+      const lines = one.record.trimEnd().split("\n");
+      const rest = lines.filter((line) => !line.startsWith("Filename: "));
+      return `${[...rest, `Filename: ./${poolName(one)}`].join("\n")}\n`;
+    })
+    .join("\n");
+}
+
+/** The index's sum of a package. */
+export function sumOf({ record }: Pick<ClosurePackage, "record">): string | undefined {
+  return /^SHA256: ([0-9a-f]{64})$/m.exec(record)?.[1];
+}
+
+/** Pure. Without a date: the same packages give the same bytes. */
+export function renderRelease(packagesIndex: string, about: { codename: string; arch: string }): string {
+  const sum = createHash("sha256").update(packagesIndex).digest("hex");
+  return [
+    "Origin: chime-node",
+    "Label: chime-node",
+    `Codename: ${about.codename}`,
+    `Architectures: ${about.arch} all`,
+    "Description: the packages of a bundle",
+    "SHA256:",
+    ` ${sum} ${Buffer.byteLength(packagesIndex)} Packages`,
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,54 @@
+import { usageError } from "../core/errors.ts";
+import { nearest } from "../core/nearest.ts";
+import type { Facts } from "../host/facts.ts";
+import { systemKey } from "../host/os.ts";
+
+/** A system that bundles can be made for. */
+export interface TargetSystem {
+  /** As `bundle create --os` takes it. */
+  name: string;
+  os: Facts["os"];
+  /** Lines of sources.list(5): where its packages come from, if nobody says otherwise. */
+  sources: readonly string[];
+  /** What its installer picks where apt alone would pick something larger. */
+  base: readonly string[];
+}
+
+function debian(versionId: string, codename: string, base: readonly string[]): TargetSystem {
+  const signed = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
+  return {
+    name: `debian${versionId}`,
+    os: { id: "debian", versionId, codename, family: "debian", name: `Debian ${versionId} (${codename})` },
+    sources: [
+      `deb ${signed} http://deb.debian.org/debian ${codename} main`,
+      `deb ${signed} http://deb.debian.org/debian ${codename}-updates main`,
+      `deb ${signed} http://security.debian.org/debian-security ${codename}-security main`,
+    ],
+    base,
+  };
+}
+
+const targetSystems: readonly TargetSystem[] = [
+  debian("12", "bookworm", ["usr-is-merged"]),
+  debian("13", "trixie", []),
+];
+
+/** @throws ChimeError `bundle.unknown_system` (exit 2) */
+export function targetSystem(name: string): TargetSystem {
+  const found = targetSystems.find((system) => system.name === name);
+  if (found) return found;
+  const names = targetSystems.map((system) => system.name);
+  throw usageError(
+    "bundle.unknown_system",
+    `bundles are made for ${names.join(" and ")}, not for ${name}`,
+    `--os ${nearest(name, names) ?? names[0]}`,
+  );
+}
+
+/** How a bundle names this machine's system: `debian12`. */
+export function systemName(os: Facts["os"]): string {
+  return systemKey(os).replace("-", "");
+}
+
+/** What Debian calls a CPU. */
+export const debianArch = { x64: "amd64", arm64: "arm64" } as const;

@@ -1,0 +1,91 @@
+import { resolve } from "node:path";
+import { createBundle } from "../../operations/bundle/create.ts";
+import { generateKeys } from "../../bundle/keys.ts";
+import { verifyBundle } from "../../operations/bundle/verify.ts";
+import { defineGroup, defineVerb } from "../command.ts";
+import { operationIo } from "../operation.ts";
+import { renderBundle } from "../render-bundle.ts";
+
+const keygen = defineVerb({
+  name: "keygen",
+  summary: "make a pair of keys that bundles are signed with: PREFIX, and PREFIX.pub to give away",
+  example: "chime-node bundle keygen --out bundle-key",
+  args: {
+    out: { type: "string", hint: "PREFIX", summary: "where: a file name without ending", required: true },
+  },
+  async run({ args, out }) {
+    const made = await generateKeys(resolve(args.out));
+    out.result(made, `${made.key} signs: keep it secret\n${made.pub} checks: bring it to the nodes`);
+  },
+});
+
+const create = defineVerb({
+  name: "create",
+  summary: "put all that nodes of a system need for their roles into one signed file",
+  example:
+    "chime-node bundle create --os debian12 --role mysql --set roles.mysql.engine=mariadb --key bundle-key -o chime-debian12-x64.tar",
+  args: {
+    os: {
+      type: "string",
+      hint: "SYSTEM",
+      summary: "the nodes' system: debian12 or debian13",
+      required: true,
+    },
+    arch: { type: "choice", options: ["x64", "arm64"], summary: "the nodes' CPU; default: this machine's" },
+    role: { type: "words", hint: "ROLE[,ROLE]", summary: "what the nodes will be", required: true },
+    config: { type: "string", hint: "FILE", summary: "the cluster.toml that it is for" },
+    set: { type: "list", hint: "KEY=VALUE", summary: "a key of cluster.toml, dotted" },
+    addBinary: {
+      type: "list",
+      hint: "NAME=FILE",
+      summary: "chime-node=FILE: this program instead of the one that runs",
+    },
+    source: {
+      type: "list",
+      hint: "LINE",
+      summary:
+        "a line of sources.list to take packages from; default: this machine's where it is of that system, else the distribution's",
+    },
+    installed: {
+      type: "string",
+      hint: "FILE",
+      summary: "the nodes' /var/lib/dpkg/status, where their image has more than a minimal one",
+    },
+    key: { type: "string", hint: "FILE", summary: "the private key to sign with", required: true },
+    output: { type: "string", hint: "FILE", summary: "the file to write", required: true, short: "o" },
+  },
+  async run(context) {
+    const { args, out } = context;
+    const arch = args.arch ?? (process.arch === "arm64" ? "arm64" : "x64");
+    const options = {
+      ...args,
+      arch,
+      output: resolve(args.output),
+      key: resolve(args.key),
+      binary: process.execPath,
+    };
+    const made = await createBundle(options, operationIo(context));
+    out.result(made, renderBundle(made));
+  },
+});
+
+const verify = defineVerb({
+  name: "verify",
+  summary: "check who signed a bundle and every byte of it; nothing is unpacked",
+  example: "chime-node bundle verify chime-debian12-x64.tar --key bundle-key.pub",
+  args: {
+    file: { type: "positional", hint: "FILE", summary: "the bundle", required: true },
+    key: {
+      type: "list",
+      hint: "PUB",
+      summary: "a public key whose signature counts; default: the release's",
+    },
+  },
+  async run(context) {
+    const { args, out } = context;
+    const found = await verifyBundle(resolve(args.file), args.key, operationIo(context));
+    out.result(found, `${args.file} is whole and signed with ${found.signer}\n${renderBundle(found)}`);
+  },
+});
+
+export const bundle = defineGroup("bundle", "one file for nodes without a network", [keygen, create, verify]);
