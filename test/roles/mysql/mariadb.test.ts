@@ -8,17 +8,17 @@ const status = (values: Record<string, string>) =>
 
 describe("a probe's answers, as MariaDB 10.11 gives them", () => {
   test("a protected writer", () => {
-    const state = readProbe(
-      { read_only: 0, position: "0-1-8", enabled: 1, strict: 1 },
-      status({
+    const state = readProbe({
+      variables: { read_only: 0, position: "0-1-8", enabled: 1, strict: 1 },
+      status: status({
         Rpl_semi_sync_master_status: "ON",
         Rpl_semi_sync_master_clients: "1",
         Rpl_semi_sync_master_wait_sessions: "2",
         Rpl_semi_sync_master_yes_tx: "77",
         Rpl_semi_sync_slave_status: "OFF",
       }),
-      undefined,
-    );
+      replica: undefined,
+    });
     expect(state).toEqual({
       readOnly: false,
       position: "0-1-8",
@@ -37,10 +37,10 @@ describe("a probe's answers, as MariaDB 10.11 gives them", () => {
   });
 
   test("a replica that has received more than it has applied", () => {
-    const { replica } = readProbe(
-      { read_only: 1, position: "0-1-8", enabled: 0, strict: 1 },
-      status({ Rpl_semi_sync_slave_status: "ON" }),
-      {
+    const { replica } = readProbe({
+      variables: { read_only: 1, position: "0-1-8", enabled: 0, strict: 1 },
+      status: status({ Rpl_semi_sync_slave_status: "ON" }),
+      replica: {
         Master_Host: "10.0.0.1",
         Slave_IO_Running: "Yes",
         Slave_SQL_Running: "Yes",
@@ -49,7 +49,7 @@ describe("a probe's answers, as MariaDB 10.11 gives them", () => {
         Last_IO_Error: "",
         Last_SQL_Error: "",
       },
-    );
+    });
     expect(replica).toMatchObject({
       receiver: "running",
       applier: true,
@@ -61,13 +61,17 @@ describe("a probe's answers, as MariaDB 10.11 gives them", () => {
   });
 
   test("a stopped applier tells why, in one line", () => {
-    const { replica } = readProbe({ read_only: 1, position: "" }, [], {
-      Master_Host: "10.0.0.1",
-      Slave_IO_Running: "Connecting",
-      Slave_SQL_Running: "No",
-      Gtid_IO_Pos: "",
-      Seconds_Behind_Master: null,
-      Last_SQL_Error: "Could not execute\n Write_rows",
+    const { replica } = readProbe({
+      variables: { read_only: 1, position: "" },
+      status: [],
+      replica: {
+        Master_Host: "10.0.0.1",
+        Slave_IO_Running: "Connecting",
+        Slave_SQL_Running: "No",
+        Gtid_IO_Pos: "",
+        Seconds_Behind_Master: null,
+        Last_SQL_Error: "Could not execute\n Write_rows",
+      },
     });
     expect(replica).toMatchObject({
       receiver: "connecting",

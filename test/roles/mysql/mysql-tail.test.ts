@@ -2,12 +2,19 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cutTail, findTail, NotCuttable, unfinishedLog } from "../../../src/roles/mysql/engine/mysql-tail.ts";
+import {
+  cutTail,
+  findCut,
+  NotCuttable,
+  mysqlTail,
+  unfinishedLog,
+} from "../../../src/roles/mysql/engine/mysql-tail.ts";
 
 const own = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 const other = "4e11fa47-71ca-11e1-9e33-c80aa9429562";
 const query = 2;
 const gtidEvent = 33;
+const previous = 35;
 const tagged = 42;
 
 const data = await mkdtemp(join(tmpdir(), "chime-tail-"));
@@ -45,6 +52,60 @@ async function log(parts: readonly Buffer[], flags = 1): Promise<{ path: string;
   return { path, starts: [...all.map((part) => (at += part.length) - part.length), at].slice(2) };
 }
 
+/** What was in the log before: of each server, the numbers from 1 to the last. */
+function before(...held: [uuid: string, last: number][]): Buffer {
+  const number = (value: number) => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(BigInt(value));
+    return bytes;
+  };
+  const sets = held.map(([uuid, last]) =>
+    Buffer.concat([Buffer.from(uuid.replaceAll("-", ""), "hex"), number(1), number(1), number(last + 1)]),
+  );
+  return event(previous, Buffer.concat([number(held.length), ...sets, Buffer.alloc(4)]));
+}
+
+test("what is saved begins with the first transaction that the other server lacks, in whichever file", async () => {
+  const first = join(data, "chime-bin.000001");
+  const head = [Buffer.from([0xfe, 0x62, 0x69, 0x6e]), event(15, Buffer.alloc(100))];
+  await writeFile(
+    first,
+    Buffer.concat([...head, before(), transaction(1), transaction(2), transaction(1, other)]),
+  );
+  const { path, starts } = await log([before([own, 2], [other, 1]), transaction(2, other), transaction(3)]);
+  expect((await mysqlTail.find(data, `${own}:1-2,${other}:1-2`))?.gtids).toEqual([`${own}:3`]);
+  const tail = await mysqlTail.find(data, `${own}:1,${other}:1-2`);
+  expect(tail).toMatchObject({ files: [first, path], gtids: [`${own}:2`, `${own}:3`] });
+  expect(await mysqlTail.find(data, `${own}:1-3,${other}:1-2`)).toBeUndefined();
+  // Where the last file begins with all that the other has, no older one is opened.
+  await rm(first);
+  expect(await mysqlTail.find(data, `${own}:1-2,${other}:1`)).toMatchObject({
+    files: [path],
+    offset: starts[1],
+    gtids: [`${other}:2`, `${own}:3`],
+  });
+  await expect(mysqlTail.find(data, `${own}:1`)).rejects.toThrow("ENOENT");
+});
+
+test("the dump is of these transactions alone", () => {
+  const tail = { files: ["/a", "/b"], offset: 157, at: 0, gtids: [`${own}:3`, `${own}:4`, `${other}:7`] };
+  expect(mysqlTail.dump("/usr/bin/mysqlbinlog", tail)).toEqual([
+    "/usr/bin/mysqlbinlog",
+    "--no-defaults",
+    "--verbose",
+    "--base64-output=decode-rows",
+    "--start-position=157",
+    `--include-gtids=${own}:3-4,${other}:7`,
+    "/a",
+    "/b",
+  ]);
+});
+
+test("what has a number that cannot be told is not passed over in silence", async () => {
+  await log([transaction(1), event(tagged, Buffer.alloc(60))]);
+  await expect(mysqlTail.find(data, `${own}:1`)).rejects.toMatchObject({ code: "mysql.extras_unsaved" });
+});
+
 test("a killed server's last log is found; one that was closed in order, or none, is nothing to cut", async () => {
   const { path } = await log([transaction(1)]);
   expect(await unfinishedLog(data)).toBe(path);
@@ -56,28 +117,23 @@ test("a killed server's last log is found; one that was closed in order, or none
 test("the tail begins with the first transaction that the other server lacks, and what was before stays", async () => {
   const { path, starts } = await log([transaction(7, other), ...[1, 2, 3, 4].map((n) => transaction(n))]);
   const whole = await readFile(path);
-  const tail = await findTail(path, `${own}:1-2,${other}:1-7`);
+  const tail = await findCut(path, `${own}:1-2,${other}:1-7`);
   expect(tail).toEqual({
     file: path,
     from: starts[3] as number,
-    to: starts[5] as number,
     gtids: [`${own}:3`, `${own}:4`],
   });
   if (tail) await cutTail(tail);
   expect(await readFile(path)).toEqual(whole.subarray(0, starts[3]));
-  expect(await findTail(path, `${own}:1-2,${other}:1-7`)).toBeUndefined();
+  expect(await findCut(path, `${own}:1-2,${other}:1-7`)).toBeUndefined();
 });
 
-test("a transaction that breaks off goes, too; half an event is no part of what is kept as SQL", async () => {
+test("a transaction that breaks off goes, too", async () => {
   const { path, starts } = await log([transaction(1), transaction(2).subarray(0, 90)]);
-  const half = 19 + 1 + 16 + 8 + 30;
-  expect(await findTail(path, `${own}:1`)).toMatchObject({
-    from: starts[1],
-    to: (starts[1] as number) + half,
-  });
+  expect(await findCut(path, `${own}:1`)).toMatchObject({ from: starts[1], gtids: [`${own}:2`] });
   // Not even its GTID is whole: the server drops that by itself.
   const torn = await log([transaction(1), transaction(2).subarray(0, 30)]);
-  expect(await findTail(torn.path, `${own}:1`)).toBeUndefined();
+  expect(await findCut(torn.path, `${own}:1`)).toBeUndefined();
 });
 
 test.each<[string, Buffer[], string]>([
@@ -86,5 +142,5 @@ test.each<[string, Buffer[], string]>([
   ["one with a tag", [transaction(1), event(tagged, Buffer.alloc(60))], `${own}:1`],
 ])("never cut: %s", async (_, parts, theirs) => {
   const { path } = await log(parts);
-  await expect(findTail(path, theirs)).rejects.toBeInstanceOf(NotCuttable);
+  await expect(findCut(path, theirs)).rejects.toBeInstanceOf(NotCuttable);
 });

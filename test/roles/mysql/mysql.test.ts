@@ -7,17 +7,17 @@ const status = (values: Record<string, string>) =>
 
 describe("a probe's answers, as MySQL 9.7 gives them", () => {
   test("a protected writer", () => {
-    const state = readMysqlProbe(
-      { read_only: 0, position: `${uuid.toUpperCase()}:1-8`, enabled: 1, strict: 1 },
-      status({
+    const state = readMysqlProbe({
+      variables: { read_only: 0, position: `${uuid.toUpperCase()}:1-8`, enabled: 1, strict: 1 },
+      status: status({
         Rpl_semi_sync_source_status: "ON",
         Rpl_semi_sync_source_clients: "1",
         Rpl_semi_sync_source_wait_sessions: "2",
         Rpl_semi_sync_source_yes_tx: "77",
         Rpl_semi_sync_replica_status: "OFF",
       }),
-      undefined,
-    );
+      replica: undefined,
+    });
     expect(state).toEqual({
       readOnly: false,
       position: `${uuid}:1-8`,
@@ -36,15 +36,19 @@ describe("a probe's answers, as MySQL 9.7 gives them", () => {
   });
 
   const replica = (row: Record<string, unknown>) =>
-    readMysqlProbe({ read_only: 1, position: `${uuid}:1-8`, enabled: 0, strict: 0 }, [], {
-      Source_Host: "10.0.0.1",
-      Replica_IO_Running: "Yes",
-      Replica_SQL_Running: "Yes",
-      Retrieved_Gtid_Set: `${uuid}:7-9`,
-      Seconds_Behind_Source: 3,
-      Last_IO_Error: "",
-      Last_SQL_Error: "",
-      ...row,
+    readMysqlProbe({
+      variables: { read_only: 1, position: `${uuid}:1-8`, enabled: 0, strict: 0 },
+      status: [],
+      replica: {
+        Source_Host: "10.0.0.1",
+        Replica_IO_Running: "Yes",
+        Replica_SQL_Running: "Yes",
+        Retrieved_Gtid_Set: `${uuid}:7-9`,
+        Seconds_Behind_Source: 3,
+        Last_IO_Error: "",
+        Last_SQL_Error: "",
+        ...row,
+      },
     }).replica;
 
   test("a replica that has received more than it has applied: what its relay log was emptied of counts", () => {

@@ -1,13 +1,19 @@
-import { text, type Row, type Session } from "../client.ts";
+import { text, type Session } from "../client.ts";
+import { closeForWrites, endSessions, readAnswers, type ProbeAnswers, type Words } from "./common.ts";
 import { extras, furthest, reaches } from "./mariadb-gtid.ts";
 import { nativeHash } from "./native-password.ts";
 import { quote } from "../sql.ts";
-import { join, resolve } from "node:path";
-import { readText } from "../../../host/files.ts";
-import { findTail } from "../extras/binlog.ts";
 import { copyDirectory } from "../copy/places.ts";
 import { mariadbBackup } from "./mariadb-backup.ts";
+import { mariadbTail } from "./mariadb-tail.ts";
 import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
+
+const words: Words = {
+  source: "Master",
+  replica: "Slave",
+  sessions: "information_schema.processlist",
+  close: "SET GLOBAL read_only = ON",
+};
 
 /** Commits that wait for the replica wait without a limit: only the guard ends it, by a new term. */
 const forever = "18446744073709551615";
@@ -40,17 +46,11 @@ export const mariadb: Engine = {
       `SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'`,
       "SHOW SLAVE STATUS",
     ]);
-    return readProbe(variables?.[0] ?? {}, status ?? [], replica?.[0]);
+    return readProbe({ variables: variables?.[0], status, replica: replica?.[0] });
   },
 
   async fence(session, hand) {
-    await killClients(hand);
-    // SET GLOBAL read_only hangs as long as one commit waits for its acknowledgement; a killed session waits no more.
-    const closing = session.run([readOnlyOn], fenceMs).then(() => "closed" as const);
-    // Seen below; a kill that fails first must not leave it unheard.
-    closing.catch(() => undefined);
-    while ((await Promise.race([closing, Bun.sleep(killAgainMs)])) !== "closed") await killClients(hand);
-    await killClients(hand);
+    await closeForWrites(session, words, { endClients: () => endClients(hand), ms: fenceMs });
     // Only now: switching it off tells every waiting client that its commit succeeded.
     await session.run(["SET GLOBAL rpl_semi_sync_master_enabled = OFF"]);
   },
@@ -59,7 +59,7 @@ export const mariadb: Engine = {
     // STOP SLAVE alone waits 1 to 2 s for a receiver whose source has vanished. A killed one leaves its silent
     // connection at once and then tries to reach the source, to end its half of it: that STOP SLAVE interrupts, but
     // only if it comes while the receiver is at it.
-    await kill(session, "user = 'system user' AND command = 'Slave_IO'");
+    await endSessions(session, words, "user = 'system user' AND command = 'Slave_IO'");
     await Bun.sleep(leaveMs);
     await session.run(["STOP SLAVE IO_THREAD"], stopMs);
   },
@@ -97,7 +97,7 @@ export const mariadb: Engine = {
   async release(session, cut) {
     await session.run([...alone, "SET GLOBAL rpl_semi_sync_master_enabled = ON"]);
     if (!cut) return;
-    await kill(session, "command = 'Binlog Dump'");
+    await endSessions(session, words, "command = 'Binlog Dump'");
     // Waiters that saw their last replica go are not woken by the settings above; switching it off wakes them with OK.
     await session.run([
       "SET GLOBAL rpl_semi_sync_master_enabled = OFF",
@@ -128,26 +128,7 @@ export const mariadb: Engine = {
 
   copy: mariadbBackup,
 
-  tail: {
-    async find(data, theirs) {
-      const index = await readText(join(data, "chime-bin.index"));
-      const files = (index ?? "").split("\n").filter(Boolean);
-      return findTail(
-        files.map((file) => resolve(data, file)),
-        theirs,
-      );
-    },
-    dump: (binlog, { files, offset }) => [
-      binlog,
-      "--no-defaults",
-      "--verbose",
-      // A BINLOG statement would bring back the old server's number: its node would not take that row (tried on 10.11).
-      "--base64-output=decode-rows",
-      `--start-position=${offset}`,
-      ...files,
-    ],
-    inert: /SET @@session\.(?:gtid_domain_id|gtid_seq_no|server_id)=/,
-  },
+  tail: mariadbTail,
 };
 
 const alone = [
@@ -158,23 +139,16 @@ const alone = [
 /** Longest stop of the receiver seen: 2 s, when it could not be killed. */
 const stopMs = 5_000;
 const fenceMs = 10_000;
-const readOnlyOn = "SET GLOBAL read_only = ON";
-const killAgainMs = 20;
 const leaveMs = 20;
 
 /** All but the server's own threads, its replicas, and the statement that closes the server. */
-function killClients(session: Session): Promise<void> {
-  return kill(
+function endClients(session: Session): Promise<void> {
+  return endSessions(
     session,
+    words,
     `user NOT IN ('system user', 'event_scheduler') AND command NOT IN ('Binlog Dump', 'Daemon')
-      AND COALESCE(info, '') <> '${readOnlyOn}' AND id <> CONNECTION_ID()`,
+      AND COALESCE(info, '') <> '${words.close}' AND id <> CONNECTION_ID()`,
   );
-}
-
-/** Ends connections. One that ended by itself meanwhile is no error. */
-async function kill(session: Session, which: string): Promise<void> {
-  const found = await session.rows(`SELECT id FROM information_schema.processlist WHERE ${which}`);
-  for (const { id } of found) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
 }
 
 /**
@@ -199,51 +173,11 @@ function changeMaster(source: SourceAddress): string {
     MASTER_SSL_KEY = ${quote(source.key)}, MASTER_SSL_VERIFY_SERVER_CERT = 1`;
 }
 
-/** Turns the three answers of a probe into what the guard decides by. */
-export function readProbe(
-  variables: Row,
-  status: readonly Row[],
-  replica: Row | undefined,
-): Omit<ServerState, "life"> {
-  const value = new Map(status.map((row) => [text(row["Variable_name"]).toLowerCase(), row["Value"]]));
-  const number = (name: string) => Number(value.get(name) ?? 0);
-  const on = (name: string) => value.get(name) === "ON";
-  const position = text(variables["position"]);
-  const received = text(replica?.["Gtid_IO_Pos"]);
-  return {
-    readOnly: Number(variables["read_only"]) !== 0,
-    position,
-    source: {
-      enabled: Number(variables["enabled"]) === 1,
-      strict: Number(variables["strict"]) === 1,
-      active: on("rpl_semi_sync_master_status"),
-      replicas: number("rpl_semi_sync_master_clients"),
-      waiting: number("rpl_semi_sync_master_wait_sessions"),
-      acknowledged: number("rpl_semi_sync_master_yes_tx"),
-    },
-    replica: {
-      from: replica ? text(replica["Master_Host"]) : null,
-      receiver: receivers[text(replica?.["Slave_IO_Running"])] ?? "stopped",
-      applier: replica?.["Slave_SQL_Running"] === "Yes",
-      received,
-      pending: !reaches(position, received),
-      semiSync: on("rpl_semi_sync_slave_status"),
-      error: oneLine(replica?.["Last_SQL_Error"]) ?? oneLine(replica?.["Last_IO_Error"]),
-      lag: typeof replica?.["Seconds_Behind_Master"] === "number" ? replica["Seconds_Behind_Master"] : null,
-    },
-  };
-}
-
-const receivers: Record<string, ServerState["replica"]["receiver"]> = {
-  Yes: "running",
-  Preparing: "connecting",
-  Connecting: "connecting",
-  No: "stopped",
-};
-
-function oneLine(text: unknown): string | null {
-  const line = typeof text === "string" ? text.replaceAll(/\s+/g, " ").trim().slice(0, 300) : "";
-  return line === "" ? null : line;
+/** Pure: what a probe's answers mean. */
+export function readProbe(answers: ProbeAnswers): Omit<ServerState, "life"> {
+  const position = text(answers.variables?.["position"]);
+  const received = text(answers.replica?.["Gtid_IO_Pos"]);
+  return readAnswers(answers, words, { position, received, reaches });
 }
 
 function config({ serverId, address, vip, incrementOffset, tls }: ConfigInput): string {

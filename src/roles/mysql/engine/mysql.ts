@@ -1,19 +1,21 @@
-import { open } from "node:fs/promises";
-import { join } from "node:path";
-import { exec } from "../../../core/exec.ts";
 import { log } from "../../../core/log.ts";
-import { makePrivateDirectory, syncDirectory } from "../../../host/files.ts";
-import { text, type Row, type Session } from "../client.ts";
+import { text, type Session } from "../client.ts";
 import { quote } from "../sql.ts";
+import { closeForWrites, endSessions, readAnswers, type ProbeAnswers, type Words } from "./common.ts";
 import { extras, reaches, union } from "./gtid-set.ts";
-import { cutTail, findTail, NotCuttable, unfinishedLog, type MysqlTail } from "./mysql-tail.ts";
+import { cutTail, findCut, mysqlTail, NotCuttable, unfinishedLog } from "./mysql-tail.ts";
 import { isSha2PasswordOf, sha2Password } from "./sha2-password.ts";
 import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
 
 /** ms; the largest that the server takes. Only the guard ends the wait, by a new term. */
 const forever = "18446744073709551615";
 
-const readOnlyOn = "SET GLOBAL super_read_only = ON";
+const words: Words = {
+  source: "Source",
+  replica: "Replica",
+  sessions: "performance_schema.processlist",
+  close: "SET GLOBAL super_read_only = ON",
+};
 
 /** ms a lone writer waits once for a replica that has just caught up and went away. */
 const aloneMs = 20;
@@ -24,7 +26,7 @@ export const mysql: Engine = {
   config,
   configCheck: ["/usr/sbin/mysqld", "--defaults-file={}", "--user=mysql", "--validate-config"],
   // Told to stop, it waits some seconds for the replica and then acknowledges without it (tried on 9.7). Killed, it does not.
-  beforeStop: `timeout 3 /usr/bin/mysql --no-defaults --execute="${readOnlyOn}" || kill -KILL $MAINPID`,
+  beforeStop: `timeout 3 /usr/bin/mysql --no-defaults --execute="${words.close}" || kill -KILL $MAINPID`,
   systemAccounts: ["root", "debian-sys-maint", "mysql.infoschema", "mysql.session", "mysql.sys"],
   extras,
   reaches,
@@ -42,7 +44,7 @@ export const mysql: Engine = {
       `SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_%'`,
       "SHOW REPLICA STATUS",
     ]);
-    return readMysqlProbe(variables?.[0] ?? {}, status ?? [], replica?.[0]);
+    return readMysqlProbe({ variables: variables?.[0], status, replica: replica?.[0] });
   },
 
   async fence(session, hand) {
@@ -52,13 +54,7 @@ export const mysql: Engine = {
       return session.run(["SET GLOBAL rpl_semi_sync_source_enabled = OFF"], stopMs);
     }
     const spared = Number(row?.["id"]);
-    await killClients(hand, spared);
-    const closing = session.run([readOnlyOn], fenceMs).then(() => "closed" as const);
-    // Seen below; a look that fails first must not leave it unheard.
-    closing.catch(() => undefined);
-    while ((await Promise.race([closing, Bun.sleep(killAgainMs)])) !== "closed")
-      await killClients(hand, spared);
-    await killClients(hand, spared);
+    await closeForWrites(session, words, { endClients: () => endClients(hand, spared), ms: fenceMs });
   },
 
   async stopReceiver(session) {
@@ -98,7 +94,7 @@ export const mysql: Engine = {
   async release(session, cut) {
     await session.run([...alone, "SET GLOBAL rpl_semi_sync_source_enabled = ON"]);
     if (!cut) return;
-    await kill(session, "command LIKE 'Binlog Dump%'");
+    await endSessions(session, words, "command LIKE 'Binlog Dump%'");
     // Waiters are not woken by the settings above; switching it off wakes them with OK.
     await session.run([
       "SET GLOBAL rpl_semi_sync_source_enabled = OFF",
@@ -133,40 +129,23 @@ export const mysql: Engine = {
    * A transaction that waits for its acknowledgement (AFTER_SYNC) is in the binary log and merely prepared in InnoDB: a
    * recovery that does not find it there rolls it back.
    */
-  async rewind({ data, binlog, extras: directory }, theirs) {
+  async rewind(data, theirs) {
     const file = await unfinishedLog(data);
     if (file === undefined) return "";
     try {
-      const tail = await findTail(file, await theirs());
-      if (!tail) return "";
-      const copy = await keep(binlog, directory, tail);
-      await cutTail(tail);
-      log.warn(
-        `mysql: cut off what nobody was told of (${union(tail.gtids.join(","), "")}), kept in ${copy}`,
-      );
+      const cut = await findCut(file, theirs);
+      if (!cut) return "";
+      await cutTail(cut);
+      log.warn(`mysql: cut off what nobody was told of (${union(cut.gtids.join(","), "")})`);
     } catch (error) {
       if (!(error instanceof NotCuttable)) throw error;
       log.warn(`mysql: the server starts with all it has: ${error.message}`);
     }
     return "";
   },
-};
 
-/** Saves the tail as SQL, on disk when it returns. Returns the file. */
-async function keep(binlog: string, directory: string, { file, from, to }: MysqlTail): Promise<string> {
-  await makePrivateDirectory(directory);
-  const copy = join(directory, `mysql-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}.sql`);
-  const range = [`--start-position=${from}`, `--stop-position=${to}`];
-  await exec([binlog, "--no-defaults", "--verbose", ...range, `--result-file=${copy}`, file]);
-  const written = await open(copy, "r");
-  try {
-    await written.sync();
-  } finally {
-    await written.close();
-  }
-  await syncDirectory(directory);
-  return copy;
-}
+  tail: mysqlTail,
+};
 
 const alone = [
   `SET GLOBAL rpl_semi_sync_source_timeout = ${aloneMs}`,
@@ -179,21 +158,15 @@ const stopMs = 5_000;
  * none comes, the guard kills the server.
  */
 const fenceMs = 1_000;
-const killAgainMs = 20;
 
 /** All but the server's own threads, its replicas, and the connection that closes the server. */
-function killClients(session: Session, spared: number): Promise<void> {
-  return kill(
+function endClients(session: Session, spared: number): Promise<void> {
+  return endSessions(
     session,
+    words,
     `user NOT IN ('system user', 'event_scheduler') AND command NOT LIKE 'Binlog Dump%' AND command <> 'Daemon'
       AND id NOT IN (${spared}, CONNECTION_ID())`,
   );
-}
-
-/** Ends connections. One that ended by itself meanwhile is no error. */
-async function kill(session: Session, which: string): Promise<void> {
-  const found = await session.rows(`SELECT id AS id FROM performance_schema.processlist WHERE ${which}`);
-  for (const { id } of found) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
 }
 
 function changeSource(source: SourceAddress): string {
@@ -213,47 +186,11 @@ export function inLog(owned: string, executed: string): string {
   return union(owned.replaceAll(/#\d+/g, ""), executed);
 }
 
-/** Turns the three answers of a probe into what the guard decides by. */
-export function readMysqlProbe(
-  variables: Row,
-  status: readonly Row[],
-  replica: Row | undefined,
-): Omit<ServerState, "life"> {
-  const value = new Map(status.map((row) => [text(row["Variable_name"]).toLowerCase(), row["Value"]]));
-  const number = (name: string) => Number(value.get(name) ?? 0);
-  const on = (name: string) => value.get(name) === "ON";
-  const position = union(text(variables["position"]), "");
-  const retrieved = text(replica?.["Retrieved_Gtid_Set"]);
-  const receiver = text(replica?.["Replica_IO_Running"]);
-  const lag = replica?.["Seconds_Behind_Source"];
-  return {
-    readOnly: Number(variables["read_only"]) !== 0,
-    position,
-    source: {
-      enabled: Number(variables["enabled"]) === 1,
-      strict: Number(variables["strict"]) === 1,
-      active: on("rpl_semi_sync_source_status"),
-      replicas: number("rpl_semi_sync_source_clients"),
-      waiting: number("rpl_semi_sync_source_wait_sessions"),
-      acknowledged: number("rpl_semi_sync_source_yes_tx"),
-    },
-    replica: {
-      from: replica ? text(replica["Source_Host"]) : null,
-      receiver: receiver === "Yes" ? "running" : receiver === "Connecting" ? "connecting" : "stopped",
-      applier: replica?.["Replica_SQL_Running"] === "Yes",
-      // What the relay log was emptied of meanwhile is executed.
-      received: union(position, retrieved),
-      pending: !reaches(position, retrieved),
-      semiSync: on("rpl_semi_sync_replica_status"),
-      error: oneLine(replica?.["Last_SQL_Error"]) ?? oneLine(replica?.["Last_IO_Error"]),
-      lag: typeof lag === "number" || typeof lag === "bigint" ? Number(lag) : null,
-    },
-  };
-}
-
-function oneLine(text: unknown): string | null {
-  const line = typeof text === "string" ? text.replaceAll(/\s+/g, " ").trim().slice(0, 300) : "";
-  return line === "" ? null : line;
+/** Pure: what a probe's answers mean. What the relay log was emptied of meanwhile is executed. */
+export function readMysqlProbe(answers: ProbeAnswers): Omit<ServerState, "life"> {
+  const position = union(text(answers.variables?.["position"]), "");
+  const received = union(position, text(answers.replica?.["Retrieved_Gtid_Set"]));
+  return readAnswers(answers, words, { position, received, reaches });
 }
 
 function config({ serverId, address, vip, incrementOffset, pidFile, tls }: ConfigInput): string {

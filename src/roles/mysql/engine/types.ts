@@ -58,14 +58,6 @@ export interface ConfigInput {
   tls: { ca: string; cert: string; key: string };
 }
 
-export interface RewindPlaces {
-  data: string;
-  /** The program that prints binary logs. */
-  binlog: string;
-  /** Where what is taken out of the data is kept, as SQL; root's alone. */
-  extras: string;
-}
-
 /** Where in a server's binary logs the transactions begin that another server does not have, and which these are. */
 export interface Tail {
   /** Paths of the files from the one on in which they begin. */
@@ -77,6 +69,12 @@ export interface Tail {
   gtids: readonly string[];
 }
 
+/** What makes a line harmless: what `line` matches at its beginning is replaced by `put`. */
+export interface Inertness {
+  line: RegExp;
+  put: string;
+}
+
 export interface TailReader {
   /** @param theirs what the other server holds (`Engine.contents`) */
   find(data: string, theirs: string): Promise<Tail | undefined>;
@@ -86,7 +84,7 @@ export interface TailReader {
    * Statements of that which give the transactions their old numbers: on the writer these are taken, and the node that
    * had them would not take back what bears its own.
    */
-  readonly inert: RegExp;
+  readonly inert: Inertness;
 }
 
 /** Programs and places of a product on this node (catalog). */
@@ -168,12 +166,12 @@ export interface Engine {
   /**
    * Before a start, of a server that was killed and outrun: it is to give up what it flushed and no client was told of.
    * Where the engine cannot tell what that is, all stays, and comparing the contents shows it later.
-   * @param theirs asks for the writer's `contents`, once the writer has applied all that it received
+   * @param theirs the writer's `contents`, of after it had applied all that it received
    * @returns options for that one start
    */
-  rewind(places: RewindPlaces, theirs: () => Promise<string>): Promise<string>;
-  /** Reads this product's binary logs without its server. Undefined: what is cut off is not saved before. */
-  readonly tail?: TailReader;
+  rewind(data: string, theirs: string): Promise<string>;
+  /** Reads this product's binary logs without its server: what is cut off is saved before. */
+  readonly tail: TailReader;
   /** Undefined: a node of this product cannot be filled from another one. */
   readonly copy?: Copying;
 }

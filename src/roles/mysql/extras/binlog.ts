@@ -1,72 +1,98 @@
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { failed } from "../../../core/errors.ts";
+import { readText } from "../../../host/files.ts";
 import type { Tail } from "../engine/types.ts";
-import { extras, formatGtid, type Gtid } from "../engine/mariadb-gtid.ts";
 
 /**
- * Reads of MariaDB's binary log no more than where transactions begin: what is in them the server's own program tells.
- * https://mariadb.com/kb/en/replication-protocol/ (events: header of 19 bytes; GTID_EVENT 162, GTID_LIST_EVENT 163)
+ * Reads of binary logs no more than where transactions begin: what is in them the server's own program tells. Both
+ * products write a magic number, then events with a header of 19 bytes.
+ * https://mariadb.com/kb/en/replication-protocol/
+ * https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_replication_binlog_event.html
  */
 const magic = Buffer.from([0xfe, 0x62, 0x69, 0x6e]);
 const headerBytes = 19;
-const gtidEvent = 162;
-const gtidListEvent = 163;
-/** Of a GTID event all that matters; of a list more than any cluster's servers fill. */
+/** Of an event all that matters; of a list more than any cluster's servers fill. */
 const bodyBytes = 4096;
 /** Of many small events several are read at once. */
 const windowBytes = 64 << 10;
 
-interface Found {
-  gtid: string;
-  /** Where its event begins in the file. */
-  offset: number;
+export interface BinlogEvent {
+  type: number;
   /** Seconds since the epoch. */
   at: number;
+  /** server_id of whoever wrote it first. */
+  server: number;
+  flags: number;
+  /** Where it begins in the file, and where the next one does. */
+  offset: number;
+  end: number;
+  /** Without its header, and its beginning alone where `isWhole` says no. Valid until the next event. */
+  body: Buffer;
+  isWhole: boolean;
 }
 
-interface Log {
-  /** The last of each domain and server before this file began. */
-  before: string;
-  transactions: Found[];
+/** What a product's events say of transactions. */
+export interface GtidReader {
+  /** The transaction that begins with this event. */
+  begins(event: BinlogEvent): string | undefined;
+  /** What was in the log before this file, where this event tells; null: it tells, but not in a way that is understood. */
+  before(event: BinlogEvent): string | null | undefined;
+  /** Tells of transactions whether the other server lacks any. @param theirs its `Engine.contents` */
+  lacking(theirs: string): (gtids: string) => boolean;
 }
 
-/** What one file holds. A file that breaks off ends there: a killed server leaves half an event. */
-async function readLog(path: string): Promise<Log> {
-  // The server's user may have put anything here: nothing but a file is read.
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+/** Paths of all binary logs, oldest first. */
+export async function binlogs(data: string): Promise<string[]> {
+  const index = await readText(join(data, "chime-bin.index"));
+  return (index ?? "")
+    .split("\n")
+    .filter(Boolean)
+    .map((file) => resolve(data, file));
+}
+
+/** Opens it as no more than a file: the server's user may have put anything there. */
+export async function openLog(path: string, mode = constants.O_RDONLY): Promise<FileHandle> {
+  const file = await open(path, mode | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw failed("file.not_a_file", `${path} exists and is not a regular file`);
+}
+
+/**
+ * Shows the events of one file. One that breaks off ends there: a killed server leaves half an event.
+ * @param visit whether it wants the next one
+ */
+export async function readEvents(path: string, visit: (event: BinlogEvent) => boolean): Promise<void> {
+  const file = await openLog(path);
   try {
-    const info = await file.stat();
-    if (!info.isFile()) throw failed("file.not_a_file", `${path} exists and is not a regular file`);
+    const { size } = await file.stat();
     const read = windowed(file);
-    const log: Log = { before: "", transactions: [] };
-    if (!(await read(0, magic.length)).equals(magic)) return log;
-    for (let at = magic.length; ;) {
-      const event = await read(at, headerBytes + bodyBytes);
-      if (event.length < headerBytes) return log;
-      const [type, server, length] = [event[4], event.readUInt32LE(5), event.readUInt32LE(9)];
-      if (length < headerBytes || at + length > info.size) return log;
+    if (!(await read(0, magic.length)).equals(magic)) return;
+    for (let offset = magic.length; ;) {
+      const event = await read(offset, headerBytes + bodyBytes);
+      if (event.length < headerBytes) return;
+      const length = event.readUInt32LE(9);
+      const end = offset + length;
+      if (length < headerBytes || end > size) return;
       const body = event.subarray(headerBytes, length);
-      if (type === gtidEvent && body.length >= 12) {
-        const gtid = { domain: body.readUInt32LE(8), server, sequence: body.readBigUInt64LE(0) };
-        log.transactions.push({ gtid: formatGtid(gtid), offset: at, at: event.readUInt32LE(0) });
-      } else if (type === gtidListEvent && body.length >= 4)
-        log.before = readList(body).map(formatGtid).join(",");
-      at += length;
+      const goesOn = visit({
+        type: event.readUInt8(4),
+        at: event.readUInt32LE(0),
+        server: event.readUInt32LE(5),
+        flags: event.readUInt16LE(17),
+        offset,
+        end,
+        body,
+        isWhole: body.length === length - headerBytes,
+      });
+      if (!goesOn) return;
+      offset = end;
     }
   } finally {
     await file.close();
   }
-}
-
-/** The lower 28 bits count; domain, server and sequence of each follow. */
-function readList(body: Buffer): Gtid[] {
-  const count = Math.min(body.readUInt32LE(0) & 0x0f_ff_ff_ff, Math.floor((body.length - 4) / 16));
-  return Array.from({ length: count }, (_, i) => ({
-    domain: body.readUInt32LE(4 + i * 16),
-    server: body.readUInt32LE(8 + i * 16),
-    sequence: body.readBigUInt64LE(12 + i * 16),
-  }));
 }
 
 /** Reads forwards: up to that many bytes at a place, fewer at the end of the file. */
@@ -82,24 +108,44 @@ function windowed(file: FileHandle): (at: number, bytes: number) => Promise<Buff
   };
 }
 
+interface Found {
+  gtid: string;
+  offset: number;
+  at: number;
+}
+
 /**
  * @param files paths of all binary logs, oldest first
- * @param theirs the other server's binlog state
+ * @param theirs what the other server holds (`Engine.contents`)
  */
-export async function findTail(files: readonly string[], theirs: string): Promise<Tail | undefined> {
-  const logs: { path: string; log: Log }[] = [];
+export async function findTail(
+  files: readonly string[],
+  theirs: string,
+  reader: GtidReader,
+): Promise<Tail | undefined> {
+  const isLacking = reader.lacking(theirs);
+  const logs: { path: string; extra: Found[] }[] = [];
   for (const path of files.toReversed()) {
-    const log = await readLog(path);
-    logs.unshift({ path, log });
-    if (extras(log.before, theirs).length === 0) break;
+    let before: string | null = "";
+    const extra: Found[] = [];
+    await readEvents(path, (event) => {
+      const gtid = reader.begins(event);
+      if (gtid !== undefined && isLacking(gtid)) extra.push({ gtid, offset: event.offset, at: event.at });
+      const told = reader.before(event);
+      if (told !== undefined) before = told;
+      return true;
+    });
+    logs.unshift({ path, extra });
+    if (before !== null && !isLacking(before)) break;
   }
-  let tail: { files: string[]; offset: number; at: number; gtids: string[] } | undefined;
-  for (const { path, log } of logs) {
-    const extra = log.transactions.filter(({ gtid }) => extras(gtid, theirs).length > 0);
-    const [first] = extra;
-    if (!tail && first) tail = { files: [], offset: first.offset, at: first.at, gtids: [] };
-    tail?.files.push(path);
-    tail?.gtids.push(...extra.map(({ gtid }) => gtid));
-  }
-  return tail;
+  const first = logs.findIndex(({ extra }) => extra.length > 0);
+  const start = logs[first]?.extra[0];
+  if (!start) return undefined;
+  const rest = logs.slice(first);
+  return {
+    files: rest.map(({ path }) => path),
+    offset: start.offset,
+    at: start.at,
+    gtids: rest.flatMap(({ extra }) => extra.map(({ gtid }) => gtid)),
+  };
 }

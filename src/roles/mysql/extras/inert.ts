@@ -1,19 +1,19 @@
+import type { Inertness } from "../engine/types.ts";
+
 /** A line longer than this is data: what is looked for is short. */
 const longestLine = 4096;
 
-/**
- * Makes versioned comments of a dump, which a server executes, plain ones that are only read, where their statement
- * matches. Takes the dump piece by piece, however it is cut.
- */
+/** Makes lines of a dump, which a server would execute, ones that are only read. Takes it piece by piece, however it is cut. */
 export class Inert {
   readonly #pattern: RegExp;
+  readonly #put: string;
   #held = "";
   /** What is held goes on a line whose beginning was passed on already. */
   #within = false;
 
-  /** @param statement what stands right behind `/*!NNNNNN ` at the beginning of a line */
-  constructor(statement: RegExp) {
-    this.#pattern = new RegExp(`^/\\*!\\d+ (?=${statement.source})`, "gm");
+  constructor({ line, put }: Inertness) {
+    this.#pattern = new RegExp(line.source, "gm");
+    this.#put = put;
   }
 
   push(piece: Uint8Array): Uint8Array {
@@ -37,6 +37,6 @@ export class Inert {
 
   #rewrite(text: string): string {
     const from = this.#within ? text.indexOf("\n") + 1 || text.length : 0;
-    return text.slice(0, from) + text.slice(from).replace(this.#pattern, "/* ");
+    return text.slice(0, from) + text.slice(from).replace(this.#pattern, this.#put);
   }
 }

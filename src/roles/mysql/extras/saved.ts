@@ -40,7 +40,7 @@ export class SavedExtras {
     this.#directory = directory;
   }
 
-  /** At the agent's start, and after the engine has saved something itself. */
+  /** At the agent's start. */
   async load(): Promise<void> {
     const names = await readdir(this.#directory).catch((error: unknown) => {
       if (isMissing(error)) return [];
@@ -60,8 +60,8 @@ export class SavedExtras {
     { engine, layout }: { engine: Engine; layout: Pick<Layout, "data" | "product"> },
     other: { name: string; contents: string },
   ): Promise<string | undefined> {
-    const tail = await engine.tail?.find(layout.data, other.contents);
-    if (!engine.tail || !tail) return undefined;
+    const tail = await engine.tail.find(layout.data, other.contents);
+    if (!tail) return undefined;
     const file = join(this.#directory, fileName(tail));
     if (this.#known.some((known) => known.file === file)) return file;
     await makePrivateDirectory(this.#directory);
@@ -106,7 +106,7 @@ function count({ gtids }: Tail): string {
 /** The first one's time makes it unique: numbers that were cut off are given again. */
 function fileName({ at, gtids }: Tail): string {
   const time = new Date(at * 1000).toISOString().replaceAll(/[-:]|\.\d+/g, "");
-  return `mysql-${time}-${gtids[0] ?? ""}-${gtids.length}.sql`;
+  return `mysql-${time}-${(gtids[0] ?? "").replace(":", "-")}-${gtids.length}.sql`;
 }
 
 interface Dump {

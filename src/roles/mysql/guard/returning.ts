@@ -1,7 +1,5 @@
 import { failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
-import { paths } from "../../../core/paths.ts";
-import { productPath } from "../../../host/catalog.ts";
 import { askGuard } from "./ask.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { startUnit } from "./unit.ts";
@@ -29,16 +27,10 @@ export async function startServer(guard: MysqlGuard, view: View, truncate: boole
 /** The options of that start; undefined: not yet. */
 async function rewind(guard: MysqlGuard, view: View): Promise<string | undefined> {
   const { engine, extras, layout, deps } = guard;
-  const { data, product } = layout;
-  const places = { data, binlog: productPath(product, "binlog"), extras: paths.extras };
-  const theirs = () => writersContents(guard, view);
   try {
-    if (engine.tail) {
-      await extras.save(guard, { name: view.term?.writer ?? "?", contents: await theirs() });
-    }
-    const options = await engine.rewind(places, theirs);
-    await extras.load();
-    return options;
+    const contents = await writersContents(guard, view);
+    await extras.save(guard, { name: view.term?.writer ?? "?", contents });
+    return await engine.rewind(layout.data, contents);
   } catch (error) {
     // A node that can be filled anew may start with all it has: comparing the contents shows it later.
     if (!engine.copy) throw error;

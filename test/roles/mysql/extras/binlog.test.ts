@@ -2,7 +2,10 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findTail } from "../../../../src/roles/mysql/extras/binlog.ts";
+import { gtidReader } from "../../../../src/roles/mysql/engine/mariadb-tail.ts";
+import { findTail as find } from "../../../../src/roles/mysql/extras/binlog.ts";
+
+const findTail = (files: string[], theirs: string) => find(files, theirs, gtidReader);
 
 let directory: string;
 beforeAll(async () => {

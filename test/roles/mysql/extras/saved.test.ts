@@ -26,7 +26,11 @@ function saved(): SavedExtras {
 function node(found: Tail | undefined, script = "echo '### INSERT'") {
   const product = { unit: "x", user: "daemon", paths: { binlog: "/bin/sh" } } as unknown as Product;
   const engine = {
-    tail: { find: async () => found, dump: (program: string) => [program, "-c", script], inert: /SET/ },
+    tail: {
+      find: async () => found,
+      dump: (program: string) => [program, "-c", script],
+      inert: { line: /^SET/, put: "-- " },
+    },
   } as unknown as Engine;
   return { engine, layout: { data: "/nowhere", product } };
 }
