@@ -38,20 +38,29 @@ export interface Present {
   accounts: readonly PresentAccount[];
 }
 
-/** Pure: one replication account a node address, TLS required; the application's account, its databases alone. */
+/**
+ * Pure: one replication account a node address, TLS required, and where data are copied by the server itself one that
+ * may do that and nothing else; the application's account, its databases alone.
+ */
 export function desiredAccounts(context: RoleContext): Desired {
   const { databases } = mysqlSpec(context);
+  const ofNodes = [{ user: users.replication as string, privileges: "REPLICATION SLAVE" }];
+  if (engineOf(mysqlSpec(context)).copy.by === "clone") {
+    ofNodes.push({ user: users.clone, privileges: "BACKUP_ADMIN" });
+  }
   const secrets = context.secrets["mysql"] ?? {};
   return {
     databases,
     accounts: [
-      ...nodes(context.members).map(({ address }) => ({
-        user: users.replication,
-        host: address,
-        password: secrets["replication"] ?? "",
-        requireTls: true,
-        grants: [{ privileges: "REPLICATION SLAVE", on: "*.*" }],
-      })),
+      ...nodes(context.members).flatMap(({ address }) =>
+        ofNodes.map(({ user, privileges }) => ({
+          user,
+          host: address,
+          password: secrets["replication"] ?? "",
+          requireTls: true,
+          grants: [{ privileges, on: "*.*" }],
+        })),
+      ),
       {
         user: users.application,
         host: "%",
@@ -99,8 +108,11 @@ export function missing(
       ],
     });
   }
-  const ours = present.accounts.filter(({ user }) => user === users.replication);
-  for (const old of ours.filter(({ host }) => !desired.accounts.some((want) => want.host === host))) {
+  const ofNodes: readonly string[] = [users.replication, users.clone];
+  const ours = present.accounts.filter(({ user }) => ofNodes.includes(user));
+  for (const old of ours.filter(
+    ({ user, host }) => !desired.accounts.some((want) => want.user === user && want.host === host),
+  )) {
     steps.push({
       line: `- account ${old.user}@${old.host}`,
       statements: [`DROP USER IF EXISTS ${account(old)}`],
@@ -190,7 +202,7 @@ async function readPresent(session: Session): Promise<Present> {
   const databases = await session.rows("SELECT schema_name AS name FROM information_schema.schemata");
   const rows = await session.rows(
     `SELECT user, host, HEX(authentication_string) AS hash, ssl_type AS tls FROM mysql.user
-      WHERE user IN (${quote(users.replication)}, ${quote(users.application)})`,
+      WHERE user IN (${Object.values(users).map(quote).join(", ")})`,
   );
   const accounts = [];
   for (const row of rows) {

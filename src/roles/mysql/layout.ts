@@ -8,7 +8,7 @@ export const roleName = "mysql";
 export const mysqlPort = 3306;
 
 /** Accounts that the role makes. The administrator is root by the unix socket alone. */
-export const users = { replication: "chime_repl", application: "chime" } as const;
+export const users = { replication: "chime_repl", clone: "chime_clone", application: "chime" } as const;
 
 /** Where things of the chosen product are on this system. */
 export interface Layout {

@@ -10,7 +10,7 @@ import { sha2Password, shaCrypt } from "../../../src/roles/mysql/engine/sha2-pas
 const node = (index: number, ...roles: string[]) =>
   ({ index, address: `10.0.0.${index}`, roles }) as unknown as Member;
 const context = {
-  spec: { roles: { mysql: { databases: ["chime", "por`tal"] } } },
+  spec: { roles: { mysql: { engine: "mariadb", databases: ["chime", "por`tal"] } } },
   members: [node(1, "mysql"), node(2, "mysql", "witness"), node(3, "witness")],
   secrets: { mysql: { replication: "R".repeat(32), application: "A".repeat(32) } },
 } as unknown as RoleContext;
@@ -76,6 +76,19 @@ test("made from nothing; the lines that a plan shows hold no secret", () => {
   expect(steps.at(2)?.statements[0]).toEndWith("REQUIRE SSL");
 });
 
+test("a server that copies itself has an account for that and nothing else, which goes with its node", () => {
+  const cloning = { ...context, spec: { roles: { mysql: { engine: "mysql", databases: [] } } } };
+  const wanted = desiredAccounts(cloning as unknown as RoleContext);
+  const clone = wanted.accounts.filter(({ user }) => user === "chime_clone");
+  expect(clone.map(({ host, requireTls, grants }) => [host, requireTls, grants])).toEqual(
+    ["10.0.0.1", "10.0.0.2"].map((host) => [host, true, [{ privileges: "BACKUP_ADMIN", on: "*.*" }]]),
+  );
+  const gone = { user: "chime_clone", host: "10.0.0.9", hash: "", requireTls: true, grants: [] };
+  expect(missing(desired, { ...whole, accounts: [...whole.accounts, gone] }).map(({ line }) => line)).toEqual(
+    ["- account chime_clone@10.0.0.9"],
+  );
+});
+
 test("nothing to do once it is there", () => expect(missing(desired, whole)).toEqual([]));
 
 describe("put right when changed by hand", () => {
@@ -120,7 +133,7 @@ test("the hash is the server's own (MariaDB manual, PASSWORD)", () => {
 });
 
 test("the application gets its databases alone, not those that match their names", () => {
-  const spec = { roles: { mysql: { databases: ["app_1"] } } };
+  const spec = { roles: { mysql: { engine: "mariadb", databases: ["app_1"] } } };
   const { accounts } = desiredAccounts({ ...context, spec } as unknown as RoleContext);
   expect(accounts.at(-1)?.grants).toEqual([{ privileges: "ALL PRIVILEGES", on: "`app\\_1`.*" }]);
 });

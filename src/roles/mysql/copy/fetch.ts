@@ -1,9 +1,9 @@
 import { failed, type ChimeError } from "../../../core/errors.ts";
 import { exec, lastLines, type Piped } from "../../../core/exec.ts";
 import { mask } from "../../../core/mask.ts";
-import type { CopyPlaces, Copying } from "../engine/types.ts";
-import type { Copied } from "./copied.ts";
-import { copiedFile, copyDirectory, stagePath } from "./places.ts";
+import type { CopyPlaces, Streaming } from "../engine/types.ts";
+import { finishCopy, type Copied } from "./copied.ts";
+import { copyDirectory, stagePath } from "./places.ts";
 import { confined, endPrograms, pipeProgram } from "./program.ts";
 import { serverShell } from "./shell.ts";
 import { requireRoom } from "./space.ts";
@@ -18,7 +18,7 @@ export interface Source {
 
 export interface Fetching {
   source: Source;
-  copy: Copying;
+  copy: Streaming;
   places: CopyPlaces;
   signal: AbortSignal;
   /** Called with each piece: bytes so far. */
@@ -53,12 +53,12 @@ export async function fetchCopy(options: Fetching): Promise<Copied> {
   await exec(prepare.argv, { timeoutMs: prepareMs, signal });
   const copied = { source: source.name, ...endOf(copy, await readNote(user, part, copy), before, after) };
   signal.throwIfAborted();
-  await finish(user, data, copy, copied);
+  await finishCopy(user, data, copied, copy.notes);
   return copied;
 }
 
 /** @throws ChimeError `mysql.copy_failed` where the copy does not tell what it holds */
-function endOf(copy: Copying, note: string, before: string, after: string): Omit<Copied, "source"> {
+function endOf(copy: Streaming, note: string, before: string, after: string): Omit<Copied, "source"> {
   try {
     const position = copy.position(note);
     return { position, contents: copy.contents(before, position, after) };
@@ -116,17 +116,8 @@ async function whyUnpackingFailed(child: Piped): Promise<ChimeError> {
   return failed("mysql.copy_failed", mask(`unpacking the copy failed (${code}): ${lastLines(stderr)}`));
 }
 
-function readNote(user: string, part: string, copy: Copying): Promise<string> {
+function readNote(user: string, part: string, copy: Streaming): Promise<string> {
   const script =
     'cd "$1"; shift; for note; do if [ -f "$note" ]; then exec head -c 4096 -- "$note"; fi; done; exit 1';
   return serverShell(user, script, [part, ...copy.notes]);
-}
-
-/** On disk, whole, and then by one rename known to be. */
-async function finish(user: string, data: string, copy: Copying, copied: Copied): Promise<void> {
-  const script = `part=$1 ready=$2 note=$3; shift 3
-    cd "$part"; rm -f -- "$@"; cat >"$note"; cd /
-    sync -f "$part"; mv -T -- "$part" "$ready"; sync -f "$ready"`;
-  const args = [stagePath(data, "part"), stagePath(data, "ready"), copiedFile, ...copy.notes];
-  await serverShell(user, script, args, { stdin: `${JSON.stringify(copied)}\n` });
 }

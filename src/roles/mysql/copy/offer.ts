@@ -3,7 +3,7 @@ import { lastLines, type Piped } from "../../../core/exec.ts";
 import { failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { mask } from "../../../core/mask.ts";
-import type { Copying, Engine } from "../engine/types.ts";
+import type { Engine, SourceSettings, Streaming } from "../engine/types.ts";
 import type { Session } from "../client.ts";
 import type { Layout } from "../layout.ts";
 import { copyPlaces } from "./places.ts";
@@ -43,10 +43,13 @@ export class Offer {
     this.#deps = deps;
   }
 
-  /** How large a copy would be. @throws ChimeError `mysql.no_copy` */
-  async size(): Promise<{ bytes: number }> {
-    const copy = this.#copying();
-    return { bytes: await dataBytes(this.#deps.layout.data, copy.skips) };
+  /** How large a copy would be, and what its server has to agree in. @throws ChimeError `mysql.no_copy` */
+  async size(): Promise<{ bytes: number; settings: SourceSettings }> {
+    const { engine, layout, session } = this.#deps;
+    this.#requireWriter();
+    const { copy } = engine;
+    const bytes = await dataBytes(layout.data, copy.skips);
+    return { bytes, settings: copy.by === "clone" ? await copy.settings(session) : {} };
   }
 
   /**
@@ -54,7 +57,7 @@ export class Offer {
    * @throws ChimeError `mysql.no_copy`, `mysql.copy_busy`
    */
   async open(from: string): Promise<{ id: string; contents: string }> {
-    const copy = this.#copying();
+    const copy = this.#streaming();
     const { engine, layout, session } = this.#deps;
     if (this.#running && this.#running.to !== from && !this.#running.isOver) {
       throw failed("mysql.copy_busy", `${this.#deps.self} is being copied to ${this.#running.to}`, {
@@ -112,11 +115,16 @@ export class Offer {
     this.#running = undefined;
   }
 
-  #copying(): Copying {
-    const { engine, isWriter, self } = this.#deps;
-    if (!engine.copy) throw failed("mysql.no_copy", `${engine.name} cannot be copied by this release`);
+  #streaming(): Streaming {
+    const { copy, name } = this.#deps.engine;
+    this.#requireWriter();
+    if (copy.by !== "stream") throw failed("mysql.no_copy", `a ${name} server gives copies by itself`);
+    return copy;
+  }
+
+  #requireWriter(): void {
+    const { isWriter, self } = this.#deps;
     if (!isWriter()) throw failed("mysql.no_copy", `${self} does not accept writes, so it gives no copy`);
-    return engine.copy;
   }
 }
 

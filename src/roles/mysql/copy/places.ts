@@ -17,6 +17,9 @@ export const copyDirectory = ".chime-copy";
 export const stages = ["part", "ready", "clear", "fill"] as const;
 export type Stage = (typeof stages)[number];
 
+/** What makes a copy and is no part of it; it goes before a copy is `ready`. */
+export const workshop = "work";
+
 export function stagePath(data: string, stage: Stage): string {
   return join(data, copyDirectory, stage);
 }

@@ -11,6 +11,8 @@ export interface Program {
   argv: readonly string[];
   /** The one directory that it may write to. */
   writes?: string;
+  /** It reaches the other node by itself. */
+  network?: boolean;
 }
 
 /** A program run by the server's user: what that user puts into its directory must not lead root astray. */
@@ -22,7 +24,10 @@ export function asServer(user: string, argv: readonly string[]): string[] {
  * The same as a unit of its own, whose pipes are the caller's: the agent has little memory to spare, and what comes from
  * another node is unpacked where a name in it (`../`, `/etc/…`) leads nowhere (systemd.exec(5), sandboxing).
  */
-export function confined({ half, user, argv, writes }: Program): { unit: string; argv: string[] } {
+export function confined({ half, user, argv, writes, network = false }: Program): {
+  unit: string;
+  argv: string[];
+} {
   const unit = `chime-node-${half}-${randomBytes(4).toString("hex")}.service`;
   const properties = [
     `User=${user}`,
@@ -33,8 +38,9 @@ export function confined({ half, user, argv, writes }: Program): { unit: string;
     "ProtectHome=yes",
     "PrivateTmp=yes",
     "PrivateDevices=yes",
-    "PrivateNetwork=yes",
-    "RestrictAddressFamilies=AF_UNIX",
+    ...(network
+      ? ["RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6"]
+      : ["PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX"]),
     "LimitCORE=0",
     "KillSignal=SIGKILL",
     ...(writes === undefined ? [] : [`ReadWritePaths=${writes}`]),

@@ -5,7 +5,12 @@ import { askGuard } from "../guard/ask.ts";
 import type { MysqlGuard } from "../guard/guard.ts";
 import { saveExtras } from "../guard/returning.ts";
 import { endUnit } from "../guard/unit.ts";
-import { fetchCopy, type Fetching, type Source } from "./fetch.ts";
+import { productPath } from "../../../host/catalog.ts";
+import type { SourceSettings } from "../engine/types.ts";
+import { sourceAddress } from "../guard/source.ts";
+import { users } from "../layout.ts";
+import { fetchClone } from "./clone.ts";
+import { fetchCopy, type Source } from "./fetch.ts";
 import { copyPlaces } from "./places.ts";
 import { Report, type RebuildProgress } from "./report.ts";
 import { requireSpace, size } from "./space.ts";
@@ -113,29 +118,44 @@ export class Rebuild {
   /** Whatever forbids it is found before anything is touched. */
   async #fetch(source: string): Promise<void> {
     const { layout, engine } = this.#guard;
-    const { copy } = engine;
-    if (!copy) {
-      throw refused("rebuild.unsupported", `${engine.name} nodes cannot be rebuilt by this release`, {
-        remedy: `fill it by hand from a backup of ${source}`,
-      });
-    }
-    const { bytes } = await askGuard(this.#guard, source, "copy-size", {}, sizeMs);
-    await requireSpace(layout.data, bytes, source);
+    const { bytes, settings } = await askGuard(this.#guard, source, "copy-size", {}, sizeMs);
+    await requireSpace(layout.data, bytes + engine.copy.aside, source);
     // Rows that only this node has go with its old data.
     await saveExtras(this.#guard, source);
     log.warn(`mysql: all data are replaced by a copy of ${source} (${size(bytes)})`);
     this.#run(async (signal) => {
-      const fetching: Fetching = {
-        source: this.#source(source),
-        copy,
-        places: copyPlaces(layout),
-        signal,
-        progress: (done) => this.#report.copied(source, done, bytes),
-        complete: () => this.#report.say(`the copy of ${source} to be prepared`),
-      };
-      await this.#persist(source, () => fetchCopy(fetching));
+      await this.#persist(source, () => this.#copy(source, { bytes, settings }, signal));
       await this.#stepOut(source, signal);
       await this.#exchange();
+    });
+  }
+
+  #copy(
+    source: string,
+    { bytes, settings }: { bytes: number; settings: SourceSettings },
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const { layout, engine } = this.#guard;
+    const { copy } = engine;
+    const reporting = {
+      signal,
+      progress: (done: number) => this.#report.copied(source, done, bytes),
+      complete: () => this.#report.say(`the copy of ${source} to be prepared`),
+    };
+    if (copy.by === "stream") {
+      return fetchCopy({ ...reporting, source: this.#source(source), copy, places: copyPlaces(layout) });
+    }
+    return fetchClone({
+      ...reporting,
+      copy,
+      source: { name: source, address: sourceAddress(this.#guard, source, users.clone), settings },
+      server: productPath(layout.product, "binary"),
+      data: layout.data,
+      user: layout.product.user,
+      requireSource: () => {
+        if (this.#isServing(source)) return;
+        throw failed("mysql.copy_failed", `${source} stopped being the writer while it was copied`);
+      },
     });
   }
 

@@ -10,7 +10,7 @@ export async function readStage(data: string): Promise<Stage | undefined> {
     if (isMissing(error)) return [];
     throw error;
   });
-  return stages.findLast((stage) => names.includes(stage));
+  return stages.findLast((stage) => names.includes(stage)) ?? (names.length > 0 ? "part" : undefined);
 }
 
 /** The data are neither the old nor the new ones: no server may start on them. */

@@ -1,12 +1,14 @@
 import { quote } from "../sql.ts";
 import { contentsAt, parseGtids } from "./mariadb-gtid.ts";
-import type { Copying } from "./types.ts";
+import type { Streaming } from "./types.ts";
 
 /**
  * mariadb-backup (Debian has it as a package of its own). It logs in as the server's own user over the socket, which
  * MariaDB knows without a password since 10.4 (unix_socket). Tried on 10.11.
  */
-export const mariadbBackup: Copying = {
+export const mariadbBackup: Streaming = {
+  by: "stream",
+  aside: 0,
   backup: ({ backup, socket, data, user }) => [
     backup,
     "--backup",

@@ -3,6 +3,7 @@ import { text, type Session } from "../client.ts";
 import { quote } from "../sql.ts";
 import { closeForWrites, endSessions, readAnswers, type ProbeAnswers, type Words } from "./common.ts";
 import { extras, reaches, union } from "./gtid-set.ts";
+import { mysqlClone } from "./mysql-clone.ts";
 import { cutTail, findCut, mysqlTail, NotCuttable, unfinishedLog } from "./mysql-tail.ts";
 import { isSha2PasswordOf, sha2Password } from "./sha2-password.ts";
 import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
@@ -145,6 +146,7 @@ export const mysql: Engine = {
   },
 
   tail: mysqlTail,
+  copy: mysqlClone,
 };
 
 const alone = [

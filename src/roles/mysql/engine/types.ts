@@ -97,8 +97,19 @@ export interface CopyPlaces {
   user: string;
 }
 
-/** How all data of a running server get to another node, by programs that the server's own user runs. */
-export interface Copying {
+/** What both ways of copying all data of a running server to another node have. */
+interface AnyCopying {
+  /** Files of the data directory that are not copied: binary logs, relay logs, temporary tables. */
+  readonly skips: RegExp;
+  /** What making a copy takes beside the copy itself (bytes). */
+  readonly aside: number;
+  /** Tells a server that was started on a copy what it holds: where to go on, and what every server's last was. */
+  takeUp(session: Session, copy: { position: string; contents: string }): Promise<void>;
+}
+
+/** By programs that the server's own user runs, over the agents' connection. */
+export interface Streaming extends AnyCopying {
+  readonly by: "stream";
   /** Writes a consistent copy of the running server's data to its standard output, while it serves. */
   backup(places: CopyPlaces): readonly string[];
   /** Unpacks that from standard input into `directory`. */
@@ -111,11 +122,41 @@ export interface Copying {
   position(note: string): string;
   /** What a copy that ends there holds, from its source's `contents` before and after. @throws TypeError where unknown */
   contents(before: string, position: string, after: string): string;
-  /** Files of the data directory that are not copied: binary logs, relay logs, temporary tables. */
-  readonly skips: RegExp;
-  /** Tells a server that was started on a copy what it holds: where to go on, and what every server's last was. */
-  takeUp(session: Session, copy: { position: string; contents: string }): Promise<void>;
 }
+
+/** Places of a clone: the server's program, and what lies in the copy's own directory. */
+export interface ClonePlaces {
+  server: string;
+  /** An empty data directory, for the server that fetches. */
+  empty: string;
+  socket: string;
+  /** Where the copy grows. The server makes it. */
+  directory: string;
+}
+
+/** Settings in which a server on a copy has to agree with the source, by name. They come from the network. */
+export type SourceSettings = Readonly<Record<string, string>>;
+
+/** By a server for the purpose alone, which has the source send it everything, as a replica would, but at once. */
+export interface Cloning extends AnyCopying {
+  readonly by: "clone";
+  /** Asked of the source. */
+  settings(session: Session): Promise<SourceSettings>;
+  /** Makes the empty data directory. */
+  initialize(places: ClonePlaces, settings: SourceSettings): readonly string[];
+  /** The server that fetches. It listens on `socket` alone. */
+  fetcher(places: ClonePlaces, settings: SourceSettings, source: SourceAddress): readonly string[];
+  /** Fetches everything; returns when it is on disk. */
+  fetch(session: Session, places: ClonePlaces, source: SourceAddress): Promise<void>;
+  /** Bytes so far; to be asked in another session. */
+  progress(session: Session): Promise<number>;
+  /** A server upon the copy, by which it becomes whole. It listens on `socket` alone. */
+  finisher(places: ClonePlaces, settings: SourceSettings): readonly string[];
+  /** Takes out of the copy what is the source's own affair. Returns what it holds. */
+  finish(session: Session): Promise<string>;
+}
+
+export type Copying = Streaming | Cloning;
 
 /** What a server product does in its own words: the guard speaks of roles only. One file a product. */
 export interface Engine {
@@ -172,6 +213,6 @@ export interface Engine {
   rewind(data: string, theirs: string): Promise<string>;
   /** Reads this product's binary logs without its server: what is cut off is saved before. */
   readonly tail: TailReader;
-  /** Undefined: a node of this product cannot be filled from another one. */
-  readonly copy?: Copying;
+  /** How a node is filled from another one. */
+  readonly copy: Copying;
 }

@@ -348,7 +348,7 @@ export class MysqlGuard implements Guard {
       wrote: this.#wrote,
       server,
       quarantine: this.quarantine,
-      untold: this.engine.copy !== undefined && this.memory.outrun === "protected",
+      untold: this.memory.outrun === "protected",
       rebuild: this.rebuild.text,
       peers,
       bystanders: bystanders(deps),

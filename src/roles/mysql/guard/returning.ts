@@ -32,8 +32,7 @@ async function rewind(guard: MysqlGuard, view: View): Promise<string | undefined
     await extras.save(guard, { name: view.term?.writer ?? "?", contents });
     return await engine.rewind(layout.data, contents);
   } catch (error) {
-    // A node that can be filled anew may start with all it has: comparing the contents shows it later.
-    if (!engine.copy) throw error;
+    // It may start with all it has: comparing the contents shows it later, and the node can be filled anew.
     guard.askingSince ??= deps.clock.now();
     if (deps.clock.now() - guard.askingSince < tellMs) return undefined;
     log.warn(`mysql: the server starts with all it has: ${(error as Error).message}`);

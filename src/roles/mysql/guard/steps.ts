@@ -2,13 +2,13 @@ import { ChimeError, failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { askVotes } from "../../../cluster/vote/ballot.ts";
 import { isSameTerm, type Term } from "../../../cluster/vote/term.ts";
-import { mysqlPort, roleName, users } from "../layout.ts";
+import { roleName, users } from "../layout.ts";
 import { takeUpCopy } from "../copy/copied.ts";
-import type { SourceAddress } from "../engine/types.ts";
 import { askGuard, askMs } from "./ask.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { mayGoAlone } from "./council.ts";
 import { probe } from "./look.ts";
+import { sourceAddress } from "./source.ts";
 import { putAside, startServer } from "./returning.ts";
 import { killUnit } from "./unit.ts";
 import type { Step, View } from "./view.ts";
@@ -227,25 +227,11 @@ async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
   }
   // Following anew throws away what was received and not applied: being in sync is to be proven again.
   guard.remember({ proven: null, outrun: null });
-  await engine.follow(work, sourceAddress(guard, peer));
+  await engine.follow(work, sourceAddress(guard, peer, users.replication));
   return true;
 }
 
 function isReady({ deps }: MysqlGuard, peer: string): boolean {
   const writer = deps.membership.members().find(({ name }) => name === peer);
   return writer?.phase[roleName] === "ready";
-}
-
-/** @throws ChimeError `mysql.no_such_peer` */
-function sourceAddress(guard: MysqlGuard, peer: string): SourceAddress {
-  const context = guard.deps.context();
-  const member = context.members.find(({ name }) => name === peer);
-  if (!member) throw failed("mysql.no_such_peer", `${peer} is no member any more`);
-  return {
-    host: member.address,
-    port: mysqlPort,
-    user: users.replication,
-    password: context.secrets[roleName]?.["replication"] ?? "",
-    ...guard.layout.tls,
-  };
 }

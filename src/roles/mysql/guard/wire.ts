@@ -5,6 +5,11 @@ import { pieceBytes } from "../copy/offer.ts";
 /** Longer than any position of a cluster with few servers. What it says only the engine knows. */
 const longestPosition = 16_384;
 const gtids = v.pipe(v.string(), v.maxLength(longestPosition), v.regex(/^[\w, :\n-]*$/));
+/** They become options of a program: nothing in them is a path. */
+const settings = v.record(
+  v.pipe(v.string(), v.maxLength(64)),
+  v.pipe(v.string(), v.maxLength(2_000), v.regex(/^[\w.:;-]*$/)),
+);
 const copyId = v.pipe(v.string(), v.maxLength(32));
 const answerTerm = v.nullable(termSchema);
 
@@ -34,10 +39,10 @@ export const wire = {
     params: v.object({}),
     answer: v.object({ contents: gtids }),
   },
-  /** "How large is a copy of all you have?" Bytes. */
+  /** "How large is a copy of all you have?" Bytes; and the settings that its server needs. */
   "copy-size": {
     params: v.object({}),
-    answer: v.object({ bytes: v.pipe(v.number(), v.minValue(0)) }),
+    answer: v.object({ bytes: v.pipe(v.number(), v.minValue(0)), settings }),
   },
   /** "Begin one for me." What every server's last transaction was before it began. */
   "copy-open": {
