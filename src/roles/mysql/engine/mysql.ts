@@ -103,6 +103,11 @@ export const mysql: Engine = {
     ]);
   },
 
+  async nudge(session) {
+    // Refused where the server is read-only; FLUSH, of as little effect, is not, and would be a transaction of its own there.
+    await session.run(["DROP TABLE IF EXISTS mysql.chime_node_nudge"]);
+  },
+
   async follow(session, source) {
     await session.run(
       [

@@ -200,6 +200,11 @@ export interface Engine {
    * @param cut also ends the replicas' connections: a replica that lost its power counts as connected until then
    */
   release(session: Session, cut: boolean): Promise<void>;
+  /**
+   * Commits something without any effect, on a server that accepts writes alone; it may wait for the replica, too.
+   * Undefined: a replica of this product acknowledges what it holds by itself.
+   */
+  nudge?(session: Session): Promise<void>;
   /** Replicates from `source`, going on where this server's own binary log ends. */
   follow(session: Session, source: SourceAddress): Promise<void>;
   /** All that is in its binary log, acknowledged or not, to compare two servers' contents (`extras`). */

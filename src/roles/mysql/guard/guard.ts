@@ -22,6 +22,7 @@ import { DiskWatch } from "./disk.ts";
 import { bystanders, Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
 import { assessFailover, failOver } from "./failover.ts";
 import { handOver } from "./handover.ts";
+import { Nudge } from "./nudge.ts";
 import { perform } from "./steps.ts";
 import { Timeline } from "./timeline.ts";
 import { clearStartOptions, killUnit, lookAtUnit, serverPid, setHeld } from "./unit.ts";
@@ -70,6 +71,7 @@ export class MysqlGuard implements Guard {
   /** For statements that may take long, and for the peers' questions. */
   readonly work: Session;
   readonly hand: Session;
+  readonly #nudge: Nudge;
   readonly lives: Lives;
   /** This node's data for another one, and another one's for this. */
   readonly offer: Offer;
@@ -123,6 +125,8 @@ export class MysqlGuard implements Guard {
     this.session = new Session({ ...server, timeoutMs: hungMs, onClose: () => this.#serverDied() });
     this.work = new Session({ ...server, timeoutMs: 5 * hungMs });
     this.hand = new Session({ ...server, timeoutMs: hungMs });
+    const nudging = new Session({ ...server, timeoutMs: hungMs });
+    this.#nudge = new Nudge(deps.clock, this.engine, nudging);
     this.offer = new Offer({
       engine: this.engine,
       layout: this.layout,
@@ -158,6 +162,7 @@ export class MysqlGuard implements Guard {
     this.offer.stop();
     await Promise.all([this.#running, this.rebuild.stop()]);
     for (const session of [this.session, this.work, this.hand]) session.close();
+    this.#nudge.stop();
   }
 
   onVip(state: VipState): void {
@@ -305,6 +310,7 @@ export class MysqlGuard implements Guard {
         const decision = decide(view);
         this.#decision = decision;
         this.#setEligible(decision.eligible);
+        this.#nudge.look(view, decision);
         void this.#publish(view);
         await this.#hold(view, decision);
         pause = this.#pause(view);
