@@ -14,6 +14,16 @@ export async function sqlOrNothing(node: LabNode, statement: string, timeoutMs =
   return (await node.run(client(statement), { check: false, timeoutMs })).stdout.trim();
 }
 
+/**
+ * Writes to a replica past everything that forbids it, and stops its replication: its agent compares when that starts
+ * again. Not while the agent looks, who would end the session halfway.
+ */
+export async function strayWrite(node: LabNode, statement: string): Promise<void> {
+  await node.run(["systemctl", "stop", "chime-node"]);
+  await sql(node, `SET GLOBAL read_only = OFF; ${statement}; ${system.words.stop}`);
+  await node.run(["systemctl", "start", "chime-node"]);
+}
+
 /** Whether clients may write there. A server that was killed, or is on its way down, takes no writes either. */
 export async function writable(node: LabNode): Promise<boolean> {
   return (await sqlOrNothing(node, "SELECT @@read_only")) === "0";
