@@ -16,6 +16,7 @@ import { agentResources, agentUnit } from "./resources.ts";
 import { desired, upTo } from "./desired.ts";
 import { askGateway } from "./gateway.ts";
 import { keepFootprintSmall } from "./footprint.ts";
+import type { Problem } from "../roles/guard.ts";
 import { Guards, isGuarded } from "./guards.ts";
 import { History } from "./history.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -55,7 +56,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     checkSpec: (toml) => void parseSpec(toml, paths.clusterToml),
   });
   if (!cluster) throw refused("node.no_cluster", "this node is in no cluster", "chime-node init, or join");
-  const { identity, membership, secrets } = cluster;
+  const { identity, membership, secrets, renewal } = cluster;
   const context = (): RoleContext =>
     buildContext({ identity, secrets, facts, members: membership.members(), spec: membership.spec() });
 
@@ -132,6 +133,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         ...guards.problems(),
         ...reconciler.problems(),
         ...maintenance.problems(identity.self.name),
+        ...certificateProblems(identity.self.name, renewal.trouble),
       ],
       events: newest(history.events),
       maintenance: maintenance.since,
@@ -206,6 +208,19 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   await vips.close();
   await cluster.stop();
   await history.flushed();
+}
+
+function certificateProblems(node: string, trouble: string | undefined): Problem[] {
+  if (trouble === undefined) return [];
+  return [
+    {
+      code: "member.certificate",
+      severity: "error",
+      node,
+      message: `the other members refuse ${node}: ${trouble}`,
+      remedy: `set the clock of ${node} right (timedatectl); a new certificate then comes by itself`,
+    },
+  ];
 }
 
 /** Calls `then` when something changed that resources derive from; guards' states and liveness are not of it. */

@@ -88,6 +88,16 @@ export function clusterStatus(input: {
 
 function silent(member: MemberView): Problem {
   const dead = member.state === "dead";
+  if (dead && member.refused !== null) {
+    return {
+      code: "member.dead",
+      severity: "error",
+      node: member.name,
+      message: `${member.name} (${member.address}) is up, and refused here: ${member.refused}`,
+      remedy:
+        "compare the clocks of both machines (timedatectl): once they agree it gets a new certificate by itself",
+    };
+  }
   return {
     code: dead ? "member.dead" : "member.suspect",
     severity: dead ? "error" : "warning",

@@ -38,6 +38,11 @@ export function possessionFields(request: Omit<JoinRequest, "possession">): unkn
   return ["chime-join-1", token.id, name, address, roles, publicKey, wall];
 }
 
+/** What a member signs with its key to get another certificate for it. */
+export function renewalFields(clusterId: string, index: number, wall: number): unknown[] {
+  return ["chime-renew-1", clusterId, index, wall];
+}
+
 /** @throws ChimeError `join.version_incompatible` */
 export function checkVersion(theirs: { protocol: number; binaryVersion: string }, ourBinary: string): void {
   if (theirs.protocol === protocolVersion) return;
@@ -87,7 +92,7 @@ export function decide(request: JoinRequest, context: AdmissionContext): Verdict
     throw refused("token.used_up", `token ${token.id} was used ${times}`, anotherToken);
   }
   checkRoles(request.roles, token, context, mine?.index);
-  checkClock(request.wall, context.now);
+  checkClock("this node", request.wall, context.now);
   checkUnique(request, context, mine);
   return { kind: "new", token, superseded: mine };
 }
@@ -146,14 +151,15 @@ export function checkRoom(
   }
 }
 
-function checkClock(theirs: number, ours: number): void {
+/** @param whose "this node" or its name @throws ChimeError `join.clock_skew` */
+export function checkClock(whose: string, theirs: number, ours: number): void {
   const skew = theirs - ours;
   if (Math.abs(skew) <= maxClockSkewMs) return;
   throw refused(
     "join.clock_skew",
-    `this node's clock is ${duration(Math.abs(skew))} ${skew > 0 ? "ahead of" : "behind"} the cluster's; ` +
+    `${whose}'s clock is ${duration(Math.abs(skew))} ${skew > 0 ? "ahead of" : "behind"} the cluster's; ` +
       "60 seconds are allowed",
-    "set the clock, best by running chrony or systemd-timesyncd, then join again",
+    "set the clock, best by running chrony or systemd-timesyncd, then try again",
   );
 }
 

@@ -27,7 +27,7 @@ export interface CoordinatorOptions {
 }
 
 const admitted = v.object({ index: v.number(), certificate: v.string() });
-const renewed = v.object({ certificate: v.string() });
+export const renewed = v.object({ certificate: v.pipe(v.string(), v.maxLength(8192)) });
 const retryMs = 150;
 const askMs = 5_000;
 /** The contract gives a join 30 s in all; a coordinator that died is replaced within a second or two. */

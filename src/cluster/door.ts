@@ -1,10 +1,12 @@
 import * as v from "valibot";
 import { failed, refused } from "../core/errors.ts";
 import type { Secrets } from "../spec/types.ts";
-import { checkVersion, isWitness } from "./admission.ts";
+import type { Clock } from "../core/clock.ts";
+import { checkClock, checkVersion, isWitness, removed, renewalFields } from "./admission.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { Credentials } from "./identity.ts";
-import { joinRequest, joinVersion, type JoinAnswer } from "./schema.ts";
+import { certifyNode, verifyFields } from "./pki.ts";
+import { joinRequest, joinVersion, renewRequest, type JoinAnswer } from "./schema.ts";
 import type { SharedState } from "./state.ts";
 
 export interface DoorOptions {
@@ -13,17 +15,22 @@ export interface DoorOptions {
   state: SharedState;
   coordinator: Coordinator;
   binaryVersion: string;
+  clock: Clock;
+  /** A member is refused for as long as this stays so. */
+  refused: (index: number, why: string) => void;
 }
 
 /**
- * What a stranger gets to hear: the answer to a request to join, or why not.
- * @throws ChimeError `join.*`, `token.*`
+ * What a stranger gets to hear: the answer to a request to join, or why not; a member whose certificate is out of its
+ * time knocks as one, too.
+ * @throws ChimeError `join.*`, `token.*`, `renew.*`, `member.*`
  */
 export async function answerStranger(
   method: string,
   params: unknown,
   options: DoorOptions,
-): Promise<JoinAnswer> {
+): Promise<JoinAnswer | { certificate: string }> {
+  if (method === "renew") return renew(params, options);
   const { credentials, secrets, state, coordinator, binaryVersion } = options;
   const { identity, ca, caKey, gossipKey } = credentials();
   if (method !== "join") throw refused("join.bad_request", "a node that is no member can only ask to join");
@@ -41,6 +48,36 @@ export async function answerStranger(
   const { index, certificate } = await coordinator.admit(request.output);
   const trusted = isWitness(request.output.roles) ? {} : { caKey, secrets: secretsCopy(secrets()) };
   return { cluster: identity.cluster, index, certificate, ca, gossipKey, ...trusted, state: state.parts() };
+}
+
+/**
+ * A certificate names an admission that still holds, and the key is the admitted one: whoever has that is the member, and
+ * only the dates are new.
+ */
+function renew(
+  params: unknown,
+  { credentials, state, clock, refused: tell }: DoorOptions,
+): { certificate: string } {
+  const { identity, ca, caKey } = credentials();
+  const request = v.safeParse(renewRequest, params);
+  const admission = request.success ? state.admission(request.output.index) : undefined;
+  if (!request.success || !admission)
+    throw refused("renew.bad_request", "this certificate cannot be renewed");
+  const { index, wall, possession } = request.output;
+  if (!verifyFields(admission.publicKey, renewalFields(identity.cluster.id, index, wall), possession)) {
+    throw refused("renew.bad_request", "the request is not signed by that member's key");
+  }
+  if (admission.left) throw removed(admission.name);
+  try {
+    checkClock(admission.name, wall, clock.wall());
+  } catch (error) {
+    tell(index, (error as Error).message);
+    throw error;
+  }
+  if (!caKey) {
+    throw failed("renew.witness", `${identity.self.name} is a witness and can sign no certificate`);
+  }
+  return { certificate: certifyNode({ cert: ca, key: caKey }, identity.cluster, admission, clock.wall()) };
 }
 
 function secretsCopy(secrets: Secrets): Record<string, Record<string, string>> {

@@ -1,16 +1,17 @@
 import * as v from "valibot";
 import type { Clock } from "../core/clock.ts";
-import { failed, refused, usageError, type ChimeError } from "../core/errors.ts";
+import { ChimeError, Exit, failed, refused, usageError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { agentPort } from "../core/paths.ts";
 import type { Secrets } from "../spec/types.ts";
-import { protocolVersion, removed, type RoleLimit } from "./admission.ts";
+import { protocolVersion, removed, renewalFields, type RoleLimit } from "./admission.ts";
 import { peerUnreachable } from "./channel.ts";
-import { Coordinator, specConflict } from "./coordinator.ts";
+import { Coordinator, renewed, specConflict } from "./coordinator.ts";
 import { answerStranger } from "./door.ts";
 import type { Credentials } from "./identity.ts";
 import { Peers, suspectMs } from "./peers.ts";
-import { caPublicKey, type PeerIdentity } from "./pki.ts";
+import { caPublicKey, signFields, type PeerIdentity } from "./pki.ts";
+import { standing } from "./renewal.ts";
 import { jsonBytes, maxRecordBytes, stateParts, type Admission, type StateParts } from "./schema.ts";
 import { signSpec } from "./spec-document.ts";
 import { SharedState } from "./state.ts";
@@ -47,6 +48,7 @@ export type Handler = (params: unknown, from: string, method: string) => Promise
  */
 const pushMs = suspectMs;
 const exchangeMs = 3_000;
+const renewMs = 5_000;
 /** Records alone are on disk this late: phases and guards' states are told again by their owners anyway. */
 const lazySaveMs = 10_000;
 
@@ -67,6 +69,7 @@ export class ClusterMembership implements Membership {
   private readonly saver: Saver;
   private readonly handlers = new Map<string, Handler>();
   private readonly listeners = new Set<() => void>();
+  private readonly refusals = new Map<number, string>();
   private readonly stopping = new AbortController();
   private record: Member;
   private lazySaveAt: number | undefined;
@@ -133,7 +136,10 @@ export class ClusterMembership implements Membership {
     };
     this.state.setSelf(this.record);
     await this.saver.save();
-    await transport.listen((peer, method, params) => this.serve(peer, method, params));
+    await transport.listen(
+      (peer, method, params) => this.serve(peer, method, params),
+      (peer, why) => this.refuse(peer.index, why),
+    );
     this.syncPeers();
     void this.run();
   }
@@ -163,6 +169,7 @@ export class ClusterMembership implements Membership {
   members(): MemberView[] {
     return this.state.members().map((admission) => {
       const isSelf = admission.index === this.record.index;
+      const state = this.liveness(admission);
       const record = this.state.record(admission.index) ?? {
         ...blankRecord(admission, ""),
         roles: admission.roles,
@@ -170,14 +177,20 @@ export class ClusterMembership implements Membership {
       return {
         ...record,
         left: admission.left,
-        state: this.liveness(admission),
+        state,
         silentMs: isSelf ? 0 : this.peers.silentMs(admission.index),
+        refused: (state === "alive" ? undefined : this.refusals.get(admission.index)) ?? null,
       };
     });
   }
 
   pausedAt(): number {
     return this.peers.pausedAt();
+  }
+
+  private refuse(index: number, why: string): void {
+    if (this.refusals.get(index) !== why) log.warn(`member ${index} is refused: ${why}`);
+    this.refusals.set(index, why);
   }
 
   private liveness(admission: Admission): Liveness {
@@ -246,9 +259,35 @@ export class ClusterMembership implements Membership {
     await this.update({ roles: [...new Set([...this.record.roles, ...roles])] });
   }
 
-  /** A certificate with a new term for this node's key; PEM. @throws ChimeError `cluster.no_authority` */
-  renewCertificate(): Promise<string> {
-    return this.coordinator.renew();
+  /**
+   * A certificate with a new term for this node's key; PEM. Where the present one opens no door any more, it is asked for
+   * at the doors of the others; one that holds the CA signs its own only where nobody is there to tell the time.
+   * @throws ChimeError `cluster.no_authority`, `join.clock_skew`, `renew.*`, `member.removed`
+   */
+  async renewCertificate(): Promise<string> {
+    const { credentials, clock } = this.options;
+    const { certificate, identity, key } = credentials();
+    const { index } = identity.self;
+    const now = standing(certificate, clock.wall());
+    if (now === "good" || now === "due") return await this.coordinator.renew();
+    const holders = this.state.members().filter((m) => !m.left && !m.witness && m.index !== index);
+    const answers = holders.map(async (holder) => {
+      const wall = clock.wall();
+      const possession = signFields(key.privateKey, renewalFields(identity.cluster.id, index, wall));
+      const link = await this.options.transport.knock(holder);
+      try {
+        return v.parse(renewed, await link.request("renew", { index, wall, possession }, renewMs))
+          .certificate;
+      } finally {
+        link.close();
+      }
+    });
+    const outcomes = await Promise.allSettled(answers);
+    const given = outcomes.find((outcome) => outcome.status === "fulfilled");
+    if (given) return given.value;
+    const no = outcomes.find((outcome) => outcome.status === "rejected" && isRefusal(outcome.reason));
+    if (no?.status === "rejected") throw no.reason;
+    return await this.coordinator.renew();
   }
 
   /** This node is no member any more; it may come back by a join, under a new index. */
@@ -337,7 +376,8 @@ export class ClusterMembership implements Membership {
       throw failed("peer.left", `${this.record.name} is no longer a member of the cluster`);
     if (!peer) {
       const { state, coordinator } = this;
-      return await answerStranger(method, params, { ...this.options, state, coordinator });
+      const refused = (index: number, why: string) => this.refuse(index, why);
+      return await answerStranger(method, params, { ...this.options, state, coordinator, refused });
     }
     const offered = method === "exchange" ? v.parse(stateParts, params) : empty;
     this.checkBelongs(peer, offered.admissions);
@@ -374,6 +414,7 @@ export class ClusterMembership implements Membership {
       throw refused("member.unknown", `${this.record.name} does not know member ${peer.name} yet`);
     }
     if (admission.left || admission.publicKey !== peer.publicKey) throw removed(peer.name);
+    this.refusals.delete(peer.index);
     this.peers.heard(peer.index);
   }
 
@@ -496,6 +537,10 @@ export class ClusterMembership implements Membership {
 function doorAddress(address: string, port: number): string {
   if (port === agentPort) return address;
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ChimeError && error.exit === Exit.refused;
 }
 
 function blankRecord(node: { name: string; index: number; address: string }, binaryVersion: string): Member {

@@ -1,20 +1,15 @@
-import { X509Certificate } from "node:crypto";
 import { systemClock } from "../core/clock.ts";
-import { log } from "../core/log.ts";
 import { agentPort } from "../core/paths.ts";
 import type { Secrets } from "../spec/types.ts";
 import type { RoleLimit } from "./admission.ts";
 import type { ClusterFiles } from "./files.ts";
 import { loadCredentials, saveCertificate } from "./identity.ts";
 import { ClusterMembership } from "./membership.ts";
+import { Renewal } from "./renewal.ts";
 import { loadSecrets } from "./secrets.ts";
 import { fileStore } from "./store.ts";
 import { TlsTransport } from "./tls-transport.ts";
 import type { Identity } from "./types.ts";
-
-const dayMs = 86_400_000;
-/** A third of a certificate's life: whoever restarts an agent once in eight months never sees one expire. */
-const renewBeforeMs = 243 * dayMs;
 
 export interface OpenClusterOptions {
   files: ClusterFiles;
@@ -32,6 +27,8 @@ export interface OpenCluster {
   identity: Identity;
   membership: ClusterMembership;
   secrets: Secrets;
+  /** Keeps this node's certificate in its time. */
+  renewal: Renewal;
   /** Goes silent, does not leave. */
   stop(): Promise<void>;
 }
@@ -46,11 +43,12 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
   if (!credentials) return undefined;
   const secrets = await loadSecrets(files.secrets);
   const current = () => credentials as NonNullable<typeof credentials>;
+  const transport = new TlsTransport(current, host, port);
   const membership = await ClusterMembership.start({
     credentials: current,
     secrets: () => secrets,
     store: fileStore(files.state),
-    transport: new TlsTransport(current, host, port),
+    transport,
     clock: systemClock,
     random: Math.random,
     binaryVersion,
@@ -58,24 +56,23 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     checkSpec,
     port,
   });
-  const renew = async () => {
-    const expiry = Date.parse(new X509Certificate(current().certificate).validTo);
-    if (expiry - Date.now() > renewBeforeMs) return;
-    const certificate = await membership.renewCertificate();
-    await saveCertificate(files.pki, certificate);
-    credentials = { ...current(), certificate };
-    log.info("this node's certificate was renewed");
-  };
-  const tryRenew = () =>
-    renew().catch((error: unknown) => log.warn("certificate not renewed, again in a day:", error));
-  void tryRenew();
-  const daily = setInterval(() => void tryRenew(), dayMs);
+  const renewal = new Renewal({
+    certificate: () => current().certificate,
+    ask: () => membership.renewCertificate(),
+    async take(certificate) {
+      await saveCertificate(files.pki, certificate);
+      credentials = { ...current(), certificate };
+      transport.refresh();
+    },
+    clock: systemClock,
+  });
   return {
     identity: current().identity,
     membership,
     secrets,
+    renewal,
     async stop() {
-      clearInterval(daily);
+      renewal.stop();
       await membership.stop();
     },
   };

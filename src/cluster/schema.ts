@@ -133,6 +133,15 @@ export const joinRequest = v.object({
 });
 export type JoinRequest = v.InferOutput<typeof joinRequest>;
 
+/** What a member asks whose certificate opens no door any more. */
+export const renewRequest = v.object({
+  index,
+  /** Its clock, ms since the epoch. */
+  wall: v.pipe(v.number(), v.finite()),
+  /** By its key, over the fields above and the cluster's id. */
+  possession: base64,
+});
+
 /** Read before all else, so that a version that we do not understand gets the answer that says so. */
 export const joinVersion = v.object({ protocol: counter, binaryVersion: short });
 

@@ -6,7 +6,7 @@ import { agentPort } from "../core/paths.ts";
 import { Channel, peerFrameBytes, peerUnreachable, strangerFrameBytes } from "./channel.ts";
 import type { Credentials } from "./identity.ts";
 import { readNodeCertificate, type PeerIdentity } from "./pki.ts";
-import type { Link, PeerAddress, Serve, Transport } from "./transport.ts";
+import type { Link, PeerAddress, Refused, Serve, Transport } from "./transport.ts";
 
 /** A SYN that nobody answers: long enough for one retransmission, short enough to find a healed peer soon. */
 const connectMs = 1_500;
@@ -44,14 +44,10 @@ export class TlsTransport implements Transport {
   }
 
   /** @throws ChimeError `agent.port_taken` */
-  async listen(serve: Serve): Promise<void> {
+  async listen(serve: Serve, refused: Refused): Promise<void> {
     const { host, port } = this;
-    const { certificate, ca, key } = this.credentials();
     const server = createServer({
-      cert: `${certificate}${ca}`,
-      key: key.privateKey,
-      ca: [ca],
-      minVersion: "TLSv1.3",
+      ...this.secureContext(),
       requestCert: true,
       // Strangers have no certificate: who is what is decided in `admit`.
       rejectUnauthorized: false,
@@ -60,7 +56,7 @@ export class TlsTransport implements Transport {
     this.server = server;
     server.on("connection", (socket) => this.count(socket as TLSSocket));
     server.on("tlsClientError", (_error, socket) => socket.destroy());
-    server.on("secureConnection", (socket) => this.admit(socket, serve));
+    server.on("secureConnection", (socket) => this.admit(socket, serve, refused));
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause: NodeJS.ErrnoException) =>
         reject(
@@ -72,6 +68,21 @@ export class TlsTransport implements Transport {
       );
       server.listen(port, host, resolve);
     });
+  }
+
+  /** To be called when there is a new certificate: connections that come from now on are shown that one. */
+  refresh(): void {
+    this.server?.setSecureContext(this.secureContext());
+  }
+
+  private secureContext() {
+    const { certificate, ca, key } = this.credentials();
+    return {
+      cert: `${certificate}${ca}`,
+      key: key.privateKey,
+      ca: [ca],
+      minVersion: "TLSv1.3" as const,
+    };
   }
 
   /** Whoever fills the room stands in nobody's way but its own: a member that connects anew is among these at first. */
@@ -89,7 +100,7 @@ export class TlsTransport implements Transport {
     socket.on("error", () => socket.destroy());
   }
 
-  private admit(socket: TLSSocket, serve: Serve): void {
+  private admit(socket: TLSSocket, serve: Serve, refused: Refused): void {
     const presented = peerCertificate(socket);
     if (!presented) {
       const channel = this.track(
@@ -103,9 +114,11 @@ export class TlsTransport implements Transport {
       void channel.closed.then(() => clearTimeout(limit));
       return;
     }
-    const peer = this.verify(presented);
+    const peer = this.verify(presented, Date.now());
     if (!peer || !socket.authorized) {
-      this.warnOfForeigner(socket.remoteAddress ?? "?");
+      const late = peer ?? this.verify(presented, undefined);
+      if (late) refused(late, `its certificate is valid from ${presented.validFrom} to ${presented.validTo}`);
+      else this.warnOfForeigner(socket.remoteAddress ?? "?");
       socket.destroy();
       return;
     }
@@ -135,24 +148,28 @@ export class TlsTransport implements Transport {
     log.warn("refused a connection with a certificate that is none of this cluster's agents", { from });
   }
 
-  private verify(certificate: X509Certificate): PeerIdentity | undefined {
+  private verify(certificate: X509Certificate, now: number | undefined): PeerIdentity | undefined {
     const { ca, identity } = this.credentials();
-    const read = readNodeCertificate(certificate, new X509Certificate(ca), Date.now());
+    const read = readNodeCertificate(certificate, new X509Certificate(ca), now);
     return read?.cluster === identity.cluster.id ? read.peer : undefined;
   }
 
   async dial(target: PeerAddress): Promise<Link> {
     const { certificate, ca, key } = this.credentials();
-    const socket = await openTls(
-      target.address,
-      this.port,
-      { ca: [ca], cert: certificate, key: key.privateKey, rejectUnauthorized: true },
-      connectMs,
-    ).catch((cause: unknown) => {
+    const options = { ca: [ca], cert: certificate, key: key.privateKey, rejectUnauthorized: true };
+    return await this.reach(target, options, Date.now());
+  }
+
+  async knock(target: PeerAddress): Promise<Link> {
+    return await this.reach(target, { rejectUnauthorized: false }, undefined);
+  }
+
+  private async reach(target: PeerAddress, options: TlsOptions, now: number | undefined): Promise<Link> {
+    const socket = await openTls(target.address, this.port, options, connectMs).catch((cause: unknown) => {
       throw peerUnreachable(target.name, cause instanceof Error ? cause.message : String(cause));
     });
     const presented = peerCertificate(socket);
-    const peer = presented && this.verify(presented);
+    const peer = presented && this.verify(presented, now);
     if (!peer || peer.index !== target.index || peer.publicKey !== target.publicKey) {
       socket.destroy();
       throw failed("peer.impostor", `what answers at ${target.address} is not ${target.name}`, {

@@ -21,10 +21,18 @@ export interface Link {
  */
 export type Serve = (peer: PeerIdentity | undefined, method: string, params: unknown) => Promise<unknown>;
 
+/** A peer showed a certificate of this cluster that is out of its time: `why` is a clause. */
+export type Refused = (peer: PeerIdentity, why: string) => void;
+
 /** How agents reach each other. TLS in the agent, memory in simulations. */
 export interface Transport {
-  listen(serve: Serve): Promise<void>;
+  listen(serve: Serve, refused: Refused): Promise<void>;
   /** @throws ChimeError `peer.unreachable`, `peer.impostor` */
   dial(peer: PeerAddress): Promise<Link>;
+  /**
+   * The same without showing a certificate, and whatever the dates of the peer's say: for a node that needs another one.
+   * @throws ChimeError `peer.unreachable`, `peer.impostor`
+   */
+  knock(peer: PeerAddress): Promise<Link>;
   close(): Promise<void>;
 }

@@ -33,6 +33,8 @@ export interface MemberView extends Member {
   state: Liveness;
   /** ms since something was last heard from it on this node's monotonic clock; 0 for self. */
   silentMs: number;
+  /** Where it is not heard because it was refused here: why, as a clause. */
+  refused: string | null;
 }
 
 /** The spec as the cluster knows it: the text of cluster.toml, a version, and who published it. */

@@ -21,6 +21,7 @@ export function member(name: string, over: Partial<MemberView> = {}): MemberView
     version: 1,
     state: "alive",
     silentMs: 0,
+    refused: null,
     ...over,
   };
 }

@@ -57,6 +57,18 @@ describe("status", () => {
     expect(found.vips[0]?.holders).toEqual(["node1"]);
   });
 
+  test("one that is refused for its certificate is told from one that is silent", () => {
+    const refused = member("node2", {
+      state: "dead",
+      silentMs: 4200,
+      refused: "node2's clock is 3 days ahead",
+    });
+    const [problem] = status([member("node1", { roleState: holds(true) }), refused]).problems;
+    expect(problem).toMatchObject({ code: "member.dead", severity: "error", node: "node2" });
+    expect(problem?.message).toBe("node2 (10.0.0.12) is up, and refused here: node2's clock is 3 days ahead");
+    expect(problem?.remedy).toContain("timedatectl");
+  });
+
   test("one that left is listed and asked nothing", () => {
     const found = status([
       member("node1", { roleState: holds(true) }),

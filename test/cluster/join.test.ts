@@ -377,7 +377,10 @@ test("an answer that cannot be right is not taken, and leaves this node outside"
   ];
   for (const answer of answers) {
     const liar = new TlsTransport(() => credentials, "127.0.0.7", port);
-    await liar.listen(async () => answer);
+    await liar.listen(
+      async () => answer,
+      () => undefined,
+    );
     const code = await codeOf(
       nodes.enter(altered(token, { addresses: [`127.0.0.7:${port}`] }), "node3", "127.0.0.3", ["mysql"]),
     );

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { loadCredentials, saveCertificate, type Credentials } from "../../src/cluster/identity.ts";
-import { certifyNode } from "../../src/cluster/pki.ts";
+import { Channel } from "../../src/cluster/channel.ts";
+import type { OpenCluster } from "../../src/cluster/open.ts";
+import { certifyNode, generateKey, signFields } from "../../src/cluster/pki.ts";
+import { openTls } from "../../src/cluster/tls-transport.ts";
 import { codeOf, invite, lab, until, type Lab } from "./support.ts";
 
 let nodes: Lab;
@@ -87,5 +90,80 @@ describe("a cluster over TLS", () => {
         Date.now() + 729 * 86_400_000,
       );
     }
+  });
+
+  /** Has the node's certificate made out by a clock that is off by so many days. */
+  async function madeOut(node: string, days: number): Promise<void> {
+    const { ca, caKey } = (await loadCredentials(nodes.files("node1").pki)) as Credentials;
+    const { identity, key } = (await loadCredentials(nodes.files(node).pki)) as Credentials;
+    const self = { ...identity.self, publicKey: key.publicKey };
+    const then = Date.now() + days * 86_400_000;
+    const certificate = certifyNode({ cert: ca, key: caKey as string }, identity.cluster, self, then);
+    await saveCertificate(nodes.files(node).pki, certificate);
+  }
+
+  for (const [what, days] of [
+    ["ended while it was switched off", -800],
+    ["was signed by a clock that was ahead", 90],
+  ] as const) {
+    test(`a certificate that ${what}: the node gets another one by itself, a witness, too`, async () => {
+      const one = await nodes.init("node1", "127.0.0.1");
+      const { token } = await invite(one);
+      for (const [node, address, role] of [
+        ["node2", "127.0.0.2", "mysql"],
+        ["node3", "127.0.0.3", "witness"],
+      ] as const) {
+        const joined = await nodes.join(token, node, address, [role]);
+        await joined.stop();
+        await madeOut(node, days);
+        const again = await nodes.open(node, address);
+        const sees = (of: OpenCluster, name: string) =>
+          of.membership.members().find((member) => member.name === name)?.state === "alive";
+        await until("both ways", () => sees(one, node) && sees(again, "node1"));
+        expect(again.renewal.trouble).toBeUndefined();
+        expect(one.membership.members().find(({ name }) => name === node)?.refused).toBeNull();
+      }
+    });
+  }
+
+  test("a certificate that is renewed while the agent runs is the one that it shows from then on", async () => {
+    const one = await nodes.init("node1", "127.0.0.1");
+    const two = await nodes.join((await invite(one)).token, "node2", "127.0.0.2", ["mysql"]);
+    await two.stop();
+    await madeOut("node2", -600);
+    const before = (await loadCredentials(nodes.files("node2").pki))?.certificate ?? "";
+    await nodes.open("node2", "127.0.0.2");
+    const shown = async () => {
+      const socket = await openTls("127.0.0.2", 18821, { rejectUnauthorized: false }, 1_000);
+      const { raw } = socket.getPeerCertificate();
+      socket.destroy();
+      return new X509Certificate(raw).fingerprint256;
+    };
+    await until("shown", async () => (await shown()) !== new X509Certificate(before).fingerprint256);
+  });
+
+  test("nobody else gets a member's certificate, a member with a wrong clock none, and is told so", async () => {
+    const one = await nodes.init("node1", "127.0.0.1");
+    const two = await nodes.join((await invite(one)).token, "node2", "127.0.0.2", ["mysql"]);
+    await two.stop();
+    const { identity, key } = (await loadCredentials(nodes.files("node2").pki)) as Credentials;
+    const ask = async (wall: number, signer = key.privateKey, index = 2) => {
+      const socket = await openTls("127.0.0.1", 18821, { rejectUnauthorized: false }, 1_000);
+      const channel = new Channel(socket, { limit: 16_384, peer: "node1" });
+      const possession = signFields(signer, ["chime-renew-1", identity.cluster.id, index, wall]);
+      return await channel
+        .request("renew", { index, wall, possession }, 1_000)
+        .finally(() => channel.close());
+    };
+    expect(await ask(Date.now())).toHaveProperty("certificate");
+    expect(await codeOf(ask(Date.now(), generateKey().privateKey))).toBe("renew.bad_request");
+    expect(await codeOf(ask(Date.now(), key.privateKey, 7))).toBe("renew.bad_request");
+    expect(await codeOf(ask(Date.now() + 3_600_000))).toBe("join.clock_skew");
+    const seen = () => one.membership.members().find(({ name }) => name === "node2");
+    expect(seen()?.refused).toBe(
+      "node2's clock is 60 minutes ahead of the cluster's; 60 seconds are allowed",
+    );
+    await one.membership.remove("node2");
+    expect(await codeOf(ask(Date.now()))).toBe("member.removed");
   });
 });

@@ -117,6 +117,7 @@ export class SimNetwork {
     return {
       listen: async (serve) => void this.listeners.set(address, { serve, links: new Set() }),
       dial: (peer) => this.dial(address, identity, peer),
+      knock: (peer) => Promise.reject(peerUnreachable(peer.name, "nobody needs a certificate here")),
       close: async () => {
         const listener = this.listeners.get(address);
         this.listeners.delete(address);

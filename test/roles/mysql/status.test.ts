@@ -35,6 +35,7 @@ function member(
     version: 1,
     state,
     silentMs: 0,
+    refused: null,
   };
 }
 
