@@ -5,6 +5,7 @@ export type EventKind =
   | "switchover"
   | "failover"
   | "quarantine"
+  | "rebuild"
   | "maintenance"
   | "join"
   | "leave"

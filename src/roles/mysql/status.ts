@@ -170,7 +170,7 @@ function replicaProblems(seen: readonly Seen[], filled: (node: string) => string
         code: "mysql.replication_broken",
         severity: "error",
         node: member.name,
-        message: `${member.name} cannot apply what ${writer.member.name} sends: ${said.detail ?? "no reason given"}`,
+        message: `${member.name} cannot replicate from ${writer.member.name}: ${said.detail ?? "no reason given"}`,
         remedy: `mend the cause: it is started again for you within seconds; or ${filled(member.name)}`,
       });
     }

@@ -912,6 +912,7 @@ describe("the writer by an operator's word", () => {
 
 describe("a node that has to be filled anew", () => {
   const behind = { from: "10.0.0.1", error: "Got fatal error 1236 from master when reading data" };
+  const damaged = "Relay log write failure: could not queue event from master";
   const outside = {
     ...asReplica,
     term: alone,
@@ -922,13 +923,31 @@ describe("a node that has to be filled anew", () => {
       name: "the writer's logs do not reach back that far: it asks for a copy",
       view: view({ ...outside, server: server({ replica: behind }) }),
       eligible: false,
-      step: { do: "rebuild", from: "node1" },
+      step: { do: "rebuild", from: "node1", because: expect.any(String) },
     },
     {
       name: "while the copy comes it does nothing else",
       view: view({ ...outside, server: server({ replica: behind }), rebuild: "a copy" }),
       eligible: false,
       step: null,
+    },
+    {
+      name: "what the writer sends goes on failing its checksum: it asks for a copy",
+      view: view({ ...outside, server: server({ replica: { from: "10.0.0.1" } }), failing: damaged }),
+      eligible: false,
+      step: { do: "rebuild", from: "node1", because: `node1's binary log cannot be read (${damaged})` },
+    },
+    {
+      name: "so it looks where a relay log has no room: no copy would fit either",
+      view: view({ ...outside, server: server({}), failing: damaged, full: "only 1 MiB is free" }),
+      eligible: false,
+      step: "follow",
+    },
+    {
+      name: "whatever else goes on failing is begun anew",
+      view: view({ ...outside, server: server({}), failing: "error connecting to master" }),
+      eligible: false,
+      step: "follow",
     },
     {
       name: "an error of another source is old news: it follows first",
@@ -946,7 +965,7 @@ describe("a node that has to be filled anew", () => {
       name: "extras that nobody can have been told of: rebuilt unasked",
       view: view({ ...outside, quarantine: "0-2-7", untold: true }),
       eligible: false,
-      step: { do: "rebuild", from: "node1" },
+      step: { do: "rebuild", from: "node1", because: expect.any(String) },
     },
     {
       name: "extras that somebody may have been told of: it waits for a word",

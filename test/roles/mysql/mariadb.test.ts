@@ -28,6 +28,7 @@ describe("a probe's answers, as MariaDB 10.11 gives them", () => {
         receiver: "stopped",
         applier: false,
         received: "",
+        reading: ":",
         pending: false,
         semiSync: false,
         error: null,
@@ -45,12 +46,15 @@ describe("a probe's answers, as MariaDB 10.11 gives them", () => {
         Slave_IO_Running: "Yes",
         Slave_SQL_Running: "Yes",
         Gtid_IO_Pos: "0-1-9",
+        Master_Log_File: "chime-bin.000002",
+        Read_Master_Log_Pos: 1234,
         Seconds_Behind_Master: 0,
         Last_IO_Error: "",
         Last_SQL_Error: "",
       },
     });
     expect(replica).toMatchObject({
+      reading: "chime-bin.000002:1234",
       receiver: "running",
       applier: true,
       pending: true,

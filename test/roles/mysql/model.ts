@@ -487,6 +487,7 @@ export class Pair {
       stopping: false,
       leaving: false,
       full: null,
+      failing: null,
       stuckMs: waiting ? 5_000 : 0,
       flowing: !waiting,
       yielded: node.yielded,

@@ -27,6 +27,7 @@ describe("a probe's answers, as MySQL 9.7 gives them", () => {
         receiver: "stopped",
         applier: false,
         received: `${uuid}:1-8`,
+        reading: ":",
         pending: false,
         semiSync: false,
         error: null,

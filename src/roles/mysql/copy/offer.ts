@@ -66,6 +66,8 @@ export class Offer {
     }
     this.stop();
     await endPrograms("offer");
+    // A log that cannot be read is the last one no more: the replica will go on behind it.
+    await session.run(["FLUSH LOCAL BINARY LOGS"]);
     const contents = await engine.contents(session);
     const places = copyPlaces(layout);
     const child = pipeProgram({ half: "offer", user: places.user, argv: copy.backup(places) });

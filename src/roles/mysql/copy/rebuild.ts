@@ -1,5 +1,5 @@
 import type { Problem } from "../../guard.ts";
-import { ChimeError, failed, refused } from "../../../core/errors.ts";
+import { ChimeError, failed, refused, toChimeError } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { askGuard } from "../guard/ask.ts";
 import type { MysqlGuard } from "../guard/guard.ts";
@@ -15,6 +15,7 @@ import { copyPlaces } from "./places.ts";
 import { Report, type RebuildProgress } from "./report.ts";
 import { requireSpace, size } from "./space.ts";
 import { dropCopy, isBetween, putInPlace, readStage } from "./swap.ts";
+import { Turn } from "./turn.ts";
 
 /** One answer may take as long as the backup program waits for its locks. */
 const readMs = 30_000;
@@ -40,6 +41,8 @@ export class Rebuild {
   #running: Promise<void> = Promise.resolve();
   #replaces = false;
   #doneAt: number | undefined;
+  /** How the last run ended, where it failed. */
+  #failed = "";
 
   constructor(guard: MysqlGuard) {
     this.#guard = guard;
@@ -74,7 +77,8 @@ export class Rebuild {
       return;
     }
     log.warn(`mysql: the new data are being put in place where that was interrupted (${stage})`);
-    this.#run(() => this.#exchange());
+    const why = { source: "the node that served then", because: "which had been interrupted" };
+    this.#run(why, (_signal, timed) => timed("exchange", () => this.#exchange()));
   }
 
   async stop(): Promise<void> {
@@ -84,12 +88,16 @@ export class Rebuild {
 
   /** An operator's word. @throws ChimeError `rebuild.*` (exit 3, nothing touched) */
   async command(): Promise<RebuildProgress> {
-    if (this.text === null) await this.#begin(this.#requireSource());
+    if (this.text === null) await this.#begin(this.#requireSource(), "as an operator asked for");
     return this.progress;
   }
 
-  /** The guard found that nothing else helps. @throws ChimeError `rebuild.*` */
-  async begin(source: string): Promise<void> {
+  /**
+   * The guard found that nothing else helps.
+   * @param because for the history, as a clause
+   * @throws ChimeError `rebuild.*`
+   */
+  async begin(source: string, because: string): Promise<void> {
     if (this.text !== null) return;
     const failure = this.#report.failedWithin(retryMs);
     if (failure) throw failed(failure.code, failure.message, { remedy: failure.remedy ?? undefined });
@@ -98,17 +106,17 @@ export class Rebuild {
         remedy: `journalctl -u mariadb on ${source}`,
       });
     }
-    await this.#begin(source).catch((error: unknown) => {
+    await this.#begin(source, because).catch((error: unknown) => {
       this.#report.fail(error);
       throw error;
     });
   }
 
-  async #begin(source: string): Promise<void> {
+  async #begin(source: string, because: string): Promise<void> {
     this.#report.say(`${source} to count its data`);
     try {
       await this.#running;
-      await this.#fetch(source);
+      await this.#fetch(source, because);
     } catch (error) {
       this.#report.say(null);
       throw error;
@@ -116,17 +124,18 @@ export class Rebuild {
   }
 
   /** Whatever forbids it is found before anything is touched. */
-  async #fetch(source: string): Promise<void> {
+  async #fetch(source: string, because: string): Promise<void> {
     const { layout, engine } = this.#guard;
     const { bytes, settings } = await askGuard(this.#guard, source, "copy-size", {}, sizeMs);
     await requireSpace(layout.data, bytes + engine.copy.aside, source);
     // Rows that only this node has go with its old data.
     await saveExtras(this.#guard, source);
     log.warn(`mysql: all data are replaced by a copy of ${source} (${size(bytes)})`);
-    this.#run(async (signal) => {
-      await this.#persist(source, () => this.#copy(source, { bytes, settings }, signal));
-      await this.#stepOut(source, signal);
-      await this.#exchange();
+    this.#run({ source, because }, async (signal, timed) => {
+      const copy = () => this.#copy(source, { bytes, settings }, signal);
+      await timed("copy", () => this.#persist(source, copy));
+      await timed("step-out", () => this.#stepOut(source, signal));
+      await timed("exchange", () => this.#exchange());
     });
   }
 
@@ -173,20 +182,30 @@ export class Rebuild {
     }
   }
 
-  #run(work: (signal: AbortSignal) => Promise<void>): void {
+  #run(why: Why, work: Work): void {
     const { signal } = (this.#abort = new AbortController());
     this.#report.begin();
     this.#report.say("a copy of the writer's data");
-    this.#running = this.#whole(work, signal).catch(logRest);
+    this.#running = this.#whole(why, work, signal).catch(logRest);
   }
 
-  async #whole(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+  async #whole({ source, because }: Why, work: Work, signal: AbortSignal): Promise<void> {
+    const { deps } = this.#guard;
+    const { name: self } = deps.membership.self;
+    const turn = new Turn(deps.clock);
+    const tell = (message: string) => deps.record({ kind: "rebuild", message, ...turn.told() });
     try {
-      await work(signal);
-      this.#doneAt = this.#guard.deps.clock.now();
+      await work(signal, (step, part) => turn.timed(step, part));
+      this.#doneAt = deps.clock.now();
+      this.#failed = "";
+      tell(`${self} has the data of ${source}: ${because}`);
     } catch (error) {
       if (signal.aborted) return;
       this.#report.fail(error);
+      const { message } = toChimeError(error);
+      // One that is tried again and again with the same end is one turn.
+      if (message !== this.#failed) tell(`${self} was not rebuilt from ${source}: ${message}`);
+      this.#failed = message;
       await this.#tidy(signal);
     } finally {
       this.#report.say(null);
@@ -285,6 +304,15 @@ export class Rebuild {
     };
   }
 }
+
+/** Whose data, and for which reason: a clause. */
+interface Why {
+  source: string;
+  because: string;
+}
+
+type Timed = (step: string, part: () => Promise<void>) => Promise<void>;
+type Work = (signal: AbortSignal, timed: Timed) => Promise<void>;
 
 function logRest(error: unknown): void {
   log.error("mysql: rest of a copy:", error);

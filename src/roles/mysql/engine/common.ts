@@ -71,6 +71,7 @@ export function readAnswers(
       receiver: receivers[text(replica?.[`${words.replica}_IO_Running`])] ?? "stopped",
       applier: replica?.[`${words.replica}_SQL_Running`] === "Yes",
       received,
+      reading: `${text(replica?.[`${words.source}_Log_File`])}:${text(replica?.[`Read_${words.source}_Log_Pos`])}`,
       pending: !reaches(position, received),
       semiSync: value.get(`rpl_semi_sync_${acknowledger}_status`) === "ON",
       error: oneLine(replica?.["Last_SQL_Error"]) ?? oneLine(replica?.["Last_IO_Error"]),

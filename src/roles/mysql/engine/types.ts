@@ -27,6 +27,8 @@ export interface ServerState {
     applier: boolean;
     /** How far it has received completely, in the same words. */
     received: string;
+    /** Where in the source's binary log it reads: another place after each piece that arrives. */
+    reading: string;
     /** Something received is not applied yet. */
     pending: boolean;
     semiSync: boolean;

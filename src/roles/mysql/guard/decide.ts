@@ -1,6 +1,7 @@
 import { replaces, type Term } from "../../../cluster/vote/term.ts";
 import type { ServerState } from "../engine/types.ts";
 import { council, hasMajority, hasThird, hasVoice, mayGoAlone, next } from "./council.ts";
+import { nothingArrives } from "./replication.ts";
 import type { Down } from "./unit.ts";
 import type { Decision, PeerView, Step, View } from "./view.ts";
 
@@ -136,8 +137,8 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   if (eligible && vip === "MASTER") return promote(view, server, term);
   const hold = (awaiting: string): Decision => ({ eligible, step: null, awaiting });
   if (view.quarantine !== null) {
-    const source = view.untold && view.rebuild === null ? servingWriter(view, term) : undefined;
-    if (source) return { eligible, step: { do: "rebuild", from: source }, awaiting: `a copy of ${source}` };
+    const source = view.untold && view.rebuild === null ? openWriter(view) : undefined;
+    if (source) return rebuild(eligible, source.name, `only it held ${view.quarantine}`);
     return hold(view.rebuild ?? "somebody to look at its own transactions");
   }
   if (term.writer === self) {
@@ -149,9 +150,8 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   if (!writer || writer.state !== "alive") return hold(`the writer ${term.writer}`);
   const { replica } = server;
   if (view.rebuild !== null) return hold(view.rebuild);
-  if (isCutOff(replica, writer)) {
-    return { eligible, step: { do: "rebuild", from: writer.name }, awaiting: `a copy of ${writer.name}` };
-  }
+  const gap = gapBefore(view, replica, writer);
+  if (gap !== null) return rebuild(eligible, writer.name, gap);
   const follows = replica.from === writer.address && replica.receiver !== "stopped" && replica.applier;
   if (follows && server.source.enabled)
     return { eligible, step: { do: "fence" }, awaiting: "to be read-only" };
@@ -164,18 +164,34 @@ function decideReader(view: View, server: ServerState, term: Term): Decision {
   return { eligible, step: { do: "follow", peer: writer.name }, awaiting: `to follow ${term.writer}` };
 }
 
-function servingWriter({ peers }: View, { writer }: Term): string | undefined {
+/** The term's writer, where that is another node which lives and accepts writes. */
+export function openWriter({ peers, term }: Pick<View, "peers" | "term">): PeerView | undefined {
   return peers.find(
-    ({ name, state, said }) => name === writer && state === "alive" && said?.state === "writer",
-  )?.name;
+    ({ name, state, said }) => name === term?.writer && state === "alive" && said?.state === "writer",
+  );
+}
+
+function rebuild(eligible: boolean, from: string, because: string): Decision {
+  return { eligible, step: { do: "rebuild", from, because }, awaiting: `a copy of ${from}` };
 }
 
 /**
- * The writer has no binary log any more that goes on where this node ends, or none that can be read: 1236 is what
- * MariaDB and MySQL answer to a replica then (ER_MASTER_FATAL_ERROR_READING_BINLOG).
+ * Why no binary log of the writer goes on where this node ends; null: one does. 1236 is what MariaDB and MySQL answer to
+ * a replica whose transactions they have purged or cannot read (ER_MASTER_FATAL_ERROR_READING_BINLOG). What they send
+ * without reading it, the replica finds damaged by its checksum, each time anew: TLS keeps the network out of that. The
+ * source's own check (master_verify_checksum) is no help: MariaDB 10.11 hangs where it finds something.
  */
-function isCutOff({ from, receiver, error }: ServerState["replica"], writer: PeerView): boolean {
-  return from === writer.address && receiver === "stopped" && error?.includes("error 1236") === true;
+function gapBefore(
+  { failing, full }: View,
+  { from, receiver, error }: ServerState["replica"],
+  writer: PeerView,
+): string | null {
+  if (from !== writer.address) return null;
+  if (receiver === "stopped" && error?.includes("error 1236") === true) {
+    return `${writer.name}'s binary logs do not go on where it ended (${error})`;
+  }
+  const isDamaged = failing === nothingArrives || failing?.includes("could not queue event") === true;
+  return isDamaged && full === null ? `${writer.name}'s binary log cannot be read (${failing})` : null;
 }
 
 /** Alone in its term, it has to have that confirmed once after a start; otherwise it has to win a new one. */

@@ -17,12 +17,14 @@ import { SavedExtras } from "../extras/saved.ts";
 import { answer } from "./answers.ts";
 import { beforeStop } from "./before-stop.ts";
 import { Bell } from "./bell.ts";
-import { decide } from "./decide.ts";
+import { Comparison } from "./comparison.ts";
+import { decide, openWriter } from "./decide.ts";
 import { DiskWatch } from "./disk.ts";
 import { bystanders, Lives, peerViews, probe, publishable, StuckWatch } from "./look.ts";
 import { assessFailover, failOver } from "./failover.ts";
 import { handOver } from "./handover.ts";
 import { Nudge } from "./nudge.ts";
+import { FailureWatch } from "./replication.ts";
 import { perform } from "./steps.ts";
 import { Timeline } from "./timeline.ts";
 import { clearStartOptions, killUnit, lookAtUnit, serverPid, setHeld } from "./unit.ts";
@@ -90,6 +92,8 @@ export class MysqlGuard implements Guard {
   grantedTerm = 0;
   readonly #tie: Tie;
   readonly #stuck = new StuckWatch();
+  readonly #failure = new FailureWatch();
+  readonly #comparison = new Comparison(this, this.#failure);
   readonly #threads = new StuckThreads();
   readonly #disk: DiskWatch;
   readonly #retryAt = new Map<Step["do"], number>();
@@ -314,7 +318,7 @@ export class MysqlGuard implements Guard {
         void this.#publish(view);
         await this.#hold(view, decision);
         pause = this.#pause(view);
-        if (!decision.step) this.#rested();
+        if (!decision.step) await this.#rested(view);
         else pause = await this.#take(decision.step, view);
       } catch (error) {
         this.#trouble.note("look", error);
@@ -364,6 +368,7 @@ export class MysqlGuard implements Guard {
       // A writer without an heir goes on as long as it can.
       standDown: this.standsDown || (full !== null && (isReader(server) || peers.some(isHeir))),
       full,
+      failing: null,
       stopping: this.withdrawal.stopping,
       leaving: this.withdrawal.leaving,
       ...this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
@@ -381,7 +386,11 @@ export class MysqlGuard implements Guard {
       this.starts = 0;
       this.askingSince = undefined;
       this.#wrote = !server.readOnly;
-      this.#view = view(server);
+      const seen = view(server);
+      const source = openWriter(seen);
+      const isReplica = source !== undefined && server.replica.from === source.address;
+      const failing = this.#failure.look(isReplica ? server.replica : undefined, deps.clock.now());
+      this.#view = { ...seen, failing };
     } catch (error) {
       const hung = error instanceof ChimeError && error.code === "mysql.hung";
       if (!this.#view || !("down" in this.#view.server)) {
@@ -424,6 +433,10 @@ export class MysqlGuard implements Guard {
       this.#steppedAt = clock.now();
       log.info(`mysql: ${step.do} (${Math.round(this.#steppedAt - started)} ms)`);
       this.#trouble.over(step.do);
+      // Replication that failed begins anew at once, and then no faster than anything else that fails.
+      if (step.do === "follow" && "replica" in view.server && view.server.replica.error !== null) {
+        this.#retryAt.set(step.do, clock.now() + retryMs);
+      }
       // A step that has to be done again at once did not help: not as fast as the processor can.
       const again = this.#last === step.do;
       this.#last = step.do;
@@ -436,9 +449,12 @@ export class MysqlGuard implements Guard {
   }
 
   /** Nothing to do: whatever failed before is over. */
-  #rested(): void {
+  async #rested(view: View): Promise<void> {
     this.#last = undefined;
     this.#trouble.over();
+    const started = this.deps.clock.now();
+    const peer = await this.#comparison.look(view);
+    if (peer) this.#timeline.took({ do: "follow", peer }, view, true, started, this.quarantine);
   }
 
   #serverDied(): void {

@@ -118,14 +118,14 @@ export function publishable(view: View): Published {
     replica.receiver === "running"
       ? (view.peers.find((peer) => peer.address === replica.from)?.name ?? null)
       : null;
-  const isBroken =
-    replica.from !== null && !replica.applier && replica.error !== null && term?.writer !== view.self;
+  const isStopped = replica.from !== null && !replica.applier && term?.writer !== view.self;
+  const trouble = view.failing ?? (isStopped ? replica.error : null);
   return {
     ...said,
     follows,
-    state: quarantine !== null ? "quarantined" : isBroken ? "broken" : "replica",
+    state: quarantine !== null ? "quarantined" : trouble !== null ? "broken" : "replica",
     semi_sync: replica.semiSync,
     lag: follows ? roundLag(replica.lag) : null,
-    detail: quarantine ?? (isBroken ? replica.error : null),
+    detail: quarantine ?? trouble,
   };
 }

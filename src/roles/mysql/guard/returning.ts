@@ -55,8 +55,25 @@ export async function saveExtras(guard: MysqlGuard, peer: string): Promise<void>
   await guard.extras.save(guard, { name: peer, contents });
 }
 
+/**
+ * Compares this node's transactions with the writer's, and puts it aside where it has others.
+ * @throws as `askGuard` does
+ */
+export async function compare(guard: MysqlGuard, writer: string): Promise<"extras" | "lacks" | "level"> {
+  const { engine, work } = guard;
+  // The own contents first: what the writer adds meanwhile cannot look like something extra here.
+  const own = await engine.contents(work);
+  const { contents } = await askGuard(guard, writer, "contents", {});
+  const extra = engine.extras(own, contents);
+  if (extra.length > 0) {
+    await putAside(guard, { name: writer, contents }, extra);
+    return "extras";
+  }
+  return engine.extras(contents, own).length > 0 ? "lacks" : "level";
+}
+
 /** Out of everything until somebody decides, or, where nobody can have been told of it, until it is rebuilt. */
-export async function putAside(
+async function putAside(
   guard: MysqlGuard,
   other: { name: string; contents: string },
   extra: readonly string[],

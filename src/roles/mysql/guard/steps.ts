@@ -8,8 +8,8 @@ import { askGuard, askMs } from "./ask.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { mayGoAlone } from "./council.ts";
 import { probe } from "./look.ts";
+import { compare, startServer } from "./returning.ts";
 import { sourceAddress } from "./source.ts";
-import { putAside, startServer } from "./returning.ts";
 import { killUnit } from "./unit.ts";
 import type { Step, View } from "./view.ts";
 
@@ -73,7 +73,7 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
     case "prove-peer":
       return provePeer(guard, view, step.peer, step.term);
     case "rebuild":
-      await guard.rebuild.begin(step.from);
+      await guard.rebuild.begin(step.from, step.because);
       return true;
     default:
       return follow(guard, step.peer);
@@ -217,14 +217,7 @@ async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
   // A new pair's first writer makes the accounts when it is open: who asks earlier is refused, and waits a whole second.
   await guard.until(() => isReady(guard, peer), accountsMs);
   await takeUpCopy(engine, layout.data, work);
-  // The own contents first: what the writer adds meanwhile cannot look like something extra here.
-  const own = await engine.contents(work);
-  const { contents } = await askGuard(guard, peer, "contents", {});
-  const extra = engine.extras(own, contents);
-  if (extra.length > 0) {
-    await putAside(guard, { name: peer, contents }, extra);
-    return true;
-  }
+  if ((await compare(guard, peer)) === "extras") return true;
   // Following anew throws away what was received and not applied: being in sync is to be proven again.
   guard.remember({ proven: null, outrun: null });
   await engine.follow(work, sourceAddress(guard, peer, users.replication));

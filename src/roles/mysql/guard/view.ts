@@ -44,6 +44,8 @@ export interface View {
   leaving: boolean;
   /** Its data's disk has no room: how little; null: enough. */
   full: string | null;
+  /** Replication from the writer, which is open, goes on failing: the server's words; null: it does not. */
+  failing: string | null;
   /** Commits have been waiting for the replica this long without one being acknowledged, ms. */
   stuckMs: number;
   /** Commits were acknowledged just now: what waits is about to be. */
@@ -107,7 +109,7 @@ export type Step =
   | { do: "prove-peer"; peer: string; term: Term | null }
   | { do: "follow"; peer: string }
   /** Replace all data by a copy of the writer's. */
-  | { do: "rebuild"; from: string };
+  | { do: "rebuild"; from: string; because: string };
 
 export interface Decision {
   /** May the VIP come here. */
