@@ -19,6 +19,9 @@ const settleMs = 300;
 /** After a run that failed or found the lock held. */
 const retryMs = 2_000;
 
+/** Certificates age without anybody telling. */
+const dailyMs = 86_400_000;
+
 /** What the reconciler keeps in shape. */
 export interface Reconciled {
   resources(): Resource[];
@@ -44,6 +47,7 @@ export class Reconciler {
     if (this.#abort.signal.aborted) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
+      this.#timer = undefined;
       this.#running = this.#run().finally(() => (this.#running = undefined));
     }, delayMs);
   }
@@ -66,6 +70,8 @@ export class Reconciler {
         await this.#deps.done();
       });
       this.#failure = undefined;
+      // Whatever is told meanwhile comes first.
+      if (this.#timer === undefined) this.kick(dailyMs);
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ChimeError && error.code === "lock.held")) {

@@ -147,7 +147,7 @@ function describe(resource: Resource, change: Change, ledger: Ledger): PlannedCh
     action: change.action,
     impact: change.impact,
     diff: change.diff,
-    cause: ledger.reached(resource.id) === resource.desired ? "drift" : "spec",
+    cause: change.cause ?? (ledger.reached(resource.id) === resource.desired ? "drift" : "spec"),
   };
 }
 

@@ -30,6 +30,8 @@ export interface CertificateOptions {
   ca: string;
   /** Makes a new key and has it signed; called only when the present one will not do. */
   issue(): Promise<Issued>;
+  /** Has a service that runs take up the new ones; one that does not run reads them when it starts. */
+  reload?: () => Promise<void>;
   needs?: readonly string[];
 }
 
@@ -54,6 +56,8 @@ export function certificate(options: CertificateOptions): FileResource {
       return {
         action: reason.missing ? "create" : "update",
         impact: "none",
+        // Nobody changed anything: it has to be renewed unasked, by who looks daily.
+        ...(reason.aged ? { cause: "spec" as const } : {}),
         diff: reason.missing ? `+ certificate for ${subjects.join(", ")}` : reason.text,
         async apply({ ledger }) {
           const ids = await resolveOwner(owner, owner);
@@ -66,12 +70,23 @@ export function certificate(options: CertificateOptions): FileResource {
             }
             await ledger.before(id, notes);
           }
-          const issued = await options.issue();
-          for (const file of files) {
-            for (const directory of await missingDirectories(dirname(paths[file]))) {
-              await makeDirectory(directory, { mode: 0o755, uid: 0, gid: 0 });
+          const write = async (texts: Issued) => {
+            for (const file of files) {
+              for (const directory of await missingDirectories(dirname(paths[file]))) {
+                await makeDirectory(directory, { mode: 0o755, uid: 0, gid: 0 });
+              }
+              await writeAtomically(paths[file], texts[file], { ...ids, mode: modes[file] });
             }
-            await writeAtomically(paths[file], issued[file], { ...ids, mode: modes[file] });
+          };
+          const old = await present(paths);
+          await write(await options.issue());
+          if (!old || !options.reload) return;
+          try {
+            await options.reload();
+          } catch (error) {
+            // The next look has to find what is in use.
+            await write(old);
+            throw error;
           }
         },
       };
@@ -81,20 +96,24 @@ export function certificate(options: CertificateOptions): FileResource {
 
 const modes = { key: 0o600, cert: 0o644, ca: 0o644 };
 
-/** Why the present files will not do. */
+async function present(paths: CertificateOptions["paths"]): Promise<Issued | undefined> {
+  const [key, cert, ca] = await Promise.all([readText(paths.key), readText(paths.cert), readText(paths.ca)]);
+  return key === undefined || cert === undefined || ca === undefined ? undefined : { key, cert, ca };
+}
+
+/** Why the present files will not do; `aged`: because of their time alone. */
 async function objection(
   options: CertificateOptions,
   owner: string,
-): Promise<{ missing: boolean; text: string } | undefined> {
-  const [key, cert, ca] = await Promise.all([
-    readText(options.paths.key),
-    readText(options.paths.cert),
-    readText(options.paths.ca),
-  ]);
-  if (key === undefined || cert === undefined || ca === undefined) return { missing: true, text: "" };
-  const text =
-    judge({ key, cert, ca }, options.subjects, options.ca, Date.now()) ?? (await misplaced(options, owner));
-  return text === undefined ? undefined : { missing: false, text };
+): Promise<{ missing: boolean; aged: boolean; text: string } | undefined> {
+  const found = await present(options.paths);
+  if (!found) return { missing: true, aged: false, text: "" };
+  const { subjects, ca } = options;
+  const place = await misplaced(options, owner);
+  const text = judge(found, subjects, ca, Date.now()) ?? place;
+  if (text === undefined) return undefined;
+  const aged = place === undefined && judge(found, subjects, ca, 0) === undefined;
+  return { missing: false, aged, text };
 }
 
 /** Pure: what is wrong with a certificate, if anything. */

@@ -1,5 +1,8 @@
 import type { Ledger } from "../plan/ledger.ts";
 
+/** Why something is to be changed: what is desired is new, or the host was changed by hand. */
+export type Cause = "spec" | "drift";
+
 export type Action = "create" | "update" | "delete";
 
 /** What a change does to a running service, in rising order of pain. `apply` asks for restart and data. */
@@ -11,6 +14,8 @@ export interface Change {
   impact: Impact;
   /** For people: a unified diff of a file, `+ name 1.2.3` of a package, one line of anything else. No secrets. */
   diff: string;
+  /** Default: `spec` until the ledger has reached what is desired, `drift` from then on. */
+  cause?: Cause;
   apply(context: ApplyContext): Promise<void>;
   /** In a lane: applies this change and the others that are ready with it as one act (one package run). */
   together?(others: readonly Change[], context: ApplyContext): Promise<void>;

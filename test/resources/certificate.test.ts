@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { certify, createAuthority, generateKey, type Authority } from "../../src/cluster/pki.ts";
@@ -98,5 +98,48 @@ describe("certificate", () => {
     ]);
     await undoAll(ledger, kinds, { progress: () => undefined });
     expect(existsSync(join(directory, "tls"))).toBe(false);
+  });
+
+  describe("in its last month", () => {
+    let reloads = 0;
+    let fails = false;
+    const renewing = () =>
+      certificate({
+        ...options(["10.0.0.1"]),
+        async reload() {
+          reloads++;
+          if (fails) throw new Error("the service does not take it");
+        },
+      });
+    const cert = () => readFileSync(options([]).paths.cert, "utf8");
+    const again = () => apply([renewing()], ledger, { signal: new AbortController().signal, progress() {} });
+    beforeEach(async () => {
+      [reloads, fails] = [0, false];
+      await again();
+      const old = issueBy(ours, ["10.0.0.1"], now - 705 * day);
+      for (const file of ["key", "cert", "ca"] as const) writeFileSync(options([]).paths[file], old[file]);
+    });
+
+    test("it is nobody's drift: the agent renews it, and the service takes it up", async () => {
+      expect(reloads).toBe(0);
+      expect((await again()).changes).toMatchObject([{ cause: "spec", impact: "none" }]);
+      expect(reloads).toBe(1);
+      expect((await again()).changes).toEqual([]);
+    });
+
+    test("the old one stays where the service does not take the new one, so that it is tried again", async () => {
+      const before = cert();
+      fails = true;
+      expect((await again()).failed).toHaveLength(1);
+      expect(cert()).toBe(before);
+      fails = false;
+      expect((await again()).failed).toEqual([]);
+      expect(cert()).not.toBe(before);
+    });
+
+    test("an owner that was changed besides is drift", async () => {
+      chmodSync(options([]).paths.key, 0o644);
+      expect(await plan([renewing()], ledger)).toMatchObject([{ cause: "drift" }]);
+    });
   });
 });

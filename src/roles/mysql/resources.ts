@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { paths } from "../../core/paths.ts";
+import { ChimeError } from "../../core/errors.ts";
 import { issueServiceCertificate } from "../../cluster/identity.ts";
 import { certificate } from "../../resources/certificate.ts";
 import { file } from "../../resources/file.ts";
@@ -8,8 +9,10 @@ import { port } from "../../resources/port.ts";
 import { service } from "../../resources/service.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { accounts } from "./accounts.ts";
+import { Session } from "./client.ts";
 import { stagePath } from "./copy/places.ts";
 import { engineOf } from "./engine/index.ts";
+import type { Engine } from "./engine/types.ts";
 import { isHeld } from "./guard/unit.ts";
 import { layout, mysqlPort, mysqlSpec, roleName } from "./layout.ts";
 import { marker } from "./marker.ts";
@@ -17,7 +20,7 @@ import { marker } from "./marker.ts";
 /** All that a node of the pair has on its host, by the phase it completes. */
 export function resources(context: RoleContext): RolePlan {
   const { self, cluster, facts } = context;
-  const { product, config, data, pidFile, dropIn, startOptions, tls } = layout(context);
+  const { product, config, data, pidFile, dropIn, socket, startOptions, tls } = layout(context);
   const spec = mysqlSpec(context);
   const engine = engineOf(spec);
   // The catalog names the server's package first; it makes the empty database.
@@ -40,6 +43,7 @@ export function resources(context: RoleContext): RolePlan {
     subjects: addresses,
     ca: authority(),
     issue: () => issueServiceCertificate(paths.pki, { name: self.name, addresses }),
+    reload: () => reloadCertificate({ socket, unit: product.unit }, engine),
     needs: installed,
   });
   // In place before the package is: systemd reads it with the package's unit.
@@ -63,7 +67,7 @@ export function resources(context: RoleContext): RolePlan {
     // The agent starts it: how depends on what became of the writer's term meanwhile.
     enabled: false,
     isHeld,
-    restartOn: [settings, keys, unit],
+    restartOn: [settings, unit],
   });
   return {
     installed: [unit, ...packages],
@@ -94,6 +98,20 @@ EnvironmentFile=-${startOptions}
 ExecStartPre=+/bin/sh -c 'echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind'
 ExecStop=-+${paths.binary} agent --before-stop ${roleName}
 ${stop}`;
+}
+
+const reloadMs = 5_000;
+
+/** Connections that are open keep theirs. */
+async function reloadCertificate(at: { socket: string; unit: string }, engine: Engine): Promise<void> {
+  const session = new Session({ ...at, timeoutMs: reloadMs });
+  try {
+    await session.run([engine.reloadTls]);
+  } catch (error) {
+    if (!(error instanceof ChimeError && error.code === "mysql.down")) throw error;
+  } finally {
+    session.close();
+  }
 }
 
 /** The CA's certificate; empty outside of a cluster, where nothing is applied. */

@@ -30,6 +30,8 @@ export const mariadb: Engine = {
   config,
   // There is no --validate-config; printing the help reads and checks every option and opens no data.
   configCheck: ["/usr/sbin/mariadbd", "--defaults-file={}", "--verbose", "--help"],
+  // LOCAL: it would stand in the binary log, on a replica as a transaction of its own (tried).
+  reloadTls: "FLUSH LOCAL SSL",
   systemAccounts: ["root", "mysql", "mariadb.sys", "debian-sys-maint", "PUBLIC", ""],
   extras,
   reaches,

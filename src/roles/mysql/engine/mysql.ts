@@ -28,6 +28,7 @@ export const mysql: Engine = {
   configCheck: ["/usr/sbin/mysqld", "--defaults-file={}", "--user=mysql", "--validate-config"],
   // Told to stop, it waits some seconds for the replica and then acknowledges without it (tried on 9.7). Killed, it does not.
   beforeStop: `timeout 3 /usr/bin/mysql --no-defaults --execute="${words.close}" || kill -KILL $MAINPID`,
+  reloadTls: "ALTER INSTANCE RELOAD TLS",
   systemAccounts: ["root", "debian-sys-maint", "mysql.infoschema", "mysql.session", "mysql.sys"],
   extras,
   reaches,

@@ -171,6 +171,8 @@ export interface Engine {
    * Shell command that systemd runs before it sends SIGTERM (ExecStop): where a stop alone would tell waiting clients OK.
    */
   readonly beforeStop?: string;
+  /** The statement that has the running server read its key and certificate anew. */
+  readonly reloadTls: string;
   /** Accounts that a new server has by itself. */
   readonly systemAccounts: readonly string[];
   /** What `own` holds and `other` does not (both from `contents`), as text. @throws TypeError */
