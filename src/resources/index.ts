@@ -5,6 +5,7 @@ import { hostsKind } from "./hosts.ts";
 import { packageKind } from "./package.ts";
 import { portKind } from "./port.ts";
 import { serviceKind } from "./service.ts";
+import { sysctlKind } from "./sysctl.ts";
 import type { Kind } from "./types.ts";
 
 /** Every kind of resource that this room has; roles with kinds of their own add them where reset is composed. */
@@ -16,4 +17,5 @@ export const kinds: readonly Kind[] = [
   packageKind,
   portKind,
   serviceKind,
+  sysctlKind,
 ];

@@ -31,7 +31,7 @@ export interface ServiceOptions {
  * process with the age of the files. When a restart or a reload fails, the files accepted last are put back.
  */
 export function service(options: ServiceOptions): Resource {
-  const { unit, enabled = true, restartOn = [], reloadOn = [] } = options;
+  const { unit, enabled = true, restartOn = [], reloadOn = [], needs = [] } = options;
   const id = `service:${unit}`;
   const watched = [...restartOn, ...reloadOn];
   const restartFiles = restartOn.flatMap((resource) => resource.files);
@@ -66,7 +66,10 @@ export function service(options: ServiceOptions): Resource {
   async function perform(todo: Todo, context: ApplyContext): Promise<void> {
     const { ledger, signal } = context;
     const { state, verb, stamp } = todo;
-    await ledger.before(id, { enabled: state.file === "enabled", active: state.active === "active" });
+    // A package of ours has brought it, enabled it, and perhaps started it: it is not to run without us.
+    const isOurs = needs.some((need) => need.startsWith("package:") && ledger.noted(need) !== undefined);
+    const was = { enabled: state.file === "enabled", active: state.active === "active" };
+    await ledger.before(id, isOurs ? { enabled: false, active: false } : was);
     const boot = todo.lines.find((line) => line === "enable" || line === "disable");
     if (boot) await setAtBoot(boot, unit, signal);
     const mustReload = state.needDaemonReload || state.load === "not-found";
@@ -94,7 +97,7 @@ export function service(options: ServiceOptions): Resource {
 
   return {
     id,
-    needs: [...watched.map((resource) => resource.id), ...(options.needs ?? [])],
+    needs: [...watched.map((resource) => resource.id), ...needs],
     desired: fingerprint({ enabled, watched: watched.map((resource) => resource.desired) }),
     async inspect(context) {
       const todo = await look(context);

@@ -32,6 +32,8 @@ const leftByPackages = [
   "/var/lib/systemd",
 ];
 
+const nonlocalBind = "/proc/sys/net/ipv4/ip_nonlocal_bind";
+
 /** A pair's life: drift, killed runs, a peer that dies half-way, a third node, leaving, reset, and coming back. */
 describe("a pair's life", () => {
   let lab: Lab;
@@ -278,6 +280,7 @@ describe("a pair's life", () => {
     await writers.stop();
     await writers.untilOn([node1]);
 
+    expect((await node2.run(["cat", nonlocalBind])).stdout.trim()).toBe("0");
     expect(await packageList(node2)).toEqual(barePackages);
     expect(await fileTree(node2, leftByPackages)).toEqual(bareTree);
     expect(JSON.parse(await node2.read("/var/lib/mysql/chime-node.json"))).toMatchObject({ node: "node2" });
@@ -294,6 +297,20 @@ describe("a pair's life", () => {
       env: { CHIME_TOKEN: fresh.json.token },
     });
     expect([code, json.error]).toEqual([0, undefined]);
+    await untilWhole(node1);
+  }, 120_000);
+
+  test("leave: it hands over, and nothing of ours runs there any more, not after a boot either", async () => {
+    expect((await chime(node2, ["leave", "--yes"])).code).toBe(0);
+    await node2.shutdown();
+    await node2.boot();
+    const units = ["chime-node.service", "keepalived.service", system.unit];
+    const running = await node2.run(["systemctl", "is-active", ...units], { check: false });
+    expect(running.stdout.trim().split("\n")).toEqual(["inactive", "inactive", "inactive"]);
+    expect((await status(node1)).roles["mysql"]?.writable).toEqual(["node1"]);
+    const fresh = await chime<{ token: string }>(node1, ["token", "create"]);
+    const env = { CHIME_TOKEN: fresh.json.token };
+    expect((await chime(node2, ["join", ...system.flags, "--role", "mysql"], { env })).code).toBe(0);
     await untilWhole(node1);
   }, 120_000);
 

@@ -7,6 +7,7 @@ import { file } from "../../resources/file.ts";
 import { pkg } from "../../resources/package.ts";
 import { port } from "../../resources/port.ts";
 import { service } from "../../resources/service.ts";
+import { sysctl } from "../../resources/sysctl.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { accounts } from "./accounts.ts";
 import { Session } from "./client.ts";
@@ -62,16 +63,18 @@ export function resources(context: RoleContext): RolePlan {
     check: { argv: engine.configCheck },
     needs: [...installed, mine.id, keys.id],
   });
+  const anyAddress = sysctl("net.ipv4.ip_nonlocal_bind", "1");
   const server = service({
     unit: product.unit,
     // The agent starts it: how depends on what became of the writer's term meanwhile.
     enabled: false,
     isHeld,
     restartOn: [settings, unit],
+    needs: [...installed, anyAddress.id],
   });
   return {
     installed: [unit, ...packages],
-    configured: [mine, keys, settings, server, port({ port: mysqlPort, protocol: "tcp" })],
+    configured: [mine, keys, settings, anyAddress, server, port({ port: mysqlPort, protocol: "tcp" })],
     ready: [accounts(context, [server.id])],
   };
 }
