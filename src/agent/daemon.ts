@@ -27,6 +27,7 @@ import { openNotify } from "./notify.ts";
 import { Publisher } from "./publisher.ts";
 import { Reconciler } from "./reconcile.ts";
 import { serveSocket } from "./socket.ts";
+import { StateDisk } from "./state-disk.ts";
 import { clusterStatus, type Status } from "./status.ts";
 import { deafPeers, Leftovers } from "./rivals.ts";
 import { claimHere, evictHere, lookAtVips } from "./vip-look.ts";
@@ -77,6 +78,9 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   });
   const leftovers = new Leftovers(systemClock);
   const voters = await openVoters(membership, roles, paths.terms);
+  const stateDisk = new StateDisk(paths.state, systemClock, () => {
+    for (const voter of voters.values()) voter.keepReserve();
+  });
   const guards = new Guards({
     clock: systemClock,
     membership,
@@ -133,6 +137,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         ...guards.problems(),
         ...reconciler.problems(),
         ...maintenance.problems(identity.self.name),
+        ...stateDisk.problems(identity.self.name),
         ...certificateProblems(identity.self.name, renewal.trouble),
       ],
       events: newest(history.events),

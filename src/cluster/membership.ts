@@ -135,7 +135,11 @@ export class ClusterMembership implements Membership {
       version: 1,
     };
     this.state.setSelf(this.record);
-    await this.saver.save();
+    // Without it the others' memory of this node is outdone (`take`): an agent that says what is wrong is worth more.
+    await this.saver.save().catch((error: unknown) => {
+      log.error("the cluster's state cannot be saved:", error);
+      this.lazySaveAt = this.options.clock.now() + lazySaveMs;
+    });
     await transport.listen(
       (peer, method, params) => this.serve(peer, method, params),
       (peer, why) => this.refuse(peer.index, why),

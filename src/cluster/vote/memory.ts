@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -21,11 +21,24 @@ const memorySchema = v.object({
 });
 export type Memory = v.InferOutput<typeof memorySchema>;
 
+/** Kept for the day on which the disk is full: more than any record needs. */
+const reserveBytes = 64 << 10;
+
 export class MemoryFile {
   readonly #directory: string;
 
   constructor(directory: string) {
     this.#directory = directory;
+  }
+
+  /** Room for a record, whatever else fills the disk. Once it was needed, it is there again after the next call. */
+  keepReserve(): void {
+    if (existsSync(this.#reserve)) return;
+    try {
+      writeFileSync(this.#reserve, Buffer.alloc(reserveBytes, 1), { mode: 0o600, flush: true });
+    } catch {
+      rmSync(this.#reserve, { force: true });
+    }
   }
 
   /** An unreadable file is an error, not an empty memory: a forgotten term could make two writers. */
@@ -42,13 +55,24 @@ export class MemoryFile {
 
   /**
    * Durable when it returns: file and directory are synced. Synchronous, so that nothing else this agent does can
-   * come between the decision and the disk.
+   * come between the decision and the disk. Where that is full the reserve goes for it.
    */
   save(memory: Memory): void {
+    try {
+      this.#write(memory);
+    } catch (error) {
+      if (!["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+      rmSync(this.#reserve, { force: true });
+      this.#write(memory);
+    }
+  }
+
+  #write(memory: Memory): void {
     const temporary = `${this.#path}.new`;
     const file = openSync(temporary, "w", 0o600);
     try {
-      writeSync(file, `${JSON.stringify(memory)}\n`);
+      // All of it or an error: a part of it would be renamed to a memory that cannot be read.
+      writeFileSync(file, `${JSON.stringify(memory)}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -60,6 +84,10 @@ export class MemoryFile {
     } finally {
       closeSync(directory);
     }
+  }
+
+  get #reserve(): string {
+    return join(this.#directory, "reserve");
   }
 
   get #path(): string {

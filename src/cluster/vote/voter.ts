@@ -35,6 +35,11 @@ export class Voter {
     this.#memory = await this.#file.load();
   }
 
+  /** To be called while there is room on the disk: so that a vote can be recorded when there is none. */
+  keepReserve(): void {
+    this.#file.keepReserve();
+  }
+
   get memory(): Memory {
     return this.#memory;
   }

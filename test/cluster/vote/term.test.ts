@@ -38,6 +38,21 @@ describe("the memory on disk", () => {
     await writeFile(join(directory, "term.json.new"), '{"term":{"te');
     expect((await file.load()).term).toEqual(term(1, "node1"));
   });
+  test("a full disk: the reserve goes for the record, and is there again when there is room", async () => {
+    const script = join(import.meta.dir, "full-disk.ts");
+    // In a mount namespace of its own, so that nothing of its mounts is left or seen outside.
+    const mounted = `mount -t tmpfs -o size=256k tmpfs "$1"; exec "$2" "$3" "$1"`;
+    const words = ["sh", directory, process.execPath, script];
+    const { stdout, exitCode } = Bun.spawnSync(["unshare", "--mount", "sh", "-ec", mounted, ...words]);
+    expect(stdout.toString().trim().split("\n")).toEqual([
+      "term 2 is on the disk",
+      "term 3 is not: ENOSPC",
+      "term 2 is on the disk",
+      "term 4 is on the disk",
+      "reserved again",
+    ]);
+    expect(exitCode).toBe(0);
+  });
   for (const text of ["", "{}", '{"term":{"term":0,"writer":"a","in_sync":["a"]},"proven":null}']) {
     test(`a damaged one is an error, not a beginning: ${text}`, async () => {
       await writeFile(join(directory, "term.json"), text);
