@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { randomUUID } from "node:crypto";
+import { open, writeFile } from "node:fs/promises";
+import type { Identity } from "../../src/cluster/types.ts";
+import { certify, certifyNode, publicKeyOf } from "../../src/cluster/pki.ts";
 import { chime } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { formPair, startWriters, status, writerOf } from "./pair.ts";
+import { formPair, startWriters, status, vip, writerOf } from "./pair.ts";
 import { sql } from "./sql.ts";
 import { system } from "./system.ts";
-import { untilProtected } from "./trial.ts";
+import { nothingIsMissing, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
@@ -81,6 +85,147 @@ describe("replication broken by hand is put back", () => {
   }, 60_000);
 });
 
+/** Turns bytes of a file of the node over, where a text of the test's stands in it, or so many bytes before. */
+async function damage(node: LabNode, path: string, text: string, before = 0): Promise<void> {
+  const file = await open(node.path(path), "r+");
+  try {
+    const found = (await file.readFile()).indexOf(text);
+    expect(found).toBeGreaterThan(0);
+    const bytes = Buffer.alloc(4);
+    await file.read(bytes, 0, 4, found - before);
+    await file.write(Buffer.from(bytes.map((byte) => byte ^ 0xff)), 0, 4, found - before);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+describe.skipIf(system.engine !== "mariadb")("a log is damaged", () => {
+  const insert = "INSERT INTO chime.damaged (v) VALUES ('";
+  const newest = async (node: LabNode, kind: "bin" | "relay") =>
+    (await node.sh(`ls /var/lib/mysql/chime-${kind}.0* | tail -1`)).stdout.trim();
+  beforeAll(async () => {
+    const { writer } = await writerOf(lab);
+    await sql(writer, "CREATE TABLE chime.damaged (id INT PRIMARY KEY AUTO_INCREMENT, v TEXT)");
+    await untilProtected(lab);
+  });
+
+  // The source sends a damaged text, which the replica finds by its checksum, and stumbles over a damaged length itself:
+  // the statement comes first, in an event whose length stands at the 9th of the 19 bytes before it.
+  for (const [where, before] of [
+    ["a text", 0],
+    ["an event's length", 10 + insert.length],
+  ] as const) {
+    // The second takes half a minute longer: nothing is told of it.
+    test.skipIf(before > 0 && process.env["CHIME_LONG"] !== "1")(
+      `the writer's binary log, in ${where}: the replica that needs it is filled anew by itself`,
+      async () => {
+        const { writer, replica } = await writerOf(lab);
+        await replica.run(["systemctl", "stop", "chime-node", system.unit]);
+        await writers.acknowledgedAfter(Date.now() + 1_000);
+        const text = randomUUID();
+        await sql(writer, `${insert}${text}')`);
+        await damage(writer, await newest(writer, "bin"), text, before);
+        await replica.run(["systemctl", "start", "chime-node", system.unit]);
+        await reported(writer, "mysql.rebuilding", 60_000);
+        await nothingIsMissing(lab, writers);
+        expect(await sql(replica, `SELECT COUNT(*) FROM chime.damaged WHERE v = '${text}'`)).toBe("1");
+        const { stdout } = await replica.run(["chime-node", "history"]);
+        console.error(stdout);
+        expect(stdout).toMatch(
+          new RegExp(`rebuild +${replica.name} has the data of ${writer.name}: .*binary log`),
+        );
+      },
+      180_000,
+    );
+  }
+
+  test("the replica's relay log: it is fetched again", async () => {
+    const { writer, replica } = await writerOf(lab);
+    await replica.run(["systemctl", "stop", "chime-node"]);
+    await sql(replica, "STOP SLAVE SQL_THREAD");
+    const text = randomUUID();
+    await sql(writer, `${insert}${text}')`);
+    await damage(replica, await newest(replica, "relay"), text);
+    await sql(replica, "START SLAVE SQL_THREAD");
+    const show = [system.client, "--vertical", "-e", "SHOW SLAVE STATUS"];
+    const stopped = async () => /Last_SQL_Errno: [1-9]/.test((await replica.run(show)).stdout);
+    await waitUntil("the applier to stumble", 10_000, stopped);
+    await replica.run(["systemctl", "start", "chime-node"]);
+    await nothingIsMissing(lab, writers);
+    expect(await sql(replica, `SELECT COUNT(*) FROM chime.damaged WHERE v = '${text}'`)).toBe("1");
+  }, 120_000);
+});
+
+describe("a certificate runs out", () => {
+  /** Has a key's certificate made out `days` ago by the cluster's CA; they last 730. */
+  async function age(node: LabNode, paths: { key: string; cert: string }, days: number, agent: boolean) {
+    const pki = "/etc/chime-node/pki";
+    const read = (path: string) => node.read(path);
+    const authority = { cert: await read(`${pki}/ca.crt`), key: await read(`${pki}/ca.key`) };
+    const { cluster, self } = JSON.parse(await read(`${pki}/identity.json`)) as Identity;
+    const publicKey = publicKeyOf(await read(paths.key));
+    const then = Date.now() - days * 86_400_000;
+    const names = { commonName: node.name, alternativeNames: [node.name, node.address, vip] };
+    const aged = agent
+      ? certifyNode(authority, cluster, { ...self, publicKey }, then)
+      : certify(authority, { cluster, publicKey, ...names }, then);
+    // As it is: owner and mode stay.
+    await writeFile(node.path(paths.cert), aged);
+  }
+
+  test("an agent's, expired: it gets another one by itself, and nothing else happens", async () => {
+    const { writer, replica } = await writerOf(lab);
+    const turns = async () =>
+      (await writer.run(["chime-node", "history"])).stdout.match(/ promotion /g)?.length;
+    const before = await turns();
+    const paths = { key: "/etc/chime-node/pki/node.key", cert: "/etc/chime-node/pki/node.crt" };
+    for (const node of [replica, writer]) {
+      await node.run(["systemctl", "stop", "chime-node"]);
+      await age(node, paths, 800, true);
+      await node.run(["systemctl", "start", "chime-node"]);
+      await untilProtected(lab);
+    }
+    expect(await turns()).toBe(before);
+    await writers.acknowledgedAfter(Date.now());
+  }, 120_000);
+
+  test("the server's, in its last month: another one is in use, and the server still runs", async () => {
+    const { replica } = await writerOf(lab);
+    const ends = async () =>
+      Date.parse((await sql(replica, "SHOW STATUS LIKE 'Ssl_server_not_after'")).split("\t")[1] ?? "");
+    const paths = { key: "/etc/mysql/chime-node/server.key", cert: "/etc/mysql/chime-node/server.crt" };
+    const pid = await replica.mainPid(system.unit);
+    await age(replica, paths, 720, false);
+    const soon = Date.now() + 700 * 86_400_000;
+    await replica.run(["systemctl", "restart", "chime-node"]);
+    await waitUntil("another certificate", 30_000, async () => (await ends()) > soon);
+    expect(await replica.mainPid(system.unit)).toBe(pid);
+    // Nothing of that is in its binary log, where it would be a transaction of its own.
+    await writers.acknowledgedAfter(Date.now());
+    const last = await sql(replica, "SELECT @@server_id, @@gtid_binlog_pos");
+    const [id, position] = last.split("\t");
+    expect(position?.split("-")[1]).not.toBe(id);
+    await untilProtected(lab);
+  }, 60_000);
+});
+
+describe("replication goes on failing", () => {
+  test("its account was dropped: writes go on, status says why, apply puts it back", async () => {
+    const { writer, replica } = await writerOf(lab);
+    const at = Date.now();
+    await sql(writer, `DROP USER chime_repl@'${replica.address}'`);
+    // Nobody has to log in again before this.
+    const dumps = "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'";
+    await sql(writer, `KILL ${await sql(writer, dumps)}`);
+    const { ms } = await writers.outageAfter(at, 60_000, 10_000);
+    console.error(`writes paused for ${Math.round(ms)} ms`);
+    expect(await reported(writer, "mysql.replication_broken")).toContain("chime_repl");
+    expect((await chime(writer, ["apply", "--yes"])).code).toBe(0);
+    await nothingIsMissing(lab, writers);
+  }, 120_000);
+});
+
 test("the application's account was dropped: status says so, apply puts it back", async () => {
   const { writer } = await writerOf(lab);
   await sql(writer, "DROP USER chime@'%'");
@@ -97,8 +242,7 @@ test("the replica's disk is full: said, and writes go on", async () => {
   const { ms } = await writers.outageAfter(at, 60_000, 5_000);
   console.error(`writes paused for ${Math.round(ms)} ms`);
   await free();
-  await untilProtected(lab, 120_000);
-  expect(await writers.missingOn(replica)).toEqual([]);
+  await nothingIsMissing(lab, writers);
 }, 180_000);
 
 test("the writer's disk is full: the other node writes", async () => {
@@ -110,9 +254,35 @@ test("the writer's disk is full: the other node writes", async () => {
   console.error(`writes paused for ${Math.round(ms)} ms`);
   expect((await writerOf(lab)).writer).toBe(replica);
   await free();
-  await untilProtected(lab, 120_000);
-  expect(await writers.missingOn(writer)).toEqual([]);
+  await nothingIsMissing(lab, writers);
 }, 180_000);
+
+test("the disk of the agent is full: said, votes are recorded all the same, and its next start works", async () => {
+  const { writer, replica } = await writerOf(lab);
+  const state = "/var/lib/chime-node";
+  const moved = (script: string) =>
+    replica.sh(`systemctl stop chime-node; ${script}; systemctl start chime-node`);
+  await moved(
+    `cp -a ${state} /root/state; mount -t tmpfs -o size=8m tmpfs ${state}; cp -a /root/state/. ${state}`,
+  );
+  await untilProtected(lab);
+  const free = await replica.fillDisk(state);
+  expect(await reported(writer, "agent.disk_full", 30_000)).toContain(state);
+  await writers.outageAfter(await writer.kill(system.unit));
+  await waitUntil(
+    "the other one to write",
+    secondsMs,
+    async () => (await writerOf(lab)).writer === replica,
+    100,
+  );
+  expect(await replica.read(`${state}/terms/mysql/term.json`)).toContain(`"writer":"${replica.name}"`);
+  await replica.run(["systemctl", "restart", "chime-node"]);
+  await writers.acknowledgedAfter(Date.now());
+  await free();
+  await nothingIsMissing(lab, writers);
+  await moved(`cp -a ${state}/. /root/state; umount ${state}; cp -a /root/state/. ${state}`);
+  await untilProtected(lab);
+}, 120_000);
 
 test("a row deleted on the replica: reported at the latest when it is written again", async () => {
   const { writer, replica } = await writerOf(lab);
