@@ -51,7 +51,8 @@ async function show(argv: string[], env: Env = {}, output = 1): Promise<number> 
 async function showAtEnd(argv: string[], env: Env, directory: string): Promise<number> {
   const path = join(directory, "output");
   const output = await open(path, "w");
-  const code = await show(argv, env, output.fd).finally(() => output.close());
+  const code = await show(argv, env, output.fd);
+  await output.close();
   process.stdout.write(await readFile(path));
   return code;
 }

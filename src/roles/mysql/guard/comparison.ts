@@ -24,19 +24,21 @@ export class Comparison {
   async look(view: View): Promise<string | undefined> {
     const { server, quarantine, rebuild } = view;
     const writer = openWriter(view);
-    if (!writer || "down" in server || !server.readOnly || quarantine !== null || rebuild !== null) return;
-    if (publishable(view).follows !== writer.name) return;
+    if (!writer || "down" in server || !server.readOnly) return undefined;
+    if (quarantine !== null || rebuild !== null || publishable(view).follows !== writer.name)
+      return undefined;
     const now = this.#guard.deps.clock.now();
-    if (now - this.#at < everyMs) return;
+    if (now - this.#at < everyMs) return undefined;
     this.#at = now;
     try {
       const found = await compare(this.#guard, writer.name);
       this.#failure.compared(found === "lacks", server.replica, now);
-      if (found !== "extras") return;
+      if (found !== "extras") return undefined;
       await this.#guard.engine.stopReceiver(this.#guard.work);
       return writer.name;
     } catch (error) {
       log.debug(`mysql: not compared with ${writer.name}:`, error);
+      return undefined;
     }
   }
 }
