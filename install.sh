@@ -4,6 +4,7 @@
 #   curl -sfL URL/install.sh | sh                           this release
 #   curl -sfL URL/install.sh | sh -s -- join --role mysql   … and then: chime-node join --role mysql
 #   sh install.sh --binary FILE                             a binary that is here already, without any network
+#   sh install.sh --bundle FILE --trust PUB                 a bundle: the binary and the packages, without any network
 #
 # Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a check. Whatever fails leaves nothing behind.
 
@@ -26,6 +27,7 @@ usage: sh install.sh [OPTION]… [COMMAND…]
   --base-url URL   where the release is
   --trust PUB      a public key (file or base64); the release must be signed by it. May be repeated
   --binary FILE    install this binary; download nothing
+  --bundle FILE    install from this bundle and import its packages; download nothing
   --rollback       back to the binary before the last upgrade
   --uninstall      remove what was installed
   COMMAND…         run chime-node with these words afterwards: init …, join --role mysql
@@ -197,7 +199,7 @@ field() { echo "$1" | cut -d ' ' -f "$2"; }
 
 # The manifest's packed binaries in the form of release_files.
 manifest_files() {
-  sed -n 's/.*{"name":"\([^"]*\)","sha256":"\([0-9a-f]*\)","size":\([0-9]*\),"binary":{"sha256":"\([0-9a-f]*\)","size":\([0-9]*\)}}.*/\1 \2 \3 \4 \5/p' "$work/manifest.json"
+  sed -n 's/.*"name":"\([^"]*\)","sha256":"\([0-9a-f]*\)","size":\([0-9]*\),"binary":{"sha256":"\([0-9a-f]*\)","size":\([0-9]*\)}}.*/\1 \2 \3 \4 \5/p' "$work/manifest.json"
 }
 
 # Fetches the manifest of $from and checks who signed it, where that can be done here; where not, it says so.
@@ -205,23 +207,39 @@ manifest_files() {
 check_signature() {
   if [ -z "$keys" ]; then
     note "the release is not signed: only its checksum is checked"
-  elif ! have openssl; then
-    note "the signature is not checked, because openssl is not installed; the checksum is"
-  elif ! openssl pkeyutl -help 2>&1 | grep -q -e -rawin; then
-    note "the signature is not checked, because this openssl is older than 3.0; the checksum is"
+  elif ! can_verify "the checksum is"; then
+    :
   else
     download "$from/manifest.json" "$work/manifest.json"
     fetch "$from/manifest.json.sig" "$work/manifest.json.sig" ||
       refuse "the release has no signature at $from/manifest.json.sig$(through_proxy "$from"), and it must have one"
-    for key in $keys; do
-      printf -- '-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n' "$key" >"$work/key.pem"
-      if openssl pkeyutl -verify -pubin -inkey "$work/key.pem" -rawin -in "$work/manifest.json" \
-        -sigfile "$work/manifest.json.sig" >/dev/null 2>&1; then
-        return 0
-      fi
-    done
-    refuse "the signature at $from/manifest.json.sig is by none of the trusted keys"
+    verify_manifest || refuse "the signature at $from/manifest.json.sig is by none of the trusted keys"
+    return 0
   fi
+  return 1
+}
+
+# Whether a signature can be checked here; where not, it says so, and what is checked instead.
+can_verify() {
+  if ! have openssl; then
+    note "the signature is not checked, because openssl is not installed; $1"
+  elif ! openssl pkeyutl -help 2>&1 | grep -q -e -rawin; then
+    note "the signature is not checked, because this openssl is older than 3.0; $1"
+  else
+    return 0
+  fi
+  return 1
+}
+
+# True when one of $keys has signed the manifest in $work.
+verify_manifest() {
+  for key in $keys; do
+    printf -- '-----BEGIN PUBLIC KEY-----\n%s\n-----END PUBLIC KEY-----\n' "$key" >"$work/key.pem"
+    if openssl pkeyutl -verify -pubin -inkey "$work/key.pem" -rawin -in "$work/manifest.json" \
+      -sigfile "$work/manifest.json.sig" >/dev/null 2>&1; then
+      return 0
+    fi
+  done
   return 1
 }
 
@@ -297,6 +315,52 @@ install_binary() {
   place "$work/new" "$binary"
 }
 
+# One file of the bundle. To a stream, so that nothing but its bytes counts, whatever its entry says that it is.
+from_bundle() { tar -xOf "$bundle" "$1" >"$work/$1" 2>/dev/null && [ -s "$work/$1" ]; }
+
+# The program in the bundle checks all of it and takes the packages in before it gets its own place.
+install_bundle() {
+  [ -f "$bundle" ] || usage_error "$bundle is no file"
+  case $bundle in /*) ;; *) bundle=$PWD/$bundle ;; esac
+  [ -n "$keys" ] || usage_error "--trust PUB is missing: the public key of whoever made the bundle"
+  find_machine
+  have tar || refuse "tar is not installed: install it"
+  have gzip || refuse "gzip is not installed: install it"
+  have sha256sum || have openssl || refuse "neither sha256sum nor openssl is installed: install one of them"
+  find_rights
+  if [ "$(id -u)" -ne 0 ]; then
+    have sudo || refuse "packages can be imported by root only, and there is no sudo: run this as root"
+    sudo=yes
+  fi
+  open_work
+  from_bundle manifest.json || refuse "$bundle is no bundle of chime-node"
+  from_bundle manifest.json.sig || refuse "$bundle is not signed"
+  if can_verify "the program in the bundle will check it"; then
+    verify_manifest || refuse "the signature of $bundle is by none of the trusted keys"
+  fi
+  line=$(manifest_files | grep "^chime-node-$machine\\.gz ") || refuse "$bundle is not for this CPU ($(uname -m))"
+  name=$(field "$line" 1) packed=$work/$(field "$line" 1)
+  check_space $(($(field "$line" 3) + $(field "$line" 5)))
+  if ! from_bundle "$name" || [ "$(sum_of "$packed")" != "$(field "$line" 2)" ]; then
+    refuse "$bundle was not copied whole, or was changed: its $name is not what its manifest says"
+  fi
+  said=$({ gzip -dc "$packed" >"$work/new"; } 2>&1) || {
+    check_space 0
+    fail "$name cannot be unpacked in $directory: $said"
+  }
+  rm -f "$packed"
+  chmod 0755 "$work/new"
+  run_quietly "$work/new" --version >/dev/null || cannot_run "$?" "$bundle"
+  set --
+  for key in $keys; do set -- "$@" --trust "$key"; done
+  (cd / && as_root "$work/new" bundle import "$bundle" "$@" >&2) || exit "$?"
+  if [ -f "$target" ] && cmp -s "$work/new" "$target"; then
+    say "$target is up to date"
+    return 0
+  fi
+  place "$work/new" "$bundle"
+}
+
 roll_back() {
   find_machine
   find_rights
@@ -327,7 +391,7 @@ agent_runs() {
 # chime-node made something on this machine and has not taken it back.
 in_use() {
   is_systemwide || return 1
-  for path in /var/lib/chime-node/ledger.jsonl /etc/chime-node/pki /etc/systemd/system/chime-node.service; do
+  for path in /var/lib/chime-node/ledger.jsonl /var/lib/chime-node/bundles /etc/chime-node/pki /etc/systemd/system/chime-node.service; do
     if as_root test -e "$path"; then return 0; fi
   done
   return 1
@@ -433,7 +497,7 @@ public_key() {
 parse() {
   while [ $# -gt 0 ]; do
     case $1 in
-      --prefix | --version | --base-url | --trust | --binary)
+      --prefix | --version | --base-url | --trust | --binary | --bundle)
         [ -n "${2:-}" ] || usage_error "$1 needs a value"
         case $1 in
           --prefix) prefix=${2%/} ;;
@@ -441,6 +505,7 @@ parse() {
           --base-url) base_url=${2%/} ;;
           --trust) trusted="$trusted $(public_key "$2")" ;;
           --binary) binary=$2 ;;
+          --bundle) bundle=$2 ;;
         esac
         shift
         ;;
@@ -469,12 +534,14 @@ check_usage() {
   case $version in *[!0-9A-Za-z.+-]*) usage_error "$version is no version" ;; esac
   case $base_url in '' | http://?* | https://?*) ;; *) usage_error "--base-url must begin with http:// or https://" ;; esac
   [ -z "$action" ] || [ -z "$binary" ] || usage_error "--binary and $action exclude each other"
-  [ -z "$action$binary" ] || [ -z "$version" ] || usage_error "--version and ${action:---binary} exclude each other"
+  [ -z "$action$binary" ] || [ -z "$bundle" ] || usage_error "--bundle and ${action:---binary} exclude each other"
+  local_file=${binary:+--binary}${bundle:+--bundle}
+  [ -z "$action$local_file" ] || [ -z "$version" ] || usage_error "--version and ${action:-$local_file} exclude each other"
   [ "$action" != --uninstall ] || [ "$words" -eq 0 ] || usage_error "--uninstall takes no command"
 }
 
 main() {
-  prefix=/usr/local version='' base_url=$release_url trusted='' binary='' action=''
+  prefix=/usr/local version='' base_url=$release_url trusted='' binary='' bundle='' action=''
   work='' made='' swapped='' sudo=''
   exec 3>&1
   parse "$@"
@@ -489,7 +556,15 @@ main() {
   case $action in
     --uninstall) uninstall ;;
     --rollback) roll_back ;;
-    *) if [ -n "$binary" ]; then install_binary; else install_release; fi ;;
+    *)
+      if [ -n "$binary" ]; then
+        install_binary
+      elif [ -n "$bundle" ]; then
+        install_bundle
+      else
+        install_release
+      fi
+      ;;
   esac
   [ "$action" = --uninstall ] || remember_directories
   [ $# -gt 0 ] || return 0

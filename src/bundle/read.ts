@@ -33,14 +33,9 @@ export interface Opened {
 export interface Sink {
   begin(name: string): Promise<void>;
   write(chunk: Uint8Array): Promise<void>;
-  end(): Promise<void>;
+  /** Of the file that was begun, if one is open. */
+  close(): Promise<void>;
 }
-
-const nowhere: Sink = {
-  begin: () => Promise.resolve(),
-  write: () => Promise.resolve(),
-  end: () => Promise.resolve(),
-};
 
 /**
  * Reads a bundle once, from its first byte to its last. The signature comes first, so nothing of an unsigned bundle
@@ -53,14 +48,23 @@ const nowhere: Sink = {
 export async function readBundle(
   source: ByteSource,
   trust: Trust,
-  accept: (opened: Opened) => Promise<void> = () => Promise.resolve(),
-  sinkOf: (opened: Opened) => Promise<Sink> = () => Promise.resolve(nowhere),
+  accept?: (opened: Opened) => Promise<void>,
+  sinkOf?: (opened: Opened) => Sink | undefined,
 ): Promise<Opened> {
   const opened = await open(source, trust);
-  await accept(opened);
-  const sink = await sinkOf(opened);
+  await accept?.(opened);
+  const sink = sinkOf?.(opened);
+  try {
+    await readFiles(source, opened.manifest, sink);
+  } finally {
+    await sink?.close();
+  }
+  return opened;
+}
+
+async function readFiles(source: ByteSource, manifest: Manifest, sink: Sink | undefined): Promise<void> {
   const seen = new Set<string>([manifestName, signatureName]);
-  for (const file of opened.manifest.files) {
+  for (const file of manifest.files) {
     const entry = await readHeader(source);
     if (!entry) throw truncated();
     if (seen.has(entry.name)) throw duplicate(entry.name);
@@ -69,17 +73,17 @@ export async function readBundle(
       throw changed(`it holds ${entry.name} where its manifest says ${file.name}`);
     if (entry.size !== file.size) throw changed(`${file.name} is not as large as its manifest says`);
     const hash = new Bun.CryptoHasher("sha256");
-    await sink.begin(entry.name);
+    await sink?.begin(entry.name);
     for (let missing = entry.size; missing > 0;) {
       const chunk = await source.some(missing);
       if (chunk.length === 0) throw truncated();
       missing -= chunk.length;
-      const written = sink.write(chunk);
+      const written = sink?.write(chunk);
       hash.update(chunk);
       await written;
     }
     if (hash.digest("hex") !== file.sha256) throw changed(`${file.name} is not what its manifest says`);
-    await sink.end();
+    await sink?.close();
     await readPadding(source, entry);
   }
   const more = await readHeader(source);
@@ -88,7 +92,6 @@ export async function readBundle(
       ? duplicate(more.name)
       : changed(`it holds ${more.name}, of which its manifest does not know`);
   await readEnd(source);
-  return opened;
 }
 
 async function open(source: ByteSource, trust: Trust): Promise<Opened> {

@@ -1,9 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ClosurePackage } from "./closure.ts";
 
-/** Where the packages are in a bundle: a flat repository (sources.list(5)) below this directory. */
-export const repositoryName = "repo";
-
 /** Pure: a package's file in the repository; without the epoch, as in Debian's own. */
 export function poolName({ name, version, arch }: Pick<ClosurePackage, "name" | "version" | "arch">): string {
   return `pool/${name}_${version.replace(/^\d+:/, "")}_${arch}.deb`;
@@ -25,7 +22,7 @@ export function sumOf({ record }: Pick<ClosurePackage, "record">): string | unde
   return /^SHA256: ([0-9a-f]{64})$/m.exec(record)?.[1];
 }
 
-/** Pure. Without a date: the same packages give the same bytes. */
+/** Pure. Always of the same date: the same packages give the same bytes. apt warns where there is none. */
 export function renderRelease(packagesIndex: string, about: { codename: string; arch: string }): string {
   const sum = createHash("sha256").update(packagesIndex).digest("hex");
   return [
@@ -33,6 +30,7 @@ export function renderRelease(packagesIndex: string, about: { codename: string; 
     "Label: chime-node",
     `Codename: ${about.codename}`,
     `Architectures: ${about.arch} all`,
+    "Date: Tue, 01 Jan 1980 00:00:00 UTC",
     "Description: the packages of a bundle",
     "SHA256:",
     ` ${sum} ${Buffer.byteLength(packagesIndex)} Packages`,

@@ -16,6 +16,8 @@ export const paths = {
   extras: "/var/lib/chime-node/extras",
   /** Imported bundles, each in a directory of its own. */
   bundles: "/var/lib/chime-node/bundles",
+  /** Public keys that an operator gave, one a line. */
+  trustedKeys: "/var/lib/chime-node/trusted-keys",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
   /** Track files and the notify FIFO: what agent and keepalived say to each other. */

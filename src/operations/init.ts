@@ -13,6 +13,7 @@ import { buildToml } from "../spec/build.ts";
 import { loadSpec, parseSpec } from "../spec/load.ts";
 import type { Spec } from "../spec/types.ts";
 import { vipsOf } from "../spec/vips.ts";
+import { givenKeys } from "./bundle/trust.ts";
 import { startAgent } from "./agent.ts";
 import { requireInstalled, requireRoot } from "./context.ts";
 import { bringUp } from "./converge.ts";
@@ -102,7 +103,10 @@ async function wantedSpec({ config, vip, set }: InitOptions): Promise<WantedSpec
   }
   const there = (await Bun.file(paths.clusterToml).exists()) ? await loadSpec(paths.clusterToml) : undefined;
   if (config === undefined && !flags && there) return { ...there, write: false };
-  const toml = config === undefined ? buildToml({ vips: vip, sets: set }) : (await loadSpec(config)).toml;
+  const toml =
+    config === undefined
+      ? buildToml({ vips: vip, sets: [...set, ...(await trusted(set))] })
+      : (await loadSpec(config)).toml;
   const spec = parseSpec(toml, config ?? "command line");
   if (!there) return { toml, spec, write: true };
   if (Bun.deepEquals(there.spec, spec)) return { ...there, write: false };
@@ -111,6 +115,13 @@ async function wantedSpec({ config, vip, set }: InitOptions): Promise<WantedSpec
     `${paths.clusterToml} is there already and says something else`,
     `edit that file and run chime-node init without --config, --vip and --set, or remove it`,
   );
+}
+
+/** Keys that were trusted on this node before are the cluster's from now on, unless the operator says which are. */
+async function trusted(set: readonly string[]): Promise<string[]> {
+  const key = "cluster.trusted_keys";
+  const given = set.some((text) => text.startsWith(`${key}=`)) ? [] : await givenKeys();
+  return given.length === 0 ? [] : [`${key}=${given.join(",")}`];
 }
 
 /** The cluster that an earlier run made here, if it is the one that is asked for. */

@@ -2,14 +2,16 @@ import { clusterFiles } from "../cluster/files.ts";
 import { loadIdentity } from "../cluster/identity.ts";
 import type { RoleName } from "../cluster/types.ts";
 import { paths } from "../core/paths.ts";
-import { supportedSystems } from "../host/catalog.ts";
-import type { Check } from "../host/checks.ts";
-import { readFacts } from "../host/facts.ts";
+import { product, supportedSystems } from "../host/catalog.ts";
+import type { Check, Finding } from "../host/checks.ts";
+import { readFacts, type Facts } from "../host/facts.ts";
 import { diskChecks } from "../host/disks/choose.ts";
+import { packageManager } from "../host/packages/index.ts";
 import { hostChecks } from "../host/preflight-host.ts";
 import { requirePassed, runChecks, type PreflightReport } from "../host/preflight.ts";
 import { roles } from "../roles/index.ts";
 import type { LocalContext, RoleContext } from "../roles/types.ts";
+import type { Spec } from "../spec/types.ts";
 import { loadSpec } from "../spec/load.ts";
 import { networkCheckNames, vipCheckNames, vipChecks, type Surroundings } from "../vip/checks.ts";
 import { readContext, requireRoot } from "./context.ts";
@@ -101,7 +103,32 @@ function localChecks(local: LocalContext, names: readonly RoleName[]): Check[] {
   return [
     ...hostChecks({ facts: local.facts, supported: supportedSystems() }),
     ...roles.filter((role) => names.includes(role.name)).flatMap((role) => role.checks(local)),
+    ...bundleChecks(local, names),
   ];
+}
+
+/** What no bundle has is told before anything is begun. */
+function bundleChecks({ spec, facts }: LocalContext, names: readonly RoleName[]): Check[] {
+  if (spec?.cluster.packages !== "bundle") return [];
+  return [{ name: "bundle", run: () => checkBundle(spec, facts, names) }];
+}
+
+async function checkBundle(
+  spec: Spec,
+  { os }: Facts,
+  names: readonly RoleName[],
+): Promise<Finding | undefined> {
+  const products = roles.filter((role) => names.includes(role.name)).flatMap((role) => role.products(spec));
+  const packages = products.flatMap((name) => product(name, os).packages);
+  const manager = packageManager(os.family, "bundle");
+  const [installed, offered] = await Promise.all([manager.installed(packages), manager.candidates(packages)]);
+  const missing = packages.filter((name) => !installed.has(name) && !offered.has(name));
+  if (missing.length === 0) return undefined;
+  return {
+    severity: "error",
+    message: `cluster.packages is bundle, and no bundle that was imported on this node has ${missing.join(", ")}`,
+    remedy: "chime-node bundle import FILE",
+  };
 }
 
 function clusterChecks(context: RoleContext, names: readonly RoleName[]): Check[] {

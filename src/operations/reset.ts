@@ -5,6 +5,7 @@ import { clusterFiles, removeWhole, writeAtomic } from "../cluster/files.ts";
 import { refused } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
+import { missingDirectories } from "../host/files.ts";
 import { openLedger, type Ledger } from "../plan/ledger.ts";
 import { undoAll } from "../plan/reset.ts";
 import { kinds } from "../resources/index.ts";
@@ -36,7 +37,7 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
   return withLock("apply", "reset", async () => {
     const ledger = await openLedger();
     const intent = await readIntent(ledger);
-    if (!intent && ledger.ids().length === 0) {
+    if (!intent && ledger.ids().length === 0 && !(await hasBundles())) {
       const summary = "there is nothing of chime-node to take back on this node";
       return { node: null, cluster: null, kept: [], deleted: [], summary };
     }
@@ -70,6 +71,11 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
       summary: `this node is as it was before chime-node; ${about}`,
     };
   });
+}
+
+/** What was imported on a node that was in no cluster yet. */
+async function hasBundles(): Promise<boolean> {
+  return (await missingDirectories(paths.bundles)).length === 0;
 }
 
 /** The intent of a reset that was killed, or the one of now; undefined where the node is in no cluster any more. */

@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { fileError, isMissing, makePrivateDirectory } from "../host/files.ts";
-import type { FreshData, PackageWork } from "../host/packages/types.ts";
+import type { FreshData, PackageSource, PackageWork } from "../host/packages/types.ts";
 import { packageManager } from "../host/packages/index.ts";
 import { remember, wasAbsent } from "./before.ts";
 import { file, fileKind } from "./file.ts";
@@ -14,6 +14,8 @@ export interface PackageOptions {
   name: string;
   /** `Facts.os.family`: which package manager. */
   family: string;
+  /** `cluster.packages`. */
+  from: PackageSource;
   /** Units that it would start by itself when installed; we start them with our own configuration. */
   units?: readonly string[];
   /** The directory that it fills when it is first configured, e.g. with an empty database. */
@@ -29,7 +31,7 @@ interface PackageChange extends Change {
 
 /** A resource that is a package: what it needs can be fetched before it may be installed. */
 interface PackageResource extends Resource {
-  readonly package: Pick<PackageOptions, "name" | "family">;
+  readonly package: Pick<PackageOptions, "name" | "family" | "from">;
 }
 
 function isPackage(resource: Resource): resource is PackageResource {
@@ -45,7 +47,7 @@ export async function downloadPackages(
   const wanted = resources.filter(isPackage).map((resource) => resource.package);
   const [first] = wanted;
   if (!first) return;
-  const manager = packageManager(first.family);
+  const manager = packageManager(first.family, first.from);
   const names = wanted.map(({ name }) => name);
   const there = await manager.installed(names);
   const missing = names.filter((name) => !there.has(name));
@@ -54,16 +56,16 @@ export async function downloadPackages(
 
 /** One installed package, of any version. All that are ready at once are installed in one run (the lane). */
 export function pkg(options: PackageOptions): PackageResource {
-  const { name, family, units = [], data } = options;
+  const { name, family, from, units = [], data } = options;
   const id = `package:${name}`;
   return {
     id,
-    package: { name, family },
+    package: { name, family, from },
     needs: options.needs ?? [],
     desired: fingerprint({ name }),
     lane: "packages",
     async inspect({ ledger }) {
-      const manager = packageManager(family);
+      const manager = packageManager(family, from);
       // A killed run's policy would keep our services down for ever.
       const leftover = ledger.noted(policyId) !== undefined && ledger.noted(id) !== undefined;
       const installed = (await manager.installed([name])).get(name);
@@ -76,8 +78,8 @@ export function pkg(options: PackageOptions): PackageResource {
         name,
         units,
         data,
-        apply: (context) => install(family, [change], context),
-        together: (others, context) => install(family, [change, ...(others as PackageChange[])], context),
+        apply: (context) => install(options, [change], context),
+        together: (others, context) => install(options, [change, ...(others as PackageChange[])], context),
       };
       return change;
     },
@@ -89,11 +91,11 @@ const policyPath = "/usr/sbin/policy-rc.d";
 const policyId = `file:${policyPath}`;
 
 async function install(
-  family: string,
+  { family, from }: Pick<PackageOptions, "family" | "from">,
   changes: readonly PackageChange[],
   context: ApplyContext,
 ): Promise<void> {
-  const manager = packageManager(family);
+  const manager = packageManager(family, from);
   const { ledger, signal } = context;
   await makePrivateDirectory(ledger.backups);
   const record = join(ledger.backups, "packages");

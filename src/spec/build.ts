@@ -126,6 +126,8 @@ const sections: readonly { table: string; lines: readonly Line[] }[] = [
         about: "auto | os (the system's own repositories) | vendor | bundle",
       },
       { key: "vrid_base", sample: 51, about: "1 to 255, only if the derived VRRP router ids are taken" },
+      { key: "trusted_keys", sample: [], about: "public keys: whose bundles are taken (bundle keygen)" },
+      { key: "revoked_keys", sample: [], about: "and whose no more" },
     ],
   },
   {

@@ -35,6 +35,12 @@ const vridBase = v.pipe(
   v.maxValue(255, "must be a whole number from 1 to 255"),
 );
 
+/** Ed25519 in SPKI form (RFC 8410): 12 bytes that are always the same, then 32. */
+const publicKeys = v.array(
+  text(/^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$/, "a public key in one line, as bundle keygen --json prints it"),
+  'must be a list of public keys, like ["MCowBQYDK2VwAyEA…"]',
+);
+
 const vip = v.pipe(
   v.string('must be a string: an IPv4 address like "192.168.231.30"'),
   v.rawTransform(({ dataset, addIssue, NEVER }) => {
@@ -66,6 +72,8 @@ export const specSchema = v.object({
       interface: v.optional(interfaceName, "auto"),
       packages: v.optional(word(["auto", "os", "vendor", "bundle"]), "auto"),
       vrid_base: v.optional(vridBase),
+      trusted_keys: v.optional(publicKeys),
+      revoked_keys: v.optional(publicKeys),
     }),
     {},
   ),

@@ -7,6 +7,9 @@ export interface Spec {
     packages: "auto" | "os" | "vendor" | "bundle";
     /** `vrid_base`, 1 to 255: only where the derived virtual router ids are taken on the network. */
     vridBase?: number;
+    /** Public keys (base64 of the SPKI form): whose bundles members take, and whose they take no more. */
+    trustedKeys?: readonly string[];
+    revokedKeys?: readonly string[];
   };
   failover: {
     /** What a writer does that can reach neither its peer nor a third voter: go on, or stop. */

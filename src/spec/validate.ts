@@ -19,9 +19,14 @@ export function validateSpec(raw: unknown): { spec: Spec } | { problems: SpecPro
   if (!result.success) return { problems: [...shape, ...result.issues.flatMap(toProblem)] };
   if (shape.length > 0) return { problems: shape };
   const { cluster, failover, roles } = result.output;
-  const { vrid_base: vridBase, ...rest } = cluster;
+  const { vrid_base: vridBase, trusted_keys: trustedKeys, revoked_keys: revokedKeys, ...rest } = cluster;
   const spec: Spec = {
-    cluster: vridBase === undefined ? rest : { ...rest, vridBase },
+    cluster: {
+      ...rest,
+      ...(vridBase !== undefined && { vridBase }),
+      ...(trustedKeys && { trustedKeys }),
+      ...(revokedKeys && { revokedKeys }),
+    },
     failover,
     roles: roles.mysql ? { mysql: roles.mysql } : {},
   };

@@ -25,7 +25,7 @@ export function vipResources(input: { context: RoleContext; requests: readonly V
   const { cluster, self, facts } = context;
   const keepalived = product("keepalived", facts.os);
   const installed = keepalived.packages.map((name) =>
-    pkg({ name, family: facts.os.family, units: [keepalived.unit] }),
+    pkg({ name, family: facts.os.family, from: context.spec.cluster.packages, units: [keepalived.unit] }),
   );
   const packages = installed.map((resource) => resource.id);
   // In place before the package is: systemd reads it with the package's unit.

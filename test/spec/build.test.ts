@@ -21,6 +21,8 @@ test("the whole file, as a person reads it", () => {
 # interface = "auto"    # where VIPs live; auto: the one in their subnet
 packages = "os"         # auto | os (the system's own repositories) | vendor | bundle
 # vrid_base = 51        # 1 to 255, only if the derived VRRP router ids are taken
+# trusted_keys = []     # public keys: whose bundles are taken (bundle keygen)
+# revoked_keys = []     # and whose no more
 
 [failover]
 # policy = "available"  # available | safe, only without a third voter
@@ -31,6 +33,18 @@ vip = "192.168.231.30/24"      # clients connect here; ADDRESS/PREFIX, /32 unles
 engine = "mariadb"             # percona | mysql | mariadb
 databases = ["chime", "shop"]  # created, with an account that may use them
 `);
+});
+
+test("keys of bundles go in as a list; what is none is told", () => {
+  const key = `MCowBQYDK2VwAyEA${"A".repeat(43)}=`;
+  const toml = buildToml({
+    vips: [],
+    sets: [`cluster.trusted_keys=${key},${key}`, `cluster.revoked_keys=${key}`],
+  });
+  expect(parseSpec(toml, "x").cluster).toMatchObject({ trustedKeys: [key, key], revokedKeys: [key] });
+  expect(() => buildToml({ vips: [], sets: ["cluster.trusted_keys=/root/key.pub"] })).toThrow(
+    "must be a public key in one line, as bundle keygen --json prints it",
+  );
 });
 
 test("what it writes is what was asked for", () => {

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { createBundle } from "../../operations/bundle/create.ts";
 import { generateKeys } from "../../bundle/keys.ts";
+import { importHere, listBundles } from "../../operations/bundle/import.ts";
 import { verifyBundle } from "../../operations/bundle/verify.ts";
 import { defineGroup, defineVerb } from "../command.ts";
 import { operationIo } from "../operation.ts";
@@ -88,4 +89,44 @@ const verify = defineVerb({
   },
 });
 
-export const bundle = defineGroup("bundle", "one file for nodes without a network", [keygen, create, verify]);
+const importFile = defineVerb({
+  name: "import",
+  summary: "check a bundle and make its packages this node's to install",
+  example: "chime-node bundle import chime-debian12-x64.tar --trust bundle-key.pub",
+  args: {
+    file: { type: "positional", hint: "FILE", summary: "the bundle", required: true },
+    trust: {
+      type: "list",
+      hint: "PUB",
+      summary:
+        "a public key whose signature counts from now on; default: those of the release and of the cluster",
+    },
+  },
+  async run(context) {
+    const { args, out } = context;
+    const taken = await importHere(resolve(args.file), args.trust, operationIo(context));
+    out.result(taken, `${taken.new ? "imported" : "it had been imported before:"} ${renderBundle(taken)}`);
+  },
+});
+
+const list = defineVerb({
+  name: "list",
+  summary: "list the bundles that were imported on this node",
+  example: "chime-node bundle list",
+  args: {},
+  async run({ out }) {
+    const found = await listBundles();
+    out.result(
+      found,
+      found.map((one) => renderBundle(one)).join("\n") || "no bundle was imported on this node",
+    );
+  },
+});
+
+export const bundle = defineGroup("bundle", "one file for nodes without a network", [
+  keygen,
+  create,
+  verify,
+  importFile,
+  list,
+]);

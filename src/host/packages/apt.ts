@@ -17,6 +17,7 @@ import {
   type PackageStatus,
 } from "./apt-output.ts";
 import { lockHolder, waitForLock } from "./dpkg-lock.ts";
+import type { AptSources } from "./apt-sources.ts";
 import type { InstallRequest, PackageManager, PackageWork } from "./types.ts";
 
 /** Nobody answers questions; kept configuration files stay; helpers that restart services by themselves are off. */
@@ -49,66 +50,82 @@ const logPollMs = 250;
 /** Others may take the lock between our look and the run. */
 const lockAttempts = 20;
 
-export const apt: PackageManager = {
-  startsServices: true,
+/** apt with the sources that `find` names at each call; without any it has no package. */
+export function aptFrom(find: () => Promise<AptSources | undefined>): PackageManager {
+  return {
+    startsServices: true,
 
-  async installed(names) {
-    const all = await query(names);
-    return new Map(all.filter((p) => p.status === "installed").map((p) => [p.name, p.version]));
-  },
+    async installed(names) {
+      const all = await query(names);
+      return new Map(all.filter((p) => p.status === "installed").map((p) => [p.name, p.version]));
+    },
 
-  async interrupted() {
-    // dpkg journals what it has not yet merged into its status file here, as numbered files.
-    const journal = await readdir("/var/lib/dpkg/updates");
-    return journal.some((name) => /^\d+$/.test(name)) || unsettled(await queryAll()).length > 0;
-  },
+    interrupted,
 
-  async candidates(names) {
-    if (!(await haveLists())) return new Map();
-    const { stdout } = await exec(["apt-cache", "policy", ...names], { env });
-    return parsePolicy(stdout);
-  },
+    async candidates(names) {
+      const sources = await find();
+      if (!sources || !(await haveLists(sources))) return new Map();
+      const { stdout } = await exec(["apt-cache", "policy", ...sources.options, ...names], { env });
+      return parsePolicy(stdout);
+    },
 
-  async download(names, log, work) {
-    if ((await lockHolder()) !== undefined || (await apt.interrupted())) return;
-    const fetch = (argv: readonly string[]) => run(["apt-get", ...argv], log, work, "kill");
-    work.progress("downloading packages");
-    if (!(await haveLists())) await fetch(["update", "-q", ...aptOptions]);
-    await fetch([...installArguments, "--download-only", ...aptOptions, ...names]);
-  },
+    async download(names, log, work) {
+      const sources = await find();
+      if (!sources || (await lockHolder()) !== undefined || (await interrupted())) return;
+      const fetch = (argv: readonly string[]) => run(["apt-get", ...argv], log, work, "kill");
+      const options = [...aptOptions, ...sources.options];
+      work.progress("downloading packages");
+      if (!(await haveLists(sources))) await fetch(["update", "-q", ...options]);
+      await fetch([...installArguments, "--download-only", ...options, ...names]);
+    },
 
-  async install(request, work) {
-    await waitForLock(work);
-    if (await apt.interrupted()) await repair(request, work);
-    if (!(await haveLists())) await update(request, work);
-    let output = await install(request, work);
-    const outdated = output === undefined ? undefined : classify(output);
-    if (outdated === "unknown" || outdated === "unreachable") {
-      await update(request, work);
-      output = await install(request, work);
-    }
-    if (output !== undefined) throw installError(request.names, output, request.log);
-  },
+    async install(request, work) {
+      const sources = await find();
+      if (!sources) {
+        throw failed("packages.unknown", "there is no package repository", {
+          remedy: "chime-node bundle import FILE, then run this again",
+        });
+      }
+      await waitForLock(work);
+      if (await interrupted()) await repair(sources, request, work);
+      if (!(await haveLists(sources))) await update(sources, request, work);
+      let output = await install(sources, request, work);
+      const outdated = output === undefined ? undefined : classify(output);
+      if (outdated === "unknown" || outdated === "unreachable") {
+        await update(sources, request, work);
+        output = await install(sources, request, work);
+      }
+      if (output !== undefined) throw installError(request.names, output, request.log);
+    },
 
-  brought: async (record) => parseRecord((await readText(record)) ?? ""),
+    brought: async (record) => parseRecord((await readText(record)) ?? ""),
 
-  async purge(names, log, work) {
-    const there = (await query(names)).filter((p) => p.status !== "not-installed").map((p) => p.name);
-    if (there.length === 0) return;
-    work.progress(`removing ${there.length} packages`);
-    const argv = ["dpkg", "--force-remove-reinstreq", "--abort-after=1000", "--purge", ...there];
-    // Exit 1: some stay, because other packages need them by now.
-    const { output } = await run(argv, log, work);
-    const left = (await query(there)).filter((p) => p.status !== "not-installed").map((p) => p.name);
-    const needed = left.every((name) => output.includes(`error processing package ${name}`));
-    const dependency = /dependency problems/.test(output);
-    if (left.length > 0 && !(needed && dependency)) {
-      throw failed("packages.failed", `${left.join(", ")} could not be removed`, {
-        remedy: `look at the end of ${log}, then run this again`,
-      });
-    }
-  },
-};
+    purge,
+  };
+}
+
+async function interrupted(): Promise<boolean> {
+  // dpkg journals what it has not yet merged into its status file here, as numbered files.
+  const journal = await readdir("/var/lib/dpkg/updates");
+  return journal.some((name) => /^\d+$/.test(name)) || unsettled(await queryAll()).length > 0;
+}
+
+async function purge(names: readonly string[], log: string, work: PackageWork): Promise<void> {
+  const there = (await query(names)).filter((p) => p.status !== "not-installed").map((p) => p.name);
+  if (there.length === 0) return;
+  work.progress(`removing ${there.length} packages`);
+  const argv = ["dpkg", "--force-remove-reinstreq", "--abort-after=1000", "--purge", ...there];
+  // Exit 1: some stay, because other packages need them by now.
+  const { output } = await run(argv, log, work);
+  const left = (await query(there)).filter((p) => p.status !== "not-installed").map((p) => p.name);
+  const needed = left.every((name) => output.includes(`error processing package ${name}`));
+  const dependency = /dependency problems/.test(output);
+  if (left.length > 0 && !(needed && dependency)) {
+    throw failed("packages.failed", `${left.join(", ")} could not be removed`, {
+      remedy: `look at the end of ${log}, then run this again`,
+    });
+  }
+}
 
 /** All packages that dpkg knows. */
 async function queryAll(): Promise<PackageStatus[]> {
@@ -123,8 +140,8 @@ async function query(names: readonly string[]): Promise<PackageStatus[]> {
   return parseStatus((await exec(argv, { ok: [0, 1] })).stdout);
 }
 
-async function haveLists(): Promise<boolean> {
-  const names = await readdir("/var/lib/apt/lists").catch((error: unknown) => {
+async function haveLists({ lists }: AptSources): Promise<boolean> {
+  const names = await readdir(lists).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw error;
   });
@@ -132,11 +149,15 @@ async function haveLists(): Promise<boolean> {
 }
 
 /** Fails only when nothing came: one dead repository among several is no reason not to try. */
-async function update(request: InstallRequest, work: PackageWork): Promise<void> {
+async function update(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<void> {
   work.progress("fetching package lists");
-  const { output } = await run(["apt-get", "update", "-q", ...aptOptions], request.log, work);
+  const { output } = await run(
+    ["apt-get", "update", "-q", ...aptOptions, ...sources.options],
+    request.log,
+    work,
+  );
   if (classify(output) === "no_space") throw installError(request.names, output, request.log);
-  if (await haveLists()) {
+  if (await haveLists(sources)) {
     const place = unreachablePlace(output);
     if (place) work.progress(`the package repository ${place} does not answer; trying without it`);
     return;
@@ -145,7 +166,11 @@ async function update(request: InstallRequest, work: PackageWork): Promise<void>
 }
 
 /** Returns the output when it failed. */
-async function install(request: InstallRequest, work: PackageWork): Promise<string | undefined> {
+async function install(
+  sources: AptSources,
+  request: InstallRequest,
+  work: PackageWork,
+): Promise<string | undefined> {
   work.progress(`installing ${request.names.join(", ")}`);
   const hook = `sed -n '/^$/,$p' >>${request.record} && sync ${request.record}`;
   const argv = [
@@ -156,6 +181,7 @@ async function install(request: InstallRequest, work: PackageWork): Promise<stri
     `-o=DPkg::Pre-Install-Pkgs::=${hook}`,
     "-o=DPkg::Tools::Options::sed::Version=3",
     ...aptOptions,
+    ...sources.options,
     ...request.names,
   ];
   const { code, output } = await run(argv, request.log, work);
@@ -163,7 +189,7 @@ async function install(request: InstallRequest, work: PackageWork): Promise<stri
 }
 
 /** dpkg(1): finish what was unpacked; then let apt fetch again what was cut off while unpacking. */
-async function repair(request: InstallRequest, work: PackageWork): Promise<void> {
+async function repair(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<void> {
   work.progress("finishing an interrupted package installation");
   for (const { name, directory } of request.fresh) {
     const [status] = await query([name]);
@@ -171,9 +197,13 @@ async function repair(request: InstallRequest, work: PackageWork): Promise<void>
   }
   const keep = ["--force-confdef", "--force-confold"];
   await run(["dpkg", ...keep, "--configure", "-a"], request.log, work);
-  if (!(await apt.interrupted())) return;
+  if (!(await interrupted())) return;
   const argv = ["apt-get", ...installArguments, "--fix-broken"];
-  await run([...argv, ...aptOptions, "-o=Dpkg::Options::=--force-confold"], request.log, work);
+  await run(
+    [...argv, ...aptOptions, ...sources.options, "-o=Dpkg::Options::=--force-confold"],
+    request.log,
+    work,
+  );
 }
 
 /**

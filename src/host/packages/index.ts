@@ -1,12 +1,28 @@
 import { refused } from "../../core/errors.ts";
-import { apt } from "./apt.ts";
-import type { PackageManager } from "./types.ts";
+import { aptFrom } from "./apt.ts";
+import { bundleSources, systemSources } from "./apt-sources.ts";
+import { onlyBundled, preferBundled } from "./bundled.ts";
+import type { PackageManager, PackageSource } from "./types.ts";
 
-const managers: Partial<Record<string, PackageManager>> = { debian: apt };
+const apt = aptFrom(() => Promise.resolve(systemSources));
+const bundledApt = aptFrom(() => bundleSources());
 
-/** By `Facts.os.family`. @throws ChimeError `host.unsupported` */
-export function packageManager(family: string): PackageManager {
-  const manager = managers[family];
+const managers: Partial<Record<string, Record<PackageSource, PackageManager>>> = {
+  debian: {
+    auto: preferBundled(bundledApt, apt),
+    os: apt,
+    // Its repositories are among the system's: the operator added them.
+    vendor: apt,
+    bundle: onlyBundled(bundledApt),
+  },
+};
+
+/**
+ * By `Facts.os.family`, and for what installs by `cluster.packages`, too.
+ * @throws ChimeError `host.unsupported`
+ */
+export function packageManager(family: string, from: PackageSource = "os"): PackageManager {
+  const manager = managers[family]?.[from];
   if (!manager) throw refused("host.unsupported", `packages of this system (${family}) cannot be installed`);
   return manager;
 }

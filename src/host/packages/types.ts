@@ -26,6 +26,9 @@ export interface PackageWork {
   progress(line: string): void;
 }
 
+/** `cluster.packages`: where packages come from. */
+export type PackageSource = "auto" | "os" | "vendor" | "bundle";
+
 /** The system's package manager; apt today, dnf behind the same interface. */
 export interface PackageManager {
   /** True where packages start their services as they are installed, unless a policy says no (Debian). */

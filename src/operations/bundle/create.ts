@@ -7,13 +7,14 @@ import { readPrivateKey } from "../../bundle/keys.ts";
 import { contentSize, programName, type Manifest } from "../../bundle/manifest.ts";
 import { packBundle, type Packed } from "../../bundle/pack.ts";
 import { packProgram } from "../../bundle/program.ts";
-import { poolName, renderPackages, renderRelease, repositoryName, sumOf } from "../../bundle/repository.ts";
+import { poolName, renderPackages, renderRelease, sumOf } from "../../bundle/repository.ts";
 import { wantedPackages } from "./wanted.ts";
 import { debianArch, systemName, targetSystem, type TargetSystem } from "../../bundle/systems.ts";
 import { build } from "../../core/build.ts";
 import { usageError } from "../../core/errors.ts";
 import { exec } from "../../core/exec.ts";
 import { fileError, readText } from "../../host/files.ts";
+import { repositoryName } from "../../host/packages/apt-sources.ts";
 import { parseOsRelease } from "../../host/os.ts";
 import type { Io } from "../io.ts";
 

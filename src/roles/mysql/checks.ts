@@ -24,7 +24,7 @@ export function checks(local: LocalContext): Check[] {
   const place = layoutOf(name, os);
   return [
     { name: "mysql.topology", run: () => Promise.resolve(spec && checkTopology(spec)) },
-    { name: "mysql.repository", run: () => checkRepository(os, place) },
+    { name: "mysql.repository", run: () => checkRepository(local, place) },
     { name: "mysql.foreign_data", run: () => checkData(local, place, engines[name].systemAccounts) },
     { name: "mysql.port", run: () => checkPort(place) },
   ];
@@ -50,11 +50,14 @@ function checkTopology({ topology }: MysqlSpec): Finding | undefined {
 }
 
 /** A vendor's packages come from its own repository, which only the operator may trust. */
-async function checkRepository(os: Facts["os"], { product }: Layout): Promise<Finding | undefined> {
+async function checkRepository(
+  { facts: { os }, spec }: LocalContext,
+  { product }: Layout,
+): Promise<Finding | undefined> {
   const { repository, packages } = product;
   const [name = ""] = packages;
   if (repository === "os") return undefined;
-  const manager = packageManager(os.family);
+  const manager = packageManager(os.family, spec?.cluster.packages);
   if ((await manager.installed([name])).has(name)) return undefined;
   if ((await manager.candidates([name])).has(name)) return undefined;
   return {

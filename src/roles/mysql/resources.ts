@@ -26,7 +26,13 @@ export function resources(context: RoleContext): RolePlan {
   const engine = engineOf(spec);
   // The catalog names the server's package first; it makes the empty database.
   const packages = product.packages.map((name, at) =>
-    pkg({ name, family: facts.os.family, units: [product.unit], ...(at === 0 ? { data } : {}) }),
+    pkg({
+      name,
+      family: facts.os.family,
+      from: context.spec.cluster.packages,
+      units: [product.unit],
+      ...(at === 0 ? { data } : {}),
+    }),
   );
   const installed = packages.map(({ id }) => id);
   const mine = marker(

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
-import { apt } from "../../../src/host/packages/apt.ts";
+import { packageManager } from "../../../src/host/packages/index.ts";
+
+const apt = packageManager("debian");
 
 // Whatever is asked of no packages must not be done to all: dpkg-query without names lists everything.
 test("no names are no packages", async () => {

@@ -1,0 +1,136 @@
+import { constants } from "node:fs";
+import { mkdir, open, readdir, rename, rm, statfs, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { refused } from "../core/errors.ts";
+import { exec } from "../core/exec.ts";
+import {
+  fileError,
+  isMissing,
+  makePrivateDirectory,
+  readText,
+  removeEmptyDirectories,
+  syncDirectory,
+} from "../host/files.ts";
+import { ByteSource } from "./bytes.ts";
+import {
+  contentSize,
+  largestManifest,
+  manifestName,
+  parseManifest,
+  signatureName,
+  type Manifest,
+} from "./manifest.ts";
+import { readBundle, type Opened, type Sink, type Trust } from "./read.ts";
+
+/** Stays free when a bundle has come in: packages want to be unpacked, too. */
+const spareBytes = 64 << 20;
+
+/** A bundle whose every byte was checked before it got its place. */
+export interface StoredBundle {
+  id: string;
+  directory: string;
+  manifest: Manifest;
+}
+
+/**
+ * Takes a bundle in: checked while it is written to a directory that nobody looks at, which gets its name when all of
+ * it was good. Those that it makes superfluous go.
+ * @param accept throws where the bundle is none for this machine
+ * @throws ChimeError what `readBundle` throws, `bundle.no_space` (exit 3); `host.no_space`, `file.*`
+ */
+export async function importBundle(
+  file: string,
+  store: string,
+  trust: Trust,
+  accept: (opened: Opened) => Promise<void>,
+): Promise<Opened & { isNew: boolean }> {
+  await makePrivateDirectory(store);
+  const work = join(store, ".coming");
+  await rm(work, { recursive: true, force: true });
+  let isNew = true;
+  try {
+    const opened = await ByteSource.over(file, (source) =>
+      readBundle(
+        source,
+        trust,
+        async (found) => {
+          await accept(found);
+          isNew = !(await Bun.file(join(store, found.id, manifestName)).exists());
+          if (isNew) await requireSpace(store, contentSize(found.manifest));
+        },
+        () => (isNew ? directorySink(work) : undefined),
+      ),
+    );
+    if (isNew) {
+      await Bun.write(join(work, manifestName), opened.manifestText);
+      await Bun.write(join(work, signatureName), opened.signature);
+      await exec(["sync", "-f", work], { timeoutMs: 600_000 });
+      await rename(work, join(store, opened.id));
+      await syncDirectory(store);
+    }
+    await removeCovered(store, opened);
+    return { ...opened, isNew };
+  } catch (error) {
+    await rm(work, { recursive: true, force: true });
+    await removeEmptyDirectories([store, dirname(store)]);
+    throw fileError(store, error);
+  }
+}
+
+/** @throws ChimeError `file.*` */
+export async function storedBundles(store: string): Promise<StoredBundle[]> {
+  const names = await readdir(store).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw fileError(store, error);
+  });
+  const found: StoredBundle[] = [];
+  for (const id of names.filter((name) => !name.startsWith(".")).sort()) {
+    const directory = join(store, id);
+    const text = await readText(join(directory, manifestName), largestManifest);
+    if (text !== undefined) found.push({ id, directory, manifest: parseManifest(text) });
+  }
+  return found;
+}
+
+const mebi = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
+
+async function requireSpace(store: string, content: number): Promise<void> {
+  const { bavail, bsize } = await statfs(store);
+  const free = bavail * bsize;
+  if (free >= content + spareBytes) return;
+  throw refused(
+    "bundle.no_space",
+    `the bundle needs ${mebi(content + spareBytes)} MiB at ${store}, and ${mebi(free)} MiB are free`,
+    "free some space (df -h), then run this again",
+  );
+}
+
+/** Others for the same machines that hold nothing for a role which this one does not hold. */
+async function removeCovered(store: string, { id, manifest }: Opened): Promise<void> {
+  for (const other of await storedBundles(store)) {
+    const { system, arch, roles } = other.manifest;
+    const isSame = system === manifest.system && arch === manifest.arch;
+    if (other.id === id || !isSame || !roles.every((role) => manifest.roles.includes(role))) continue;
+    await rm(other.directory, { recursive: true, force: true });
+  }
+}
+
+/** Files below a directory that is not there yet. Their names were checked. */
+function directorySink(directory: string): Sink {
+  let handle: FileHandle | undefined;
+  return {
+    async begin(name) {
+      const path = join(directory, name);
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);
+    },
+    async write(chunk) {
+      await handle?.writeFile(chunk);
+    },
+    async close() {
+      const open = handle;
+      handle = undefined;
+      await open?.close();
+    },
+  };
+}

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { copyFile, open } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { buildBinary } from "../../scripts/build.ts";
+import { exec } from "../../src/core/exec.ts";
+import { makeKey } from "../install/release.ts";
+import { chime, fileTree, verdict } from "./chime.ts";
+import { ensureImage } from "./image.ts";
+import { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import { initCommand, joinBoth, status, vip, type Initialized } from "./pair.ts";
+import { system } from "./system.ts";
+import { untilProtected } from "./trial.ts";
+
+const init = initCommand.map((word) => (word === "cluster.packages=os" ? "cluster.packages=bundle" : word));
+const installer = resolve(import.meta.dir, "../../install.sh");
+
+/** Nodes that can reach no repository: all they have is one file. Bundles are for released systems. */
+describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
+  let lab: Lab;
+  let node1: LabNode;
+  let node2: LabNode;
+  let bundle: string;
+  let bare: string[];
+
+  beforeAll(async () => {
+    // One without any route, one with a route that leads nowhere.
+    lab = await Lab.open({ nodes: [{ name: "node1", gateway: false }, "node2"] });
+    [node1, node2] = lab.nodes as [LabNode, LabNode];
+    const { root, mirror } = await ensureImage(console.error);
+    const key = await makeKey(join(lab.work, "key"));
+    bundle = join(lab.work, "bundle.tar");
+    const what = [
+      "--os",
+      system.name.replace("-", ""),
+      "--role",
+      "mysql",
+      "--set",
+      `roles.mysql.engine=${system.engine}`,
+    ];
+    const from = [
+      "--source",
+      `deb [trusted=yes] file:${mirror} ./`,
+      "--installed",
+      `${root}/var/lib/dpkg/status`,
+    ];
+    const argv = [await buildBinary(), "bundle", "create", ...what, ...from, "--key", key.key, "-o", bundle];
+    await exec(argv, { timeoutMs: 300_000 });
+    for (const node of lab.nodes) {
+      await node.sh("umount /mirror; echo 'deb http://192.0.2.1/debian stable main' >/etc/apt/sources.list");
+      await copyFile(installer, node.path("/root/install.sh"));
+      await copyFile(key.pub, node.path("/root/key.pub"));
+      await copyFile(bundle, node.path("/root/bundle.tar"));
+    }
+    bare = await fileTree(node1);
+  }, 400_000);
+  afterAll(() => lab?.close());
+
+  const install = (node: LabNode, file: string, more = "--trust /root/key.pub") =>
+    node.sh(`sh /root/install.sh --bundle ${file} ${more}`, { check: false, timeoutMs: 120_000 });
+
+  test("a bundle that was changed, or is for another system, is refused, and nothing of it stays", async () => {
+    const changed = node1.path("/root/changed.tar");
+    await copyFile(bundle, changed);
+    const file = await open(changed, "r+");
+    // In the last package: install.sh alone does not see it.
+    await file.write(Buffer.from("x"), 0, 1, (await file.stat()).size - 3000);
+    await file.close();
+    const answer = await install(node1, "/root/changed.tar");
+    expect([answer.code, answer.stdout]).toEqual([3, ""]);
+    expect(answer.stderr).toContain("the bundle was changed or damaged: repo/pool/");
+    await node1.sh(`rm /root/changed.tar; mv /etc/os-release /root/os
+      sed 's/^VERSION_ID=.*/VERSION_ID="11"/' /root/os >/etc/os-release`);
+    const other = await install(node1, "/root/bundle.tar");
+    expect(other.code).toBe(3);
+    expect(other.stderr).toContain(`the bundle is for ${system.name.replace("-", "")}, and this is debian11`);
+    await node1.sh("rm /etc/os-release; mv /root/os /etc/os-release");
+    expect(await fileTree(node1)).toEqual(bare);
+  }, 120_000);
+
+  test("in bundle mode a node without a bundle is told so before anything is begun", async () => {
+    await node2.install(await buildBinary());
+    const answer = await chime(node2, [...init.slice(1), "--role", "mysql"]);
+    expect(verdict(answer)).toEqual([3, "preflight.failed"]);
+    expect(answer.stderr + answer.json.error?.message).toContain(
+      "no bundle that was imported on this node has",
+    );
+    await node2.sh("rm /usr/local/bin/chime-node");
+  }, 60_000);
+
+  test("two nodes become a serving pair, each from the file alone", async () => {
+    for (const answer of await Promise.all(lab.nodes.map((node) => install(node, "/root/bundle.tar")))) {
+      expect([answer.code, answer.stdout]).toEqual([
+        0,
+        expect.stringMatching(/^installed \/usr\/local\/bin\/chime-node/),
+      ]);
+    }
+    const created = JSON.parse((await node1.run([...init, "--json"])).stdout) as Initialized;
+    await joinBoth(lab, created);
+    await untilProtected(lab);
+    expect((await status(node2)).vips).toMatchObject([{ role: "mysql", address: vip }]);
+    // Whom init trusted, the cluster trusts.
+    expect(await node2.read("/etc/chime-node/cluster.toml")).toContain('trusted_keys = ["MCow');
+    const again = await chime(node2, ["bundle", "import", "/root/bundle.tar"]);
+    expect([again.code, again.json["new"]]).toEqual([0, false]);
+    const { json } = await chime<{ id: string; roles: string[] }[]>(node1, ["bundle", "list"]);
+    expect(json.map(({ roles }) => roles)).toEqual([["mysql"]]);
+  }, 400_000);
+
+  test("a key that the cluster revoked counts no more", async () => {
+    await node1.sh("sed -i 's/^# revoked_keys = \\[\\]/revoked_keys = [KEY]/' /etc/chime-node/cluster.toml");
+    const toml = await node1.read("/etc/chime-node/cluster.toml");
+    const key = /trusted_keys = \["([^"]+)"\]/.exec(toml)?.[1] ?? "";
+    await node1.put("/etc/chime-node/cluster.toml", toml.replace("[KEY]", `["${key}"]`));
+    await node1.run(["chime-node", "apply", "--yes"], { timeoutMs: 60_000 });
+    expect(verdict(await chime(node1, ["bundle", "import", "/root/bundle.tar"]))).toEqual([
+      3,
+      "bundle.revoked_key",
+    ]);
+  }, 120_000);
+
+  test.skipIf(!process.env["CHIME_LONG"])(
+    "reset and --uninstall take all of it away",
+    async () => {
+      const refused = await node1.sh("sh /root/install.sh --uninstall", { check: false });
+      expect(refused.code).toBe(3);
+      await node1.run(["chime-node", "reset", "--yes", "--delete-data=chime"], { timeoutMs: 300_000 });
+      await node1.sh("sh /root/install.sh --uninstall");
+      const left =
+        "ls -d /usr/local/bin/* /usr/local/lib/chime-node /etc/chime-node /var/lib/chime-node 2>/dev/null";
+      expect((await node1.sh(left, { check: false })).stdout).toBe("");
+    },
+    300_000,
+  );
+});
