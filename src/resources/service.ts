@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { systemClock } from "../core/clock.ts";
 import { failed, toChimeError } from "../core/errors.ts";
 import { daemonReload, setAtBoot, showUnit, systemctl, type UnitState } from "../host/systemd.ts";
 import type { FileCheck, FileResource } from "./file.ts";
@@ -145,6 +146,20 @@ interface Todo {
 /** Unit file states that `systemctl enable` cannot or need not change (systemctl(1)). */
 const fixedFiles = new Set(["static", "indirect", "generated", "transient", "alias", "enabled-runtime"]);
 
+/** A start that takes longer is stopped all the same. */
+const startMs = 30_000;
+const lookMs = 100;
+
+/** The unit's state once it is not just starting: MariaDB hangs for ever when it is told to stop in its first second. */
+async function startedOrNot(unit: string): Promise<UnitState> {
+  const giveUp = systemClock.now() + startMs;
+  for (;;) {
+    const state = await showUnit(unit);
+    if (state.active !== "activating" || systemClock.now() > giveUp) return state;
+    await systemClock.sleep(lookMs);
+  }
+}
+
 const beforeSchema = v.object({ enabled: v.boolean(), active: v.boolean() });
 
 export const serviceKind: Kind = {
@@ -152,7 +167,7 @@ export const serviceKind: Kind = {
   async undo(id, before) {
     const unit = id.slice("service:".length);
     const { enabled } = v.parse(beforeSchema, before);
-    const state = await showUnit(unit);
+    const state = await startedOrNot(unit);
     if (state.load === "not-found") return;
     if (!enabled && state.file === "enabled") await systemctl("disable", unit);
     if (state.active !== "inactive" && state.active !== "failed") await systemctl("stop", unit);

@@ -54,7 +54,7 @@ export function resources(context: RoleContext): RolePlan {
     needs: installed,
   });
   // In place before the package is: systemd reads it with the package's unit.
-  const unit = file({ path: dropIn, content: unitDropIn(startOptions, data, engine.beforeStop) });
+  const unit = file({ path: dropIn, content: unitDropIn(startOptions, data, engine) });
   const settings = file({
     path: config,
     content: engine.config({
@@ -90,9 +90,14 @@ export function resources(context: RoleContext): RolePlan {
  * decides what becomes of transactions that nobody acknowledged. Before a stop the agent hands over what this server
  * writes: at a shutdown it is stopped first, while keepalived and the agent still run.
  */
-function unitDropIn(startOptions: string, data: string, beforeStop: string | undefined): string {
+function unitDropIn(
+  startOptions: string,
+  data: string,
+  { beforeStop, stopSeconds }: Pick<Engine, "beforeStop" | "stopSeconds">,
+): string {
   // Also where the agent is dead.
   const stop = beforeStop === undefined ? "" : `ExecStop=+/bin/sh -c '${beforeStop}'\n`;
+  const limit = stopSeconds === undefined ? "" : `TimeoutStopSec=${stopSeconds}s\nSendSIGKILL=yes\n`;
   return `# Written by chime-node.
 [Unit]
 After=chime-node.service keepalived.service
@@ -106,7 +111,7 @@ EnvironmentFile=-${startOptions}
 # The server listens on the VIP also while that is on the other node (ip-sysctl: ip_nonlocal_bind).
 ExecStartPre=+/bin/sh -c 'echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind'
 ExecStop=-+${paths.binary} agent --before-stop ${roleName}
-${stop}`;
+${stop}${limit}`;
 }
 
 const reloadMs = 5_000;

@@ -171,6 +171,11 @@ export interface Engine {
    * Shell command that systemd runs before it sends SIGTERM (ExecStop): where a stop alone would tell waiting clients OK.
    */
   readonly beforeStop?: string;
+  /**
+   * After which time systemd kills a server that does not stop, s (TimeoutStopSec). Only for one that asks systemd for
+   * more time while its stop gets on. Undefined: what the package's unit says.
+   */
+  readonly stopSeconds?: number;
   /** The statement that has the running server read its key and certificate anew. */
   readonly reloadTls: string;
   /** Accounts that a new server has by itself. */
