@@ -9,10 +9,11 @@ export function renderStatus(status: Status, style: Style): string {
   return [...overview(status, style), ...history(status, style), ...problems(status, style)].join("\n\n");
 }
 
-/** The same for a screen, which is cut off at its lower edge: what has passed comes last. */
+/** The same for a screen, which is cut off at its lower edge: what has passed comes last, the newest of it first. */
 export function renderPicture(status: Status, style: Style, footer: string): string {
   const sections = [...overview(status, style), ...problems(status, style), style.dim(footer)];
-  return [...sections, ...history(status, style)].join("\n\n");
+  const newestFirst = { ...status, history: status.history.toReversed() };
+  return [...sections, ...history(newestFirst, style)].join("\n\n");
 }
 
 function overview(status: Status, style: Style): string[] {

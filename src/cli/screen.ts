@@ -24,7 +24,7 @@ export function createScreen(sink: Sink): Screen {
       const lines = Bun.wrapAnsi(picture.trimEnd(), columns, { hard: true, trim: false }).split("\n");
       const missing = lines.length - rows + 1;
       const fitting = lines.length <= rows ? lines : [...lines.slice(0, rows - 1), `… ${missing} more lines`];
-      const text = fitting.map((line) => line + eraseRestOfLine).join("\r\n") + eraseBelow;
+      const text = fitting.map((line) => line + eraseRestOfLine).join("\n") + eraseBelow;
       if (text === shown) return;
       sink.write((shown === undefined ? enter : "") + home + text);
       shown = text;

@@ -13,7 +13,7 @@ test("each picture is drawn over the last one, on a screen that is given back", 
   screen.close();
   screen.close();
   expect(sink.text).toBe(
-    `${enter}\u001B[Hone\u001B[K\r\ntwo\u001B[K\u001B[J\u001B[Hthree\u001B[K\u001B[J${leave}`,
+    `${enter}\u001B[Hone\u001B[K\ntwo\u001B[K\u001B[J\u001B[Hthree\u001B[K\u001B[J${leave}`,
   );
 });
 
@@ -29,7 +29,7 @@ test("a picture that stands there already is not drawn again", () => {
 test("what is too wide is wrapped, what is too high is cut off at the end", () => {
   const sink = new FakeSink(true, 10, 4);
   createScreen(sink).draw("a b c d e f g\n2\n3\n4\n5");
-  const lines = sink.text.slice(`${enter}\u001B[H`.length).split("\r\n");
+  const lines = sink.text.slice(`${enter}\u001B[H`.length).split("\n");
   expect(lines.map((line) => Bun.stripANSI(line).trimEnd())).toEqual([
     "a b c d e",
     "f g",
