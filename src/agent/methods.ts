@@ -6,6 +6,7 @@ import type { Voter } from "../cluster/vote/voter.ts";
 import { systemClock } from "../core/clock.ts";
 import { failed } from "../core/errors.ts";
 import { clusterHistory, ownHistory } from "./cluster-history.ts";
+import { bundleHandlers, serveBundles } from "./bundles.ts";
 import { answerDrillKill, killForDrill } from "./drill.ts";
 import type { Happening } from "../roles/happening.ts";
 import { answerFailover, assessFailover, failOver } from "./failover.ts";
@@ -135,6 +136,8 @@ export function socketHandlers(agent: Agent): Handlers {
     "token.revoke": async (params) =>
       membership.tokens.revoke(v.parse(v.object({ id: v.string() }), params).id),
 
+    ...bundleHandlers(membership),
+
     leave: async () => membership.leave(),
 
     "remove.holds": async (params) =>
@@ -152,6 +155,7 @@ export function servePeers(
   membership.handle("drill.kill", (params, from) =>
     answerDrillKill({ membership, guards, status }, params, from),
   );
+  serveBundles(membership);
   membership.handle("history", () => Promise.resolve(ownHistory(history)));
   membership.handle("failover", (params, from) =>
     answerFailover({ membership, guards, cluster }, params, from),

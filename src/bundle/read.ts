@@ -104,7 +104,15 @@ async function open(source: ByteSource, trust: Trust): Promise<Opened> {
   if (second?.name !== signatureName || second.size !== signatureSize) {
     throw refused("bundle.unsigned", "the bundle is not signed", tell);
   }
-  const signature = await whole(source, second);
+  return openManifest(manifestText, await whole(source, second), trust);
+}
+
+/**
+ * What a signature proves of a manifest, wherever both came from.
+ * @throws ChimeError (exit 3) `bundle.revoked_key`, `bundle.untrusted_key`, `bundle.format`, `bundle.unsafe_name`,
+ * `bundle.duplicate`
+ */
+export function openManifest(manifestText: Buffer, signature: Buffer, trust: Trust): Opened {
   if (signerOf(manifestText, signature, trust.revoked) !== undefined) {
     throw refused("bundle.revoked_key", "the bundle is signed with a key that was revoked", tell);
   }

@@ -34,7 +34,7 @@ export interface StoredBundle {
 
 /**
  * Takes a bundle in: checked while it is written to a directory that nobody looks at, which gets its name when all of
- * it was good. Those that it makes superfluous go.
+ * it was good.
  * @param accept throws where the bundle is none for this machine
  * @throws ChimeError what `readBundle` throws, `bundle.no_space` (exit 3); `host.no_space`, `file.*`
  */
@@ -61,20 +61,26 @@ export async function importBundle(
         () => (isNew ? directorySink(work) : undefined),
       ),
     );
-    if (isNew) {
-      await Bun.write(join(work, manifestName), opened.manifestText);
-      await Bun.write(join(work, signatureName), opened.signature);
-      await exec(["sync", "-f", work], { timeoutMs: 600_000 });
-      await rename(work, join(store, opened.id));
-      await syncDirectory(store);
-    }
-    await removeCovered(store, opened);
+    if (isNew) await settle(work, store, opened);
     return { ...opened, isNew };
   } catch (error) {
     await rm(work, { recursive: true, force: true });
     await removeEmptyDirectories([store, dirname(store)]);
     throw fileError(store, error);
   }
+}
+
+/**
+ * Gives a directory with checked files its place in the store, durably. Those that it makes superfluous go.
+ * @throws ChimeError `exec.*`, `file.*`
+ */
+export async function settle(work: string, store: string, opened: Opened): Promise<void> {
+  await Bun.write(join(work, manifestName), opened.manifestText);
+  await Bun.write(join(work, signatureName), opened.signature);
+  await exec(["sync", "-f", work], { timeoutMs: 600_000 });
+  await rename(work, join(store, opened.id));
+  await syncDirectory(store);
+  await removeCovered(store, opened);
 }
 
 /** @throws ChimeError `file.*` */
@@ -94,7 +100,8 @@ export async function storedBundles(store: string): Promise<StoredBundle[]> {
 
 const mebi = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
 
-async function requireSpace(store: string, content: number): Promise<void> {
+/** @throws ChimeError `bundle.no_space` (exit 3) */
+export async function requireSpace(store: string, content: number): Promise<void> {
   const { bavail, bsize } = await statfs(store);
   const free = bavail * bsize;
   if (free >= content + spareBytes) return;

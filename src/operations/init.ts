@@ -56,6 +56,7 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
   requireInstalled(options.binary);
   return withLock("apply", "init", async () => {
     const wanted = await wantedSpec(options);
+    await tellUnknownKeys(wanted.spec, io);
     io.progress("checking this machine");
     const facts = await readFacts();
     const identity = (await existing(options, wanted.spec)) ?? (await create(options, wanted, facts, io));
@@ -122,6 +123,16 @@ async function trusted(set: readonly string[]): Promise<string[]> {
   const key = "cluster.trusted_keys";
   const given = set.some((text) => text.startsWith(`${key}=`)) ? [] : await givenKeys();
   return given.length === 0 ? [] : [`${key}=${given.join(",")}`];
+}
+
+/** A cluster.toml of the operator's own is not added to. */
+async function tellUnknownKeys({ cluster }: Spec, io: Io): Promise<void> {
+  const known = [...(cluster.trustedKeys ?? []), ...(cluster.revokedKeys ?? [])];
+  const unknown = (await givenKeys()).filter((key) => !known.includes(key));
+  if (unknown.length === 0) return;
+  io.warn(
+    `other nodes will not take bundles signed with ${unknown.join(", ")}: add it to cluster.trusted_keys in cluster.toml`,
+  );
 }
 
 /** The cluster that an earlier run made here, if it is the one that is asked for. */

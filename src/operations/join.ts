@@ -19,6 +19,7 @@ import { downloadPackages } from "../resources/package.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { listenAhead, type Surroundings } from "../vip/checks.ts";
+import { pullBundle } from "./bundle/pull.ts";
 import { startAgent } from "./agent.ts";
 import { readContext, requireInstalled, requireRoot, type ClusterView } from "./context.ts";
 import { bringUp } from "./converge.ts";
@@ -164,6 +165,7 @@ async function takeRoles(
   // Roles that already run here were checked when they were taken.
   const fresh = options.role.filter((role) => !isGuarded(context.self.phase[role]));
   if (fresh.length > 0) {
+    await pullBundle(planned, fresh, io);
     await requireFit(planned, { roles: fresh, ignore: options.ignore }, io, {
       ask,
       meanwhile: (signal) => fetchPackages(planned, signal, io),

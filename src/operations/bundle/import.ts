@@ -53,7 +53,7 @@ export async function listBundles(): Promise<Described[]> {
 }
 
 /** @throws ChimeError `bundle.other_system`, `bundle.other_arch`, `bundle.older` */
-async function requireFitting(manifest: Manifest): Promise<void> {
+export async function requireFitting(manifest: Manifest): Promise<void> {
   const { system, arch, version } = manifest;
   const here = systemName(parseOsRelease((await readText("/etc/os-release")) ?? ""));
   if (system !== here) throw unfit("bundle.other_system", `for ${system}, and this is ${here}`);

@@ -1,0 +1,112 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import * as v from "valibot";
+import { manifestName, signatureName } from "../bundle/manifest.ts";
+import { storedBundles } from "../bundle/store.ts";
+import { isSafeName } from "../bundle/tar.ts";
+import type { ClusterMembership } from "../cluster/membership.ts";
+import { failed } from "../core/errors.ts";
+import { paths } from "../core/paths.ts";
+import { fileError, isMissing } from "../host/files.ts";
+
+/** Bytes in one answer: as with a copy of data, small enough that heartbeats behind it come in time on a slow network. */
+const pieceBytes = 256 << 10;
+/** With its signature it must fit into one answer (`peerFrameBytes`). */
+const largestManifest = 700 << 10;
+
+const answerMs = 5_000;
+const pieceMs = 20_000;
+
+const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/));
+const wordSchema = v.pipe(v.string(), v.maxLength(200));
+const bundleSchema = v.object({
+  id,
+  system: wordSchema,
+  arch: wordSchema,
+  roles: v.array(wordSchema),
+  version: wordSchema,
+});
+const offersSchema = v.pipe(v.array(bundleSchema), v.maxLength(100));
+const manifestSchema = v.object({ manifest: v.string(), signature: v.pipe(v.string(), v.maxLength(200)) });
+const base64 = v.object({ data: v.string() });
+
+/** A bundle that a member has. */
+export interface Offer extends v.InferOutput<typeof bundleSchema> {
+  node: string;
+}
+
+const readSchema = v.object({
+  id,
+  name: v.pipe(v.string(), v.check(isSafeName)),
+  offset: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+});
+
+/** What other members may ask: their packages are no secret among them, and each file is checked by who takes it. */
+export function serveBundles(membership: Pick<ClusterMembership, "handle">): void {
+  membership.handle("bundle.list", async () =>
+    (await storedBundles(paths.bundles)).map(({ id, manifest: { system, arch, roles, version } }) => ({
+      id,
+      system,
+      arch,
+      roles,
+      version,
+    })),
+  );
+  membership.handle("bundle.manifest", async (params) => {
+    const directory = join(paths.bundles, v.parse(v.object({ id }), params).id);
+    const [manifest, signature] = await Promise.all([
+      readPart(directory, manifestName, largestManifest),
+      readPart(directory, signatureName, 64),
+    ]);
+    return { manifest: manifest.toString("utf8"), signature: signature.toString("base64") };
+  });
+  membership.handle("bundle.read", async (params) => {
+    const { id, name, offset } = v.parse(readSchema, params);
+    return { data: (await readPart(join(paths.bundles, id), name, pieceBytes, offset)).toString("base64") };
+  });
+}
+
+/** What the command line on this node asks its agent of the others. */
+export function bundleHandlers(membership: Pick<ClusterMembership, "members" | "self" | "call">) {
+  return {
+    /** Who of the living members has which; one that does not answer, or is of an older version, has none. */
+    async "bundle.offers"(): Promise<Offer[]> {
+      const others = membership
+        .members()
+        .filter(({ name, state }) => state === "alive" && name !== membership.self.name);
+      const answers = await Promise.allSettled(
+        others.map(async ({ name: node }) =>
+          v
+            .parse(offersSchema, await membership.call(node, "bundle.list", {}, answerMs))
+            .map((offer) => ({ ...offer, node })),
+        ),
+      );
+      return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+    },
+    async "bundle.manifest"(params: unknown) {
+      const { node, id: of } = v.parse(v.object({ node: v.string(), id }), params);
+      return v.parse(manifestSchema, await membership.call(node, "bundle.manifest", { id: of }, answerMs));
+    },
+    async "bundle.read"(params: unknown) {
+      const { node, ...what } = v.parse(v.object({ node: v.string(), ...readSchema.entries }), params);
+      return v.parse(base64, await membership.call(node, "bundle.read", what, pieceMs));
+    },
+  };
+}
+
+async function readPart(directory: string, name: string, most: number, offset = 0): Promise<Buffer> {
+  const path = join(directory, name);
+  try {
+    const handle = await open(path, "r");
+    try {
+      const buffer = Buffer.alloc(most);
+      const { bytesRead } = await handle.read(buffer, 0, most, offset);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (isMissing(error)) throw failed("bundle.gone", `this node has no ${name} of that bundle any more`);
+    throw fileError(path, error);
+  }
+}

@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import type { Offer } from "../../agent/bundles.ts";
+import { callAgent } from "../../agent/socket.ts";
+import { openManifest, type Opened } from "../../bundle/read.ts";
+import { pullFiles, type Source } from "../../bundle/pull.ts";
+import { contentSize } from "../../bundle/manifest.ts";
+import { requireSpace, settle, storedBundles } from "../../bundle/store.ts";
+import { systemName } from "../../bundle/systems.ts";
+import type { RoleName } from "../../cluster/types.ts";
+import { systemClock } from "../../core/clock.ts";
+import { ChimeError, refused, toChimeError } from "../../core/errors.ts";
+import { withLock } from "../../core/lock.ts";
+import { paths } from "../../core/paths.ts";
+import { makePrivateDirectory } from "../../host/files.ts";
+import { repositoryName } from "../../host/packages/apt-sources.ts";
+import { roles } from "../../roles/index.ts";
+import type { RoleContext } from "../../roles/types.ts";
+import type { Io } from "../io.ts";
+import { requireFitting } from "./import.ts";
+import { trustHere } from "./trust.ts";
+
+/** A call of the agent's own to another one takes up to 20 s. */
+const callMs = 25_000;
+const tellMs = 2_000;
+
+/**
+ * Where `cluster.packages` wants a bundle and this node has none for these roles, its packages are brought from members
+ * that have one. Nothing but the store changes. With `auto` a node goes on without what it cannot get.
+ * @throws ChimeError where packages must come from a bundle: `bundle.*`, `host.no_space`, `file.*`
+ */
+export async function pullBundle(context: RoleContext, names: readonly RoleName[], io: Io): Promise<void> {
+  const { packages } = context.spec.cluster;
+  const needs = roles.some((role) => names.includes(role.name) && role.products(context.spec).length > 0);
+  if (!needs || (packages !== "bundle" && packages !== "auto")) return;
+  const system = systemName(context.facts.os);
+  const suits = (one: { system: string; arch: string; roles: readonly string[] }) =>
+    one.system === system &&
+    one.arch === context.facts.arch &&
+    names.every((role) => one.roles.includes(role));
+  if ((await storedBundles(paths.bundles)).some(({ manifest }) => suits(manifest))) return;
+  const offers = (await callAgent<Offer[]>("bundle.offers", {}, { timeoutMs: callMs })).filter(suits);
+  // The newest, and of two of one version the one that more members have.
+  const count = (id: string) => offers.filter((offer) => offer.id === id).length;
+  const [best] = offers.toSorted(
+    (a, b) => Bun.semver.order(b.version, a.version) || count(b.id) - count(a.id),
+  );
+  if (!best) return;
+  const holders = offers.filter(({ id }) => id === best.id).map(({ node }) => node);
+  try {
+    await withLock("bundle", "a bundle from another node", () => pull(best.id, holders, io));
+  } catch (error) {
+    io.signal.throwIfAborted();
+    if (packages === "bundle") throw error;
+    io.warn(`the bundle of ${holders.join(", ")} cannot be used: ${toChimeError(error).message}`);
+  }
+}
+
+async function pull(id: string, holders: readonly string[], io: Io): Promise<void> {
+  const opened = await openFrom(id, holders);
+  await requireFitting(opened.manifest);
+  const files = opened.manifest.files.filter(({ name }) => name.startsWith(`${repositoryName}/`));
+  const total = contentSize({ files });
+  await makePrivateDirectory(paths.bundles);
+  await requireSpace(paths.bundles, total);
+  const directory = join(paths.bundles, `.pull-${id}`);
+  const tell = progressOf(total, io);
+  const sources = holders.map((node): Source => ({
+    node,
+    async read(name, offset) {
+      const params = { node, id, name, offset };
+      const { data } = await callAgent<{ data: string }>("bundle.read", params, {
+        timeoutMs: callMs,
+        signal: io.signal,
+      });
+      return Buffer.from(data, "base64");
+    },
+  }));
+  await pullFiles({ files, directory, sources, arrived: tell, signal: io.signal });
+  await settle(directory, paths.bundles, opened);
+  io.note(`packages came from ${holders.join(", ")}: bundle ${id}`);
+}
+
+/** From the first that gives one. @throws ChimeError of the last */
+async function openFrom(id: string, holders: readonly string[]): Promise<Opened> {
+  const trust = await trustHere();
+  for (const [at, node] of holders.entries()) {
+    try {
+      type Answer = { manifest: string; signature: string };
+      const answer = await callAgent<Answer>("bundle.manifest", { node, id }, { timeoutMs: callMs });
+      return openManifest(Buffer.from(answer.manifest), Buffer.from(answer.signature, "base64"), trust);
+    } catch (error) {
+      if (at === holders.length - 1) throw strange(error, node);
+    }
+  }
+  throw new Error("nobody holds the bundle");
+}
+
+/** Here nobody can say whom to trust. */
+function strange(error: unknown, node: string): unknown {
+  if (!(error instanceof ChimeError) || error.code !== "bundle.untrusted_key") return error;
+  return refused(
+    error.code,
+    `the bundle of ${node} is signed with a key that this cluster does not trust`,
+    `on a member add it to cluster.trusted_keys in ${paths.clusterToml} and run chime-node apply; then this again`,
+  );
+}
+
+const mebi = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
+
+/** Bytes, rate, from whom; not at every piece. */
+function progressOf(total: number, io: Io): (bytes: number, node: string) => void {
+  const start = systemClock.now();
+  let [arrived, told] = [0, Number.NEGATIVE_INFINITY];
+  return (bytes, node) => {
+    arrived += bytes;
+    const now = systemClock.now();
+    if (now - told < tellMs) return;
+    told = now;
+    const rate = mebi((arrived / Math.max(1, now - start)) * 1000);
+    io.progress(`taking packages from ${node}: ${mebi(arrived)} of ${mebi(total)} MiB, ${rate} MiB/s`);
+  };
+}
