@@ -140,7 +140,9 @@ describe("a node that lacks what the writer's logs no longer have", () => {
     await replica.sh(`find ${data} -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +`);
     await purgeLogs(writer);
     const { token } = (await chime<{ token: string }>(writer, ["token", "create"])).json;
-    const joined = await chime(replica, ["join", "--role", "mysql"], { env: { CHIME_TOKEN: token } });
+    const joined = await chime(replica, ["join", ...system.flags, "--role", "mysql"], {
+      env: { CHIME_TOKEN: token },
+    });
     expect([joined.code, joined.json.error]).toEqual([0, undefined]);
     expect(joined.stderr).toContain("the copy of");
     await sameContents();

@@ -93,11 +93,12 @@ export function resources(context: RoleContext): RolePlan {
 function unitDropIn(
   startOptions: string,
   data: string,
-  { beforeStop, stopSeconds }: Pick<Engine, "beforeStop" | "stopSeconds">,
+  { beforeStop, stopSeconds, environment }: Pick<Engine, "beforeStop" | "stopSeconds" | "environment">,
 ): string {
   // Also where the agent is dead.
   const stop = beforeStop === undefined ? "" : `ExecStop=+/bin/sh -c '${beforeStop}'\n`;
   const limit = stopSeconds === undefined ? "" : `TimeoutStopSec=${stopSeconds}s\nSendSIGKILL=yes\n`;
+  const variable = environment === undefined ? "" : `Environment=${environment}\n`;
   return `# Written by chime-node.
 [Unit]
 After=chime-node.service keepalived.service
@@ -108,7 +109,7 @@ AssertPathExists=!${stagePath(data, "fill")}
 [Service]
 Restart=no
 EnvironmentFile=-${startOptions}
-# The server listens on the VIP also while that is on the other node (ip-sysctl: ip_nonlocal_bind).
+${variable}# The server listens on the VIP also while that is on the other node (ip-sysctl: ip_nonlocal_bind).
 ExecStartPre=+/bin/sh -c 'echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind'
 ExecStop=-+${paths.binary} agent --before-stop ${roleName}
 ${stop}${limit}`;

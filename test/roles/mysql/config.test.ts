@@ -72,4 +72,6 @@ test("what the rules rest on is in MySQL's, in words of 8.4 and later", () => {
   }
   expect(config).not.toMatch(/^(binlog_format|master_info|default_authentication)|slave|_master/m);
   expect(config).not.toContain("rpl_semi_sync_source_enabled");
+  // What a package's script does with a server of its own is nobody's transaction.
+  expect(config).toMatch(/^\[mysqld\]\n[^[]*^disable_log_bin\n[^[]*^\[mysqld_chime\]\nlog_bin = chime-bin$/m);
 });

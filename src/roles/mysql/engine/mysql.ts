@@ -1,3 +1,4 @@
+import { failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { text, type Session } from "../client.ts";
 import { quote } from "../sql.ts";
@@ -18,6 +19,9 @@ const words: Words = {
   close: "SET GLOBAL super_read_only = ON",
 };
 
+/** https://dev.mysql.com/doc/refman/9.7/en/option-files.html: a group of that name is read, too, where the environment says so. */
+const groupSuffix = "_chime";
+
 /** ms a lone writer waits once for a replica that has just caught up and went away. */
 const aloneMs = 20;
 
@@ -29,6 +33,7 @@ export const mysql: Engine = {
   // Told to stop, it waits some seconds for the replica and then acknowledges without it (tried on 9.7). Killed, it does not.
   beforeStop: `timeout 3 /usr/bin/mysql --no-defaults --execute="${words.close}" || kill -KILL $MAINPID`,
   reloadTls: "ALTER INSTANCE RELOAD TLS",
+  environment: `MYSQL_GROUP_SUFFIX=${groupSuffix}`,
   systemAccounts: ["root", "debian-sys-maint", "mysql.infoschema", "mysql.session", "mysql.sys"],
   extras,
   reaches,
@@ -73,6 +78,12 @@ export const mysql: Engine = {
   },
 
   async open(session) {
+    const [row] = await session.rows("SELECT @@GLOBAL.log_bin AS log");
+    if (Number(row?.["log"]) !== 1) {
+      throw failed("mysql.no_log", "the database server keeps no binary log: its unit did not start it", {
+        remedy: "chime-node apply, then restart the server by its unit",
+      });
+    }
     await session.run(
       [
         "STOP REPLICA",
@@ -220,8 +231,7 @@ sync_binlog = 1
 # Both servers keep the whole history under the same ids: either can go on where the other ended.
 gtid_mode = ON
 enforce_gtid_consistency = ON
-log_bin = chime-bin
-log_bin_index = chime-bin.index
+disable_log_bin
 relay_log = chime-relay
 relay_log_index = chime-relay.index
 binlog_expire_logs_seconds = 604800
@@ -252,5 +262,11 @@ auto_generate_certs = OFF
 ssl_ca = ${tls.ca}
 ssl_cert = ${tls.cert}
 ssl_key = ${tls.key}
+
+# Read by the unit's server alone. Packages start servers of their own, which alter accounts while nobody replicates:
+# logged, that would be this node's own transaction, and keep it out.
+[mysqld${groupSuffix}]
+log_bin = chime-bin
+log_bin_index = chime-bin.index
 `;
 }

@@ -178,6 +178,8 @@ export interface Engine {
   readonly stopSeconds?: number;
   /** The statement that has the running server read its key and certificate anew. */
   readonly reloadTls: string;
+  /** A variable in the environment of the unit's server, and of no other one that is started on this configuration. */
+  readonly environment?: string;
   /** Accounts that a new server has by itself. */
   readonly systemAccounts: readonly string[];
   /** What `own` holds and `other` does not (both from `contents`), as text. @throws TypeError */
