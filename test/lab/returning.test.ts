@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
+import { exec } from "../../src/core/exec.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, writerOf, type Status } from "./pair.ts";
@@ -108,3 +109,21 @@ test("transactions that cannot be cut off and of which nobody can have been told
   expect(await sqlOrNothing(replica, "SHOW DATABASES LIKE 'untold'")).toBe("");
   expect((await status(replica)).problems.map(({ code }) => code)).toContain("mysql.extras_saved");
 }, 120_000);
+
+test("a commit that the replica has received, and whose acknowledgement was lost with the connection, ends all the same", async () => {
+  const { writer, replica } = await writerOf(lab);
+  await sql(writer, "CREATE TABLE chime.lost (id INT)");
+  const namespace = lab.network.namespace(replica.name);
+  const nft = (rules: string) => exec(["ip", "netns", "exec", namespace, "nft", rules]);
+  await nft("table inet lost { chain out { type filter hook output priority 0; tcp dport 3306 drop; }; }");
+  const commit = sql(writer, "INSERT INTO chime.lost VALUES (1)");
+  const arrived = async () => (await sql(replica, "SELECT id FROM chime.lost")) === "1";
+  await waitUntil("the row on the replica", 10_000, arrived, 20);
+  const dumps = "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'";
+  await sql(writer, `KILL ${await sql(writer, dumps)}`);
+  await nft("delete table inet lost");
+  // Nobody else commits: the next acknowledgement would be for this commit, too.
+  await commit;
+  expect((await writerOf(lab)).writer).toBe(writer);
+  await untilProtected(lab);
+}, 90_000);
