@@ -24,6 +24,15 @@ test("one that only reads may write nowhere", () => {
   expect(confined(program).argv.join(" ")).not.toContain("ReadWritePaths");
 });
 
+test("one that fetches by itself has the network, and nothing else more", () => {
+  const properties = (argv: string[]) => argv.filter((word) => word.startsWith("--property="));
+  const without = properties(confined(program).argv);
+  const having = properties(confined({ ...program, network: true }).argv);
+  expect(having.filter((property) => !without.includes(property))).toEqual([
+    "--property=RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+  ]);
+});
+
 test("each run is a unit of its own", () => {
   expect(confined(program).unit).not.toBe(confined(program).unit);
 });
