@@ -58,7 +58,7 @@ describe("replication broken by hand is put back", () => {
     const running = "SELECT COUNT(*) FROM information_schema.processlist WHERE command = 'Slave_IO'";
     await backTo(replica, "the receiver is back", running, "1");
     await untilProtected(lab);
-  }, 60_000);
+  }, 120_000);
 
   test("read-only switched off on the replica", async () => {
     const { replica } = await writerOf(lab);
@@ -67,14 +67,14 @@ describe("replication broken by hand is put back", () => {
     await replica.run(off, { check: false });
     await backTo(replica, "read-only is back", "SELECT @@read_only", "1");
     await untilProtected(lab);
-  }, 60_000);
+  }, 120_000);
 
   test("semi-sync switched off on the writer", async () => {
     const { writer } = await writerOf(lab);
     await sql(writer, "SET GLOBAL rpl_semi_sync_master_enabled = OFF");
     await backTo(writer, "semi-sync is back", "SELECT @@rpl_semi_sync_master_enabled", "1");
     await untilProtected(lab);
-  }, 60_000);
+  }, 120_000);
 
   test("semi-sync switched off on the replica", async () => {
     const { replica } = await writerOf(lab);
@@ -82,7 +82,40 @@ describe("replication broken by hand is put back", () => {
     await backTo(replica, "semi-sync is back", "SELECT @@rpl_semi_sync_slave_enabled", "1");
     await untilProtected(lab);
     await writers.acknowledgedAfter(Date.now());
-  }, 60_000);
+  }, 120_000);
+
+  test.skipIf(system.engine !== "mariadb")(
+    "what the replica got without acknowledging it, and never will: commits wait for that no longer than seconds",
+    async () => {
+      const { writer, replica } = await writerOf(lab);
+      const many = await startWriters(lab, { connections: 8, table: "unheard" });
+      // Nobody puts it back before all that waits has arrived: two groups of commits are all that MariaDB begins.
+      for (const node of lab.nodes) await node.pause("chime-node.service");
+      await sql(replica, "SET GLOBAL rpl_semi_sync_slave_enabled = OFF; STOP SLAVE; START SLAVE");
+      const position = async () => [
+        await sql(
+          writer,
+          "SELECT @@gtid_binlog_pos, (SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE '%semi-sync ACK%') > 0",
+        ),
+        `${await sql(replica, "SELECT @@gtid_binlog_pos")}\t1`,
+      ];
+      await waitUntil("all to wait, and to be there", secondsMs, async () => {
+        const [before] = await position();
+        await Bun.sleep(100);
+        const [here, there] = await position();
+        return here === before && here === there;
+      });
+      await sql(replica, "STOP SLAVE; SET GLOBAL rpl_semi_sync_slave_enabled = ON; START SLAVE");
+      const at = Date.now();
+      for (const node of lab.nodes) await node.resume("chime-node.service").catch(() => undefined);
+      const row = await many.acknowledgedAfter(at);
+      console.error(`acknowledged again after ${row.at - at} ms`);
+      await many.stop();
+      await nothingIsMissing(lab, many);
+      await writers.acknowledgedAfter(Date.now());
+    },
+    120_000,
+  );
 });
 
 /** Turns bytes of a file of the node over, where a text of the test's stands in it, or so many bytes before. */
@@ -282,6 +315,17 @@ test("the disk of the agent is full: said, votes are recorded all the same, and 
   await nothingIsMissing(lab, writers);
   await moved(`cp -a ${state}/. /root/state; umount ${state}; cp -a /root/state/. ${state}`);
   await untilProtected(lab);
+}, 120_000);
+
+test("the replica's data disk is stuck: writes go on without it, and it comes back", async () => {
+  const { writer, replica } = await writerOf(lab);
+  const at = Date.now();
+  await replica.freeze();
+  const { ms } = await writers.outageAfter(at, 60_000, 8_000);
+  console.error(`writes paused for ${Math.round(ms)} ms`);
+  expect((await writerOf(lab)).writer).toBe(writer);
+  await replica.thaw();
+  await nothingIsMissing(lab, writers);
 }, 120_000);
 
 test("a row deleted on the replica: reported at the latest when it is written again", async () => {

@@ -320,9 +320,27 @@ describe("going on alone", () => {
     },
     {
       name: "waiting is no reason while the replica's agent lives",
-      view: view({ ...asWriter, server: hangs, stuckMs: 60_000 }),
+      view: view({ ...asWriter, server: hangs, stuckMs: 2_900 }),
       eligible: true,
       step: null,
+    },
+    {
+      name: "but does it hold what waits? Its acknowledgements may have been lost",
+      view: view({ ...asWriter, server: hangs, stuckMs: 3_000 }),
+      eligible: true,
+      step: { do: "prove-peer", peer: "node2", term: null },
+    },
+    {
+      name: "one that holds all of it is left behind, and comes back",
+      view: view({ ...asWriter, server: hangs, stuckMs: 3_100, unheard: true }),
+      eligible: true,
+      step: { do: "ask-votes", term: solo },
+    },
+    {
+      name: "then they are released",
+      view: view({ ...asWriter, term: solo, server: hangs, stuckMs: 3_200, unheard: true }),
+      eligible: true,
+      step: { do: "release", cut: true },
     },
     {
       name: "not without the VIP",

@@ -490,6 +490,7 @@ export class Pair {
       failing: null,
       stuckMs: waiting ? 5_000 : 0,
       flowing: !waiting,
+      unheard: false,
       yielded: node.yielded,
     };
   }

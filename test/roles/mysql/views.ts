@@ -121,6 +121,7 @@ export function view(change: Partial<View>): View {
     failing: null,
     stuckMs: 0,
     flowing: false,
+    unheard: false,
     yielded: [],
     ...change,
   };

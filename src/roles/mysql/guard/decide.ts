@@ -12,7 +12,7 @@ const lostMs = 1_000;
 const stuckEnoughMs = 200;
 
 /** MariaDB takes up to 1 s to read the acknowledgements of a replica that has just come back. */
-const slowMs = 3_000;
+export const slowMs = 3_000;
 
 /**
  * The rules of the pair (docs/architecture.md), as a function of what one node knows. Nothing is remembered here:
@@ -259,6 +259,11 @@ function decideWriter(view: View, server: ServerState, term: Term): Decision {
   if (term.in_sync.length > 1) {
     if (!replica || isCut) return serve(vip === "MASTER" ? askAlone(view, term) : null);
     if (!source.enabled || !source.strict) return serve({ do: "protect", after: null });
+    if (view.unheard) return serve(vip === "MASTER" ? askAlone(view, term) : null);
+    // What reached it while it did not acknowledge is never asked for again, and holds up all that comes after it.
+    if (view.stuckMs >= slowMs && source.active && isLevelling(replica, self)) {
+      return serve({ do: "prove-peer", peer: replica.name, term: null });
+    }
     const isUnproven = replica.said?.able === false && !replica.said.stands_down;
     if (isUnproven && isLevelling(replica, self) && source.active) {
       return serve({ do: "prove-peer", peer: replica.name, term: null });

@@ -84,6 +84,8 @@ export class MysqlGuard implements Guard {
   yielded: string[] = [];
   /** Where the writer stood when it asked its replica first: what that must hold to count as level. */
   provePoint: ProvePoint | undefined;
+  /** How many commits were acknowledged when the replica was found to hold all that waited, for seconds already. */
+  unheardAt: number | undefined;
   /** Starts since the server last answered; a second one keeps the tail that the first could not cut off. */
   starts = 0;
   /** Since when it has been asking what the writer holds, to save what the start is to cut off. */
@@ -369,6 +371,7 @@ export class MysqlGuard implements Guard {
       standDown: this.standsDown || (full !== null && (isReader(server) || peers.some(isHeir))),
       full,
       failing: null,
+      unheard: false,
       stopping: this.withdrawal.stopping,
       leaving: this.withdrawal.leaving,
       ...this.#stuck.look("down" in server ? undefined : server.source, deps.clock.now()),
@@ -390,7 +393,8 @@ export class MysqlGuard implements Guard {
       const source = openWriter(seen);
       const isReplica = source !== undefined && server.replica.from === source.address;
       const failing = this.#failure.look(isReplica ? server.replica : undefined, deps.clock.now());
-      this.#view = { ...seen, failing };
+      const unheard = server.source.waiting > 0 && server.source.acknowledged === this.unheardAt;
+      this.#view = { ...seen, failing, unheard };
     } catch (error) {
       const hung = error instanceof ChimeError && error.code === "mysql.hung";
       if (!this.#view || !("down" in this.#view.server)) {

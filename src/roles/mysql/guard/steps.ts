@@ -7,6 +7,7 @@ import { takeUpCopy } from "../copy/copied.ts";
 import { askGuard, askMs } from "./ask.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { mayGoAlone } from "./council.ts";
+import { slowMs } from "./decide.ts";
 import { probe } from "./look.ts";
 import { compare, startServer } from "./returning.ts";
 import { sourceAddress } from "./source.ts";
@@ -204,7 +205,11 @@ async function isLevel(guard: MysqlGuard, view: View, peer: string): Promise<boo
 async function provePeer(guard: MysqlGuard, view: View, peer: string, term: Term | null): Promise<boolean> {
   // The point was read after protection began: whatever came later waits for the replica anyway.
   if (!(await isLevel(guard, view, peer))) return false;
-  if (!term) return true;
+  if (!term) {
+    const { stuckMs, server } = view;
+    guard.unheardAt = stuckMs < slowMs || "down" in server ? undefined : server.source.acknowledged;
+    return true;
+  }
   // Between the question and the answer the replica may have gone: only one that still acknowledges is in sync.
   const { source, readOnly } = await guard.engine.probe(guard.work);
   if (readOnly || !source.active || !source.strict || source.replicas === 0) return false;

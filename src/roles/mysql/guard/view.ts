@@ -48,6 +48,8 @@ export interface View {
   failing: string | null;
   /** Commits have been waiting for the replica this long without one being acknowledged, ms. */
   stuckMs: number;
+  /** The replica holds all that waits for it, and its acknowledgements do not come: they were lost. */
+  unheard: boolean;
   /** Commits were acknowledged just now: what waits is about to be. */
   flowing: boolean;
   /** The peers' answers to this takeover. */
