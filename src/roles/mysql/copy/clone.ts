@@ -54,7 +54,12 @@ export async function fetchClone(options: CloneOptions): Promise<Copied> {
   await serverShell(user, 'rm -rf -- "$1"; mkdir -m 700 -- "$1" "$2" "$3"', [root, work, places.empty]);
   const program = { half: "fetch", user, writes: root } as const;
   const initialize = confined({ ...program, argv: copy.initialize(places, source.settings) });
-  await exec(initialize.argv, { timeoutMs: initializeMs, signal });
+  const { code, stderr, timedOut } = await exec(initialize.argv, {
+    timeoutMs: initializeMs,
+    signal,
+    ok: "any",
+  });
+  if (code !== 0 || timedOut) throw ended("a server for the copy", code, stderr);
   const fetcher = copy.fetcher(places, source.settings, source.address);
   await serving({ ...program, argv: fetcher, network: true }, options, places, startMs, (session) =>
     fetch(session, options, places),
@@ -64,8 +69,8 @@ export async function fetchClone(options: CloneOptions): Promise<Copied> {
   const position = await serving(finisher, options, places, prepareMs, async (session, child) => {
     const held = await copy.finish(session);
     await session.run(["SHUTDOWN"], prepareMs);
-    const { code } = await child.ended;
-    if (code !== 0) throw failed("mysql.copy_failed", `the server on the copy ended with ${code}`);
+    const { code, stderr } = await child.ended;
+    if (code !== 0) throw ended("the server on the copy", code, stderr);
     return held;
   });
   const copied = { source: source.name, position, contents: position };
@@ -145,4 +150,8 @@ async function answers(session: Session, child: Piped, withinMs: number): Promis
       );
     }
   }
+}
+
+function ended(who: string, code: number, stderr: string): ChimeError {
+  return failed("mysql.copy_failed", mask(`${who} ended with ${code}: ${lastLines(stderr)}`));
 }
