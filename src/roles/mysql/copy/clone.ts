@@ -68,7 +68,8 @@ export async function fetchClone(options: CloneOptions): Promise<Copied> {
   const finisher = { ...program, argv: copy.finisher(places, source.settings) };
   const position = await serving(finisher, options, places, prepareMs, async (session, child) => {
     const held = await copy.finish(session);
-    await session.run(["SHUTDOWN"], prepareMs);
+    // Its answer may be lost with the connection: the exit code tells.
+    await session.run(["SHUTDOWN"], answerMs).catch(() => undefined);
     const { code, stderr } = await child.ended;
     if (code !== 0) throw ended("the server on the copy", code, stderr);
     return held;
