@@ -156,6 +156,10 @@ describe("join --rebuild", () => {
     expect(await rebuilt(replica)).toMatch(/the copy of node\d: \d+ MiB of \d+ MiB \(\d+ %, \d+ MiB\/s\)/);
     expect(await sqlOrNothing(replica, "SHOW DATABASES LIKE 'stray'")).toBe("");
     expect((await replica.sh(`ls -A ${data}`)).stdout).not.toContain(".chime-copy");
+    const { stdout } = await replica.run(["chime-node", "history"]);
+    expect(stdout).toMatch(
+      /rebuild +node\d has the data of node\d: as an operator asked for \(.* s\)\n +copy \d+ ms/,
+    );
     await sameContents();
   }, 120_000);
 
