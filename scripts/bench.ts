@@ -9,6 +9,7 @@ import { interrupted } from "../test/lab/lab.ts";
 import { labObstacle, LabUnavailable } from "../test/lab/prerequisites.ts";
 import { measureFailover, measureForming, measureRest, withPair } from "./measure/pair.ts";
 import { report, text, type Row } from "./measure/row.ts";
+import { measureBundle } from "./measure/bundle.ts";
 import { measureCommits } from "./measure/commits.ts";
 import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
@@ -32,7 +33,10 @@ async function measure(
   const binary = await buildBinary();
   const rows: Row[] = [];
   if (wanted.includes("version")) rows.push(...(await measureVersion(binary, quick ? 10 : 40, progress)));
-  if (wanted.includes("install")) rows.push(...(await measureInstall(binary, quick ? 3 : 10, progress)));
+  if (wanted.includes("install")) {
+    rows.push(...(await measureInstall(binary, quick ? 3 : 10, progress)));
+    rows.push(...(await measureBundle(binary, quick ? 3 : 10, progress)));
+  }
   if (wanted.includes("disks")) rows.push(...(await measureDisks(quick ? 5 : 20, progress)));
   if (wanted.includes("form")) rows.push(...(await measureForming(binary, quick ? 1 : 3, progress)));
   if (wanted.some((name) => name === "apply" || name === "agent" || name === "failover")) {

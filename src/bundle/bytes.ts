@@ -7,29 +7,42 @@ const chunkSize = 1 << 20;
 /** `exactly` is for headers and the like; what is larger is read in pieces. */
 const largestWhole = 8 << 20;
 
+/** Room for one piece to be worked on and one that is under way. */
+type Buffers = readonly [Buffer, Buffer];
+
+/** To be given from one file to the next, where there are many: fresh memory costs as much as reading into it. */
+export function readBuffers(): Buffers {
+  return [Buffer.allocUnsafe(chunkSize), Buffer.allocUnsafe(chunkSize)];
+}
+
 /** A file read from its beginning to its end, once, with the next piece under way while one is worked on. */
 export class ByteSource {
   private readonly handle: FileHandle;
-  private readonly spare = [Buffer.allocUnsafe(chunkSize), Buffer.allocUnsafe(chunkSize)];
+  private readonly buffers: Buffers;
   private turn = 0;
   private coming: Promise<Buffer> | undefined;
   private chunk: Buffer = Buffer.alloc(0);
   /** Bytes that were handed out. */
   position = 0;
 
-  private constructor(handle: FileHandle) {
+  private constructor(handle: FileHandle, buffers: Buffers) {
     this.handle = handle;
+    this.buffers = buffers;
   }
 
   /** Reads all of it through `work`, and closes it. @throws ChimeError `bundle.no_file`, `file.*`, and what `work` throws */
-  static async over<T>(path: string, work: (source: ByteSource) => Promise<T>): Promise<T> {
+  static async over<T>(
+    path: string,
+    work: (source: ByteSource) => Promise<T>,
+    buffers: Buffers = readBuffers(),
+  ): Promise<T> {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(
       (error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") throw refused("bundle.no_file", `there is no file ${path}`);
         throw fileError(path, error);
       },
     );
-    const source = new ByteSource(handle);
+    const source = new ByteSource(handle, buffers);
     try {
       if (!(await handle.stat()).isFile()) throw refused("bundle.no_file", `${path} is no file`);
       return await work(source);
@@ -78,7 +91,7 @@ export class ByteSource {
   }
 
   private async read(): Promise<Buffer> {
-    const buffer = this.spare[this.turn++ % 2] as Buffer;
+    const buffer = this.buffers[this.turn++ % 2 === 0 ? 0 : 1];
     const { bytesRead } = await this.handle.read(buffer, 0, chunkSize, null);
     return buffer.subarray(0, bytesRead);
   }

@@ -2,7 +2,7 @@ import { sign, type KeyObject } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { failed } from "../core/errors.ts";
 import { fileError } from "../host/files.ts";
-import { ByteSource } from "./bytes.ts";
+import { ByteSource, readBuffers } from "./bytes.ts";
 import {
   bundleId,
   manifestName,
@@ -40,8 +40,9 @@ export async function packBundle(
     const manifest: Manifest = { ...head, files: files.map((file) => describe(file, "0".repeat(64))) };
     const length = Buffer.byteLength(renderManifest(manifest));
     let position = entrySpace(length) + entrySpace(signatureSize);
+    const buffers = readBuffers();
     for (const [at, file] of files.entries()) {
-      const sha256 = await copy(handle, file, position);
+      const sha256 = await copy(handle, file, position, buffers);
       manifest.files[at] = describe(file, sha256);
       position += entrySpace(file.size);
     }
@@ -51,7 +52,7 @@ export async function packBundle(
     const begin = [...entry(manifestName, text), ...entry(signatureName, signature)];
     const block = Buffer.concat(begin);
     await handle.write(block, 0, block.length, 0);
-    await handle.sync();
+    // Not synced, as with tar: who carries it away reads it, and what a power cut took is found by `bundle verify`.
     await rename(temporary, out);
     return { id: bundleId(text.toString()), manifest, size: position + trailerSize };
   } catch (error) {
@@ -71,7 +72,12 @@ function entry(name: string, content: Uint8Array): Uint8Array[] {
 }
 
 /** One file at its place in the bundle; returns its sum. */
-async function copy(out: FileHandle, { name, size, path, sha256 }: Packed, start: number): Promise<string> {
+async function copy(
+  out: FileHandle,
+  { name, size, path, sha256 }: Packed,
+  start: number,
+  buffers: ReturnType<typeof readBuffers>,
+): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256");
   const block = header({ name, size });
   let position = start;
@@ -81,7 +87,7 @@ async function copy(out: FileHandle, { name, size, path, sha256 }: Packed, start
     await out.write(chunk, 0, chunk.length, at);
   };
   await put(block);
-  const read = await ByteSource.over(path, async (source) => {
+  const work = async (source: ByteSource) => {
     for (;;) {
       const chunk = await source.some(size + 1 - source.position);
       if (chunk.length === 0 || source.position > size) return source.position;
@@ -89,7 +95,8 @@ async function copy(out: FileHandle, { name, size, path, sha256 }: Packed, start
       hash.update(chunk);
       await written;
     }
-  });
+  };
+  const read = await ByteSource.over(path, work, buffers);
   const sum = hash.digest("hex");
   if (read !== size || (sha256 !== undefined && sum !== sha256)) {
     throw failed(
