@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { targetSystem } from "../../src/bundle/systems.ts";
+import { requireFittingFor, type Here } from "../../src/operations/bundle/fit.ts";
 import { wantedPackages } from "../../src/operations/bundle/wanted.ts";
+import { about, manifestOf } from "../bundle/forge.ts";
 import { failure } from "../plan/failure.ts";
 
 const work = mkdtempSync(join(tmpdir(), "chime-node-wanted-"));
@@ -42,6 +44,37 @@ describe("wantedPackages", () => {
     [["mysql"], ["roles.mysql.engin=mariadb"], "usage.unknown_key", 2],
   ])("%p %p: %s", async (role, set, code, exit) => {
     expect(await failure(wanted(role, set))).toMatchObject({ code, exit });
+  });
+});
+
+describe("requireFittingFor", () => {
+  const here: Here = { system: "debian12", arch: "x64", version: "0.1.0", packages: new Map() };
+  const { files } = manifestOf();
+  const server = {
+    ...about("repo/pool/mariadb-server_10.11.14-0+deb12u2_amd64.deb", ""),
+    version: "1:10.11.14-0+deb12u2",
+  };
+  const manifest = manifestOf({ files: [...files, server], packages: ["mariadb-server"] });
+  const installed = (version: string) => ({ ...here, packages: new Map([["mariadb-server", version]]) });
+
+  test.each<[string, Here]>([
+    ["as old as what is installed", here],
+    ["newer", { ...here, version: "0.0.9" }],
+    ["the same packages", installed("1:10.11.14-0+deb12u2")],
+    ["newer packages", installed("1:10.11.9-0+deb12u1")],
+    ["packages that it does not have", { ...here, packages: new Map([["other", "9"]]) }],
+  ])("taken: %s", async (_, machine) => {
+    await requireFittingFor(machine, manifest);
+  });
+
+  test.each<[string, string, Here]>([
+    ["another release", "bundle.other_system", { ...here, system: "debian13" }],
+    ["another system", "bundle.other_system", { ...here, system: "ubuntu24.04" }],
+    ["another CPU", "bundle.other_arch", { ...here, arch: "arm64" }],
+    ["an older program", "bundle.older", { ...here, version: "0.1.1" }],
+    ["older packages, as dpkg counts", "bundle.older", installed("1:10.11.15-0+deb12u1")],
+  ])("refused: %s (%s)", async (_, code, machine) => {
+    expect(await failure(requireFittingFor(machine, manifest))).toMatchObject({ code, exit: 3 });
   });
 });
 

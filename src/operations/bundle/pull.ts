@@ -16,7 +16,7 @@ import { repositoryName } from "../../host/packages/apt-sources.ts";
 import { roles } from "../../roles/index.ts";
 import type { RoleContext } from "../../roles/types.ts";
 import type { Io } from "../io.ts";
-import { requireFitting } from "./import.ts";
+import { requireFitting } from "./fit.ts";
 import { trustHere } from "./trust.ts";
 
 /** A call of the agent's own to another one takes up to 20 s. */

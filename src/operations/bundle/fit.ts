@@ -1,0 +1,64 @@
+import packageJson from "../../../package.json" with { type: "json" };
+import type { Manifest } from "../../bundle/manifest.ts";
+import { systemName } from "../../bundle/systems.ts";
+import { refused } from "../../core/errors.ts";
+import { exec } from "../../core/exec.ts";
+import { paths } from "../../core/paths.ts";
+import { readText } from "../../host/files.ts";
+import { parseOsRelease } from "../../host/os.ts";
+import { repositoryName } from "../../host/packages/apt-sources.ts";
+import { packageManager } from "../../host/packages/index.ts";
+
+/** What a machine is, as far as it decides which bundles are for it. */
+export interface Here {
+  /** `debian12`. */
+  system: string;
+  arch: string;
+  /** Of chime-node. */
+  version: string;
+  /** Versions of those of a bundle's packages that are installed. */
+  packages: ReadonlyMap<string, string>;
+}
+
+/** @throws ChimeError `bundle.other_system`, `bundle.other_arch`, `bundle.older` (exit 3) */
+export async function requireFitting(manifest: Manifest): Promise<void> {
+  const os = parseOsRelease((await readText("/etc/os-release")) ?? "");
+  const packages =
+    os.family === "debian" ? await packageManager(os.family).installed(manifest.packages) : new Map();
+  await requireFittingFor(
+    { system: systemName(os), arch: process.arch, version: await presentVersion(), packages },
+    manifest,
+  );
+}
+
+/** The same for a machine that is told. */
+export async function requireFittingFor(here: Here, manifest: Manifest): Promise<void> {
+  const { system, arch, version } = manifest;
+  if (system !== here.system) throw unfit("bundle.other_system", `for ${system}, and this is ${here.system}`);
+  if (arch !== here.arch) throw unfit("bundle.other_arch", `for ${arch}, and this is ${here.arch}`);
+  if (Bun.semver.order(version, here.version) < 0) throw older(`chime-node ${version}`, here.version);
+  for (const [name, installed] of here.packages) {
+    const file = `${repositoryName}/pool/${name}_`;
+    const bundled = manifest.files.find((one) => one.name.startsWith(file))?.version;
+    if (bundled === undefined) continue;
+    const { code } = await exec(["dpkg", "--compare-versions", bundled, "lt", installed], { ok: [0, 1] });
+    if (code === 0) throw older(`${name} ${bundled}`, installed);
+  }
+}
+
+/** Of the program in its place; install.sh lets the one in the bundle import it. */
+async function presentVersion(): Promise<string> {
+  const { code, stdout } = await exec([paths.binary, "--version"], { ok: "any", timeoutMs: 10_000 });
+  return (code === 0 && /^chime-node (\d\S*)$/m.exec(stdout)?.[1]) || packageJson.version;
+}
+
+function older(bundled: string, installed: string) {
+  return unfit(
+    "bundle.older",
+    `older than what is installed: it has ${bundled}, and this node has ${installed}`,
+  );
+}
+
+function unfit(code: string, why: string) {
+  return refused(code, `the bundle is ${why}`, "make one for this node: chime-node bundle create --help");
+}
