@@ -1,60 +1,25 @@
+import { cyclonedx } from "../../src/bundle/cyclonedx.ts";
 import type { PinnedPart } from "./parts.ts";
 
-/**
- * CycloneDX 1.6. Without a time and with a serial number that follows from the contents, so that the same release
- * has the same bytes.
- */
+/** What is in the binary. */
 export function sbom(
   product: { version: string; commit: string | null },
   parts: readonly PinnedPart[],
 ): string {
-  const main = `pkg:generic/chime-node@${product.version}`;
-  const document = {
-    $schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
-    bomFormat: "CycloneDX",
-    specVersion: "1.6",
-    version: 1,
-    metadata: {
-      component: {
-        type: "application",
-        "bom-ref": main,
-        name: "chime-node",
-        version: product.version,
-        purl: main,
-        licenses: [{ license: { id: "MIT" } }],
-        ...(product.commit && { properties: [{ name: "chime-node:commit", value: product.commit }] }),
-      },
-    },
-    components: parts.map(({ name, version, license, sha512 }) => ({
+  return cyclonedx(
+    product,
+    parts.map(({ name, version, license, sha512 }) => ({
       type: name === "bun" ? "platform" : "library",
-      "bom-ref": reference(name, version),
       name,
       version,
       purl: reference(name, version),
-      licenses: [/[ (]/.test(license) ? { expression: license } : { license: { id: license } }],
-      hashes: [{ alg: "SHA-512", content: sha512 }],
+      license,
+      hash: { alg: "SHA-512", content: sha512 },
     })),
-    dependencies: [{ ref: main, dependsOn: parts.map(({ name, version }) => reference(name, version)) }],
-  };
-  const { $schema, bomFormat, ...rest } = document;
-  const hash = new Bun.CryptoHasher("sha256").update(JSON.stringify(document)).digest("hex");
-  const serialNumber = `urn:uuid:${uuid(hash)}`;
-  return `${JSON.stringify({ $schema, bomFormat, serialNumber, ...rest }, null, 2)}\n`;
+  );
 }
 
 /** A package URL (purl): the scope's @ is encoded. */
 function reference(name: string, version: string): string {
   return `pkg:npm/${name.replace("@", "%40")}@${version}`;
-}
-
-/** Version 8 of RFC 9562: bits of our own choice, here of a hash. */
-function uuid(hex: string): string {
-  const variant = ((Number.parseInt(hex.slice(16, 18), 16) & 0x3f) | 0x80).toString(16);
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `${variant}${hex.slice(18, 20)}`,
-    hex.slice(20, 32),
-  ].join("-");
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { cyclonedx } from "./cyclonedx.ts";
 import type { ClosurePackage } from "./closure.ts";
 
 /** Pure: a package's file in the repository; without the epoch, as in Debian's own. */
@@ -20,6 +21,23 @@ export function renderPackages(packages: readonly ClosurePackage[]): string {
 /** The index's sum of a package. */
 export function sumOf({ record }: Pick<ClosurePackage, "record">): string | undefined {
   return /^SHA256: ([0-9a-f]{64})$/m.exec(record)?.[1];
+}
+
+/** Pure: the bill of materials of the packages. What the program is made of is in its own release's. */
+export function renderSbom(
+  packages: readonly ClosurePackage[],
+  product: { version: string; commit: string | null; vendor: string },
+): string {
+  return cyclonedx(
+    product,
+    packages.map((one) => ({
+      type: "library",
+      name: one.name,
+      version: one.version,
+      purl: `pkg:deb/${product.vendor}/${encodeURIComponent(one.name)}@${encodeURIComponent(one.version)}?arch=${one.arch}`,
+      hash: { alg: "SHA-256", content: sumOf(one) ?? "" },
+    })),
+  );
 }
 
 /** Pure. Always of the same date: the same packages give the same bytes. apt warns where there is none. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { poolName, renderPackages, renderRelease, sumOf } from "../../src/bundle/repository.ts";
+import { poolName, renderPackages, renderRelease, renderSbom, sumOf } from "../../src/bundle/repository.ts";
 import { firstVersion, minimalStatus, parseSimulation } from "../../src/bundle/simulation.ts";
 
 test("parseSimulation: what would be brought, by name", () => {
@@ -63,6 +63,19 @@ test("the repository's index names each file where it is, and its Release has th
   const one = { name: "perl-base", version: "1:5.36.0-7", arch: "amd64", origin: "o", path: "/x", record };
   expect(poolName(one)).toBe("pool/perl-base_5.36.0-7_amd64.deb");
   expect(sumOf(one)).toBe("ab".repeat(32));
+  const bill = JSON.parse(renderSbom([one], { version: "1", commit: null, vendor: "debian" })) as {
+    components: unknown[];
+  };
+  expect(bill.components).toEqual([
+    {
+      type: "library",
+      "bom-ref": "pkg:deb/debian/perl-base@1%3A5.36.0-7?arch=amd64",
+      name: "perl-base",
+      version: "1:5.36.0-7",
+      purl: "pkg:deb/debian/perl-base@1%3A5.36.0-7?arch=amd64",
+      hashes: [{ alg: "SHA-256", content: "ab".repeat(32) }],
+    },
+  ]);
   const index = renderPackages([one, one]);
   expect(index.split("\n\n")).toHaveLength(2);
   expect(index.split("\n").filter((line) => line.startsWith("Filename:"))).toEqual(

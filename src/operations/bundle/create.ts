@@ -7,7 +7,7 @@ import { readPrivateKey } from "../../bundle/keys.ts";
 import { contentSize, programName, type Manifest } from "../../bundle/manifest.ts";
 import { packBundle, type Packed } from "../../bundle/pack.ts";
 import { packProgram } from "../../bundle/program.ts";
-import { poolName, renderPackages, renderRelease, sumOf } from "../../bundle/repository.ts";
+import { poolName, renderPackages, renderRelease, renderSbom, sumOf } from "../../bundle/repository.ts";
 import { wantedPackages } from "./wanted.ts";
 import { debianArch, systemName, targetSystem, type TargetSystem } from "../../bundle/systems.ts";
 import { build } from "../../core/build.ts";
@@ -160,7 +160,9 @@ async function repositoryFiles(
   const index = renderPackages(closure);
   const release = renderRelease(index, { codename: system.os.codename, arch: debianArch[arch] });
   const about = { version, origin: "chime-node" };
+  const sbom = renderSbom(closure, { version, commit: build.commit, vendor: system.os.id });
   return [
+    { ...about, name: "sbom.cdx.json", ...(await textFile(work, "sbom.cdx.json", sbom)) },
     { ...about, name: inRepository("Packages"), ...(await textFile(work, "Packages", index)) },
     { ...about, name: inRepository("Release"), ...(await textFile(work, "Release", release)) },
     ...closure.map((one): Packed => {
