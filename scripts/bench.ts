@@ -25,13 +25,14 @@ function progress(line: string): void {
   console.error(line);
 }
 
+/** Adds to `rows` what is known by and by: when one measurement fails, those before it are told all the same. */
 async function measure(
+  rows: Row[],
   wanted: readonly (typeof known)[number][],
   quick: boolean,
-  drills: DrillsOptions,
-): Promise<Row[]> {
+  { witness, ...drills }: Given,
+): Promise<void> {
   const binary = await buildBinary();
-  const rows: Row[] = [];
   if (wanted.includes("version")) rows.push(...(await measureVersion(binary, quick ? 10 : 40, progress)));
   if (wanted.includes("install")) {
     rows.push(...(await measureInstall(binary, quick ? 3 : 10, progress)));
@@ -48,17 +49,23 @@ async function measure(
     });
   }
   if (wanted.includes("commits")) {
-    rows.push(
-      ...(await measureCommits(quick ? { rounds: 6, seconds: 1.5 } : { rounds: 21, seconds: 1.5 }, progress)),
-    );
+    const options = { rounds: quick ? 6 : 21, seconds: 1.5 };
+    rows.push(...(await measureCommits(options, progress)));
   }
-  if (wanted.includes("storm")) {
-    const { witness } = drills;
-    rows.push(...(await measureStorm({ seconds: quick ? 60 : 600, witness }, progress)));
+  for (const third of witness === undefined ? [true, false] : [witness]) {
+    const named = (row: Row) => ({ ...row, name: `${third ? "witness" : "two nodes"}: ${row.name}` });
+    if (wanted.includes("storm")) {
+      const seconds = quick ? 60 : 600;
+      rows.push(...(await measureStorm({ seconds, witness: third }, progress)).map(named));
+    }
+    if (wanted.includes("drills")) {
+      rows.push(...(await measureDrills({ ...drills, witness: third }, progress)).map(named));
+    }
   }
-  if (wanted.includes("drills")) rows.push(...(await measureDrills(drills, progress)));
-  return rows;
 }
+
+/** `witness` undefined: once with, then once without. */
+type Given = Omit<DrillsOptions, "witness"> & { witness: boolean | undefined };
 
 /** @throws Error for what is no number, and for kinds that there are not */
 function drillsOf(given: {
@@ -66,7 +73,7 @@ function drillsOf(given: {
   kind?: string;
   witness?: boolean | undefined;
   quick?: boolean;
-}): DrillsOptions {
+}): Given {
   const rounds = given.rounds === undefined ? (given.quick ? 2 : undefined) : Number(given.rounds);
   if (rounds !== undefined && (!Number.isInteger(rounds) || rounds < 1))
     throw new Error("--rounds takes a number from 1");
@@ -89,7 +96,7 @@ async function main(): Promise<number> {
     witness: { type: "boolean" },
   } as const;
   let given;
-  let drills: DrillsOptions;
+  let drills: Given;
   try {
     given = parseArgs({ options, allowPositionals: true, allowNegative: true });
     const unknown = given.positionals.find((name) => !known.some((row) => row === name));
@@ -107,8 +114,12 @@ async function main(): Promise<number> {
     ? undefined
     : labObstacle();
   if (obstacle) throw new LabUnavailable(obstacle);
-  const rows = await measure(wanted, given.values.quick ?? false, drills);
-  console.log(given.values.json ? JSON.stringify(report(rows), null, 2) : text(rows));
+  const rows: Row[] = [];
+  try {
+    await measure(rows, wanted, given.values.quick ?? false, drills);
+  } finally {
+    if (rows.length > 0) console.log(given.values.json ? JSON.stringify(report(rows), null, 2) : text(rows));
+  }
   // Numbers are to be read; drills that came to no end are a failure.
   return report(rows).rows.some(({ unit, reached }) => unit === "drills" && reached === false) ? 1 : 0;
 }

@@ -52,34 +52,20 @@ export const drillKinds = Object.keys(faults) as FaultKind[];
 export interface DrillsOptions {
   /** Of each fault; undefined: so many that there are a hundred drills. */
   rounds: number | undefined;
-  /** With a third member that votes, or without; undefined: first with, then without. */
-  witness: boolean | undefined;
+  /** With a third member that votes, or without. */
+  witness: boolean;
   /** Empty: the whole matrix. */
   kinds: readonly FaultKind[];
 }
 
 const data = { path: "/var/lib/mysql", sizeMiB: 1_024 };
 
-/** The matrix, with a witness and without: the rows of one after those of the other. */
-export async function measureDrills(
-  options: DrillsOptions,
-  progress: (line: string) => void,
-): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const witness of options.witness === undefined ? [true, false] : [options.witness]) {
-    for (const row of await measureMatrix({ ...options, witness }, progress)) {
-      rows.push({ ...row, name: `${witness ? "witness" : "two nodes"}: ${row.name}` });
-    }
-  }
-  return rows;
-}
-
 /**
  * Every fault, some rounds each in turns, on one pair under one writer, with a prober on both nodes. Rows are compared at
  * the end; a fault after which the pair does not get level again ends the drills, and the table says so.
  */
-async function measureMatrix(
-  options: DrillsOptions & { witness: boolean },
+export async function measureDrills(
+  options: DrillsOptions,
   progress: (line: string) => void,
 ): Promise<Row[]> {
   const pair = ["node1", "node2"];

@@ -15,25 +15,12 @@ const lossPercent = 10;
 const noticedMs = 1_000;
 const tellMs = 30_000;
 
-export interface StormOptions {
-  seconds: number;
-  /** With a third member that votes, or without; undefined: first with, then without. */
-  witness: boolean | undefined;
-}
-
-/** A busy node in a bad network is no dead one: nobody takes over, and what was acknowledged is there. */
-export async function measureStorm(options: StormOptions, progress: (line: string) => void): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const witness of options.witness === undefined ? [true, false] : [options.witness]) {
-    const found = await measureOne(options.seconds, witness, progress);
-    rows.push(...found.map((row) => ({ ...row, name: `${witness ? "witness" : "two nodes"}: ${row.name}` })));
-  }
-  return rows;
-}
-
-async function measureOne(
-  seconds: number,
-  witness: boolean,
+/**
+ * A busy node in a bad network is no dead one: nobody takes over, and what was acknowledged is there.
+ * @param witness with a third member that votes, or without
+ */
+export async function measureStorm(
+  { seconds, witness }: { seconds: number; witness: boolean },
   progress: (line: string) => void,
 ): Promise<Row[]> {
   const names = ["node1", "node2"];
