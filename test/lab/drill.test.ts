@@ -88,7 +88,7 @@ describe("chime-node drill, on a cluster that serves", () => {
   test("Ctrl-C takes its table away; what a killed one left, the next one takes away", async () => {
     const long = [...drill, "--kind", "kill", "--rounds", "50", "--cluster", "chime"];
     const first = node1.start(["chime-node", ...long]);
-    await waitUntil("the first round", 30_000, () => first.lines.some((line) => line.includes("without an")));
+    await waitUntil("the first round", 60_000, () => first.lines.some((line) => line.includes("without an")));
     first.signal("SIGINT");
     expect(await first.exited).toBe(130);
     await untilProtected(lab);
@@ -96,7 +96,7 @@ describe("chime-node drill, on a cluster that serves", () => {
     expect((await drills()).at(-1)).toContain("ended after 1 of 50");
 
     const second = node1.start(["chime-node", ...long]);
-    await waitUntil("the first round", 30_000, () =>
+    await waitUntil("the first round", 60_000, () =>
       second.lines.some((line) => line.includes("without an")),
     );
     second.signal("SIGKILL");
@@ -105,7 +105,7 @@ describe("chime-node drill, on a cluster that serves", () => {
     expect(await tables()).toBe("chime_drill");
     // Until its rows are old enough to be nobody's, the killed one counts as under way.
     let answer = await chime<DrillReport>(node1, [...drill, "--rounds", "1", "--cluster", "chime"]);
-    await waitUntil("the next drill", 20_000, async () => {
+    await waitUntil("the next drill", 60_000, async () => {
       if (answer.json.error?.code !== "drill.running") return true;
       answer = await chime<DrillReport>(node1, [...drill, "--rounds", "1", "--cluster", "chime"]);
       return false;

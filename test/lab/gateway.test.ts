@@ -99,7 +99,7 @@ describe("a pair alone whose gateway answers", () => {
     );
     await Promise.all([writer.heal(), replica.heal()]);
     const one = async () => (await status(writer)).roles["mysql"]?.writable.length === 1;
-    await waitUntil("one of them to write", 30_000, one, 100);
+    await waitUntil("one of them to write", 90_000, one, 100);
   }, 120_000);
 });
 

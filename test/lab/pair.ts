@@ -44,6 +44,7 @@ export interface Status {
     {
       writable: string[];
       voters: string[];
+      last_promotion: { at: string } | null;
       nodes: { name: string; state: string; replicating: boolean; semi_sync: boolean; protected: boolean }[];
     }
   >;
