@@ -132,7 +132,7 @@ describe("a node that lacks what the writer's logs no longer have", () => {
     await sameContents();
     await writers.untilOn([node1, node2]);
     expect((await status(node1)).problems.map(({ code }) => code)).toEqual(["mysql.no_third_voter"]);
-  }, 180_000);
+  }, 480_000);
 
   test("joins anew with nothing: the same", async () => {
     const { replica, writer } = await writerOf(lab);
@@ -146,7 +146,7 @@ describe("a node that lacks what the writer's logs no longer have", () => {
     expect([joined.code, joined.json.error]).toEqual([0, undefined]);
     expect(joined.stderr).toContain("the copy of");
     await sameContents();
-  }, 180_000);
+  }, 480_000);
 });
 
 describe("join --rebuild", () => {
@@ -161,7 +161,7 @@ describe("join --rebuild", () => {
       /rebuild +node\d has the data of node\d: as an operator asked for \(.* s\)\n +copy \d+ ms/,
     );
     await sameContents();
-  }, 120_000);
+  }, 300_000);
 
   test("a healthy one, in its turn the other node: writes go on", async () => {
     const { replica } = await writerOf(lab);
@@ -175,7 +175,7 @@ describe("join --rebuild", () => {
     await writers.stop();
     await sameContents();
     await writers.untilOn([node1, node2]);
-  }, 120_000);
+  }, 300_000);
 
   test("is refused for another name, on the writer, without --yes, and where the disk is too small", async () => {
     // Only node2 has a disk of its own to fill.
@@ -196,7 +196,7 @@ describe("join --rebuild", () => {
     await free();
     expect((await inode(replica)).stdout).toBe(before.stdout);
     await untilProtected(lab);
-  }, 60_000);
+  }, 120_000);
 
   test("is refused while the other node is down, and works when it is back", async () => {
     const { writer, replica } = await writerOf(lab);
@@ -213,7 +213,7 @@ describe("join --rebuild", () => {
     );
     await rebuilt(replica);
     await sameContents();
-  }, 120_000);
+  }, 300_000);
 });
 
 describe("a stream that breaks off", () => {
@@ -261,7 +261,7 @@ describe("a stream that breaks off", () => {
     // Only node2 has a disk of its own to fill.
     await chime(node1, ["switchover", "--to", "node1"]);
     await untilProtected(lab);
-  }, 120_000);
+  }, 300_000);
 
   test("one of its programs is killed: it begins anew by itself", async () => {
     const { writer, replica } = await writerOf(lab);
@@ -278,7 +278,7 @@ describe("a stream that breaks off", () => {
     }
     expect((await replica.sh("journalctl -u chime-node | grep -c 'begins anew'")).stdout).toMatch(/^[2-9]/);
     await sameContents();
-  }, 120_000);
+  }, 300_000);
 
   test("killed again and again, a full disk, a cut network: said, and the old data stay", async () => {
     expect((await writerOf(lab)).replica).toBe(node2);
@@ -290,7 +290,7 @@ describe("a stream that breaks off", () => {
     const [code, name] = await broken(({ replica }) => replica.cutPort("silent"));
     // MariaDB's copy goes by the agents; MySQL's does not, and its agent finds that the source is silent.
     expect([code, name?.split(".")[0]]).toEqual([1, system.engine === "mysql" ? "mysql" : "peer"]);
-  }, 180_000);
+  }, 480_000);
 
   test("the source hands over: said, and the node that writes now keeps its data", async () => {
     const { replica, writer } = await writerOf(lab);
@@ -307,7 +307,7 @@ describe("a stream that breaks off", () => {
     await writers.stop();
     await writers.untilOn([writer, replica]);
     expect((await status(replica)).problems.map(({ code }) => code)).not.toContain("mysql.rebuild_failed");
-  }, 120_000);
+  }, 300_000);
 
   test.skipIf(system.engine !== "mariadb")(
     "what is unpacked lands in the copy's own directory or nowhere",
@@ -364,7 +364,7 @@ describe("interrupted", () => {
     );
     await rebuilt(replica);
     await sameContents();
-  }, 180_000);
+  }, 480_000);
 
   test("the source's server dies while it is copied: it begins anew when that is back, or says why not", async () => {
     const { replica, writer } = await writerOf(lab);
@@ -381,7 +381,7 @@ describe("interrupted", () => {
       await rebuilt(replica);
     }
     await sameContents();
-  }, 120_000);
+  }, 300_000);
 
   for (const stage of ["ready", "clear", "fill"]) {
     test(`killed when the copy was at "${stage}": the agent finishes, or begins anew`, async () => {
@@ -403,6 +403,6 @@ describe("interrupted", () => {
         async () => !(await replica.sh(`ls -A ${data}`)).stdout.includes(".chime-copy"),
       );
       await sameContents();
-    }, 120_000);
+    }, 300_000);
   }
 });
