@@ -103,7 +103,7 @@ export class Rebuild {
     if (failure) throw failed(failure.code, failure.message, { remedy: failure.remedy ?? undefined });
     if (this.#doneAt !== undefined && this.#guard.deps.clock.now() - this.#doneAt < helpsMs) {
       throw failed("rebuild.useless", `${source}'s binary logs do not go on where a copy of it ended`, {
-        remedy: `journalctl -u mariadb on ${source}`,
+        remedy: `journalctl -u ${this.#guard.layout.product.unit} on ${source}`,
       });
     }
     await this.#begin(source, because).catch((error: unknown) => {
