@@ -7,11 +7,11 @@ import { finishCopy, type Copied } from "./copied.ts";
 import { copyDirectory, stagePath, workshop } from "./places.ts";
 import { confined, endPrograms, pipeProgram } from "./program.ts";
 import { serverShell } from "./shell.ts";
-import { requireRoom } from "./space.ts";
+import { requireRoom, requireSpace } from "./space.ts";
 
 export interface CloneOptions {
   copy: Cloning;
-  source: { name: string; address: SourceAddress; settings: SourceSettings };
+  source: { name: string; address: SourceAddress; settings: SourceSettings; bytes: number };
   /** The server's program, the node's data directory, and who the server runs as. */
   server: string;
   data: string;
@@ -52,6 +52,8 @@ export async function fetchClone(options: CloneOptions): Promise<Copied> {
   };
   await endPrograms("fetch");
   await serverShell(user, 'rm -rf -- "$1"; mkdir -m 700 -- "$1" "$2" "$3"', [root, work, places.empty]);
+  // A server that finds the disk full ends, and makes room with that: looked for before each attempt.
+  await requireSpace(data, source.bytes + copy.aside, source.name);
   const program = { half: "fetch", user, writes: root } as const;
   const initialize = confined({ ...program, argv: copy.initialize(places, source.settings) });
   const { code, stderr, timedOut } = await exec(initialize.argv, {

@@ -157,7 +157,7 @@ export class Rebuild {
     return fetchClone({
       ...reporting,
       copy,
-      source: { name: source, address: sourceAddress(this.#guard, source, users.clone), settings },
+      source: { name: source, address: sourceAddress(this.#guard, source, users.clone), settings, bytes },
       server: productPath(layout.product, "binary"),
       data: layout.data,
       user: layout.product.user,
