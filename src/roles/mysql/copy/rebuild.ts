@@ -99,11 +99,12 @@ export class Rebuild {
    */
   async begin(source: string, because: string): Promise<void> {
     if (this.text !== null) return;
+    const { unit } = this.#guard.layout.product;
     const failure = this.#report.failedWithin(retryMs);
     if (failure) throw failed(failure.code, failure.message, { remedy: failure.remedy ?? undefined });
     if (this.#doneAt !== undefined && this.#guard.deps.clock.now() - this.#doneAt < helpsMs) {
       throw failed("rebuild.useless", `${source}'s binary logs do not go on where a copy of it ended`, {
-        remedy: `journalctl -u ${this.#guard.layout.product.unit} on ${source}`,
+        remedy: `journalctl -u ${unit} on ${source}; if it goes on, restart ${unit} there: its replication may hang`,
       });
     }
     await this.#begin(source, because).catch((error: unknown) => {
