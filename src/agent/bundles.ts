@@ -67,13 +67,19 @@ export function serveBundles(membership: Pick<ClusterMembership, "handle">): voi
 }
 
 /** What the command line on this node asks its agent of the others. */
-export function bundleHandlers(membership: Pick<ClusterMembership, "members" | "self" | "call">) {
+export function bundleHandlers(
+  membership: Pick<ClusterMembership, "members" | "self" | "call" | "isWitness">,
+) {
   return {
-    /** Who of the living members has which; one that does not answer, or is of an older version, has none. */
+    /**
+     * Who of the living members has which; one that does not answer, or is of an older version, has none. A witness is not
+     * asked: what it gives would be installed by root, and it may publish whom to trust.
+     */
     async "bundle.offers"(): Promise<Offer[]> {
       const others = membership
         .members()
-        .filter(({ name, state }) => state === "alive" && name !== membership.self.name);
+        .filter(({ name, state }) => state === "alive" && name !== membership.self.name)
+        .filter(({ name }) => !membership.isWitness(name));
       const answers = await Promise.allSettled(
         others.map(async ({ name: node }) =>
           v

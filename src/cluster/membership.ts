@@ -318,6 +318,11 @@ export class ClusterMembership implements Membership {
     await this.spread({ admissions: [{ ...admission, left: true }] });
   }
 
+  /** By the CA's word, not by what its own record says. @throws ChimeError `member.unknown` */
+  isWitness(name: string): boolean {
+    return this.named(name).witness;
+  }
+
   private selfAsLeft(): Admission[] {
     const admission = this.state.admission(this.record.index);
     // Should another node have our index (SharedState), it is not us who may take it out.

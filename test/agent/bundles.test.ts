@@ -1,0 +1,57 @@
+import { describe, expect, test } from "bun:test";
+import { bundleHandlers, serveBundles } from "../../src/agent/bundles.ts";
+import type { Handler } from "../../src/cluster/membership.ts";
+import { failed } from "../../src/core/errors.ts";
+import { failure } from "../plan/failure.ts";
+import { member } from "./members.ts";
+
+const bundle = { id: "0123456789ab", system: "debian12", arch: "x64", roles: ["mysql"], version: "0.1.0" };
+
+test("offers come from living members that answer, and from no witness whatever it says of itself", async () => {
+  const asked: string[] = [];
+  const answers: Record<string, () => unknown> = {
+    node2: () => [bundle],
+    node3: () => {
+      throw failed("peer.timeout", "it did not answer");
+    },
+    node4: () => [{ ...bundle, id: "../../etc" }],
+    node5: () => [bundle],
+    node6: () => [],
+  };
+  const handlers = bundleHandlers({
+    self: member("node1"),
+    members: () => [
+      ...["node1", "node2", "node3", "node4", "node5", "node6"].map((name) => member(name)),
+      member("node7", { state: "dead" }),
+    ],
+    isWitness: (name) => name === "node5",
+    async call(name) {
+      asked.push(name);
+      return await Promise.resolve(answers[name]?.());
+    },
+  });
+  expect(await handlers["bundle.offers"]()).toEqual([{ ...bundle, node: "node2" }]);
+  expect(asked.sort()).toEqual(["node2", "node3", "node4", "node6"]);
+});
+
+describe("a member that asks for a piece", () => {
+  const handlers = new Map<string, Handler>();
+  serveBundles({ handle: (method, handler) => void handlers.set(method, handler) });
+  const ask = (method: string, params: unknown) =>
+    handlers.get(method)?.(params, "node2", method) ?? Promise.resolve();
+
+  test.each([
+    ["bundle.read", { id: "../../../etc", name: "passwd", offset: 0 }],
+    ["bundle.read", { id: bundle.id, name: "../../../../../etc/passwd", offset: 0 }],
+    ["bundle.read", { id: bundle.id, name: "/etc/passwd", offset: 0 }],
+    ["bundle.read", { id: bundle.id, name: "install.sh", offset: -1 }],
+    ["bundle.manifest", { id: ".." }],
+  ])("%s %p gets none", async (method, params) => {
+    expect(((await failure(ask(method, params))) as Error).name).toBe("ValiError");
+  });
+
+  test("of a bundle that is not there is told so", async () => {
+    const params = { id: bundle.id, name: "install.sh", offset: 0 };
+    expect(await failure(ask("bundle.read", params))).toMatchObject({ code: "bundle.gone" });
+  });
+});
