@@ -78,6 +78,22 @@ describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
     expect(await fileTree(node1)).toEqual(bare);
   }, 120_000);
 
+  test.skipIf(!process.env["CHIME_LONG"])(
+    "imported before there is a cluster and taken back, the machine is as it was",
+    async () => {
+      expect((await install(node1, "/root/bundle.tar")).code).toBe(0);
+      const refused = await node1.sh("sh /root/install.sh --uninstall", { check: false });
+      expect([refused.code, refused.stderr]).toEqual([
+        3,
+        "install.sh: this node is still managed: run 'chime-node reset' first, then this again\n",
+      ]);
+      await node1.run(["chime-node", "reset", "--yes"]);
+      await node1.sh("sh /root/install.sh --uninstall");
+      expect(await fileTree(node1)).toEqual(bare);
+    },
+    120_000,
+  );
+
   test("in bundle mode a node without a bundle is told so before anything is begun", async () => {
     await node2.install(await buildBinary());
     const answer = await chime(node2, [...init.slice(1), "--role", "mysql"]);
