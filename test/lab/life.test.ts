@@ -289,7 +289,7 @@ describe("a pair's life", () => {
     const found = await status(node1);
     expect(found.members.find((member) => member.name === "node2")?.state).toBe("left");
     expect(found.problems.map((problem) => problem.code)).toContain("mysql.no_replica");
-  }, 120_000);
+  }, 300_000);
 
   test("kept data is taken up again by the same cluster", async () => {
     const fresh = await chime<{ token: string }>(node1, ["token", "create"]);
@@ -298,7 +298,7 @@ describe("a pair's life", () => {
     });
     expect([code, json.error]).toEqual([0, undefined]);
     await untilWhole(node1);
-  }, 120_000);
+  }, 300_000);
 
   test("leave: it hands over, and nothing of ours runs there any more, not after a boot either", async () => {
     expect((await chime(node2, ["leave", "--yes"])).code).toBe(0);
@@ -312,7 +312,7 @@ describe("a pair's life", () => {
     const env = { CHIME_TOKEN: fresh.json.token };
     expect((await chime(node2, ["join", ...system.flags, "--role", "mysql"], { env })).code).toBe(0);
     await untilWhole(node1);
-  }, 120_000);
+  }, 300_000);
 
   test("join --no-wait returns early, and the agent takes the last step, also where it wrote last", async () => {
     // Its newest transactions then bear the server id that it had before: they are its own all the same.
@@ -330,7 +330,7 @@ describe("a pair's life", () => {
       const found = await status(node2);
       return found.members.some((member) => member.name === "node2" && member.phase["mysql"] === "ready");
     });
-  }, 120_000);
+  }, 300_000);
 
   test("reset --delete-data deletes the data, too", async () => {
     const { code, json } = await chime<{ deleted: string[] }>(node2, [
@@ -340,7 +340,7 @@ describe("a pair's life", () => {
     ]);
     expect([code, json.deleted]).toEqual([0, ["/var/lib/mysql"]]);
     expect((await node2.sh("ls -d /var/lib/mysql 2>/dev/null || :")).stdout).toBe("");
-  }, 120_000);
+  }, 300_000);
 
   test("a node that dies between two phases holds nobody up, and its next join finishes", async () => {
     const fresh = await chime<{ token: string }>(node1, ["token", "create"]);
@@ -356,7 +356,7 @@ describe("a pair's life", () => {
     const { code, json } = await chime(node2, ["join", ...system.flags, "--role", "mysql"], { env });
     expect([code, json.error]).toEqual([0, undefined]);
     await untilWhole(node1);
-  }, 200_000);
+  }, 300_000);
 
   test("a node that was removed while it was off does not serve when it is back, and says why", async () => {
     await node2.powerOff();
@@ -378,5 +378,5 @@ describe("a pair's life", () => {
     expect((await node2.run(query, { check: false })).stdout.trim()).not.toBe("0");
     expect((await status(node1)).problems.map((problem) => problem.code)).toEqual(["mysql.no_replica"]);
     expect((await chime(node2, ["reset", "--yes"])).code).toBe(0);
-  }, 120_000);
+  }, 300_000);
 });
