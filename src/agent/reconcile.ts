@@ -19,7 +19,7 @@ const settleMs = 300;
 /** After a run that failed or found the lock held. */
 const retryMs = 2_000;
 
-/** Certificates age without anybody telling. */
+/** Certificates age without anybody telling, and vendors extend the life of their keys. */
 const dailyMs = 86_400_000;
 
 /** What the reconciler keeps in shape. */

@@ -5,11 +5,14 @@ import type { Facts } from "./facts.ts";
 import { systemKey } from "./os.ts";
 
 /** A vendor's own repository. */
+const https = v.pipe(v.string(), v.startsWith("https://"));
 const vendorSchema = v.strictObject({
-  apt: v.pipe(v.string(), v.startsWith("https://")),
+  /** Stands in the names of its files. */
+  name: v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/)),
+  apt: https,
   component: v.string(),
-  /** Fingerprint of the primary key that signs it. */
-  key: v.pipe(v.string(), v.regex(/^[0-9A-F]{40}$/)),
+  /** What signs it: where to fetch it, and the fingerprint of its primary key. */
+  key: v.strictObject({ url: https, fingerprint: v.pipe(v.string(), v.regex(/^[0-9A-F]{40}$/)) }),
 });
 
 const productSchema = v.strictObject({
@@ -17,6 +20,8 @@ const productSchema = v.strictObject({
   repository: v.union([v.literal("os"), vendorSchema]),
   /** The server's own package first. */
   packages: v.pipe(v.array(v.string()), v.minLength(1)),
+  /** Answers to what the packages ask as they are installed: lines for debconf-set-selections(1). */
+  answers: v.optional(v.array(v.string())),
   /** What the repository has, at least: for products whose configuration depends on it. */
   version: v.optional(v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+$/))),
   /** Tried in the lab and not supported: preflight says no, and may be told to ignore it. */
@@ -54,14 +59,6 @@ export function productPath(of: Product, name: string): string {
   const path = of.paths[name];
   if (path === undefined) throw new Error(`the catalog has no ${name} path for ${of.unit}`);
   return path;
-}
-
-/** A vendor's repository as a line of sources.list(5), with its key's fingerprint to check. */
-export function sourceOf(
-  { apt, component, key }: v.InferOutput<typeof vendorSchema>,
-  os: Facts["os"],
-): string {
-  return `"deb [signed-by=${key}] ${apt} ${os.codename} ${component}"`;
 }
 
 /** Keys of all systems that some product is supported on, e.g. `debian-12`. */

@@ -7,6 +7,7 @@ import { portKind } from "./port.ts";
 import { serviceKind } from "./service.ts";
 import { sysctlKind } from "./sysctl.ts";
 import type { Kind } from "./types.ts";
+import { vendorKeyKind } from "./vendor-key.ts";
 
 /** Every kind of resource that this room has; roles with kinds of their own add them where reset is composed. */
 export const kinds: readonly Kind[] = [
@@ -18,4 +19,5 @@ export const kinds: readonly Kind[] = [
   portKind,
   serviceKind,
   sysctlKind,
+  vendorKeyKind,
 ];

@@ -20,6 +20,8 @@ export interface PackageOptions {
   units?: readonly string[];
   /** The directory that it fills when it is first configured, e.g. with an empty database. */
   data?: string;
+  /** Answers to what it would ask: lines for debconf-set-selections(1). */
+  answers?: readonly string[];
   needs?: readonly string[];
 }
 
@@ -27,6 +29,7 @@ interface PackageChange extends Change {
   name: string;
   units: readonly string[];
   data: string | undefined;
+  answers: readonly string[];
 }
 
 /** A resource that is a package: what it needs can be fetched before it may be installed. */
@@ -38,13 +41,19 @@ function isPackage(resource: Resource): resource is PackageResource {
   return "package" in resource;
 }
 
-/** Fetches what those among the resources that are not installed will need. Changes nothing but caches. */
+/**
+ * Fetches what those among the resources that are not installed will need. Changes nothing but caches: what comes from
+ * a repository that is still to be added cannot be fetched yet.
+ */
 export async function downloadPackages(
   resources: readonly Resource[],
   log: string,
   work: PackageWork,
 ): Promise<void> {
-  const wanted = resources.filter(isPackage).map((resource) => resource.package);
+  const wanted = resources
+    .filter(isPackage)
+    .filter(({ needs }) => needs.length === 0)
+    .map((resource) => resource.package);
   const [first] = wanted;
   if (!first) return;
   const manager = packageManager(first.family, first.from);
@@ -56,7 +65,7 @@ export async function downloadPackages(
 
 /** One installed package, of any version. All that are ready at once are installed in one run (the lane). */
 export function pkg(options: PackageOptions): PackageResource {
-  const { name, family, from, units = [], data } = options;
+  const { name, family, from, units = [], data, answers = [] } = options;
   const id = `package:${name}`;
   return {
     id,
@@ -78,6 +87,7 @@ export function pkg(options: PackageOptions): PackageResource {
         name,
         units,
         data,
+        answers,
         apply: (context) => install(options, [change], context),
         together: (others, context) => install(options, [change, ...(others as PackageChange[])], context),
       };
@@ -100,6 +110,7 @@ async function install(
   await makePrivateDirectory(ledger.backups);
   const record = join(ledger.backups, "packages");
   const log = join(ledger.backups, "packages.log");
+  const answers = changes.flatMap((change) => change.answers);
   const fresh: FreshData[] = [];
   for (const { name, data } of changes) {
     const id = `package:${name}`;
@@ -114,7 +125,8 @@ async function install(
       context,
     );
   try {
-    await manager.install({ names: changes.map((change) => change.name), record, fresh, log }, context);
+    const names = changes.map((change) => change.name);
+    await manager.install({ names, record, fresh, log, answers }, context);
   } finally {
     // Interrupted, the package tools go on and must still find it; the next run takes it away.
     if (!signal.aborted && ledger.noted(policyId) !== undefined) {

@@ -1,13 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import {
-  catalog,
-  isKnownOn,
-  product,
-  productPath,
-  sourceOf,
-  supportedSystems,
-} from "../../src/host/catalog.ts";
+import { catalog, isKnownOn, product, productPath, supportedSystems } from "../../src/host/catalog.ts";
+import { packageManager } from "../../src/host/packages/index.ts";
 import { parseOsRelease } from "../../src/host/os.ts";
+import { vendorRepository } from "../../src/roles/mysql/repository.ts";
 
 const names: Record<string, string> = { "12": "bookworm", "13": "trixie" };
 const debian = (version: string) =>
@@ -49,21 +44,47 @@ describe("MySQL of its vendors, 8.4", () => {
     [
       "percona",
       "percona-server-server",
-      '"deb [signed-by=4D1BB29D63D98E422B2113B19334A25F8507EFA5] https://repo.percona.com/ps-84-lts/apt bookworm main"',
+      "4D1BB29D63D98E422B2113B19334A25F8507EFA5",
+      "https://repo.percona.com/ps-84-lts/apt bookworm main",
     ],
     [
       "mysql",
       "mysql-community-server",
-      '"deb [signed-by=BCA43417C3B485DD128EC6D4B7B3B788A8D3785C] https://repo.mysql.com/apt/debian bookworm mysql-8.4-lts"',
+      "BCA43417C3B485DD128EC6D4B7B3B788A8D3785C",
+      "https://repo.mysql.com/apt/debian bookworm mysql-8.4-lts",
     ],
-  ])("%s on Debian 12: %s", (name, packageName, line) => {
+  ])("%s on Debian 12: %s", (name, packageName, fingerprint, place) => {
     const os = debian("12");
     const row = product(name, os);
     expect(row.packages).toEqual([packageName]);
-    expect(row.repository === "os" ? "" : sourceOf(row.repository, os)).toBe(line);
+    const source = vendorRepository(row, os, "auto");
+    if (!source) throw new Error("no repository");
+    expect(`${source.uri} ${source.suite} ${source.component}`).toBe(place);
+    expect(source.key.fingerprint).toBe(fingerprint);
+    const [host] = /^https:\/\/[^/]+/.exec(source.uri) ?? [];
+    expect(source.key.url).toStartWith(`${host}/`);
+    expect(packageManager("debian").repository(source)).toMatchObject({
+      key: `/etc/apt/keyrings/chime-node-${name}.asc`,
+      path: `/etc/apt/sources.list.d/chime-node-${name}.sources`,
+      content: expect.stringContaining(`Signed-By: /etc/apt/keyrings/chime-node-${name}.asc\n`),
+    });
+    // Nobody is asked for root's password, and none is set: it is the socket that tells who root is.
+    expect(row.answers).toContain(`${packageName} ${packageName}/root-pass password `);
     // Debian's and Percona's unit; Oracle's is called mysqld on EL alone.
     expect(row.unit).toBe("mysql.service");
     // Behind mysqld.cnf, which sorts after 90-.
     expect(productPath(row, "config") > "/etc/mysql/mysql.conf.d/mysqld.cnf").toBe(true);
   });
+});
+
+test.each([
+  ["percona", "auto", true],
+  ["percona", "vendor", true],
+  ["percona", "os", false],
+  ["percona", "bundle", false],
+  ["mariadb", "auto", false],
+  ["mariadb", "os", false],
+] as const)("%s with cluster.packages = %s: a repository is added: %p", (name, packages, added) => {
+  const os = debian("12");
+  expect(vendorRepository(product(name, os), os, packages) !== undefined).toBe(added);
 });

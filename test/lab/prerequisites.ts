@@ -9,6 +9,7 @@ const tools: Record<string, string> = {
   mmdebstrap: "mmdebstrap",
   "dpkg-scanpackages": "dpkg-dev",
   nft: "nftables",
+  gpg: "gnupg",
   ip: "iproute2",
   "mkfs.ext4": "e2fsprogs",
   "mkfs.xfs": "xfsprogs",

@@ -1,7 +1,8 @@
-/** Runs in the client's namespace: serves a directory on port 80, as a rack's own web server would. */
-const [directory = "/nonexistent"] = process.argv.slice(2);
+/** Runs in the client's namespace: serves a directory, over https where a certificate and its key are given. */
+const [directory = "/nonexistent", cert, key] = process.argv.slice(2);
 Bun.serve({
-  port: 80,
+  port: cert ? 443 : 80,
+  ...(cert && key ? { tls: { cert: Bun.file(cert), key: Bun.file(key) } } : {}),
   async fetch(request) {
     const file = Bun.file(directory + new URL(request.url).pathname);
     return (await file.exists()) ? new Response(file) : new Response("no such file", { status: 404 });

@@ -91,7 +91,17 @@ export function unreachablePlace(output: string): string | undefined {
   return host?.replace(/^.*@/, "") ?? url;
 }
 
-export function installError(names: readonly string[], output: string, log: string): ChimeError {
+/** The first repository whose signature apt did not accept, and why: `EXPKEYSIG B7B3…`, `NO_PUBKEY 4D1B…`. */
+export function untrustedPlace(output: string): { place: string; why: string } | undefined {
+  const [, place = "", why = ""] =
+    /^[WE]: (?:GPG error|OpenPGP signature.*?): (\S+) .*: (.+)$/m.exec(output) ?? [];
+  if (place) return { place, why };
+  const [, repository] = /^E: The repository '(\S+) [^']*' is not signed/m.exec(output) ?? [];
+  return repository ? { place: repository, why: "it is not signed" } : undefined;
+}
+
+/** @param told what apt said as it fetched the lists, just before */
+export function installError(names: readonly string[], output: string, log: string, told = ""): ChimeError {
   const reasons = output
     .split("\n")
     .filter((line) => /^(E:|dpkg: error)/.test(line))
@@ -103,10 +113,22 @@ export function installError(names: readonly string[], output: string, log: stri
       return failed("packages.no_space", `no space left on the device while installing ${wanted}`, {
         remedy: "free some space (df -h / /var), then run this again; it repairs what is half installed",
       });
-    case "unknown":
+    case "unknown": {
+      const untrusted = untrustedPlace(told);
+      if (untrusted) {
+        return failed(
+          "packages.untrusted",
+          `the package repository ${untrusted.place} cannot be trusted: ${mask(untrusted.why)}`,
+          {
+            remedy:
+              "correct the clock if it is wrong, then run chime-node apply, which fetches the key again",
+          },
+        );
+      }
       return failed("packages.unknown", `no repository offers what ${wanted} needs: ${mask(reason)}`, {
         remedy: "check /etc/apt/sources.list*, then run this again",
       });
+    }
     case "unreachable":
       return failed(
         "packages.unreachable",

@@ -16,6 +16,8 @@ import {
   unsettled,
   type PackageStatus,
 } from "./apt-output.ts";
+import { acquireOptions, aptFetch } from "./apt-fetch.ts";
+import { aptSource } from "./apt-source.ts";
 import { lockHolder, waitForLock } from "./dpkg-lock.ts";
 import type { AptSources } from "./apt-sources.ts";
 import type { InstallRequest, PackageManager, PackageWork } from "./types.ts";
@@ -36,10 +38,7 @@ const aptOptions = [
   // We wait ourselves, and say for whom.
   "-o=DPkg::Lock::Timeout=0",
   "-o=Acquire::Languages=none",
-  // A repository that does not answer is told within seconds; mirrors' names have several addresses.
-  "-o=Acquire::Retries=1",
-  "-o=Acquire::http::Timeout=10",
-  "-o=Acquire::https::Timeout=10",
+  ...acquireOptions,
 ];
 
 const installArguments = ["install", "-y", "-q", "--no-install-recommends"];
@@ -54,6 +53,10 @@ const lockAttempts = 20;
 export function aptFrom(find: () => Promise<AptSources | undefined>): PackageManager {
   return {
     startsServices: true,
+
+    repository: aptSource,
+
+    fetch: aptFetch,
 
     async installed(names) {
       const all = await query(names);
@@ -88,14 +91,17 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
       }
       await waitForLock(work);
       if (await interrupted()) await repair(sources, request, work);
-      if (!(await haveLists(sources))) await update(sources, request, work);
+      let told = (await haveLists(sources)) ? "" : await update(sources, request, work);
+      if (request.answers.length > 0) {
+        await exec(["debconf-set-selections"], { stdin: `${request.answers.join("\n")}\n` });
+      }
       let output = await install(sources, request, work);
       const outdated = output === undefined ? undefined : classify(output);
       if (outdated === "unknown" || outdated === "unreachable") {
-        await update(sources, request, work);
+        told = await update(sources, request, work);
         output = await install(sources, request, work);
       }
-      if (output !== undefined) throw installError(request.names, output, request.log);
+      if (output !== undefined) throw installError(request.names, output, request.log, told);
     },
 
     brought: async (record) => parseRecord((await readText(record)) ?? ""),
@@ -148,8 +154,8 @@ async function haveLists({ lists }: AptSources): Promise<boolean> {
   return names.some((name) => /_Packages(\.\w+)?$/.test(name));
 }
 
-/** Fails only when nothing came: one dead repository among several is no reason not to try. */
-async function update(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<void> {
+/** Fails only when nothing came: one dead repository among several is no reason not to try. Returns what apt said. */
+async function update(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<string> {
   work.progress("fetching package lists");
   const { output } = await run(
     ["apt-get", "update", "-q", ...aptOptions, ...sources.options],
@@ -160,7 +166,7 @@ async function update(sources: AptSources, request: InstallRequest, work: Packag
   if (await haveLists(sources)) {
     const place = unreachablePlace(output);
     if (place) work.progress(`the package repository ${place} does not answer; trying without it`);
-    return;
+    return output;
   }
   throw installError(request.names, output || "Failed to fetch", request.log);
 }

@@ -1,3 +1,5 @@
+import type { KeySource } from "./pinned-key.ts";
+
 /** A directory that was not there before, and the package that fills it when it is first configured. */
 export interface FreshData {
   name: string;
@@ -17,6 +19,8 @@ export interface InstallRequest {
    * maintainer script finishes a database that is half made.
    */
   fresh: readonly FreshData[];
+  /** Answers to what packages would ask as they are installed: lines for debconf-set-selections(1). */
+  answers: readonly string[];
   /** Everything the package tools print goes here (a file outlives us; a broken pipe would kill them half-way). */
   log: string;
 }
@@ -29,10 +33,38 @@ export interface PackageWork {
 /** `cluster.packages`: where packages come from. */
 export type PackageSource = "auto" | "os" | "vendor" | "bundle";
 
+/** A vendor's own repository for one system. */
+export interface Repository {
+  /** Stands in the names of its files. */
+  name: string;
+  uri: string;
+  suite: string;
+  component: string;
+  key: KeySource;
+}
+
+/** What makes the package manager use a repository: its key and one file. */
+export interface RepositoryFiles {
+  key: string;
+  path: string;
+  content: string;
+  /** Exits 0 only if the package manager takes a file, `{}`, beside those that it has already. */
+  check: readonly string[];
+  /** Packages of the system without which it cannot be reached. */
+  requires: readonly string[];
+}
+
 /** The system's package manager; apt today, dnf behind the same interface. */
 export interface PackageManager {
   /** True where packages start their services as they are installed, unless a policy says no (Debian). */
   readonly startsServices: boolean;
+  /** Pure: how it is told of a vendor's repository. */
+  repository(source: Repository): RepositoryFiles;
+  /**
+   * A small file of a vendor's (256 KiB at most), fetched as packages are: with this system's proxy and authorities.
+   * @throws ChimeError `packages.unreachable`
+   */
+  fetch(url: string, work: Pick<PackageWork, "signal">): Promise<Uint8Array>;
   /** Versions of those of `names` that are wholly installed. */
   installed(names: readonly string[]): Promise<Map<string, string>>;
   /** True when an earlier run was cut off and the system must be repaired before anything else. */

@@ -2,15 +2,15 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { exec } from "../../core/exec.ts";
 import type { Check, Finding } from "../../host/checks.ts";
-import { isKnownOn, product, productPath, sourceOf } from "../../host/catalog.ts";
+import { isKnownOn, product, productPath } from "../../host/catalog.ts";
 import type { Facts } from "../../host/facts.ts";
-import { packageManager } from "../../host/packages/index.ts";
 import type { MysqlSpec } from "../../spec/types.ts";
 import type { LocalContext } from "../types.ts";
 import { Session, text } from "./client.ts";
 import { engines } from "./engine/index.ts";
 import { layoutOf, mysqlPort, users, type Layout } from "./layout.ts";
 import { readMarker } from "./marker.ts";
+import { repositoryCheck } from "./repository.ts";
 import { quote } from "./sql.ts";
 
 type Name = MysqlSpec["engine"];
@@ -24,7 +24,7 @@ export function checks(local: LocalContext): Check[] {
   const place = layoutOf(name, os);
   return [
     { name: "mysql.topology", run: () => Promise.resolve(spec && checkTopology(spec)) },
-    { name: "mysql.repository", run: () => checkRepository(local, place) },
+    repositoryCheck(place.product, os, local.spec),
     { name: "mysql.foreign_data", run: () => checkData(local, place, engines[name].systemAccounts) },
     { name: "mysql.port", run: () => checkPort(place) },
   ];
@@ -46,24 +46,6 @@ function checkTopology({ topology }: MysqlSpec): Finding | undefined {
     severity: "error",
     message: `this release runs the MySQL topology dual-master, not ${topology}`,
     remedy: 'set roles.mysql.topology = "dual-master" in cluster.toml',
-  };
-}
-
-/** A vendor's packages come from its own repository, which only the operator may trust. */
-async function checkRepository(
-  { facts: { os }, spec }: LocalContext,
-  { product }: Layout,
-): Promise<Finding | undefined> {
-  const { repository, packages } = product;
-  const [name = ""] = packages;
-  if (repository === "os") return undefined;
-  const manager = packageManager(os.family, spec?.cluster.packages);
-  if ((await manager.installed([name])).has(name)) return undefined;
-  if ((await manager.candidates([name])).has(name)) return undefined;
-  return {
-    severity: "error",
-    message: `no package repository of this node offers ${name}`,
-    remedy: `add ${sourceOf(repository, os)} to /etc/apt/sources.list.d, then apt-get update; or set another roles.mysql.engine`,
   };
 }
 

@@ -6,6 +6,7 @@ import { certificate } from "../../resources/certificate.ts";
 import { file } from "../../resources/file.ts";
 import { pkg } from "../../resources/package.ts";
 import { port } from "../../resources/port.ts";
+import { repository } from "../../resources/repository.ts";
 import { service } from "../../resources/service.ts";
 import { sysctl } from "../../resources/sysctl.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
@@ -17,6 +18,7 @@ import type { Engine } from "./engine/types.ts";
 import { isHeld } from "./guard/unit.ts";
 import { layout, mysqlPort, mysqlSpec, roleName } from "./layout.ts";
 import { marker } from "./marker.ts";
+import { vendorRepository } from "./repository.ts";
 
 /** All that a node of the pair has on its host, by the phase it completes. */
 export function resources(context: RoleContext): RolePlan {
@@ -24,14 +26,20 @@ export function resources(context: RoleContext): RolePlan {
   const { product, config, data, pidFile, dropIn, socket, startOptions, tls } = layout(context);
   const spec = mysqlSpec(context);
   const engine = engineOf(spec);
+  const { family } = facts.os;
+  const from = context.spec.cluster.packages;
+  const vendor = vendorRepository(product, facts.os, from);
+  const source = vendor ? repository(vendor, family) : [];
+  const needs = source.map(({ id }) => id);
   // The catalog names the server's package first; it makes the empty database.
   const packages = product.packages.map((name, at) =>
     pkg({
       name,
-      family: facts.os.family,
-      from: context.spec.cluster.packages,
+      family,
+      from,
       units: [product.unit],
-      ...(at === 0 ? { data } : {}),
+      needs,
+      ...(at === 0 ? { data, answers: product.answers ?? [] } : {}),
     }),
   );
   const installed = packages.map(({ id }) => id);
@@ -79,7 +87,7 @@ export function resources(context: RoleContext): RolePlan {
     needs: [...installed, anyAddress.id],
   });
   return {
-    installed: [unit, ...packages],
+    installed: [unit, ...source, ...packages],
     configured: [mine, keys, settings, anyAddress, server, port({ port: mysqlPort, protocol: "tcp" })],
     ready: [accounts(context, [server.id])],
   };

@@ -8,6 +8,7 @@ import {
   parseRecord,
   parseStatus,
   unreachablePlace,
+  untrustedPlace,
   unsettled,
   type Failure,
 } from "../../../src/host/packages/apt-output.ts";
@@ -110,5 +111,44 @@ describe("unreachablePlace", () => {
     ["E: Failed to fetch file:/mirror/./Packages  File not found", "file:/mirror/./Packages"],
   ])("%s", (output, wanted) => {
     expect(unreachablePlace(output)).toBe(wanted as string);
+  });
+});
+
+/** apt 2.6 with gpgv, and 3.0 with sqv. */
+describe("a repository whose signature is not accepted", () => {
+  const expired = `W: GPG error: https://repo.mysql.com/apt/debian bookworm InRelease: The following signatures were invalid: EXPKEYSIG B7B3B788A8D3785C MySQL Release Engineering <mysql-build@oss.oracle.com>
+E: The repository 'https://repo.mysql.com/apt/debian bookworm InRelease' is not signed.
+`;
+  test.each([
+    [
+      expired,
+      "https://repo.mysql.com/apt/debian",
+      "EXPKEYSIG B7B3B788A8D3785C MySQL Release Engineering <mysql-build@oss.oracle.com>",
+    ],
+    [
+      "W: OpenPGP signature verification failed: https://10.77.0.100/apt stand-in InRelease: Sub-process /usr/bin/sqv returned an error code (1), error message is: Missing key 5A1B, which is needed to verify signature.\n",
+      "https://10.77.0.100/apt",
+      "Missing key 5A1B, which is needed to verify signature.",
+    ],
+    [
+      "E: The repository 'https://vendor.test/apt bookworm Release' is not signed.\n",
+      "https://vendor.test/apt",
+      "it is not signed",
+    ],
+  ])("%#", (output, place, why) => {
+    expect(untrustedPlace(output)).toEqual({ place, why });
+  });
+
+  test("is the reason why its package is unknown; another repository's trouble is none of a package that fails otherwise", () => {
+    const unknown = "E: Unable to locate package mysql-community-server\n";
+    expect(installError(["mysql-community-server"], unknown, "/log", expired)).toMatchObject({
+      code: "packages.untrusted",
+      message: expect.stringContaining("https://repo.mysql.com/apt/debian cannot be trusted: EXPKEYSIG"),
+    });
+    expect(installError(["x"], unknown, "/log", "").code).toBe("packages.unknown");
+    expect(installError(["x"], "E: Sub-process dpkg returned an error", "/log", expired).code).toBe(
+      "packages.failed",
+    );
+    expect(untrustedPlace("Hit:1 https://vendor.test/apt bookworm InRelease\n")).toBeUndefined();
   });
 });

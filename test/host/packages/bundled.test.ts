@@ -5,12 +5,14 @@ import type { PackageManager } from "../../../src/host/packages/types.ts";
 import { failure } from "../../plan/failure.ts";
 
 const work = { signal: new AbortController().signal, progress: () => undefined };
-const request = { names: ["a", "b"], record: "", fresh: [], log: "" };
+const request = { names: ["a", "b"], record: "", fresh: [], answers: [], log: "" };
 
 /** Notes what it is asked for; `error`: what its installations end with. */
 function manager(name: string, has: readonly string[], calls: string[], error?: Error): PackageManager {
   return {
     startsServices: true,
+    repository: () => ({ key: "", path: "", content: "", check: [], requires: [] }),
+    fetch: () => Promise.resolve(new Uint8Array()),
     installed: () => Promise.resolve(new Map()),
     interrupted: () => Promise.resolve(false),
     candidates: (names) =>

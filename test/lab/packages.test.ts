@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { fileTree } from "./chime.ts";
+import { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import type { Wanted } from "./packages-program.ts";
+import { Vendor } from "./vendor.ts";
+
+/** A vendor's repository that the program adds by itself: a stand-in for what this lab cannot reach. */
+describe("a vendor's repository, by apt", () => {
+  let lab: Lab;
+  let node: LabNode;
+  let vendor: Vendor;
+  let key: Awaited<ReturnType<Vendor["makeKey"]>>;
+  let other: typeof key;
+  let bare: string[];
+  beforeAll(async () => {
+    lab = await Lab.open({ nodes: ["node1"] });
+    [node] = lab.nodes as [LabNode];
+    vendor = await Vendor.open(lab);
+    [key, other] = [await vendor.makeKey("key"), await vendor.makeKey("other")];
+    await vendor.makeApt("stand-in-server", key);
+    await vendor.prepare(node);
+    await node.run(["apt-get", "update", "-q"]);
+    bare = await fileTree(node, left);
+  }, 300_000);
+  afterAll(async () => {
+    await vendor?.close();
+    await lab?.close();
+  });
+
+  const wanted = (changed: Partial<Wanted["source"]> = {}): Wanted => ({
+    family: "debian",
+    source: {
+      name: "stand-in",
+      uri: `${vendor.url}/apt`,
+      suite: "stand-in",
+      component: "main",
+      key: { url: key.file, fingerprint: key.fingerprint },
+      ...changed,
+    },
+    packages: ["stand-in-server"],
+    answers: ["stand-in-server stand-in-server/root-pass password given"],
+  });
+  /** What the package system leaves of every package that was once there. */
+  const left = ["/var/cache", "/var/log", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd"];
+  const files = "ls /etc/apt/sources.list.d /etc/apt/keyrings";
+
+  test("a key with another fingerprint than the pinned one: nothing is written", async () => {
+    const before = (await node.sh(files)).stdout;
+    const answer = await vendor.run(
+      node,
+      "apply",
+      wanted({ key: { url: other.file, fingerprint: key.fingerprint } }),
+    );
+    expect(answer).toMatchObject({
+      code: "packages.untrusted",
+      message: expect.stringContaining(`but ${other.fingerprint}`),
+    });
+    expect((await node.sh(files)).stdout).toBe(before);
+  });
+
+  test("its package comes with what it needs, its question answered, and a second run changes nothing", async () => {
+    const answer = await vendor.run(node, "apply", wanted());
+    expect(answer["applied"]).toEqual([
+      "key:/etc/apt/keyrings/chime-node-stand-in.asc",
+      "file:/etc/apt/sources.list.d/chime-node-stand-in.sources",
+      "package:stand-in-server",
+    ]);
+    expect(await node.read("/var/lib/stand-in-server.notes")).toBe("answer=given telemetry-off=1\n");
+    const modes = "stat -c '%a %U' /etc/apt/keyrings/*stand-in* /etc/apt/sources.list.d/*stand-in*";
+    expect((await node.sh(modes)).stdout).toBe("644 root\n644 root\n");
+    // The key is trusted for this repository and no other.
+    const update = await node.sh("apt-get update -q 2>&1");
+    expect(update.stdout).not.toMatch(/^[WE]:/m);
+    expect(await vendor.run(node, "apply", wanted())).toEqual({ applied: [] });
+  });
+
+  test("taken back, the machine is as it was", async () => {
+    await vendor.run(node, "undo", wanted());
+    await node.run(["rm", "-rf", "/var/lib/stand-in"]);
+    expect(await fileTree(node, left)).toEqual(bare);
+  });
+
+  test("lists that another key signed are not taken, and the error says so", async () => {
+    await vendor.signApt(other);
+    // Those that were fetched before are still good.
+    await node.run(["sh", "-c", "rm -f /var/lib/apt/lists/*stand-in*"]);
+    expect(await vendor.run(node, "apply", wanted())).toMatchObject({
+      code: "packages.untrusted",
+      message: expect.stringContaining(`${vendor.url}/apt`),
+    });
+    expect((await node.run(["dpkg", "-l", "stand-in-server"], { check: false })).code).toBe(1);
+    await vendor.run(node, "undo", wanted());
+    await vendor.signApt(key);
+  });
+
+  test("an operator's own file for the same repository stays in force: ours would stop apt, and is refused", async () => {
+    const theirs = "/etc/apt/sources.list.d/theirs.list";
+    await node.put("/etc/apt/keyrings/theirs.asc", await vendor.served("key.asc"));
+    await node.put(theirs, `deb [signed-by=/etc/apt/keyrings/theirs.asc] ${vendor.url}/apt stand-in main\n`);
+    expect(await vendor.run(node, "apply", wanted())).toMatchObject({
+      code: "file.check_failed",
+      message: expect.stringContaining("Conflicting values set for option Signed-By"),
+    });
+    expect((await node.sh("apt-get update -q 2>&1")).stdout).not.toMatch(/^[WE]:/m);
+    await vendor.run(node, "undo", wanted());
+    await node.run(["rm", theirs, "/etc/apt/keyrings/theirs.asc"]);
+  });
+});
