@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { makeDirectory, missingDirectories, readText, writeAtomically } from "../host/files.ts";
+import { relabel } from "../host/selinux.ts";
 import { lookupOwner, resolveOwner } from "../host/users.ts";
 import { remember, restore } from "./before.ts";
 import type { FileResource } from "./file.ts";
@@ -76,6 +77,7 @@ export function certificate(options: CertificateOptions): FileResource {
                 await makeDirectory(directory, { mode: 0o755, uid: 0, gid: 0 });
               }
               await writeAtomically(paths[file], texts[file], { ...ids, mode: modes[file] });
+              await relabel(paths[file]);
             }
           };
           const old = await present(paths);

@@ -12,6 +12,7 @@ import {
   readText,
   writeAtomically,
 } from "../host/files.ts";
+import { relabel } from "../host/selinux.ts";
 import { lookupOwner, resolveOwner } from "../host/users.ts";
 import { diffTexts } from "../plan/diff.ts";
 import { remember, restore } from "./before.ts";
@@ -71,6 +72,7 @@ export function file(options: FileOptions): FileResource {
             await makeDirectory(directory, { mode: 0o755, uid: 0, gid: 0 });
           }
           await writeAtomically(path, content, ownership);
+          await relabel(path);
         },
       };
     },

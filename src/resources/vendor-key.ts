@@ -3,6 +3,7 @@ import { toChimeError } from "../core/errors.ts";
 import { missingDirectories, makeDirectory, readText, writeAtomically } from "../host/files.ts";
 import { packageManager } from "../host/packages/index.ts";
 import { isPinned, pinnedKey, type KeySource } from "../host/packages/pinned-key.ts";
+import { relabel } from "../host/selinux.ts";
 import { remember, restore } from "./before.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { ApplyContext, Kind, Resource } from "./types.ts";
@@ -62,6 +63,7 @@ export function vendorKey(options: VendorKeyOptions): Resource {
     }
     // apt reads it as a user of its own.
     await writeAtomically(path, text, { mode: 0o644, uid: 0, gid: 0 });
+    await relabel(path);
   }
 }
 
