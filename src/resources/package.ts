@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { fileError, isMissing, makePrivateDirectory } from "../host/files.ts";
-import type { FreshData, PackageSource, PackageWork } from "../host/packages/types.ts";
+import type { FreshData, PackageSource, PackageWork, Repository } from "../host/packages/types.ts";
 import { packageManager } from "../host/packages/index.ts";
 import { remember, wasAbsent } from "./before.ts";
 import { file, fileKind } from "./file.ts";
@@ -20,6 +20,8 @@ export interface PackageOptions {
   units?: readonly string[];
   /** The directory that it fills when it is first configured, e.g. with an empty database. */
   data?: string;
+  /** Our repository that it comes from, if it does; `needs` names its files. */
+  repository?: Repository | undefined;
   /** Answers to what it would ask: lines for debconf-set-selections(1). */
   answers?: readonly string[];
   needs?: readonly string[];
@@ -29,6 +31,7 @@ interface PackageChange extends Change {
   name: string;
   units: readonly string[];
   data: string | undefined;
+  repository: Repository | undefined;
   answers: readonly string[];
 }
 
@@ -65,7 +68,7 @@ export async function downloadPackages(
 
 /** One installed package, of any version. All that are ready at once are installed in one run (the lane). */
 export function pkg(options: PackageOptions): PackageResource {
-  const { name, family, from, units = [], data, answers = [] } = options;
+  const { name, family, from, units = [], data, repository, answers = [] } = options;
   const id = `package:${name}`;
   return {
     id,
@@ -87,6 +90,7 @@ export function pkg(options: PackageOptions): PackageResource {
         name,
         units,
         data,
+        repository,
         answers,
         apply: (context) => install(options, [change], context),
         together: (others, context) => install(options, [change, ...(others as PackageChange[])], context),
@@ -111,6 +115,8 @@ async function install(
   const record = join(ledger.backups, "packages");
   const log = join(ledger.backups, "packages.log");
   const answers = changes.flatMap((change) => change.answers);
+  const sources = changes.flatMap((change) => (change.repository ? [change.repository] : []));
+  const repositories = [...new Map(sources.map((source) => [source.name, source])).values()];
   const fresh: FreshData[] = [];
   for (const { name, data } of changes) {
     const id = `package:${name}`;
@@ -126,7 +132,7 @@ async function install(
     );
   try {
     const names = changes.map((change) => change.name);
-    await manager.install({ names, record, fresh, log, answers }, context);
+    await manager.install({ names, repositories, record, fresh, log, answers }, context);
   } finally {
     // Interrupted, the package tools go on and must still find it; the next run takes it away.
     if (!signal.aborted && ledger.noted(policyId) !== undefined) {

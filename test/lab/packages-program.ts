@@ -23,7 +23,10 @@ const [, , verb = "apply", json = "{}"] = process.argv;
 const { family, source, packages, answers } = JSON.parse(json) as Wanted;
 const files = repository(source, family);
 const needs = files.map(({ id }) => id);
-const resources = [...files, ...packages.map((name) => pkg({ name, family, from: "auto", answers, needs }))];
+const resources = [
+  ...files,
+  ...packages.map((name) => pkg({ name, family, from: "auto", repository: source, answers, needs })),
+];
 const ledger = await openLedger("/var/lib/stand-in/ledger.jsonl");
 const progress = (line: string) => console.error(line);
 try {

@@ -23,21 +23,22 @@ export class Vendor {
   readonly url: string;
   readonly #lab: Lab;
   readonly #served: string;
-  readonly #gnupg: string;
+  /** Where its secret keys are. */
+  readonly gnupg: string;
   readonly #authority: ReturnType<typeof createAuthority>;
 
   private constructor(lab: Lab) {
     this.#lab = lab;
     this.url = `https://${lab.client.address}`;
     this.#served = join(lab.work, "vendor");
-    this.#gnupg = join(lab.work, "gnupg");
+    this.gnupg = join(lab.work, "gnupg");
     this.#authority = createAuthority({ name: "stand-in", id: "0".repeat(16) }, Date.now());
   }
 
   static async open(lab: Lab): Promise<Vendor> {
     const vendor = new Vendor(lab);
     await mkdir(vendor.#served);
-    await mkdir(vendor.#gnupg, { mode: 0o700 });
+    await mkdir(vendor.gnupg, { mode: 0o700 });
     await vendor.#serve();
     return vendor;
   }
@@ -76,6 +77,19 @@ export class Vendor {
     await node.run(["update-ca-certificates"]);
   }
 
+  /** Who signed its server's certificate. */
+  get authority(): string {
+    return this.#authority.cert;
+  }
+
+  /** The program that applies packages, as one file. */
+  async program(): Promise<string> {
+    const entry = join(import.meta.dir, "packages-program.ts");
+    const [built] = (await Bun.build({ entrypoints: [entry], target: "bun" })).outputs;
+    if (!built) throw new Error(`${entry} could not be built`);
+    return built.text();
+  }
+
   /** Runs the program; returns what it printed. */
   async run(node: LabNode, verb: "apply" | "undo", wanted: Wanted): Promise<Record<string, unknown>> {
     const argv = ["/usr/local/bin/bun", "/root/packages-program.js", verb, JSON.stringify(wanted)];
@@ -84,7 +98,7 @@ export class Vendor {
   }
 
   async #gpg(...argv: string[]): Promise<string> {
-    const gpg = ["gpg", "--homedir", this.#gnupg, "--batch", "--yes", "--quiet"];
+    const gpg = ["gpg", "--homedir", this.gnupg, "--batch", "--yes", "--quiet"];
     return (await exec([...gpg, ...argv])).stdout;
   }
 
@@ -163,6 +177,6 @@ export class Vendor {
 
   /** gpg leaves an agent behind. */
   async close(): Promise<void> {
-    await exec(["gpgconf", "--homedir", this.#gnupg, "--kill", "all"], { ok: "any" });
+    await exec(["gpgconf", "--homedir", this.gnupg, "--kill", "all"], { ok: "any" });
   }
 }

@@ -1,8 +1,7 @@
-import { open, readdir, rm } from "node:fs/promises";
-import { systemClock } from "../../core/clock.ts";
+import { readdir, rm } from "node:fs/promises";
 import { failed } from "../../core/errors.ts";
 import { exec } from "../../core/exec.ts";
-import { fileError, isMissing, readText } from "../files.ts";
+import { isMissing, readText } from "../files.ts";
 import {
   classify,
   installError,
@@ -19,6 +18,7 @@ import {
 import { acquireOptions, aptFetch } from "./apt-fetch.ts";
 import { aptSource } from "./apt-source.ts";
 import { lockHolder, waitForLock } from "./dpkg-lock.ts";
+import { runLogged } from "./logged-run.ts";
 import type { AptSources } from "./apt-sources.ts";
 import type { InstallRequest, PackageManager, PackageWork } from "./types.ts";
 
@@ -43,9 +43,6 @@ const aptOptions = [
 
 const installArguments = ["install", "-y", "-q", "--no-install-recommends"];
 
-/** The longest a run may take; beyond it something hangs. */
-const runTimeoutMs = 3_600_000;
-const logPollMs = 250;
 /** Others may take the lock between our look and the run. */
 const lockAttempts = 20;
 
@@ -213,8 +210,8 @@ async function repair(sources: AptSources, request: InstallRequest, work: Packag
 }
 
 /**
- * Runs a package tool when the lock is free, its output in the log, and tells its steps from there. Left alone by an
- * abort it goes on by itself; the next run finds the lock held and waits for it.
+ * Runs a package tool when the lock is free. Left alone by an abort it goes on by itself; the next run finds the lock
+ * held and waits for it.
  */
 async function run(
   argv: readonly string[],
@@ -224,62 +221,8 @@ async function run(
 ): Promise<{ code: number; output: string }> {
   for (let attempt = 1; ; attempt++) {
     await waitForLock(work);
-    const from = await sizeOf(log);
-    const shell = ["/bin/sh", "-c", 'log=$1; shift; exec "$@" >>"$log" 2>&1', "sh", log, ...argv];
-    const done = new AbortController();
-    const telling = tell(log, from, work, done.signal);
-    try {
-      const { signal } = work;
-      const { code } = await exec(shell, {
-        ok: "any",
-        env,
-        timeoutMs: runTimeoutMs,
-        signal,
-        onAbort,
-      });
-      const output = await tail(log, from);
-      if (code !== 0 && classify(output) === "locked" && attempt < lockAttempts) continue;
-      return { code, output };
-    } finally {
-      done.abort();
-      await telling;
-    }
-  }
-}
-
-async function tell(log: string, from: number, work: PackageWork, done: AbortSignal): Promise<void> {
-  let told = "";
-  while (!done.aborted) {
-    const lines = (await tail(log, from)).split("\n");
-    const step = lines.map(parseProgress).findLast((line) => line !== undefined);
-    if (step && step !== told) work.progress(step);
-    told = step ?? told;
-    await systemClock.sleep(logPollMs, done).catch(() => undefined);
-  }
-}
-
-/** One run prints tens of kilobytes; more of it is of no use. */
-const largestTail = 256 << 10;
-
-async function sizeOf(path: string): Promise<number> {
-  return (await Bun.file(path).exists()) ? Bun.file(path).size : 0;
-}
-
-/** What was written to the log since byte `from`. */
-async function tail(log: string, from: number): Promise<string> {
-  try {
-    const handle = await open(log, "r");
-    try {
-      const { size } = await handle.stat();
-      const start = Math.max(from, size - largestTail);
-      const buffer = Buffer.alloc(Math.max(0, size - start));
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, start);
-      return buffer.subarray(0, bytesRead).toString("utf8");
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (isMissing(error)) return "";
-    throw fileError(log, error);
+    const { code, output } = await runLogged({ argv, log, env, work, step: parseProgress, onAbort });
+    if (code !== 0 && classify(output) === "locked" && attempt < lockAttempts) continue;
+    return { code, output };
   }
 }

@@ -2,12 +2,14 @@ import { refused } from "../../core/errors.ts";
 import { aptFrom } from "./apt.ts";
 import { bundleSources, systemSources } from "./apt-sources.ts";
 import { onlyBundled, preferBundled } from "./bundled.ts";
+import { dnf } from "./dnf.ts";
 import type { PackageManager, PackageSource } from "./types.ts";
 
 const apt = aptFrom(() => Promise.resolve(systemSources));
 const bundledApt = aptFrom(() => bundleSources());
 
-const managers: Partial<Record<string, Record<PackageSource, PackageManager>>> = {
+/** A source that is missing cannot be had there. */
+const managers: Partial<Record<string, Partial<Record<PackageSource, PackageManager>>>> = {
   debian: {
     auto: preferBundled(bundledApt, apt),
     os: apt,
@@ -15,6 +17,7 @@ const managers: Partial<Record<string, Record<PackageSource, PackageManager>>> =
     vendor: apt,
     bundle: onlyBundled(bundledApt),
   },
+  el: { auto: dnf, os: dnf, vendor: dnf },
 };
 
 /**

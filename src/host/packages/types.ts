@@ -19,6 +19,8 @@ export interface InstallRequest {
    * maintainer script finishes a database that is half made.
    */
   fresh: readonly FreshData[];
+  /** Our repositories that some of them come from. */
+  repositories: readonly Repository[];
   /** Answers to what packages would ask as they are installed: lines for debconf-set-selections(1). */
   answers: readonly string[];
   /** Everything the package tools print goes here (a file outlives us; a broken pipe would kill them half-way). */
@@ -38,9 +40,14 @@ export interface Repository {
   /** Stands in the names of its files. */
   name: string;
   uri: string;
+  /** Of an apt repository, like the component. */
   suite: string;
   component: string;
   key: KeySource;
+  /** Nothing else is asked, not even the system's own repositories: an offline one. dnf alone. */
+  alone?: boolean;
+  /** Patterns of other repositories' packages that would be taken for its own (EL 10 has a `mysql8.4`). dnf alone. */
+  hides?: readonly string[];
 }
 
 /** What makes the package manager use a repository: its key and one file. */
@@ -54,7 +61,7 @@ export interface RepositoryFiles {
   requires: readonly string[];
 }
 
-/** The system's package manager; apt today, dnf behind the same interface. */
+/** The system's package manager. */
 export interface PackageManager {
   /** True where packages start their services as they are installed, unless a policy says no (Debian). */
   readonly startsServices: boolean;

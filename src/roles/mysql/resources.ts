@@ -39,6 +39,7 @@ export function resources(context: RoleContext): RolePlan {
       from,
       units: [product.unit],
       needs,
+      repository: vendor,
       ...(at === 0 ? { data, answers: product.answers ?? [] } : {}),
     }),
   );

@@ -5,7 +5,7 @@ import type { PackageManager } from "../../../src/host/packages/types.ts";
 import { failure } from "../../plan/failure.ts";
 
 const work = { signal: new AbortController().signal, progress: () => undefined };
-const request = { names: ["a", "b"], record: "", fresh: [], answers: [], log: "" };
+const request = { names: ["a", "b"], record: "", fresh: [], repositories: [], answers: [], log: "" };
 
 /** Notes what it is asked for; `error`: what its installations end with. */
 function manager(name: string, has: readonly string[], calls: string[], error?: Error): PackageManager {
