@@ -20,15 +20,16 @@ export interface Here {
   packages: ReadonlyMap<string, string>;
 }
 
-/** @throws ChimeError `bundle.other_system`, `bundle.other_arch`, `bundle.older` (exit 3) */
-export async function requireFitting(manifest: Manifest): Promise<void> {
+/**
+ * @param taken with its program, or the packages alone: then an older program does not matter
+ * @throws ChimeError `bundle.other_system`, `bundle.other_arch`, `bundle.older` (exit 3)
+ */
+export async function requireFitting(manifest: Manifest, taken: "whole" | "packages"): Promise<void> {
   const os = parseOsRelease((await readText("/etc/os-release")) ?? "");
   const packages =
     os.family === "debian" ? await packageManager(os.family).installed(manifest.packages) : new Map();
-  await requireFittingFor(
-    { system: systemName(os), arch: process.arch, version: await presentVersion(), packages },
-    manifest,
-  );
+  const version = taken === "whole" ? await presentVersion() : manifest.version;
+  await requireFittingFor({ system: systemName(os), arch: process.arch, version, packages }, manifest);
 }
 
 /** The same for a machine that is told. */

@@ -31,7 +31,7 @@ export async function importHere(file: string, trust: readonly string[], io: Io)
       file,
       paths.bundles,
       { keys: [...given, ...keys], revoked },
-      ({ manifest }: Opened) => requireFitting(manifest),
+      ({ manifest }: Opened) => requireFitting(manifest, "whole"),
     );
     if (given.includes(opened.signer)) await rememberKeys([opened.signer]);
     return { ...describe(opened), signer: opened.signer, new: opened.isNew };

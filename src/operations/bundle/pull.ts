@@ -57,7 +57,7 @@ export async function pullBundle(context: RoleContext, names: readonly RoleName[
 
 async function pull(id: string, holders: readonly string[], io: Io): Promise<void> {
   const opened = await openFrom(id, holders);
-  await requireFitting(opened.manifest);
+  await requireFitting(opened.manifest, "packages");
   const files = opened.manifest.files.filter(({ name }) => name.startsWith(`${repositoryName}/`));
   const total = contentSize({ files });
   await makePrivateDirectory(paths.bundles);
