@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { fileTree } from "./chime.ts";
+import { buildBinary } from "../../scripts/build.ts";
+import { chime, fileTree, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
+import { vip } from "./pair.ts";
 import type { Wanted } from "./packages-program.ts";
+import { system } from "./system.ts";
 import { Vendor } from "./vendor.ts";
 
 /** A vendor's repository that the program adds by itself: a stand-in for what this lab cannot reach. */
@@ -105,5 +108,37 @@ describe("a vendor's repository, by apt", () => {
     expect((await node.sh("apt-get update -q 2>&1")).stdout).not.toMatch(/^[WE]:/m);
     await vendor.run(node, "undo", wanted());
     await node.run(["rm", theirs, "/etc/apt/keyrings/theirs.asc"]);
+  });
+
+  /** The catalog has Percona for Debian 12. */
+  describe.skipIf(system.name !== "debian-12")("Percona, as init has it without a word", () => {
+    const join = () => chime(node, ["join", "--role", "mysql"]);
+    const sources = async () => (await node.sh("ls /etc/apt/sources.list.d /etc/apt/keyrings")).stdout;
+    let before: string;
+    beforeAll(async () => {
+      await node.install(await buildBinary());
+      before = await sources();
+      expect((await chime(node, ["init", "--vip", `mysql=${vip}`])).code).toBe(0);
+    }, 300_000);
+
+    test("where its vendor cannot be reached, join says so before anything is touched", async () => {
+      const answer = await join();
+      expect(verdict(answer)).toEqual([3, "preflight.failed"]);
+      expect(answer.json.error?.message).toStartWith(
+        "mysql.repository: https://repo.percona.com/yum/PERCONA-PACKAGING-KEY cannot be fetched",
+      );
+      expect(await sources()).toBe(before);
+    });
+
+    test("where another one answers in its name, with a certificate that this node trusts, its key is refused", async () => {
+      await vendor.publish("/yum/PERCONA-PACKAGING-KEY", await vendor.served("key.asc"));
+      await node.sh(`echo '${lab.client.address} repo.percona.com' >>/etc/hosts`);
+      const answer = await join();
+      expect(verdict(answer)).toEqual([3, "preflight.failed"]);
+      expect(answer.json.error?.message).toContain(
+        `is not the one that this release trusts (4D1BB29D63D98E422B2113B19334A25F8507EFA5), but ${key.fingerprint}`,
+      );
+      expect(await sources()).toBe(before);
+    });
   });
 });

@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { certify, createAuthority, generateKey } from "../../src/cluster/pki.ts";
 import { exec } from "../../src/core/exec.ts";
 import type { Lab } from "./lab.ts";
@@ -51,7 +51,7 @@ export class Vendor {
         cluster: { name: "stand-in", id: "0".repeat(16) },
         commonName: "stand-in",
         publicKey: key.publicKey,
-        alternativeNames: [this.#lab.client.address],
+        alternativeNames: [this.#lab.client.address, "repo.percona.com"],
       },
       Date.now(),
     );
@@ -113,7 +113,9 @@ export class Vendor {
   }
 
   async publish(path: string, content: string): Promise<void> {
-    await writeFile(join(this.#served, path), content);
+    const target = join(this.#served, path);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, content);
   }
 
   /** An apt repository with this package and a library that it needs, at `/apt`. */
