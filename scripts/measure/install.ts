@@ -10,7 +10,8 @@ import { nativeTarget } from "../targets.ts";
 import { median, type Row } from "./row.ts";
 
 const root = resolve(import.meta.dir, "../..");
-const mebi = 2 ** 20;
+/** As sizes of downloads are given. */
+const mega = 1e6;
 
 /** `curl … | sh` from a server on loopback, in turns with downloading and unpacking the same file alone. */
 export async function measureInstall(
@@ -62,8 +63,8 @@ export async function measureInstall(
         unit: "×",
         target: 1.5,
       },
-      { name: "release binary, .gz (MiB)", values: [packed.size / mebi], unit: "MB", target: 52 },
-      { name: "release binary, .xz (MiB)", values: [smaller.size / mebi], unit: "MB", target: 41 },
+      { name: "release binary, .gz", values: [packed.size / mega], unit: "MB", target: 52 },
+      { name: "release binary, .xz", values: [smaller.size / mega], unit: "MB", target: 41 },
     ];
   } finally {
     await rm(work, { recursive: true, force: true });
