@@ -257,7 +257,8 @@ async function main(): Promise<number> {
     if (counts.failed > 0) broken.push(step.name);
     if (counts.skipped !== undefined) skipped.push(`${step.name} (${counts.skipped})`);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    const result = counts.failed > 0 ? "FAILED" : counts.skipped === undefined ? "ok" : "skipped";
+    const nothing = counts.passed === 0 && counts.skipped !== undefined;
+    const result = counts.failed > 0 ? "FAILED" : nothing ? "skipped" : "ok";
     console.log(`── ${step.name}: ${result} (${seconds} s)`);
   };
   for (const step of steps.filter((one) => !one.beside)) await take(step);
