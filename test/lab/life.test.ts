@@ -22,6 +22,8 @@ const leftByPackages = [
   "/etc/subgid",
   "/etc/subuid",
   "/etc/mysql",
+  // keepalived names its routes' protocol there as it runs (2.3).
+  "/etc/iproute2",
   "/etc/ld.so.cache",
   "/usr/local/bin/chime-node",
   "/var/cache",
@@ -29,6 +31,9 @@ const leftByPackages = [
   "/var/lib/apt",
   "/var/lib/dpkg",
   "/var/lib/mysql",
+  // MySQL's package makes these beside its data.
+  "/var/lib/mysql-files",
+  "/var/lib/mysql-keyring",
   "/var/lib/systemd",
 ];
 
