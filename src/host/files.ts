@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { chmod, chown, lstat, mkdir, open, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type ChimeError, failed } from "../core/errors.ts";
+import { relabel } from "./selinux.ts";
 
 export interface Ownership {
   /** Permission bits, e.g. 0o644. */
@@ -64,6 +65,7 @@ export async function writeAtomically(
     }
     await rename(temporary, path);
     await syncDirectory(dirname(path));
+    await relabel(path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw fileError(path, error);
@@ -76,6 +78,13 @@ export async function syncDirectory(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Makes the directories that a file of ours is to stand in, where they are missing. */
+export async function makeParents(path: string): Promise<void> {
+  for (const directory of await missingDirectories(dirname(path))) {
+    await makeDirectory(directory, { mode: 0o755, uid: 0, gid: 0 });
   }
 }
 

@@ -12,7 +12,6 @@ import {
   temporaryOf,
   writeAtomically,
 } from "../host/files.ts";
-import { relabel } from "../host/selinux.ts";
 
 /** What was at a path before the first apply, as the ledger keeps it. */
 const beforeSchema = v.object({
@@ -68,10 +67,7 @@ export async function restore(path: string, noted: unknown): Promise<void> {
   else if (was.type === "link") {
     await remove(path);
     await symlink(was.target, path);
-  } else {
-    await writeAtomically(path, await readFile(was.copy), was);
-    await relabel(path);
-  }
+  } else await writeAtomically(path, await readFile(was.copy), was);
   await removeEmptyDirectories(directories);
 }
 

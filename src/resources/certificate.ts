@@ -1,10 +1,8 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { lstat } from "node:fs/promises";
 import { isIP } from "node:net";
-import { dirname } from "node:path";
 import * as v from "valibot";
-import { makeDirectory, missingDirectories, readText, writeAtomically } from "../host/files.ts";
-import { relabel } from "../host/selinux.ts";
+import { makeParents, readText, writeAtomically } from "../host/files.ts";
 import { lookupOwner, resolveOwner } from "../host/users.ts";
 import { remember, restore } from "./before.ts";
 import type { FileResource } from "./file.ts";
@@ -73,11 +71,8 @@ export function certificate(options: CertificateOptions): FileResource {
           }
           const write = async (texts: Issued) => {
             for (const file of files) {
-              for (const directory of await missingDirectories(dirname(paths[file]))) {
-                await makeDirectory(directory, { mode: 0o755, uid: 0, gid: 0 });
-              }
+              await makeParents(paths[file]);
               await writeAtomically(paths[file], texts[file], { ...ids, mode: modes[file] });
-              await relabel(paths[file]);
             }
           };
           const old = await present(paths);

@@ -1,18 +1,10 @@
 import { lstat, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { failed } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
 import { mask } from "../core/mask.ts";
 import { paths } from "../core/paths.ts";
-import {
-  fileError,
-  isMissing,
-  makeDirectory,
-  missingDirectories,
-  readText,
-  writeAtomically,
-} from "../host/files.ts";
-import { relabel } from "../host/selinux.ts";
+import { fileError, isMissing, makeParents, readText, writeAtomically } from "../host/files.ts";
 import { lookupOwner, resolveOwner } from "../host/users.ts";
 import { diffTexts } from "../plan/diff.ts";
 import { remember, restore } from "./before.ts";
@@ -68,11 +60,8 @@ export function file(options: FileOptions): FileResource {
           const ownership = { ...(await resolveOwner(owner, group)), mode };
           if (check) await runCheck(path, content, check, signal);
           if (ledger.noted(id) === undefined) await ledger.before(id, await remember(path, ledger.backups));
-          for (const directory of await missingDirectories(dirname(path))) {
-            await makeDirectory(directory, { mode: 0o755, uid: 0, gid: 0 });
-          }
+          await makeParents(path);
           await writeAtomically(path, content, ownership);
-          await relabel(path);
         },
       };
     },

@@ -1,7 +1,6 @@
 import { rm, stat } from "node:fs/promises";
 import * as v from "valibot";
 import { readText, temporaryOf, writeAtomically } from "../host/files.ts";
-import { relabel } from "../host/selinux.ts";
 import { diffTexts } from "../plan/diff.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { Kind, Resource } from "./types.ts";
@@ -83,5 +82,4 @@ async function rewrite(path: string, change: (text: string) => string): Promise<
     uid: info?.uid ?? 0,
     gid: info?.gid ?? 0,
   });
-  await relabel(path);
 }

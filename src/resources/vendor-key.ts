@@ -1,9 +1,7 @@
-import { dirname } from "node:path";
 import { toChimeError } from "../core/errors.ts";
-import { missingDirectories, makeDirectory, readText, writeAtomically } from "../host/files.ts";
+import { makeParents, readText, writeAtomically } from "../host/files.ts";
 import { packageManager } from "../host/packages/index.ts";
 import { isPinned, pinnedKey, type KeySource } from "../host/packages/pinned-key.ts";
-import { relabel } from "../host/selinux.ts";
 import { remember, restore } from "./before.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { ApplyContext, Kind, Resource } from "./types.ts";
@@ -58,12 +56,9 @@ export function vendorKey(options: VendorKeyOptions): Resource {
     }
     if (text === there) return;
     if (ledger.noted(id) === undefined) await ledger.before(id, await remember(path, ledger.backups));
-    for (const directory of await missingDirectories(dirname(path))) {
-      await makeDirectory(directory, { mode: 0o755, uid: 0, gid: 0 });
-    }
+    await makeParents(path);
     // apt reads it as a user of its own.
     await writeAtomically(path, text, { mode: 0o644, uid: 0, gid: 0 });
-    await relabel(path);
   }
 }
 
