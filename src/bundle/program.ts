@@ -4,6 +4,7 @@ import { Transform, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { usageError } from "../core/errors.ts";
+import { exec } from "../core/exec.ts";
 import { fileError } from "../host/files.ts";
 import type { BundleFile, Manifest } from "./manifest.ts";
 
@@ -65,6 +66,12 @@ class Sum extends Transform {
   result(): NonNullable<BundleFile["binary"]> {
     return { sha256: this.hash.digest("hex"), size: this.size };
   }
+}
+
+/** What a program says of itself; undefined where it does not run here. */
+export async function versionOf(program: string): Promise<string | undefined> {
+  const { code, stdout } = await exec([program, "--version"], { ok: "any", timeoutMs: 10_000 });
+  return code === 0 ? /^chime-node (\d\S*)$/m.exec(stdout)?.[1] : undefined;
 }
 
 /** Where only the sum counts. */

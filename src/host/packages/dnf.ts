@@ -104,10 +104,8 @@ export const dnf: PackageManager = {
       // Others came to need them meanwhile: those stay, and what they need in turn.
       const stay = await providers(needed);
       const left = going.filter((name) => !stay.has(name));
-      if (left.length === going.length || left.length === 0) {
-        if (left.length === 0) return;
-        throw refusedRemoval(going, log);
-      }
+      if (left.length === 0) return;
+      if (left.length === going.length) throw refusedRemoval(going, log);
       going = left;
     }
     const argv = ["rpm", "-e", ...going];

@@ -13,7 +13,7 @@ const managers: Partial<Record<string, Partial<Record<PackageSource, PackageMana
   debian: {
     auto: preferBundled(bundledApt, apt),
     os: apt,
-    // Its repositories are among the system's: the operator added them.
+    // Its repository is among the system's: the resource `repository` added it.
     vendor: apt,
     bundle: onlyBundled(bundledApt),
   },

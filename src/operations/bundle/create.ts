@@ -6,13 +6,12 @@ import { resolveClosure, type ClosurePackage } from "../../bundle/closure.ts";
 import { readPrivateKey } from "../../bundle/keys.ts";
 import { contentSize, programName, type Manifest } from "../../bundle/manifest.ts";
 import { packBundle, type Packed } from "../../bundle/pack.ts";
-import { packProgram } from "../../bundle/program.ts";
+import { packProgram, versionOf } from "../../bundle/program.ts";
 import { poolName, renderPackages, renderRelease, renderSbom, sumOf } from "../../bundle/repository.ts";
 import { wantedPackages } from "./wanted.ts";
 import { debianArch, systemName, targetSystem, type TargetSystem } from "../../bundle/systems.ts";
 import { build } from "../../core/build.ts";
 import { usageError } from "../../core/errors.ts";
-import { exec } from "../../core/exec.ts";
 import { fileError, readText } from "../../host/files.ts";
 import { repositoryName } from "../../host/packages/apt-sources.ts";
 import { parseOsRelease } from "../../host/os.ts";
@@ -63,7 +62,7 @@ export async function createBundle(options: CreateOptions, io: Io): Promise<Crea
   });
   try {
     io.progress("packing the program");
-    const version = await versionOf(program, arch);
+    const version = await programVersion(program, arch);
     const files = await ownFiles({ program, arch, version, work });
     const closure =
       packages.length === 0
@@ -129,11 +128,10 @@ function programOf({ addBinary, arch, binary }: CreateOptions): string {
   );
 }
 
-/** What the program says of itself, where it runs here; else it is taken for one of this release. */
-async function versionOf(program: string, arch: Manifest["arch"]): Promise<string> {
-  if (process.arch !== arch || program.endsWith(".gz")) return packageJson.version;
-  const { code, stdout } = await exec([program, "--version"], { ok: "any", timeoutMs: 10_000 });
-  return (code === 0 && /^chime-node (\d\S*)$/m.exec(stdout)?.[1]) || packageJson.version;
+/** What cannot be asked here is taken for one of this release. */
+async function programVersion(program: string, arch: Manifest["arch"]): Promise<string> {
+  const isOurs = process.arch === arch && !program.endsWith(".gz");
+  return (isOurs ? await versionOf(program) : undefined) ?? packageJson.version;
 }
 
 /** First in the bundle, so that a minimal system finds them at once. */

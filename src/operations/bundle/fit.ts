@@ -1,5 +1,6 @@
 import packageJson from "../../../package.json" with { type: "json" };
 import type { Manifest } from "../../bundle/manifest.ts";
+import { versionOf } from "../../bundle/program.ts";
 import { systemName } from "../../bundle/systems.ts";
 import { refused } from "../../core/errors.ts";
 import { exec } from "../../core/exec.ts";
@@ -49,8 +50,7 @@ export async function requireFittingFor(here: Here, manifest: Manifest): Promise
 
 /** Of the program in its place; install.sh lets the one in the bundle import it. */
 async function presentVersion(): Promise<string> {
-  const { code, stdout } = await exec([paths.binary, "--version"], { ok: "any", timeoutMs: 10_000 });
-  return (code === 0 && /^chime-node (\d\S*)$/m.exec(stdout)?.[1]) || packageJson.version;
+  return (await versionOf(paths.binary)) ?? packageJson.version;
 }
 
 function older(bundled: string, installed: string) {

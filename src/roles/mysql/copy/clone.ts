@@ -145,13 +145,7 @@ async function answers(session: Session, child: Piped, withinMs: number): Promis
       if (!isStarting || performance.now() > end) throw error;
     }
     const over = await Promise.race([child.ended, Bun.sleep(againMs)]);
-    if (over) {
-      const { code, stderr } = over;
-      throw failed(
-        "mysql.copy_failed",
-        mask(`a server for the copy ended with ${code}: ${lastLines(stderr)}`),
-      );
-    }
+    if (over) throw ended("a server for the copy", over.code, over.stderr);
   }
 }
 
