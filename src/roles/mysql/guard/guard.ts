@@ -25,6 +25,7 @@ import { assessFailover, failOver } from "./failover.ts";
 import { handOver } from "./handover.ts";
 import { Nudge } from "./nudge.ts";
 import { FailureWatch } from "./replication.ts";
+import { putAside } from "./returning.ts";
 import { perform } from "./steps.ts";
 import { Timeline } from "./timeline.ts";
 import { clearStartOptions, killUnit, lookAtUnit, serverPid, setHeld } from "./unit.ts";
@@ -456,9 +457,12 @@ export class MysqlGuard implements Guard {
   async #rested(view: View): Promise<void> {
     this.#last = undefined;
     this.#trouble.over();
+    const found = this.#comparison.look(view);
+    if (!found) return;
     const started = this.deps.clock.now();
-    const peer = await this.#comparison.look(view);
-    if (peer) this.#timeline.took({ do: "follow", peer }, view, true, started, this.quarantine);
+    await putAside(this, found);
+    await this.engine.stopReceiver(this.work);
+    this.#timeline.took({ do: "follow", peer: found.writer }, view, true, started, this.quarantine);
   }
 
   #serverDied(): void {

@@ -55,30 +55,30 @@ export async function saveExtras(guard: MysqlGuard, peer: string): Promise<void>
   await guard.extras.save(guard, { name: peer, contents });
 }
 
-/**
- * Compares this node's transactions with the writer's, and puts it aside where it has others.
- * @throws as `askGuard` does
- */
-export async function compare(guard: MysqlGuard, writer: string): Promise<"extras" | "lacks" | "level"> {
+/** How this node's transactions differ from the writer's. */
+export interface Difference {
+  writer: string;
+  /** What the writer holds (`Engine.contents`). */
+  contents: string;
+  /** What only this node has, as text. */
+  extra: readonly string[];
+  /** The writer has some that this node has not. */
+  lacks: boolean;
+}
+
+/** @throws as `askGuard` does */
+export async function compare(guard: MysqlGuard, writer: string): Promise<Difference> {
   const { engine, work } = guard;
   // The own contents first: what the writer adds meanwhile cannot look like something extra here.
   const own = await engine.contents(work);
   const { contents } = await askGuard(guard, writer, "contents", {});
-  const extra = engine.extras(own, contents);
-  if (extra.length > 0) {
-    await putAside(guard, { name: writer, contents }, extra);
-    return "extras";
-  }
-  return engine.extras(contents, own).length > 0 ? "lacks" : "level";
+  const lacks = engine.extras(contents, own).length > 0;
+  return { writer, contents, extra: engine.extras(own, contents), lacks };
 }
 
 /** Out of everything until somebody decides, or, where nobody can have been told of it, until it is rebuilt. */
-async function putAside(
-  guard: MysqlGuard,
-  other: { name: string; contents: string },
-  extra: readonly string[],
-): Promise<void> {
-  const where = await guard.extras.save(guard, other).then(
+export async function putAside(guard: MysqlGuard, { writer, contents, extra }: Difference): Promise<void> {
+  const where = await guard.extras.save(guard, { name: writer, contents }).then(
     (file) => (file === undefined ? "" : `; saved in ${file}`),
     (error: Error) => {
       log.error("mysql: own transactions cannot be saved:", error);
@@ -86,5 +86,5 @@ async function putAside(
     },
   );
   guard.quarantine = `${extra.join(", ").slice(0, 200)}${where}`;
-  log.error(`mysql: quarantined: ${other.name} does not have ${guard.quarantine}`);
+  log.error(`mysql: quarantined: ${writer} does not have ${guard.quarantine}`);
 }

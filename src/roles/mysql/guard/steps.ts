@@ -9,7 +9,7 @@ import type { MysqlGuard } from "./guard.ts";
 import { mayGoAlone } from "./council.ts";
 import { slowMs } from "./decide.ts";
 import { probe } from "./look.ts";
-import { compare, startServer } from "./returning.ts";
+import { compare, putAside, startServer } from "./returning.ts";
 import { sourceAddress } from "./source.ts";
 import { killUnit } from "./unit.ts";
 import type { Step, View } from "./view.ts";
@@ -222,7 +222,11 @@ async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
   // A new pair's first writer makes the accounts when it is open: who asks earlier is refused, and waits a whole second.
   await guard.until(() => isReady(guard, peer), accountsMs);
   await takeUpCopy(engine, layout.data, work);
-  if ((await compare(guard, peer)) === "extras") return true;
+  const difference = await compare(guard, peer);
+  if (difference.extra.length > 0) {
+    await putAside(guard, difference);
+    return true;
+  }
   // Following anew throws away what was received and not applied: being in sync is to be proven again.
   guard.remember({ proven: null, outrun: null });
   await engine.follow(work, sourceAddress(guard, peer, users.replication));
