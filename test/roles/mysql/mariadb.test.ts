@@ -64,6 +64,17 @@ describe("a probe's answers, as MariaDB 10.11 gives them", () => {
     });
   });
 
+  test.each([
+    ["Waiting for master to send event", "running"],
+    ["Ending IO thread", "stopped"],
+    ["Waiting for slave mutex on exit", "stopped"],
+  ])("a receiver's thread that runs in the state %p: %s", (state, receiver) => {
+    const replica = { Master_Host: "10.0.0.1", Slave_IO_Running: "Yes", Slave_IO_State: state };
+    expect(readProbe({ variables: {}, status: [], replica }).replica.receiver).toBe(
+      receiver as "running" | "stopped",
+    );
+  });
+
   test("a stopped applier tells why, in one line", () => {
     const { replica } = readProbe({
       variables: { read_only: 1, position: "" },

@@ -1,4 +1,4 @@
-import { text, type Session } from "../client.ts";
+import { text, type Row, type Session } from "../client.ts";
 import { closeForWrites, endSessions, readAnswers, type ProbeAnswers, type Words } from "./common.ts";
 import { extras, furthest, reaches } from "./mariadb-gtid.ts";
 import { nativeHash } from "./native-password.ts";
@@ -62,10 +62,15 @@ export const mariadb: Engine = {
 
   async stopReceiver(session) {
     // STOP SLAVE alone waits 1 to 2 s for a receiver whose source has vanished. A killed one leaves its silent
-    // connection at once and then tries to reach the source, to end its half of it: that STOP SLAVE interrupts, but
-    // only if it comes while the receiver is at it.
+    // connection at once and then tries to reach the source, to end its half of it. 11.8 says that it is at that, and is
+    // not to be interrupted; 10.11 does not say so, and STOP SLAVE interrupts it, but only while it is at it.
     await endSessions(session, words, "user = 'system user' AND command = 'Slave_IO'");
-    await Bun.sleep(leaveMs);
+    const started = performance.now();
+    while (performance.now() - started < leaveMs) {
+      const [replica] = await session.rows("SHOW SLAVE STATUS");
+      if (!replica || hasLeft(replica)) return;
+      await Bun.sleep(lookMs);
+    }
     await session.run(["STOP SLAVE IO_THREAD"], stopMs);
   },
 
@@ -81,7 +86,8 @@ export const mariadb: Engine = {
   async open(session) {
     await session.run(
       [
-        "STOP SLAVE",
+        // The receiver has been stopped before; one that is still leaving would be waited for.
+        "STOP SLAVE SQL_THREAD",
         ...alone,
         // On also while alone: a returning writer takes its own events back only from a source that is semi-sync.
         "SET GLOBAL rpl_semi_sync_master_enabled = ON",
@@ -145,6 +151,7 @@ const alone = [
 const stopMs = 5_000;
 const fenceMs = 10_000;
 const leaveMs = 20;
+const lookMs = 2;
 
 /** All but the server's own threads, its replicas, and the statement that closes the server. */
 function endClients(session: Session): Promise<void> {
@@ -182,8 +189,17 @@ function changeMaster(source: SourceAddress): string {
 export function readProbe(answers: ProbeAnswers): Omit<ServerState, "life"> {
   const position = text(answers.variables?.["position"]);
   const received = text(answers.replica?.["Gtid_IO_Pos"]);
-  return readAnswers(answers, words, { position, received, reaches });
+  let { replica } = answers;
+  if (replica && hasLeft(replica)) replica = { ...replica, Slave_IO_Running: "No" };
+  return readAnswers({ ...answers, replica }, words, { position, received, reaches });
 }
+
+/** The receiver's connection is closed for good: it neither receives nor acknowledges, though its thread may still run. */
+function hasLeft(replica: Row): boolean {
+  return replica["Slave_IO_Running"] === "No" || leaving.includes(text(replica["Slave_IO_State"]));
+}
+
+const leaving = ["Ending IO thread", "Waiting for slave mutex on exit"];
 
 function config({ serverId, address, vip, incrementOffset, tls }: ConfigInput): string {
   return `# Written by chime-node. Changes made here are put back; see cluster.toml.
