@@ -15,6 +15,7 @@ import { readContext } from "./context.ts";
 import type { Io } from "./io.ts";
 import { make, makeOrThrow } from "./make.ts";
 import { findEdit, publishEdit } from "./publish.ts";
+import { requireRoleNames } from "./role-names.ts";
 
 /** What the agent answers about one role of this node. */
 export interface RoleProgress {
@@ -132,6 +133,7 @@ function nodeResources(
 function pick(names: readonly RoleName[], role: RoleName | undefined): readonly RoleName[] {
   if (role === undefined) return names;
   if (names.includes(role)) return [role];
+  requireRoleNames([role]);
   throw usageError(
     "role.not_here",
     `this node does not have the role ${role}`,

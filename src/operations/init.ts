@@ -22,6 +22,7 @@ import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
 import { requireFit } from "./preflight.ts";
 import { rememberBase } from "./publish.ts";
+import { requireRoleNames } from "./role-names.ts";
 import { joinLine, type CreatedToken } from "./tokens.ts";
 
 export interface InitOptions {
@@ -49,13 +50,16 @@ const readyMs = 10 * 60_000;
 /**
  * Creates a cluster on this node and starts its agent. Run again with the same words it finishes what a killed run
  * left, and prints a new token.
- * @throws ChimeError config errors, `preflight.failed`, `init.exists`, `init.config_exists`
+ * @throws ChimeError config errors, `usage.unknown_role`, `init.no_vip`, `preflight.failed`, `init.exists`,
+ * `init.config_exists`
  */
 export async function initCluster(options: InitOptions, io: Io): Promise<InitResult> {
   requireRoot();
   requireInstalled(options.binary);
+  requireRoleNames(options.role);
   return withLock("apply", "init", async () => {
     const wanted = await wantedSpec(options);
+    requireVip(wanted.spec);
     await tellUnknownKeys(wanted.spec, io);
     io.progress("checking this machine");
     const facts = await readFacts();
@@ -83,6 +87,16 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
 function rolesOf(spec: Spec): RoleName[] {
   const named = new Set(vipsOf(spec).map((use) => use.role));
   return roles.map((role) => role.name).filter((name) => named.has(name));
+}
+
+/** @throws ChimeError `init.no_vip` */
+function requireVip(spec: Spec): void {
+  if (vipsOf(spec).length > 0) return;
+  throw usageError(
+    "init.no_vip",
+    "no role has a VIP, and a cluster is for what is served at one",
+    "chime-node init --vip mysql=192.168.231.30, with a free address of this network",
+  );
 }
 
 interface WantedSpec {

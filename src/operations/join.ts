@@ -10,13 +10,11 @@ import { enterCluster, splitAddress } from "../cluster/join.ts";
 import { parseToken } from "../cluster/token.ts";
 import type { Identity, RoleName } from "../cluster/types.ts";
 import { ChimeError, Exit, refused, usageError } from "../core/errors.ts";
-import { nearest } from "../core/nearest.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
 import { file } from "../resources/file.ts";
 import { downloadPackages } from "../resources/package.ts";
-import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { listenAhead, type Surroundings } from "../vip/checks.ts";
 import { pullBundle } from "./bundle/pull.ts";
@@ -28,6 +26,7 @@ import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName } from "./local.ts";
 import { requireFit, requireFitAlone } from "./preflight.ts";
 import { rememberBase } from "./publish.ts";
+import { requireRoleNames } from "./role-names.ts";
 import { findToken } from "./tokens.ts";
 
 export interface JoinOptions {
@@ -59,7 +58,7 @@ export interface JoinResult {
 export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinResult> {
   requireRoot();
   requireInstalled(options.binary);
-  requireKnownRoles(options.role);
+  requireRoleNames(options.role);
   return withLock("apply", "join", async () => {
     io.progress("checking this machine");
     const facts = await readFacts();
@@ -70,18 +69,6 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);
     return summarize(identity, options.role);
   });
-}
-
-function requireKnownRoles(names: readonly RoleName[]): void {
-  const known = roles.map((role) => role.name);
-  const unknown = names.find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const meant = nearest(unknown, known);
-  throw usageError(
-    "usage.unknown_role",
-    `there is no role ${unknown}; the roles are ${known.join(", ")}`,
-    `chime-node join --role ${meant ?? "ROLE"}`,
-  );
 }
 
 /** The cluster that this node is in already; a token for another one is a mistake. */

@@ -18,19 +18,24 @@ import { readContext, requireRoot } from "./context.ts";
 import type { Io } from "./io.ts";
 import { passedLately, rememberPassed } from "./lately.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
+import { requireRoleNames } from "./role-names.ts";
 
 interface Wanted {
   roles: readonly RoleName[];
   ignore: readonly string[];
 }
 
-/** `preflight`: every check that can be made here and now; in a cluster those of its spec, too. */
+/**
+ * `preflight`: every check that can be made here and now; in a cluster those of its spec, too.
+ * @throws ChimeError `usage.unknown_role`
+ */
 export async function preflightNode(wanted: {
   role: readonly RoleName[];
   disk: readonly string[];
   ignore: readonly string[];
 }): Promise<PreflightReport> {
   requireRoot();
+  requireRoleNames(wanted.role);
   const facts = await readFacts();
   const checks = (await loadIdentity(clusterFiles.pki))
     ? clusterChecks((await readContext(facts)).context, wanted.role)

@@ -49,6 +49,15 @@ describe("bare nodes", () => {
     await untouched(on(node1));
   });
 
+  test.each([
+    ["init without a VIP", () => ["init"], "init.no_vip"],
+    ["init with a role that is none", () => [...initArgs(vip), "--role", "mysqll"], "usage.unknown_role"],
+    ["preflight of a role that is none", () => ["preflight", "--role", "mysqll"], "usage.unknown_role"],
+  ])("%s is wrong usage", async (_, args, code) => {
+    expect(verdict(await chime(on(node1), args()))).toEqual([2, code]);
+    await untouched(on(node1));
+  });
+
   test("init: an error in a config file tells file, line, column and what would be right", async () => {
     await on(node1).put("/root/c.toml", '[roles.mysql]\nvipp = "10.77.0.30"\n');
     const { code, stderr } = await on(node1).run(["chime-node", "init", "--config", "/root/c.toml"], {

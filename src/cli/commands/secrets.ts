@@ -1,5 +1,5 @@
-import { usageError } from "../../core/errors.ts";
 import { readContext } from "../../operations/context.ts";
+import { requireRoleNames } from "../../operations/role-names.ts";
 import { roles } from "../../roles/index.ts";
 import { defineGroup, defineVerb } from "../command.ts";
 
@@ -9,13 +9,9 @@ const show = defineVerb({
   example: "chime-node secrets show --role mysql --json",
   args: { role: { type: "string", hint: "ROLE", summary: "which role", required: true } },
   async run({ args, out }) {
-    const role = roles.find((candidate) => candidate.name === args.role);
-    if (!role) {
-      const known = roles.map((candidate) => candidate.name).join(", ");
-      throw usageError("usage.unknown_role", `there is no role ${args.role}`, `roles: ${known}`);
-    }
+    requireRoleNames([args.role]);
     const { context } = await readContext();
-    const connection = role.connection(context);
+    const connection = roles.find(({ name }) => name === args.role)?.connection(context) ?? {};
     const lines = Object.entries(connection).map(([key, value]) => `${key}: ${[value].flat().join(", ")}`);
     out.result(connection, lines.join("\n"));
   },
