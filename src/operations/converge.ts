@@ -11,11 +11,15 @@ import { readFacts, type Facts } from "../host/facts.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { plan, type Outcome, type PlannedChange } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
+import type { RoleContext } from "../roles/types.ts";
+import { vipsOf } from "../spec/vips.ts";
 import { readContext } from "./context.ts";
 import type { Io } from "./io.ts";
 import { make, makeOrThrow } from "./make.ts";
-import { findEdit, publishEdit } from "./publish.ts";
+import { requireFitVips } from "./preflight.ts";
+import { findEdit, publishEdit, type Edit } from "./publish.ts";
 import { requireRoleNames } from "./role-names.ts";
+import { requireChangeable } from "./spec-change.ts";
 
 /** What the agent answers about one role of this node. */
 export interface RoleProgress {
@@ -25,29 +29,62 @@ export interface RoleProgress {
   awaiting: string;
 }
 
-/** What `apply` would change on this node, out of `total` resources, with an edited cluster.toml. Only looks. */
-export async function planNode(role?: RoleName): Promise<{ changes: PlannedChange[]; total: number }> {
-  const { context: now, view } = await readContext();
-  const edit = await findEdit(view.spec);
-  const context = edit ? { ...now, spec: parseSpec(edit.toml, paths.clusterToml) } : now;
+/** What `apply` would do on this node. */
+interface NodePlan {
+  /** Out of `total` resources. */
+  changes: PlannedChange[];
+  total: number;
+  /** True where cluster.toml was edited here, and will be published. */
+  edited: boolean;
+}
+
+/** Only looks. @throws ChimeError config errors, `spec.conflict`, `spec.fixed` */
+export async function planNode(role?: RoleName): Promise<NodePlan> {
+  return planOf(await readEdited(), role);
+}
+
+async function planOf({ context, edit }: Edited, role: RoleName | undefined): Promise<NodePlan> {
   const resources = nodeResources(desired(context, pick(context.self.roles, role)));
-  return { changes: await plan(resources, await openLedger()), total: resources.length };
+  const changes = await plan(resources, await openLedger());
+  return { changes, total: resources.length, edited: edit !== undefined };
+}
+
+interface Edited {
+  /** With the edited cluster.toml in place of the published one. */
+  context: RoleContext;
+  edit: Edit | undefined;
+  newVips: boolean;
+}
+
+/** @throws ChimeError config errors, `spec.conflict`, `spec.fixed` */
+async function readEdited(facts?: Facts): Promise<Edited> {
+  const { context, view } = await readContext(facts);
+  const edit = await findEdit(view.spec);
+  if (!edit) return { context, edit, newVips: false };
+  const spec = parseSpec(edit.toml, paths.clusterToml);
+  requireChangeable(context, spec);
+  const newVips = !Bun.deepEquals(vipsOf(spec), vipsOf(context.spec));
+  return { context: { ...context, spec }, edit, newVips };
 }
 
 /**
  * Publishes an edited cluster.toml, then makes this node what the spec says.
- * @throws ChimeError `apply.declined`, `apply.changed` (exit 3) when more came to be interrupted while it asked
+ * @throws ChimeError as `planNode`; `preflight.failed` for a new VIP that cannot be one; `apply.declined`,
+ * `apply.changed` (exit 3) when more came to be interrupted while it asked
  */
 export async function applyNode(io: Io, role?: RoleName): Promise<{ outcome: Outcome; total: number }> {
+  const wanted = await readEdited();
+  if (wanted.newVips) await requireFitVips(wanted.context, io);
   // Asked before the lock is taken: until somebody answers, the agent can still follow the other members.
-  const agreed = interruptions((await planNode(role)).changes);
+  const agreed = interruptions((await planOf(wanted, role)).changes);
   if (agreed.length > 0 && !(await io.confirm(`Apply with interruption: ${agreed.join(", ")}?`))) {
     throw usageError("apply.declined", "nothing was changed");
   }
   return withLock("apply", "apply", async () => {
     const facts = await readFacts();
-    const edit = await findEdit((await readContext(facts)).view.spec);
-    if (edit) await publishEdit(edit);
+    const { edit } = await readEdited(facts);
+    if (edit)
+      io.note(`${paths.clusterToml} is version ${await publishEdit(edit)} of the cluster's from now on`);
     const { context } = await readContext(facts);
     const names = pick(context.self.roles, role);
     const resources = nodeResources(desired(context, names));

@@ -104,6 +104,12 @@ export async function requireFit(
   }
 }
 
+/** Whether the spec's VIPs can be VIPs, those that are in use included. @throws ChimeError `preflight.failed` (exit 3) */
+export async function requireFitVips(context: RoleContext, io: Io): Promise<void> {
+  io.progress("asking the network about the VIPs");
+  report(await runChecks(networkChecks(context)), io);
+}
+
 function localChecks(local: LocalContext, names: readonly RoleName[]): Check[] {
   return [
     ...hostChecks({ facts: local.facts, supported: supportedSystems() }),

@@ -44,11 +44,12 @@ export async function findEdit(spec: SpecDocument): Promise<Edit | undefined> {
   return { toml, base: base?.version ?? 0 };
 }
 
-/** Publishes an edit as the next version, everywhere. @throws ChimeError `spec.conflict` (exit 3) */
-export async function publishEdit({ toml, base }: Edit): Promise<void> {
+/** Publishes an edit as the next version, everywhere; returns its number. @throws ChimeError `spec.conflict` (exit 3) */
+export async function publishEdit({ toml, base }: Edit): Promise<number> {
   try {
     const { version } = await callAgent<{ version: number }>("spec.publish", { toml, base });
     await rememberBase(version, toml);
+    return version;
   } catch (error) {
     if (!(error instanceof ChimeError && error.code === "spec.conflict")) throw error;
     throw conflict((await callAgent<ClusterView>("cluster")).spec, toml);

@@ -175,6 +175,21 @@ describe("a pair's life", () => {
     expect((await chime(node2, ["apply", "--yes"])).code).toBe(0);
   });
 
+  test.each([
+    ["another server", 's/^engine = .*/engine = "percona"/', "spec.fixed"],
+    ["a member's address as the VIP", 's/^vip = .*/vip = "10.77.0.12"/', "preflight.failed"],
+  ])("an edit to %s is refused before it is published", async (_, edit, code) => {
+    const path = "/etc/chime-node/cluster.toml";
+    const before = await node1.read(path);
+    await node1.run(["sed", "-i", edit, path]);
+    expect(verdict(await chime(node1, ["apply", "--yes"]))).toEqual([3, code]);
+    await node1.put(path, before);
+    expect(await chime(node1, ["plan"])).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining("edited"),
+    });
+  });
+
   test("a killed agent is back within a second; writes, VIP and server go on", async () => {
     const { writer } = await writerOf(lab);
     const writers = await startWriters(lab, { table: "agent_killed" });

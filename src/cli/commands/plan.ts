@@ -9,7 +9,8 @@ export const plan = defineVerb({
   args: { role: { type: "string", hint: "ROLE", summary: "only this role" } },
   async run({ args, out }) {
     out.progress("looking at this node");
-    const { changes, total } = await planNode(args.role);
+    const { changes, total, edited } = await planNode(args.role);
+    if (edited) out.note("cluster.toml was edited here: apply publishes it to all members first");
     out.result(planJson(changes, total), renderPlan(changes, total));
   },
 });
