@@ -1,5 +1,6 @@
 /**
- * The candidate that a mistyped word most likely meant, or undefined if none is close.
+ * The candidate that a mistyped word most likely meant, or undefined if none is close; of equals the one that begins
+ * as the word does ("of" finds "off", not "on"): first letters are seldom wrong.
  * Distance is optimal string alignment (one swap of neighbours counts 1): typos are mostly that.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
@@ -8,12 +9,19 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   let limit = Math.max(1, Math.floor(word.length / 3));
   for (const candidate of candidates) {
     const d = distance(word.toLowerCase(), candidate.toLowerCase(), limit);
-    if (d <= limit && (best === undefined || d < limit)) {
+    if (d > limit) continue;
+    if (best === undefined || d < limit || sameStart(word, candidate) > sameStart(word, best)) {
       best = candidate;
       limit = d;
     }
   }
   return best;
+}
+
+function sameStart(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
 }
 
 function distance(a: string, b: string, limit: number): number {

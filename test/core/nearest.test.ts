@@ -15,3 +15,8 @@ test.each([
 ])("%s → %s", (word, meant) => {
   expect(nearest(word, flags)).toBe(meant as string);
 });
+
+test("of equals the one that begins as the word does, in whatever order they come", () => {
+  expect(nearest("of", ["on", "off"])).toBe("off");
+  expect(nearest("of", ["off", "on"])).toBe("off");
+});
