@@ -54,14 +54,13 @@ const longest = 16_384;
 function readLine({ keyboard, screen, signal }: Terminal, secret: boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
-    const finish = (settle: () => void) => {
+    /** @param entered the terminal itself has begun a new line */
+    const finish = (settle: () => void, entered = false) => {
       keyboard.off("data", read);
       keyboard.off("end", end);
       signal.removeEventListener("abort", abort);
-      if (secret) {
-        keyboard.setRawMode?.(false);
-        screen.write("\n");
-      }
+      if (secret) keyboard.setRawMode?.(false);
+      if (secret || !entered) screen.write("\n");
       // Else a waiting stdin would keep the process alive.
       keyboard.pause();
       settle();
@@ -70,7 +69,7 @@ function readLine({ keyboard, screen, signal }: Terminal, secret: boolean): Prom
     const abort = () => finish(() => reject(signal.reason as Error));
     const read = (chunk: Buffer) => {
       for (const key of chunk.toString("utf8")) {
-        if (key === "\r" || key === "\n") return finish(() => resolve(text));
+        if (key === "\r" || key === "\n") return finish(() => resolve(text), true);
         if (secret && key === "\u0003") return finish(() => reject(interrupted()));
         if (secret && key === "\u0004") return end();
         if (secret && (key === "\u007F" || key === "\b")) text = text.slice(0, -1);

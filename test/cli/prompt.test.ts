@@ -17,10 +17,12 @@ test.each([
 });
 
 test("the end of input is a no", async () => {
-  const { out, stdin } = fakeOutput({ tty: true });
+  const { out, stdin, stderr } = fakeOutput({ tty: true });
   const asked = out.confirm("go on?");
   stdin.end();
   expect(await asked).toBe(false);
+  // What is said next begins a line.
+  expect(stderr.text).toBe("go on? [y/N] \n");
 });
 
 test("--yes answers without a question", async () => {
@@ -70,6 +72,14 @@ test("Ctrl-C at a secret is an interruption", async () => {
   stdin.type("\u0003");
   expect(await caught(asked)).toMatchObject({ code: "interrupted", exit: 130 });
   expect(stdin.raw).toBe(false);
+});
+
+test("what is said after an abort at a question begins a line", async () => {
+  const { out, stderr, abort } = fakeOutput({ tty: true });
+  const asked = out.confirm("go on?");
+  abort.abort(new Error("stop"));
+  expect(await caught(asked)).toEqual(new Error("stop"));
+  expect(stderr.text).toBe("go on? [y/N] \n");
 });
 
 test("an abort ends a question and puts the terminal back", async () => {
