@@ -85,8 +85,10 @@ function readLine({ keyboard, screen, signal }: Terminal, secret: boolean): Prom
   });
 }
 
-/** What an interrupted verb rejects with. Every verb can be run again: facts are re-read (law 1). */
-export function interrupted(): ChimeError {
-  const message = "interrupted; running the same command again finishes what is left";
-  return new ChimeError(Exit.interrupted, "interrupted", message);
+/**
+ * What an interrupted verb rejects with.
+ * @param remedy where it is not to be run again; every other verb can be: facts are re-read (law 1)
+ */
+export function interrupted(remedy = "run the same command again: it finishes what is left"): ChimeError {
+  return new ChimeError(Exit.interrupted, "interrupted", "interrupted", { remedy });
 }

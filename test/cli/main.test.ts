@@ -44,14 +44,14 @@ test("a reader that goes away is no failure and no noise", async () => {
 });
 
 test.each(["SIGINT", "SIGTERM"] as const)(
-  "%s lets the verb go and ends with 130 and one line",
+  "%s lets the verb go and ends with 130 and what to do",
   async (signal) => {
     const child = start("wait");
     const rest = await until(child.stderr, "waiting for the test");
     child.kill(signal);
     expect(await child.exited).toBe(130);
     expect(await rest()).toBe(
-      "waiting for the test…\nerror: interrupted; running the same command again finishes what is left\n",
+      "waiting for the test…\nerror: interrupted\n  → run the same command again: it finishes what is left\n",
     );
   },
 );

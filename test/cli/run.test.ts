@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { defineGroup, defineVerb, type VerbTable } from "../../src/cli/command.ts";
 import type { OutputOptions } from "../../src/cli/output.ts";
+import { interrupted } from "../../src/cli/prompt.ts";
 import { run } from "../../src/cli/run.ts";
 import { Exit, refused } from "../../src/core/errors.ts";
 import { fakeOutput } from "./fake.ts";
@@ -50,6 +51,16 @@ const wait = defineVerb({
       signal.addEventListener("abort", () => reject(new Error("some socket was closed")));
     }),
 });
+const handOver = defineVerb({
+  name: "hand-over",
+  summary: "not to be run again",
+  example: "chime-node hand-over",
+  args: {},
+  run: ({ signal }) =>
+    new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(interrupted("look who writes")));
+    }),
+});
 const create = defineVerb({
   name: "create",
   summary: "make a token",
@@ -66,6 +77,7 @@ const table: VerbTable = {
   status: async () => status,
   remove: async () => remove,
   wait: async () => wait,
+  "hand-over": async () => handOver,
   token: async () => token,
 };
 
@@ -164,14 +176,20 @@ test.each([
 
 test("an aborted verb ends with 130, whatever it tripped over, and says how to go on", async () => {
   const abort = new AbortController();
-  const { interrupted } = await import("../../src/cli/prompt.ts");
   const running = call(["wait"], abort.signal);
   setTimeout(() => abort.abort(interrupted()), 10);
   expect(await running).toEqual({
     code: 130,
     stdout: "",
-    stderr: "error: interrupted; running the same command again finishes what is left\n",
+    stderr: "error: interrupted\n  → run the same command again: it finishes what is left\n",
   });
+});
+
+test("an aborted verb that is not to be run again says what else to do", async () => {
+  const abort = new AbortController();
+  const running = call(["hand-over"], abort.signal);
+  setTimeout(() => abort.abort(interrupted()), 10);
+  expect(await running).toMatchObject({ code: 130, stderr: "error: interrupted\n  → look who writes\n" });
 });
 
 test("--help: all verbs", async () => {
