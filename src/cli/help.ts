@@ -21,14 +21,23 @@ export async function overview(verbs: VerbTable): Promise<string> {
 export function describe(node: Verb | VerbGroup, path: string): string {
   if (node.kind === "group") {
     const rows = Object.values(node.verbs).map((verb) => [`  ${path} ${verb.name}`, verb.summary]);
-    return `${sentence(node.summary)}\n\n${table(rows)}\n`;
+    return [
+      sentence(node.summary),
+      "",
+      `usage: chime-node ${path} VERB [FLAGS]`,
+      "",
+      table(rows),
+      "",
+      `chime-node ${path} VERB --help tells a verb's flags and shows an example.`,
+      "",
+    ].join("\n");
   }
   const args = allArgs(node.args).filter(([, arg]) => arg.type !== "rest");
-  const positionals = args.filter(([, arg]) => arg.type === "positional").map(([, arg]) => usage(arg));
+  const words = args.flatMap(([key, arg]) => usage(key, arg));
   return [
     sentence(node.summary),
     "",
-    `usage: ${["chime-node", path, ...positionals, "[FLAGS]"].join(" ")}`,
+    `usage: ${["chime-node", path, ...words, "[FLAGS]"].join(" ")}`,
     "",
     table(args.map(([key, arg]) => [`  ${label(key, arg)}`, about(arg)])),
     "",
@@ -37,8 +46,10 @@ export function describe(node: Verb | VerbGroup, path: string): string {
   ].join("\n");
 }
 
-function usage(arg: Arg): string {
-  return arg.type === "positional" && arg.required ? hintOf(arg) : `[${hintOf(arg)}]`;
+/** What stands in the usage line: positionals, and flags that must be given. */
+function usage(key: string, arg: Arg): string[] {
+  if (arg.type === "positional") return [arg.required ? hintOf(arg) : `[${hintOf(arg)}]`];
+  return "required" in arg && arg.required ? [`${flagName(key, arg)} ${hintOf(arg)}`] : [];
 }
 
 function label(key: string, arg: Arg): string {

@@ -63,7 +63,8 @@ export async function run(
     code = (await verb.run({ args, signal, out })) ?? Exit.done;
   };
   try {
-    if (flags.includes("--help") || flags.includes("-h")) await help(flags, table, out);
+    if (argv[0] === "help") await help(flags.slice(1), table, out);
+    else if (flags.includes("--help") || flags.includes("-h")) await help(flags, table, out);
     else await dispatch(table, argv[0] === "--version" ? ["version", ...argv.slice(1)] : argv, execute);
     return code;
   } catch (error) {

@@ -192,19 +192,22 @@ test("an aborted verb that is not to be run again says what else to do", async (
   expect(await running).toMatchObject({ code: 130, stderr: "error: interrupted\n  → look who writes\n" });
 });
 
-test("--help: all verbs", async () => {
-  const { code, stdout } = await call(["--help"]);
+test.each(["--help", "-h", "help"])("%s: all verbs", async (word) => {
+  const { code, stdout } = await call([word]);
   expect(code).toBe(0);
   for (const name of Object.keys(table)) expect(stdout).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
 });
 
-test.each([[["join", "--role", "mysql", "--help"]], [["join", "-h"]], [["--help", "join"]]])(
-  "%p: one verb",
-  async (argv) => {
-    const { stdout } = await call(argv);
-    expect(stdout).toBe(`Enter the cluster.
+test.each([
+  [["join", "--role", "mysql", "--help"]],
+  [["join", "-h"]],
+  [["--help", "join"]],
+  [["help", "join"]],
+])("%p: one verb", async (argv) => {
+  const { stdout } = await call(argv);
+  expect(stdout).toBe(`Enter the cluster.
 
-usage: chime-node join [FLAGS]
+usage: chime-node join --role ROLE[,ROLE] [FLAGS]
 
   --role ROLE[,ROLE]  what this node does (may be repeated)
   --timeout 10m       how long to wait (default 10m)
@@ -215,11 +218,11 @@ usage: chime-node join [FLAGS]
 
 example: chime-node join --role mysql
 `);
-  },
-);
+});
 
 test("--help of a group and of a sub-verb", async () => {
   expect((await call(["token", "--help"])).stdout).toContain("token create  make a token");
+  expect((await call(["token", "--help"])).stdout).toContain("usage: chime-node token VERB [FLAGS]");
   expect((await call(["token", "create", "--help"])).stdout).toContain(
     "usage: chime-node token create [FLAGS]",
   );
