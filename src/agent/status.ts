@@ -1,6 +1,7 @@
 import type { MemberView } from "../cluster/types.ts";
 import type { Role, RoleContext, RoleStatus } from "../roles/types.ts";
 import { isPromotion } from "./cluster-history.ts";
+import { isGuarded } from "./guards.ts";
 import { byTime, type HistoryEvent } from "./event.ts";
 import type { Problem } from "../roles/guard.ts";
 import { reportOf } from "./report.ts";
@@ -73,7 +74,8 @@ export function clusterStatus(input: {
       const holders = present.filter((m) => m.state === "alive" && reportOf(m).vips[role.name]?.holds);
       const [address = ""] = vip.address.split("/");
       status.vips.push({ role: role.name, address, holders: holders.map((m) => m.name) });
-      problems.push(...vipProblems(role.name, address, holders, context.self.name));
+      const nodes = present.filter((member) => member.roles.includes(role.name));
+      problems.push(...vipProblems(role.name, address, holders, nodes, context.self.name));
     }
     const told = role.status(context, members);
     if (told) {
@@ -107,20 +109,37 @@ function silent(member: MemberView): Problem {
   };
 }
 
-function vipProblems(role: string, address: string, holders: readonly MemberView[], self: string): Problem[] {
+function vipProblems(
+  role: string,
+  address: string,
+  holders: readonly MemberView[],
+  nodes: readonly MemberView[],
+  self: string,
+): Problem[] {
   if (holders.length === 1) return [];
-  const none = holders.length === 0;
+  if (holders.length > 1) {
+    return [
+      {
+        code: "vip.several",
+        severity: "error",
+        node: holders.map(({ name }) => name).join(", "),
+        message: `${holders.map(({ name }) => name).join(" and ")} both hold the VIP ${address} of ${role}`,
+        remedy: "check the network between the two nodes: VRRP (IP protocol 112) does not get through",
+      },
+    ];
+  }
+  const who = nodes.map(({ name }) => name).join(" and ");
+  const settingUp = !nodes.some((node) => isGuarded(node.phase[role]));
+  const message = `no node holds the VIP ${address} of ${role}`;
   return [
     {
-      code: none ? "vip.nobody" : "vip.several",
+      code: "vip.nobody",
       severity: "error",
-      node: none ? self : holders.map((member) => member.name).join(", "),
-      message: none
-        ? `no node holds the VIP ${address} of ${role}`
-        : `${holders.map((member) => member.name).join(" and ")} both hold the VIP ${address} of ${role}`,
-      remedy: none
-        ? `chime-node status shows why no ${role} node is eligible; journalctl -u chime-node -u keepalived`
-        : "check the network between the two nodes: VRRP (IP protocol 112) does not get through",
+      node: self,
+      message: settingUp ? `${message} yet: ${who} is still being set up` : message,
+      remedy: settingUp
+        ? `wait for chime-node join on ${who}, or run it there again`
+        : `journalctl -u chime-node -u keepalived on ${who} says why none is eligible`,
     },
   ];
 }

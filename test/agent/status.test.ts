@@ -45,6 +45,23 @@ describe("status", () => {
     expect(found.problems.map((problem) => problem.code)).toEqual([code]);
   });
 
+  test.each([
+    [
+      "joined",
+      /yet: node1 is still being set up/,
+      "wait for chime-node join on node1, or run it there again",
+    ],
+    ["ready", /of demo$/, "journalctl -u chime-node -u keepalived on node1 says why none is eligible"],
+  ] as const)(
+    "nobody holding the VIP of a role that is %s here has its own remedy",
+    (phase, message, remedy) => {
+      const [problem] = status([
+        member("node1", { phase: { demo: phase }, roleState: holds(false) }),
+      ]).problems;
+      expect(problem).toMatchObject({ code: "vip.nobody", message: expect.stringMatching(message), remedy });
+    },
+  );
+
   test("a dead member is an error; what it said last counts no more", () => {
     const dead = member("node2", {
       state: "dead",
