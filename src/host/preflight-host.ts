@@ -106,7 +106,10 @@ export function hostChecks(
       const holder = facts.packageManager === "apt" ? await ask.lockHolder() : undefined;
       return holder === undefined
         ? undefined
-        : warning(`the package system is locked by ${holder}`, "nothing: the run waits until it is free");
+        : warning(
+            `the package system is locked by ${holder}`,
+            "nothing has to be done: the run waits until it is free",
+          );
     }),
   ];
 }
