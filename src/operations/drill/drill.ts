@@ -8,6 +8,7 @@ import { roles } from "../../roles/index.ts";
 import type { RoleContext } from "../../roles/types.ts";
 import { readContext } from "../context.ts";
 import type { Io } from "../io.ts";
+import { requireRoleNames } from "../role-names.ts";
 import { query, type Connection } from "./database.ts";
 import { liveKinds, liveStage, missingByNode, obstacle, type LiveKind } from "./live.ts";
 import { drillLine, drillReport, type DrillReport } from "./report.ts";
@@ -40,9 +41,10 @@ interface Deps extends Io {
  * Rehearses failures on the cluster that serves: writes through the VIP, breaks what comes back by itself, and compares
  * what was acknowledged with what each node holds. Its table is gone afterwards.
  * @throws ChimeError `drill.not_undoable`, `drill.wrong_cluster`, `drill.not_level`, `drill.running` (exit 3);
- *   `drill.needs_name` (exit 2)
+ *   `drill.needs_name`, `usage.unknown_role` (exit 2)
  */
 export async function drill(options: DrillOptions, io: Deps): Promise<DrillReport> {
+  requireRoleNames([options.role]);
   const kinds = options.kinds.map(undoable);
   const { context } = await readContext();
   await confirmName(context.cluster.name, options, io);
