@@ -13,7 +13,7 @@ const show = defineVerb({
     const { context } = await readContext();
     const connection = roles.find(({ name }) => name === args.role)?.connection(context) ?? {};
     const lines = Object.entries(connection).map(([key, value]) => `${key}: ${[value].flat().join(", ")}`);
-    out.result(connection, lines.join("\n"));
+    out.result(connection, lines.join("\n") || `${args.role} has nothing that applications connect to`);
   },
 });
 
