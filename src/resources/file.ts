@@ -1,4 +1,4 @@
-import { lstat, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, rm, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { failed } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
@@ -117,7 +117,7 @@ async function look(path: string): Promise<Look | undefined> {
 }
 
 async function runCheck(path: string, content: string, check: FileCheck, signal: AbortSignal): Promise<void> {
-  await mkdir(paths.run, { recursive: true, mode: 0o700 });
+  const made = await mkdir(paths.run, { recursive: true, mode: 0o700 });
   const directory = await mkdtemp(join(paths.run, "check-"));
   try {
     const copy = join(directory, basename(path));
@@ -135,6 +135,8 @@ async function runCheck(path: string, content: string, check: FileCheck, signal:
     );
   } finally {
     await rm(directory, { recursive: true, force: true });
+    // Unless somebody else has put something there meanwhile.
+    if (made !== undefined) await rmdir(made).catch(() => undefined);
   }
 }
 

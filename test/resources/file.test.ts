@@ -18,6 +18,7 @@ import { openLedger, type Ledger } from "../../src/plan/ledger.ts";
 import { undoAll } from "../../src/plan/reset.ts";
 import { apply, plan } from "../../src/plan/run.ts";
 import { directory as directoryOf } from "../../src/resources/directory.ts";
+import { paths } from "../../src/core/paths.ts";
 import { file, type FileOptions } from "../../src/resources/file.ts";
 import { kinds } from "../../src/resources/index.ts";
 import type { Resource } from "../../src/resources/types.ts";
@@ -114,10 +115,12 @@ describe("file", () => {
     ["no such program", { argv: ["no-such-program", "{}"] }, false],
   ])("checked before the swap: %s", async (_name, check, passes) => {
     writeFileSync(path, "old\n");
+    const wasThere = existsSync(paths.run);
     const { failed } = await run(file({ path, content: "good\n", ...(check ? { check } : {}) }));
     expect(failed.map(({ error }) => error.code)).toEqual(passes ? [] : ["file.check_failed"]);
     expect(readFileSync(path, "utf8")).toBe(passes ? "good\n" : "old\n");
     expect(readdirSync(directory).filter((name) => name !== "state")).toEqual(["file"]);
+    expect(existsSync(paths.run)).toBe(wasThere);
   });
 
   test("a directory in its place is refused", async () => {
