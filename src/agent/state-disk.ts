@@ -1,31 +1,31 @@
-import { statfs } from "node:fs/promises";
 import type { Clock } from "../core/clock.ts";
-import { log } from "../core/log.ts";
+import { SpaceWatch } from "../host/free-space.ts";
 import type { Problem } from "../roles/guard.ts";
 
 /** Records are some hundred bytes; what the agent writes besides (history, the cluster's state) some hundred KiB. */
 const fullBytes = 1 << 20;
 const everyMs = 5_000;
 
-/** Whether the agent's own file system has room. Never waited for: a disk that hangs must not hold the agent up. */
+/** Whether the agent's own file system has room, for the agent: that is root. */
 export class StateDisk {
   readonly #directory: string;
-  readonly #clock: Pick<Clock, "now">;
+  readonly #space: SpaceWatch;
   readonly #hasRoom: () => void;
   #free = Number.POSITIVE_INFINITY;
-  #looking = false;
-  #lookedAt = Number.NEGATIVE_INFINITY;
 
   /** @param hasRoom called after each look that finds some */
   constructor(directory: string, clock: Pick<Clock, "now">, hasRoom: () => void) {
     this.#directory = directory;
-    this.#clock = clock;
+    this.#space = new SpaceWatch({ directory, filler: "root", everyMs, clock });
     this.#hasRoom = hasRoom;
   }
 
   /** As of the last look; looks again where that is a while ago. */
   problems(node: string): Problem[] {
-    if (!this.#looking && this.#clock.now() - this.#lookedAt >= everyMs) void this.#look();
+    this.#space.look((free) => {
+      this.#free = free;
+      if (free >= fullBytes) this.#hasRoom();
+    });
     if (this.#free >= fullBytes) return [];
     return [
       {
@@ -36,20 +36,5 @@ export class StateDisk {
         remedy: `make room there: ${(2 * fullBytes) >> 20} MiB at least`,
       },
     ];
-  }
-
-  async #look(): Promise<void> {
-    this.#looking = true;
-    this.#lookedAt = this.#clock.now();
-    try {
-      // The system's user may fill what others may not.
-      const { bfree, bsize } = await statfs(this.#directory);
-      this.#free = bfree * bsize;
-      if (this.#free >= fullBytes) this.#hasRoom();
-    } catch (error) {
-      log.debug(`${this.#directory}:`, error);
-    } finally {
-      this.#looking = false;
-    }
   }
 }

@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { access, statfs } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { agentPort, paths } from "../core/paths.ts";
 import type { Check, Finding } from "./checks.ts";
 import type { Facts } from "./facts.ts";
+import { freeBytes } from "./free-space.ts";
 import { listenerOn } from "./listeners.ts";
 import { nearestSystem } from "./nearest-system.ts";
 import { systemKey } from "./os.ts";
@@ -23,7 +24,6 @@ export interface Machine {
   uid(): number;
   /** Undefined, or why a directory cannot be written to (EROFS, EACCES). */
   whyNotWritable(path: string): Promise<string | undefined>;
-  /** Bytes that root can still fill on the file system of `path`. */
   freeBytes(path: string): Promise<number>;
   listenerOn: typeof listenerOn;
   lockHolder(): Promise<string | undefined>;
@@ -41,10 +41,7 @@ const machine: Machine = {
       return code === "EROFS" ? "its file system is read-only" : `${code} when asked`;
     }
   },
-  async freeBytes(path) {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize;
-  },
+  freeBytes,
   listenerOn,
   lockHolder,
 };

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { statfs } from "node:fs/promises";
 import { exec } from "../../src/core/exec.ts";
+import { freeBytes } from "../../src/host/free-space.ts";
 import { cgroupsWritable } from "./cgroup.ts";
 
 /** Programs (or files) that the lab needs and the Debian package that brings each. */
@@ -59,11 +59,10 @@ export async function ensurePrerequisites(
   if (obstacle) throw new LabUnavailable(obstacle);
   const missing = missingTools();
   if (missing.length > 0) await install([...new Set(missing.map((tool) => tools[tool] ?? tool))], progress);
-  const { bavail, bsize } = await statfs(directory);
-  if (bavail * bsize < neededBytes) {
-    const free = Math.round((bavail * bsize) / 2 ** 20);
+  const free = await freeBytes(directory);
+  if (free < neededBytes) {
     throw new LabUnavailable(
-      `the lab needs 4 GiB free at ${directory} and finds ${free} MiB: free some, or point XDG_CACHE_HOME elsewhere`,
+      `the lab needs 4 GiB free at ${directory} and finds ${Math.round(free / 2 ** 20)} MiB: free some, or point XDG_CACHE_HOME elsewhere`,
     );
   }
 }

@@ -1,8 +1,9 @@
 import type { Dirent } from "node:fs";
-import { lstat, readdir, statfs } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { failed, refused } from "../../../core/errors.ts";
 import { isMissing } from "../../../host/files.ts";
+import { freeBytes } from "../../../host/free-space.ts";
 import { copyDirectory } from "./places.ts";
 
 /** What comes beside the data: the redo log that grows while it is copied, and new logs (bytes). */
@@ -37,8 +38,7 @@ async function fileBytes(path: string): Promise<number> {
 
 /** The old data stay until the copy is whole: both have to fit. @throws ChimeError `rebuild.no_space` (exit 3) */
 export async function requireSpace(data: string, bytes: number, source: string): Promise<void> {
-  const { bavail, bsize } = await statfs(data);
-  const free = bavail * bsize;
+  const free = await freeBytes(data);
   const needed = Math.ceil(bytes * 1.1) + marginBytes;
   if (free >= needed) return;
   throw refused(
@@ -53,8 +53,7 @@ const floorBytes = 64 << 20;
 
 /** The writer's data may have grown since they were counted. @throws ChimeError `rebuild.no_space` */
 export async function requireRoom(data: string): Promise<void> {
-  const { bavail, bsize } = await statfs(data);
-  if (bavail * bsize >= floorBytes) return;
+  if ((await freeBytes(data)) >= floorBytes) return;
   throw failed("rebuild.no_space", `${data} has too little space for the rest of the copy`, {
     remedy: `free some space on that file system (df -h ${data}), then run this again`,
   });

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { open, readdir, rename, rm, stat, statfs, type FileHandle } from "node:fs/promises";
+import { open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { Problem } from "../../guard.ts";
 import type { Clock } from "../../../core/clock.ts";
@@ -10,6 +10,7 @@ import { mask } from "../../../core/mask.ts";
 import { paths } from "../../../core/paths.ts";
 import { productPath } from "../../../host/catalog.ts";
 import { isMissing, makePrivateDirectory, syncDirectory } from "../../../host/files.ts";
+import { freeBytes } from "../../../host/free-space.ts";
 import { asServer } from "../copy/program.ts";
 import type { Engine, Tail } from "../engine/types.ts";
 import { Inert } from "./inert.ts";
@@ -145,8 +146,7 @@ async function fill(handle: FileHandle, path: string, { argv, inert }: Dump): Pr
       unseen += piece.length;
       if (unseen < lookEvery) continue;
       unseen = 0;
-      const { bavail, bsize } = await statfs(path);
-      if (bavail * bsize < floorBytes) throw new Error("the disk has too little space for them");
+      if ((await freeBytes(path)) < floorBytes) throw new Error("the disk has too little space for them");
     }
     await handle.writeFile(inert.end());
     const { code, stderr } = await child.ended;

@@ -1,7 +1,7 @@
-import { statfs } from "node:fs/promises";
 import type { Problem } from "../../guard.ts";
 import { log } from "../../../core/log.ts";
 import type { Clock } from "../../../core/clock.ts";
+import { SpaceWatch } from "../../../host/free-space.ts";
 
 /** What a server needs to go on, and to stop in order: a few of the largest usual transactions. */
 const fullBytes = 16 << 20;
@@ -9,43 +9,29 @@ const fullBytes = 16 << 20;
 const roomBytes = 2 * fullBytes;
 const everyMs = 500;
 
-/** Whether the file system of the data has room. Never waited for: a disk that hangs must not hold the guard up. */
+/** Whether the file system of the data has room, for the server: that is not root. */
 export class DiskWatch {
   readonly #directory: string;
-  readonly #clock: Pick<Clock, "now">;
+  readonly #space: SpaceWatch;
   #full = false;
   #free = 0;
-  #looking = false;
-  #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(directory: string, clock: Pick<Clock, "now">) {
     this.#directory = directory;
-    this.#clock = clock;
+    this.#space = new SpaceWatch({ directory, filler: "anybody", everyMs, clock });
   }
 
   /** As of the last look; looks again where that is a while ago. @param changed called when it is another answer */
   isFull(changed: () => void): boolean {
-    if (!this.#looking && this.#clock.now() - this.#lookedAt >= everyMs) void this.#look(changed);
+    this.#space.look((free) => {
+      this.#free = free;
+      const full = free < (this.#full ? roomBytes : fullBytes);
+      if (full === this.#full) return;
+      this.#full = full;
+      log.warn(`mysql: ${full ? this.text : `there is room again at ${this.#directory}`}`);
+      changed();
+    });
     return this.#full;
-  }
-
-  async #look(changed: () => void): Promise<void> {
-    this.#looking = true;
-    this.#lookedAt = this.#clock.now();
-    try {
-      const { bavail, bsize } = await statfs(this.#directory);
-      this.#free = bavail * bsize;
-      const full = this.#free < (this.#full ? roomBytes : fullBytes);
-      if (full !== this.#full) {
-        this.#full = full;
-        log.warn(`mysql: ${full ? this.text : `there is room again at ${this.#directory}`}`);
-        changed();
-      }
-    } catch (error) {
-      log.debug(`mysql: ${this.#directory}:`, error);
-    } finally {
-      this.#looking = false;
-    }
   }
 
   get text(): string {
