@@ -17,10 +17,12 @@ export async function main(argv: readonly string[], table: VerbTable = verbs): P
     process.kill(process.pid, signal);
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  // The reader went away (`| head`): nothing more to say, and no reason to fail.
+  // The reader went away (`| head`): nothing more to say, and no reason to fail. A verb whose results nobody reads any
+  // more ends: it would watch for ever.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPIPE") throw error;
+      if (stream === process.stdout) controller.abort(interrupted());
     });
   }
   try {

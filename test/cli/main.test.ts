@@ -43,6 +43,16 @@ test("a reader that goes away is no failure and no noise", async () => {
   expect(await child.stderr.text()).toBe("");
 });
 
+test("a verb that goes on until it is told ends when its reader goes away", async () => {
+  const script = `{ "$1" "$2" watch; echo "[$?]" >&2; } | head -n 1`;
+  const child = Bun.spawn(["sh", "-c", script, "sh", process.execPath, program], {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  expect(await child.stdout.text()).toBe("again\n");
+  expect(await child.stderr.text()).toBe("[130]\n");
+});
+
 test.each(["SIGINT", "SIGTERM"] as const)(
   "%s lets the verb go and ends with 130 and what to do",
   async (signal) => {

@@ -28,6 +28,19 @@ const verbs = [
       }),
   }),
   defineVerb({
+    name: "watch",
+    summary: "print a line a moment until aborted",
+    example: "",
+    args: {},
+    async run({ out, signal }) {
+      while (!signal.aborted) {
+        out.frame("again");
+        await Bun.sleep(1);
+      }
+      return 130;
+    },
+  }),
+  defineVerb({
     name: "deaf",
     summary: "do not let go",
     example: "",
