@@ -1,6 +1,7 @@
 import { ChimeError, failed } from "../../../core/errors.ts";
 import { exec, lastLines, type Piped } from "../../../core/exec.ts";
 import { mask } from "../../../core/mask.ts";
+import { meanwhile } from "../../../core/meanwhile.ts";
 import { Session } from "../client.ts";
 import type { ClonePlaces, Cloning, SourceAddress, SourceSettings } from "../engine/types.ts";
 import { finishCopy, type Copied } from "./copied.ts";
@@ -87,15 +88,12 @@ async function fetch(session: Session, options: CloneOptions, places: ClonePlace
   const { copy, source, data, signal, requireSource, progress } = options;
   const looking = new Session({ socket: places.socket, unit: "chime-node.service", timeoutMs: answerMs });
   try {
-    const fetching = copy.fetch(session, places, source.address).then(() => "done" as const);
-    // Seen below; a look that fails first must not leave it unheard.
-    fetching.catch(() => undefined);
-    while ((await Promise.race([fetching, Bun.sleep(lookMs)])) !== "done") {
+    await meanwhile(copy.fetch(session, places, source.address), lookMs, async () => {
       signal.throwIfAborted();
       requireSource();
       await requireRoom(data);
       progress(await copy.progress(looking));
-    }
+    });
     requireSource();
   } finally {
     looking.close();

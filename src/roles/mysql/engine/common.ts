@@ -1,3 +1,4 @@
+import { meanwhile } from "../../../core/meanwhile.ts";
 import { text, type Row, type Session } from "../client.ts";
 import type { Engine, ServerState } from "./types.ts";
 
@@ -31,10 +32,7 @@ export async function closeForWrites(
   { endClients, ms }: { endClients: () => Promise<void>; ms: number },
 ): Promise<void> {
   await endClients();
-  const closing = session.run([close], ms).then(() => "closed" as const);
-  // Seen below; a look that fails first must not leave it unheard.
-  closing.catch(() => undefined);
-  while ((await Promise.race([closing, Bun.sleep(killAgainMs)])) !== "closed") await endClients();
+  await meanwhile(session.run([close], ms), killAgainMs, endClients);
   await endClients();
 }
 
