@@ -1,6 +1,6 @@
+import { connectionTo } from "../../operations/connection.ts";
 import { readContext } from "../../operations/context.ts";
 import { requireRoleNames } from "../../operations/role-names.ts";
-import { roles } from "../../roles/index.ts";
 import { defineGroup, defineVerb } from "../command.ts";
 
 const show = defineVerb({
@@ -11,7 +11,7 @@ const show = defineVerb({
   async run({ args, out }) {
     requireRoleNames([args.role]);
     const { context } = await readContext();
-    const connection = roles.find(({ name }) => name === args.role)?.connection(context) ?? {};
+    const connection = connectionTo(context, args.role);
     const lines = Object.entries(connection).map(([key, value]) => `${key}: ${[value].flat().join(", ")}`);
     out.result(connection, lines.join("\n") || `${args.role} has nothing that applications connect to`);
   },

@@ -4,8 +4,8 @@ import type { Status } from "../../agent/status.ts";
 import { systemClock } from "../../core/clock.ts";
 import { failed, refused, toChimeError, usageError } from "../../core/errors.ts";
 import { withLock } from "../../core/lock.ts";
-import { roles } from "../../roles/index.ts";
 import type { RoleContext } from "../../roles/types.ts";
+import { connectionTo } from "../connection.ts";
 import { readContext } from "../context.ts";
 import type { Io } from "../io.ts";
 import { requireRoleNames } from "../role-names.ts";
@@ -137,7 +137,7 @@ const connectionSchema = v.object({
 
 /** As an application connects. @throws ChimeError `drill.no_database` */
 function connectionOf(context: RoleContext, role: string): Connection {
-  const found = v.safeParse(connectionSchema, roles.find(({ name }) => name === role)?.connection(context));
+  const found = v.safeParse(connectionSchema, connectionTo(context, role));
   const [database] = found.success ? found.output.databases : [];
   if (!found.success || database === undefined) {
     throw refused("drill.no_database", `${role} has no database that a drill could write to`);
