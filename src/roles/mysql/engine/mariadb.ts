@@ -1,12 +1,14 @@
 import { text, type Row, type Session } from "../client.ts";
-import { closeForWrites, endSessions, readAnswers, type ProbeAnswers, type Words } from "./common.ts";
 import { extras, furthest, reaches } from "./mariadb-gtid.ts";
 import { nativeHash } from "./native-password.ts";
 import { quote } from "../sql.ts";
 import { copyDirectory } from "../copy/places.ts";
 import { mariadbBackup } from "./mariadb-backup.ts";
 import { mariadbTail } from "./mariadb-tail.ts";
+import { readAnswers, type ProbeAnswers } from "./probe-answers.ts";
+import { closeForWrites, endSessions } from "./sessions.ts";
 import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
+import type { Words } from "./words.ts";
 
 const words: Words = {
   source: "Master",

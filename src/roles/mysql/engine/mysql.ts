@@ -2,12 +2,14 @@ import { failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import { text, type Session } from "../client.ts";
 import { quote } from "../sql.ts";
-import { closeForWrites, endSessions, readAnswers, type ProbeAnswers, type Words } from "./common.ts";
 import { extras, reaches, union } from "./gtid-set.ts";
 import { mysqlClone } from "./mysql-clone.ts";
 import { cutTail, findCut, mysqlTail, NotCuttable, unfinishedLog } from "./mysql-tail.ts";
 import { isSha2PasswordOf, sha2Password } from "./sha2-password.ts";
+import { readAnswers, type ProbeAnswers } from "./probe-answers.ts";
+import { closeForWrites, endSessions } from "./sessions.ts";
 import type { ConfigInput, Engine, ServerState, SourceAddress } from "./types.ts";
+import type { Words } from "./words.ts";
 
 /** ms; the largest that the server takes. Only the guard ends the wait, by a new term. */
 const forever = "18446744073709551615";

@@ -1,40 +1,6 @@
-import { meanwhile } from "../../../core/meanwhile.ts";
-import { text, type Row, type Session } from "../client.ts";
+import { text, type Row } from "../client.ts";
 import type { Engine, ServerState } from "./types.ts";
-
-/** What both products do alike, each in its own words. */
-export interface Words {
-  /** The two halves of replication, as columns and variables call them. */
-  source: string;
-  replica: string;
-  /** Where a session sees all others, by `id`, `user`, `command` and `info`. */
-  sessions: string;
-  /** Closes the server for writes, for administrators too. */
-  close: string;
-}
-
-/** Ends the sessions that the condition names. One that ended by itself meanwhile is no error. */
-export async function endSessions(session: Session, { sessions }: Words, which: string): Promise<void> {
-  const found = await session.rows(`SELECT id AS id FROM ${sessions} WHERE ${which}`);
-  for (const { id } of found) await session.run([`KILL ${Number(id)}`]).catch(() => undefined);
-}
-
-const killAgainMs = 20;
-
-/**
- * Kill, read-only, kill: closing hangs as long as one commit waits for its acknowledgement, so that clients are ended by
- * another session until it is done.
- * @throws ChimeError `mysql.hung` after `ms`
- */
-export async function closeForWrites(
-  session: Session,
-  { close }: Words,
-  { endClients, ms }: { endClients: () => Promise<void>; ms: number },
-): Promise<void> {
-  await endClients();
-  await meanwhile(session.run([close], ms), killAgainMs, endClients);
-  await endClients();
-}
+import type { Words } from "./words.ts";
 
 /** A probe's three answers: variables, semi-sync's status, replication's. */
 export interface ProbeAnswers {
