@@ -127,7 +127,7 @@ function checkRoles(
 
 /**
  * @param self index of the member that asks, which does not count against itself
- * @throws ChimeError `join.unknown_role`, `join.role_full`
+ * @throws ChimeError `join.unknown_role`, `join.role_unconfigured`, `join.role_full`
  */
 export function checkRoom(
   roles: readonly string[],
@@ -139,6 +139,7 @@ export function checkRoom(
     if (!limit) {
       throw refused("join.unknown_role", `the cluster knows no role ${role}`, "chime-node join --help");
     }
+    if (limit.max === 0) throw unconfigured(role);
     const holders = context.admissions.filter((a) => !a.left && a.index !== self && a.roles.includes(role));
     if (holders.length >= limit.max) {
       const who = holders.map((holder) => holder.name).join(" and ");
@@ -149,6 +150,13 @@ export function checkRoom(
       );
     }
   }
+}
+
+/** A member with a role that cluster.toml does not know would stop every agent: none could say what it is to do. */
+export function unconfigured(role: string): ChimeError {
+  return refused("join.role_unconfigured", `the cluster's cluster.toml has no [roles.${role}]`, {
+    remedy: `on a member, add [roles.${role}] with vip = "ADDRESS" to /etc/chime-node/cluster.toml, and run \`chime-node apply\``,
+  });
 }
 
 /** @param whose "this node" or its name @throws ChimeError `join.clock_skew` */

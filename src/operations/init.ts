@@ -22,7 +22,7 @@ import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
 import { requireFit } from "./preflight.ts";
 import { rememberBase } from "./publish.ts";
-import { requireRoleNames } from "./role-names.ts";
+import { requireRoleNames, unconfiguredRole } from "./role-names.ts";
 import { joinLine, type CreatedToken } from "./tokens.ts";
 
 export interface InitOptions {
@@ -59,7 +59,7 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
   requireRoleNames(options.role);
   return withLock("apply", "init", async () => {
     const wanted = await wantedSpec(options);
-    requireVip(wanted.spec);
+    requireVips(options.role, wanted.spec);
     await tellUnknownKeys(wanted.spec, io);
     io.progress("checking this machine");
     const facts = await readFacts();
@@ -90,12 +90,14 @@ function rolesOf(spec: Spec): RoleName[] {
 }
 
 /** @throws ChimeError `init.no_vip` */
-function requireVip(spec: Spec): void {
-  if (vipsOf(spec).length > 0) return;
+function requireVips(names: readonly RoleName[], spec: Spec): void {
+  const role = unconfiguredRole(names, spec);
+  if (role === undefined) return;
+  const line = `chime-node init --role ${role} --vip ${role}=192.168.231.30`;
   throw usageError(
     "init.no_vip",
-    "no role has a VIP, and a cluster is for what is served at one",
-    "chime-node init --vip mysql=192.168.231.30, with a free address of this network",
+    `${role} has no VIP to serve at`,
+    `${line}, with a free address of this network`,
   );
 }
 

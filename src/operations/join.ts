@@ -7,6 +7,7 @@ import type { Status } from "../agent/status.ts";
 import { clusterFiles } from "../cluster/files.ts";
 import { loadIdentity } from "../cluster/identity.ts";
 import { enterCluster, splitAddress } from "../cluster/join.ts";
+import { unconfigured } from "../cluster/admission.ts";
 import { parseToken } from "../cluster/token.ts";
 import type { Identity, RoleName } from "../cluster/types.ts";
 import { ChimeError, Exit, refused, usageError } from "../core/errors.ts";
@@ -26,7 +27,7 @@ import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName } from "./local.ts";
 import { requireFit, requireFitAlone } from "./preflight.ts";
 import { rememberBase } from "./publish.ts";
-import { requireRoleNames } from "./role-names.ts";
+import { requireRoleNames, unconfiguredRole } from "./role-names.ts";
 import { findToken } from "./tokens.ts";
 
 export interface JoinOptions {
@@ -147,6 +148,8 @@ async function takeRoles(
 ): Promise<void> {
   const { context, view } = await readContext(facts);
   await keepSpecCopy(view.spec, io);
+  const role = unconfiguredRole(options.role, context.spec);
+  if (role !== undefined) throw unconfigured(role);
   const more = options.role.filter((role) => !context.self.roles.includes(role));
   const planned = { ...context, self: { ...context.self, roles: options.role } };
   // Roles that already run here were checked when they were taken.

@@ -2,6 +2,7 @@ import type { RoleName } from "../cluster/types.ts";
 import { usageError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import { roles } from "../roles/index.ts";
+import type { Spec } from "../spec/types.ts";
 
 /** Of words that somebody typed, before anything is done for them. @throws ChimeError `usage.unknown_role` */
 export function requireRoleNames(words: readonly RoleName[]): void {
@@ -14,4 +15,9 @@ export function requireRoleNames(words: readonly RoleName[]): void {
     `there is no role ${unknown}; the roles are ${known.join(", ")}`,
     meant === undefined ? "--role with one of them" : `did you mean --role ${meant}?`,
   );
+}
+
+/** The first of these roles that serves and is given no VIP to serve at. */
+export function unconfiguredRole(names: readonly RoleName[], spec: Spec): RoleName | undefined {
+  return roles.find(({ name, limit }) => names.includes(name) && limit(spec).max === 0)?.name;
 }

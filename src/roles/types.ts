@@ -67,7 +67,7 @@ export interface Role {
   readonly secretNames: readonly string[];
   /** What of the catalog a node with it needs, its VIP's included. */
   products(spec: Spec): readonly string[];
-  /** How many members may have it. A member more is refused with `reason`. */
+  /** How many members may have it: none where the spec does not configure it. A member more is refused with `reason`. */
   limit(spec: Spec): { max: number; reason: string };
   /** Named preflight checks of this role alone (ports, foreign data, sizes). Nothing is touched. */
   checks(local: LocalContext): Check[];

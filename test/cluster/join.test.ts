@@ -111,6 +111,13 @@ describe("each reason has its own answer", () => {
     expect(await codeOf(invite(one, { roles: ["mysqld"] }))).toBe("role.unknown");
   });
 
+  test("role that cluster.toml does not configure: every agent would have to ask what it is", async () => {
+    const { token } = await invite(one);
+    const error = await refusal(nodes.enter(token, "node2", "127.0.0.2", ["unconfigured"]));
+    expect(error).toMatchObject({ code: "join.role_unconfigured", exit: 3 });
+    expect(await codeOf(one.membership.takeRoles(["unconfigured"]))).toBe("join.role_unconfigured");
+  });
+
   test("name or address taken", async () => {
     const { token } = await invite(one);
     const enter = (name: string, address: string) =>

@@ -9,7 +9,7 @@ import { openCluster, type OpenCluster } from "../../src/cluster/open.ts";
 import { parseToken } from "../../src/cluster/token.ts";
 
 /** Each test file has its own port, all nodes of a test their own loopback address. */
-const limits: Record<string, number> = { mysql: 2, witness: 100, server: 100 };
+const limits: Record<string, number> = { mysql: 2, witness: 100, server: 100, unconfigured: 0 };
 
 export function roleLimit(role: string): { max: number; reason: string } | undefined {
   const max = limits[role];

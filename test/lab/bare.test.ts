@@ -50,7 +50,7 @@ describe("bare nodes", () => {
   });
 
   test.each([
-    ["init without a VIP", () => ["init"], "init.no_vip"],
+    ["init with a role without its VIP", () => ["init", "--role", "mysql"], "init.no_vip"],
     ["init with a role that is none", () => [...initArgs(vip), "--role", "mysqll"], "usage.unknown_role"],
     ["preflight of a role that is none", () => ["preflight", "--role", "mysqll"], "usage.unknown_role"],
   ])("%s is wrong usage", async (_, args, code) => {

@@ -11,15 +11,16 @@ export const mysql: Role = {
   name: roleName,
   secretNames: ["replication", "application"],
   products: (spec) => [mysqlSpec({ spec }).engine, "keepalived"],
-  limit: () => ({
-    max: 2,
+  limit: ({ roles }) => ({
+    max: roles.mysql ? 2 : 0,
     reason: "a dual-master pair has two nodes; a third member can be a witness (--role witness)",
   }),
   checks,
   plan: resources,
-  vip(context) {
-    const { address, prefix } = mysqlSpec(context).vip;
-    return { name: roleName, address: `${address}/${prefix}`, nodes: nodes(context.members) };
+  vip({ spec, members }) {
+    if (!spec.roles.mysql) return undefined;
+    const { address, prefix } = spec.roles.mysql.vip;
+    return { name: roleName, address: `${address}/${prefix}`, nodes: nodes(members) };
   },
   connection(context) {
     const { vip, databases } = mysqlSpec(context);
