@@ -19,5 +19,5 @@ export function requireRoleNames(words: readonly RoleName[]): void {
 
 /** The first of these roles that serves and is given no VIP to serve at. */
 export function unconfiguredRole(names: readonly RoleName[], spec: Spec): RoleName | undefined {
-  return roles.find(({ name, limit }) => names.includes(name) && limit(spec).max === 0)?.name;
+  return roles.find((role) => names.includes(role.name) && role.limit(spec).max === 0)?.name;
 }
