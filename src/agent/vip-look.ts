@@ -50,8 +50,11 @@ export async function evictHere(context: RoleContext, roles: readonly Role[], ro
   await evict(vip.address, carrier, product("keepalived", facts.os).unit);
 }
 
-/** In ms after it was opened. keepalived repeats its own only after 5 s; the loser of a cut may answer until it is killed. */
-const announcements = [0, 100, 300, 600, 1_000, 2_000];
+/**
+ * In ms after a node has won. keepalived repeats its own only after 5 s, and not at all where it never lost the VIP; the
+ * loser of a cut answers until it is killed, or until its receiver has stopped: some seconds on a busy machine.
+ */
+const announcements = [0, 100, 300, 600, 1_000, 2_000, 4_000, 8_000];
 
 /** Tells the neighbours that a role's VIP is here, as long as `isHere` holds: who won a term takes it at once. */
 export async function claimHere(

@@ -90,6 +90,20 @@ describe("a pair with a witness", () => {
     expect((await writerOf(lab)).writer).toBe(going);
   }, 120_000);
 
+  test("the replica cut from the other voters, and not from clients: those find the writer again", async () => {
+    const { writer, replica } = await writerOf(lab);
+    const at = Date.now();
+    const others = [writer, witness];
+    await Promise.all(others.flatMap((node) => [node.dropFrom(replica), replica.dropFrom(node)]));
+    // It has the VIP for a moment and says so, and lets go of it without a vote.
+    const outage = await writers.outageAfter(at, 60_000, 1_500);
+    console.error(`misled: ${Math.round(outage.ms)} ms`);
+    expect(outage.ms).toBeLessThan(5_000);
+    await heal(replica, ...others);
+    await nothingIsMissing(lab, writers);
+    expect((await writerOf(lab)).writer).toBe(writer);
+  }, 120_000);
+
   test("the writer isolated from everybody: the replica takes over and keeps the VIP afterwards", async () => {
     const { writer, replica } = await writerOf(lab);
     await writer.run([system.client, "-e", "CREATE TABLE chime.stranded (id INT PRIMARY KEY)"]);

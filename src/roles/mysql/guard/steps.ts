@@ -70,6 +70,8 @@ export async function perform(step: Step, guard: MysqlGuard, view: View): Promis
     case "release":
       await engine.release(session, step.cut);
       guard.provePoint = undefined;
+      // A replica that was cut off may have announced the VIP as its own before it lost the vote, and let go of it since.
+      if (step.cut) guard.deps.claimVip();
       return true;
     case "prove-peer":
       return provePeer(guard, view, step.peer, step.term);
