@@ -1,6 +1,7 @@
 import { agentUnit } from "../agent/resources.ts";
 import { readFacts } from "../host/facts.ts";
-import { showUnit } from "../host/systemd.ts";
+import { systemClock, type Clock } from "../core/clock.ts";
+import { showUnit, type UnitState } from "../host/systemd.ts";
 import { roles } from "../roles/index.ts";
 import { closeGates } from "../vip/track.ts";
 import { requireRoot } from "./context.ts";
@@ -13,7 +14,7 @@ import type { Io } from "./io.ts";
  */
 export async function standInForAgent(io: Io): Promise<void> {
   requireRoot();
-  const { active } = await showUnit(agentUnit);
+  const active = await untilSettled(() => showUnit(agentUnit), systemClock);
   if (active !== "failed") {
     io.note(`${agentUnit} is ${active}: nothing to do`);
     return;
@@ -25,4 +26,30 @@ export async function standInForAgent(io: Io): Promise<void> {
   const { os } = await readFacts();
   for (const role of roles) await role.abandon?.(os);
   io.note(`when its cause is mended: systemctl reset-failed ${agentUnit} && systemctl start ${agentUnit}`);
+}
+
+const lookMs = 200;
+/** After so long an agent has set systemd's count of failed starts back (`soundMs` of the agent). */
+const settledMs = 3_000;
+
+/**
+ * Waits while the agent may still be given up: until it has failed, was stopped, or runs for a while. systemd 254 and
+ * newer run `OnFailure=` after each failure, also one after which they try again (systemd.service(5), RestartMode=), and
+ * what is to be run while it runs is not run once more.
+ * @returns the unit's last state
+ */
+export async function untilSettled(
+  show: () => Promise<Pick<UnitState, "active" | "invocation">>,
+  clock: Clock,
+): Promise<string> {
+  let running = "";
+  let since = clock.now();
+  for (;;) {
+    const { active, invocation } = await show();
+    if (active === "failed" || active === "inactive") return active;
+    if (active !== "active" || invocation !== running) since = clock.now();
+    else if (clock.now() - since >= settledMs) return active;
+    running = active === "active" ? invocation : "";
+    await clock.sleep(lookMs);
+  }
 }
