@@ -27,26 +27,39 @@ export async function whoHas(
   interfaceName: string,
   options: ArpOptions = {},
 ): Promise<Map<string, string>> {
-  const { timeoutMs = 600, clock = systemClock } = options;
   const own = hardwareAddress(interfaceName);
-  const answers = new Map<string, string>();
+  const to = linkAddress(interfaceName, etherTypeArp, broadcast);
   const socket = openPacketSocket(interfaceName, etherTypeArp);
+  const probe = (address: string) => void socket.send(arpProbe(own, address), to);
   try {
-    const to = linkAddress(interfaceName, etherTypeArp, broadcast);
-    const missing = () => addresses.filter((address) => !answers.has(address));
-    for (let probe = 1, end = clock.now(); probe <= probes && missing().length > 0; probe++) {
-      for (const address of missing()) socket.send(arpProbe(own, address), to);
-      end += timeoutMs / probes;
-      while (missing().length > 0 && clock.now() < end) {
-        for (let packet = socket.receive(); packet; packet = socket.receive()) {
-          const said = parseArp(packet);
-          if (said && addresses.includes(said.address)) answers.set(said.address, said.hardware);
-        }
-        if (missing().length > 0) await clock.sleep(pollMs);
-      }
-    }
+    return await collect(addresses, probe, () => socket.receive(), options);
   } finally {
     socket.close();
+  }
+}
+
+/**
+ * Probes until all have answered or the time is up. After each probe it is read once more, however late that is: what
+ * came while this process stood still is there.
+ */
+export async function collect(
+  addresses: readonly string[],
+  probe: (address: string) => void,
+  receive: () => Uint8Array | undefined,
+  { timeoutMs = 600, clock = systemClock }: ArpOptions,
+): Promise<Map<string, string>> {
+  const answers = new Map<string, string>();
+  const missing = () => addresses.filter((address) => !answers.has(address));
+  for (let sent = 1, end = clock.now(); sent <= probes && missing().length > 0; sent++) {
+    for (const address of missing()) probe(address);
+    end += timeoutMs / probes;
+    do {
+      await clock.sleep(pollMs);
+      for (let packet = receive(); packet; packet = receive()) {
+        const said = parseArp(packet);
+        if (said && addresses.includes(said.address)) answers.set(said.address, said.hardware);
+      }
+    } while (missing().length > 0 && clock.now() < end);
   }
   return answers;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { arpAnnouncement, arpProbe, parseArp } from "../../src/host/arp.ts";
+import { arpAnnouncement, arpProbe, collect, parseArp } from "../../src/host/arp.ts";
+import { SimClock } from "../cluster/sim.ts";
 
 const mac = Uint8Array.from([2, 0, 0, 0, 0, 0x1a]);
 
@@ -55,4 +56,29 @@ test("any bytes at all give an address and a hardware address, or nothing", () =
     expect(said.address).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
     expect(said.hardware).toMatch(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
   }
+});
+
+/** A neighbour that answers at once, and an asker that stands still for `pausesMs` one after the other. */
+async function asked(
+  pausesMs: readonly number[],
+  answers = true,
+): Promise<{ found: boolean; probes: number }> {
+  const clock = new SimClock();
+  const pauses = [...pausesMs];
+  const waiting: Uint8Array[] = [];
+  let probes = 0;
+  const probe = () => {
+    probes += 1;
+    if (answers) waiting.push(reply([10, 0, 0, 30]));
+    clock.pause(pauses.shift() ?? 0);
+  };
+  const asking = collect(["10.0.0.30"], probe, () => waiting.shift(), { timeoutMs: 120, clock });
+  await clock.run(1_000);
+  return { found: (await asking).has("10.0.0.30"), probes };
+}
+
+test("an answer that came while the asker stood still counts", async () => {
+  expect(await asked([])).toEqual({ found: true, probes: 1 });
+  expect(await asked([300])).toEqual({ found: true, probes: 1 });
+  expect(await asked([300], false)).toEqual({ found: false, probes: 3 });
 });
