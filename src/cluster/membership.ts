@@ -18,7 +18,7 @@ import { SharedState } from "./state.ts";
 import { Saver, type StateStore } from "./store.ts";
 import { Tokens } from "./tokens.ts";
 import type { Link, PeerAddress, Transport } from "./transport.ts";
-import type { Liveness, Member, Membership, MemberView, SpecDocument } from "./types.ts";
+import type { Liveness, Member, Membership, MemberView, Pause, SpecDocument } from "./types.ts";
 
 export interface MembershipOptions {
   /** Called at each use: the certificate is renewed while the agent runs. */
@@ -188,8 +188,8 @@ export class ClusterMembership implements Membership {
     });
   }
 
-  pausedAt(): number {
-    return this.peers.pausedAt();
+  pause(): Pause {
+    return this.peers.pause();
   }
 
   private refuse(index: number, why: string): void {

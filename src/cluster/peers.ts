@@ -2,7 +2,7 @@ import { ChimeError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import type { Clock } from "../core/clock.ts";
 import { peerUnreachable } from "./channel.ts";
-import type { Liveness } from "./types.ts";
+import type { Liveness, Pause } from "./types.ts";
 import type { Link, PeerAddress, Transport } from "./transport.ts";
 
 /**
@@ -73,7 +73,7 @@ export class Peers {
   private readonly options: PeersOptions;
   private readonly peers = new Map<number, Peer>();
   private lastTick: number;
-  private lastPause = Number.NEGATIVE_INFINITY;
+  private lastPause: Pause = { at: Number.NEGATIVE_INFINITY, ms: 0 };
   private listened = 0;
   private lastBeat = Number.NEGATIVE_INFINITY;
   private stopped = false;
@@ -118,7 +118,8 @@ export class Peers {
   tick(): number {
     const now = this.options.clock.now();
     this.listened = this.listening();
-    this.lastPause = this.pausedAt();
+    this.lastPause = this.pause();
+    if (this.lastPause.at >= now) log.warn(`this agent stood still for ${Math.round(this.lastPause.ms)} ms`);
     this.lastTick = now;
     const beat = now - this.lastBeat >= beatMs - earlyMs;
     if (beat) this.lastBeat = now;
@@ -196,9 +197,10 @@ export class Peers {
   }
 
   /** When this agent last found that it had not run for a while; what is heard first afterwards may be old. */
-  pausedAt(): number {
-    const now = this.options.clock.now();
-    return now - this.lastTick >= pausedMs ? now : this.lastPause;
+  pause(): Pause {
+    const at = this.options.clock.now();
+    const ms = at - this.lastTick;
+    return ms >= pausedMs ? { at, ms } : this.lastPause;
   }
 
   /** Peers worth telling something: alive, or at least connected. */

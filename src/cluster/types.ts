@@ -52,6 +52,14 @@ export interface Identity {
   self: { name: string; index: number; address: string };
 }
 
+/** An agent that had not run for about half a second or more: stopped, starved, on a frozen disk. */
+export interface Pause {
+  /** When it last found so, on the monotonic clock; -Infinity: never. */
+  at: number;
+  /** How long it had not run. */
+  ms: number;
+}
+
 /**
  * Who is in the cluster and what they say of themselves. Plain probing over kept TCP connections today;
  * gossip takes over behind this interface.
@@ -62,11 +70,8 @@ export interface Membership {
   /** Changes this node's own record and sends it to everybody alive before it resolves. */
   update(change: Partial<Pick<Member, "roles" | "phase" | "roleState" | "facts" | "left">>): Promise<void>;
   spec(): SpecDocument;
-  /**
-   * When, on the monotonic clock, this agent last found that it had not run for about half a second or more (stopped,
-   * starved, on a frozen disk): others may have gone on without it. -Infinity: never.
-   */
-  pausedAt(): number;
+  /** Others may have gone on without this node in it. */
+  pause(): Pause;
   /** Called after any record, liveness or the spec changed. Returns the unsubscriber. */
   onChange(listener: () => void): () => void;
   /** Asks one peer's agent; rejects with the peer's ChimeError, or `peer.unreachable` / `peer.timeout`. */

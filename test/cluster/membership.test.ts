@@ -184,7 +184,10 @@ describe("five nodes", () => {
     net.clock.pause(5_000);
     await net.clock.run(1_000);
     expect(states.has("dead")).toBe(false);
-    for (const node of nodes) expect(node.view()).toEqual({ n1: "alive", n2: "alive", n3: "alive" });
+    for (const node of nodes) {
+      expect(node.view()).toEqual({ n1: "alive", n2: "alive", n3: "alive" });
+      expect(node.agent.pause().ms).toBeWithin(5_000, 5_300);
+    }
   });
 });
 

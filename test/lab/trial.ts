@@ -27,7 +27,8 @@ export async function untilProtected(lab: Lab, timeoutMs = 90_000): Promise<numb
     const replicates = mysql?.nodes.some((n) => n.state === "replica" && n.replicating);
     const covered = mysql?.nodes.some((n) => n.state === "writer" && n.protected);
     const hasGateway = lab.nodes.every(({ options }) => options.gateway !== false);
-    if (hasGateway && problems.some(({ code }) => code === "mysql.no_gateway")) return false;
+    if (hasGateway && problems.some(({ code }) => code === "mysql.no_gateway" || code === "mysql.out"))
+      return false;
     return healthy && mysql?.writable.length === 1 && replicates === true && covered === true;
   };
   await waitUntil("the pair to be level again", timeoutMs, level, 100).catch((error: Error) => {

@@ -1,3 +1,5 @@
+import type { Pause } from "../types.ts";
+
 /**
  * What the gateway says of this node's own network while the other voter is silent.
  * - `steady`: it has answered ever since the other one was last heard: it is not this node that is cut off
@@ -13,8 +15,16 @@ export interface Sight {
   /** The other voter: when it was last heard, and whether it counts as silent now. */
   heardAt: number;
   isSilent: boolean;
-  /** When this agent last found that it had not run for a while; -Infinity: never. */
-  pausedAt: number;
+  /** When this agent last found that it had not run for a while. */
+  pause: Pause;
+}
+
+/** A node that may have been left behind without knowing. */
+export interface Out {
+  /** On the monotonic clock. */
+  from: number;
+  /** What happened then, to be said after "since". */
+  since: string;
 }
 
 /** Between two questions while the other voter is heard. */
@@ -35,15 +45,24 @@ export class Standing {
   /** Of the present time without a break; null: it does not answer; undefined: it was never asked. */
   #answersFrom: number | null | undefined;
   #lastAnswer = Number.NEGATIVE_INFINITY;
+  /** When that was asked: it may have been read long after it came. */
+  #lastAsked = Number.NEGATIVE_INFINITY;
   #cameBack = false;
   #spokeAt: number | undefined;
   #brokeAt = Number.NEGATIVE_INFINITY;
+  #broke: Out;
   #wasSilent = false;
+
+  /** @param now when the agent started */
+  constructor(now: number) {
+    this.#broke = { from: now, since: "its agent started" };
+  }
 
   /** The gateway answered what it was asked at `asked`. */
   answered(asked: number, now: number): void {
     this.#answersFrom ??= asked;
     this.#lastAnswer = now;
+    this.#lastAsked = asked;
   }
 
   /** The gateway does not answer. */
@@ -61,9 +80,9 @@ export class Standing {
     this.#spokeAt = asked;
   }
 
-  /** It may have been left behind without knowing. */
-  get isOut(): boolean {
-    return this.#spokeAt === undefined || this.#spokeAt < this.#brokeAt;
+  /** null: it is in. */
+  get out(): Out | null {
+    return this.#spokeAt === undefined || this.#spokeAt < this.#brokeAt ? this.#broke : null;
   }
 
   /** The gateway answers and has for a while; null: not known yet. */
@@ -72,16 +91,25 @@ export class Standing {
     return this.#answersFrom !== null && (!this.#cameBack || now - this.#answersFrom >= settleMs);
   }
 
-  look({ now, heardAt, isSilent, pausedAt }: Sight): GatewayVote {
-    this.#brokeAt = Math.max(this.#brokeAt, pausedAt);
+  look({ now, heardAt, isSilent, pause }: Sight): GatewayVote {
+    if (pause.at > this.#brokeAt) {
+      this.#break(pause.at, `its agent stood still for ${(pause.ms / 1000).toFixed(1)} s`);
+    }
     // What is heard first after a silence may be older than what the other one did in it.
     const isEnd = this.#wasSilent && !isSilent;
     this.#wasSilent = isSilent;
     const from = this.#answersFrom ?? Number.POSITIVE_INFINITY;
-    if (isEnd || (isSilent && from > heardAt)) this.#brokeAt = now;
+    if (isSilent && from > heardAt) this.#break(now, "it reached neither the other node nor its gateway");
+    else if (isEnd) this.#break(now, "the other node was silent");
     if (from === Number.POSITIVE_INFINITY) return this.#lastAnswer >= heardAt - 2 * slowMs ? "lost" : "none";
-    if (this.isOut) return "back";
-    // Only an answer that came since then tells that it is not both that went.
-    return this.#lastAnswer > heardAt && now - this.#lastAnswer < breakMs ? "steady" : "unsure";
+    if (this.out) return "back";
+    // Only an answer to what was asked since then tells that it is not both that went.
+    return this.#lastAsked > heardAt && now - this.#lastAsked < breakMs ? "steady" : "unsure";
+  }
+
+  #break(at: number, since: string): void {
+    // What came first is told.
+    if (!this.out) this.#broke = { from: at, since };
+    this.#brokeAt = at;
   }
 }

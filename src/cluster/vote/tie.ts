@@ -2,7 +2,7 @@ import type { Clock } from "../../core/clock.ts";
 import { log } from "../../core/log.ts";
 import type { Membership, MemberView } from "../types.ts";
 import { GatewayWatch, type AskGateway } from "./gateway.ts";
-import { Standing, type GatewayVote } from "./standing.ts";
+import { Standing, type GatewayVote, type Out } from "./standing.ts";
 import { isTied } from "./term.ts";
 import type { Voter } from "./voter.ts";
 
@@ -11,23 +11,34 @@ const againMs = 100;
 
 export interface TieOptions {
   clock: Clock;
-  membership: Pick<Membership, "self" | "pausedAt">;
+  membership: Pick<Membership, "self" | "pause">;
   voter: Voter;
   askGateway: AskGateway;
   /** Something that a decision may rest on has changed. */
   changed: () => void;
 }
 
+/** What this node's gateway is worth as a vote. */
+export interface Gateway {
+  /** It answers; null: not known yet, or not asked. */
+  answers: boolean | null;
+  vote: GatewayVote;
+  /** Why its vote would not count, and since when; null: it would. */
+  out: { at: string; since: string } | null;
+}
+
 /** What a node knows of its own standing, for the moment when it and one silent voter are all there are. */
 export class Tie {
   readonly #options: TieOptions;
-  readonly #standing = new Standing();
+  readonly #standing: Standing;
+  #told: { out: Out; at: string } | undefined;
   readonly #watch: GatewayWatch;
   readonly #heard = new Set<string>();
   readonly #speaking = new Set<string>();
 
   constructor(options: TieOptions) {
     this.#options = options;
+    this.#standing = new Standing(options.clock.now());
     this.#watch = new GatewayWatch(options.clock, options.askGateway, this.#standing, options.changed);
   }
 
@@ -40,31 +51,39 @@ export class Tie {
    * To be called whenever a liveness changed, and before each decision. The gateway is asked only by two alone.
    * @param nodes the role's nodes
    */
-  look(nodes: readonly Pick<MemberView, "name" | "state" | "silentMs">[]): {
-    answers: boolean | null;
-    vote: GatewayVote;
-  } {
+  look(nodes: readonly Pick<MemberView, "name" | "state" | "silentMs">[]): Gateway {
     const { clock, membership, voter } = this.#options;
     const { name: self } = membership.self;
     const { term } = voter.memory;
     const others = nodes.filter(({ name }) => name !== self);
     const other = term && isTied(term) ? others.find(({ name }) => term.voters.includes(name)) : undefined;
     for (const { name, state } of others) {
-      const isNew = !this.#heard.has(name) || (name === other?.name && this.#standing.isOut);
+      const isNew = !this.#heard.has(name) || (name === other?.name && this.#standing.out !== null);
       if (state === "alive" && isNew) void this.#speak(name, name === other?.name);
     }
     if (!term || !other) {
       this.#watch.watch("off");
-      return { answers: null, vote: "none" };
+      return { answers: null, vote: "none", out: null };
     }
     const now = clock.now();
     const isSilent = other.state !== "alive";
-    const sight = { now, heardAt: now - other.silentMs, isSilent, pausedAt: membership.pausedAt() };
+    const sight = { now, heardAt: now - other.silentMs, isSilent, pause: membership.pause() };
     const vote = this.#standing.look(sight);
-    const counts = term.tie === "gateway" ? !this.#standing.isOut : term.writer !== self;
+    const counts = term.tie === "gateway" ? this.#standing.out === null : term.writer !== self;
     const isAwaited = isSilent && counts && term.in_sync.includes(other.name);
     this.#watch.watch(isAwaited ? "closely" : "slow");
-    return { answers: this.#standing.answers(now), vote };
+    return { answers: this.#standing.answers(now), vote, out: this.#out(now) };
+  }
+
+  /** By the time of day, which is read once: it would creep. */
+  #out(now: number): Gateway["out"] {
+    const { out } = this.#standing;
+    if (!out) return null;
+    if (this.#told?.out !== out) {
+      const at = new Date(this.#options.clock.wall() - (now - out.from));
+      this.#told = { out, at: at.toISOString().replace(/\.\d+/, "") };
+    }
+    return { at: this.#told.at, since: out.since };
   }
 
   stop(): void {

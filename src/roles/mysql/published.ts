@@ -36,6 +36,8 @@ const publishedSchema = v.object({
   protected: v.boolean(),
   /** The gateway answers, so that its vote can be had; null: not known yet, or not asked. */
   gateway: v.optional(v.nullable(v.boolean()), null),
+  /** Why its gateway's vote would not count, where the term rests on it; null: it would, or nothing rests on it. */
+  out: v.optional(v.nullable(v.object({ at: name, since: v.pipe(v.string(), v.maxLength(200)) })), null),
   /** Seconds, rounded up to 0, 1, 2, 5, 10, 30, 60, 300, 3600. */
   lag: v.nullable(v.number()),
   /** Quarantined: the transactions. Broken or unable to connect: the server's words. */

@@ -3,7 +3,7 @@ import type { MemberView } from "../../cluster/types.ts";
 import type { RoleContext, RoleNodeStatus, RoleStatus } from "../types.ts";
 import { engineOf } from "./engine/index.ts";
 import { mysqlSpec, nodes } from "./layout.ts";
-import { voterProblems } from "./voter-problems.ts";
+import { leftBehind, voterProblems } from "./voter-problems.ts";
 import { publishedBy, type Published } from "./published.ts";
 
 /** `status.roles.mysql` and what is wrong with the pair, from what its nodes published. Pure. */
@@ -27,6 +27,7 @@ export function mysqlStatus(
       ...writerProblems(seen, writers, context.cluster.name),
       ...replicaProblems(seen, (node) => filledAnew(context, node)),
       ...voterProblems(newestTerm(seen), members, context.spec.failover.policy, strangers(seen)),
+      ...outProblems(seen, context.cluster.name),
     ],
   };
 }
@@ -38,6 +39,14 @@ interface Seen {
 
 function strangers(seen: readonly Seen[]): string[] {
   return seen.filter(({ said }) => said?.gateway === false).map(({ member }) => member.name);
+}
+
+/** Nodes that would not go on without the other one now. */
+function outProblems(seen: readonly Seen[], clusterName: string): Problem[] {
+  return seen.flatMap(({ member: { name }, said }) => {
+    const other = said?.term?.in_sync.find((one) => one !== name);
+    return said?.out && other !== undefined ? [leftBehind(name, other, said.out, clusterName)] : [];
+  });
 }
 
 /** What a dead member last said is history. */

@@ -53,3 +53,19 @@ function noGateway(writer: string, strangers: readonly string[]): Problem {
     remedy: `give both nodes a default route by the network they share, or: ${remedy}`,
   };
 }
+
+/** A gateway that a node cannot count on: without the other one it does not go on. */
+export function leftBehind(
+  node: string,
+  other: string,
+  { at, since }: { at: string; since: string },
+  clusterName: string,
+): Problem {
+  return {
+    code: "mysql.out",
+    severity: "warning",
+    node,
+    message: `${node} does not go on without ${other}: since ${since} (${at}) they have not spoken, and ${other} may have gone on alone`,
+    remedy: `bring ${other} back; gone for good: chime-node failover --to ${node} --accept-loss=${clusterName}`,
+  };
+}

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { failed } from "../../../src/core/errors.ts";
-import type { Liveness, Member } from "../../../src/cluster/types.ts";
+import type { Liveness, Member, Pause } from "../../../src/cluster/types.ts";
 import { MemoryFile } from "../../../src/cluster/vote/memory.ts";
 import type { Term } from "../../../src/cluster/vote/term.ts";
 import { Tie } from "../../../src/cluster/vote/tie.ts";
@@ -25,14 +25,14 @@ let voter: Voter;
 let tie: Tie;
 let gateway: { answers: boolean; asked: number };
 let peer: { state: Liveness; heardAt: number; knows: Term; silent: boolean };
-let pausedAt: number;
+let pause: Pause;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "chime-tie-"));
   clock = new SimClock();
   gateway = { answers: true, asked: 0 };
   peer = { state: "alive", heardAt: 0, knows: held, silent: false };
-  pausedAt = Number.NEGATIVE_INFINITY;
+  pause = { at: Number.NEGATIVE_INFINITY, ms: 0 };
   const self = { name: "a" } as Member;
   const call = async () => {
     if (peer.silent) throw failed("peer.timeout", "silence");
@@ -45,7 +45,7 @@ beforeEach(async () => {
     if (!gateway.answers) await clock.sleep(timeoutMs);
     return gateway.answers;
   };
-  const membership = { self, pausedAt: () => pausedAt };
+  const membership = { self, pause: () => pause };
   tie = new Tie({ clock, membership, voter, askGateway, changed: () => undefined });
 });
 afterEach(async () => {
@@ -80,7 +80,7 @@ describe("two voters", () => {
     expect(tie.heard).toEqual(["b"]);
     fall();
     await pass(300);
-    expect(look()).toEqual({ answers: true, vote: "steady" });
+    expect(look()).toEqual({ answers: true, vote: "steady", out: null });
   });
 
   test("a break of the gateway in the silence counts until they have spoken", async () => {
@@ -108,7 +108,7 @@ describe("two voters", () => {
 
   test("what the other one did meanwhile is known before this one is in again", async () => {
     await pass(1_000);
-    pausedAt = clock.now();
+    pause = { at: clock.now(), ms: 600 };
     peer.knows = { ...held, term: 5, writer: "b", in_sync: ["b"] };
     await pass(200);
     expect(voter.memory.term?.term).toBe(5);

@@ -815,7 +815,7 @@ describe("two voters alone, one of them silent", () => {
       ["replica", "none", "kill", goes],
     ];
   for (const [tie, vote, ofWriter, ofReplica] of cases) {
-    const change = { term: { ...both, tie }, gateway: { answers: true, vote } };
+    const change = { term: { ...both, tie }, gateway: { answers: true, vote, out: null } };
     check([
       {
         name: `a tie goes to ${tie}, gateway ${vote}: the writer`,
@@ -857,7 +857,7 @@ describe("two voters agree how a tie is broken", () => {
     view({
       ...asWriter,
       term: { ...both, tie },
-      gateway: { answers: own, vote: "unsure" },
+      gateway: { answers: own, vote: "unsure", out: null },
       peers: [peer(2, { said: { ...(replica2.said as Published), gateway: other } })],
       server: server({ readOnly: false, source: protectedSource }),
       ...change,

@@ -78,11 +78,11 @@ export class Node extends Voter {
   heardDead = false;
   /** The peer has answered since its agent started. */
   heard = false;
-  standing = new Standing();
+  standing = new Standing(0);
   /** A question what the peer knows, under way: when it was asked, and the answer. */
   question: { asked: number; held?: Term | null } | undefined;
   heardAt = 0;
-  pausedAt = Number.NEGATIVE_INFINITY;
+  pause = { at: Number.NEGATIVE_INFINITY, ms: 0 };
   /** SIGSTOP: the agent is there, and neither hears nor does anything. */
   stopped = false;
   provePoint: { length: number; life: string | undefined } | undefined;
@@ -180,8 +180,8 @@ export class Pair {
   lateBeat(node: Node): void {
     if (!node.power || !node.agent) return;
     node.heardAt = this.now;
-    const { standing, heardAt, pausedAt } = node;
-    standing.look({ now: this.now, heardAt, isSilent: false, pausedAt });
+    const { standing, heardAt, pause } = node;
+    standing.look({ now: this.now, heardAt, isSilent: false, pause });
   }
 
   /** Only where one of them does not reach its gateway: otherwise both may go on, which is conceded. */
@@ -262,10 +262,10 @@ export class Pair {
   }
 
   #look(node: Node): View["gateway"] {
-    const { standing, heardAt, pausedAt } = node;
+    const { standing, heardAt, pause } = node;
     const isSilent = !this.#answers(node, this.peerOf(node));
-    const vote = standing.look({ now: this.now, heardAt, isSilent, pausedAt });
-    return { answers: standing.answers(this.now), vote };
+    const vote = standing.look({ now: this.now, heardAt, isSilent, pause });
+    return { answers: standing.answers(this.now), vote, out: null };
   }
 
   /** Asks the peer what it knows, or gets its answer: where one has to, as in src/cluster/vote/tie.ts. */
@@ -274,7 +274,7 @@ export class Pair {
     if (!node.agent || !this.#answers(node, peer)) return;
     const { question, standing } = node;
     if (!question) {
-      if (!node.heard || standing.isOut) node.question = { asked: this.now };
+      if (!node.heard || standing.out) node.question = { asked: this.now };
     } else if (question.held === undefined) question.held = peer.term;
     else {
       node.question = undefined;
@@ -285,7 +285,7 @@ export class Pair {
   }
 
   #forget(node: Node): void {
-    node.standing = new Standing();
+    node.standing = new Standing(this.now);
     node.heardAt = this.now;
     node.question = undefined;
     node.stopped = false;
@@ -334,7 +334,7 @@ export class Pair {
     if (!node.stopped) return;
     node.stopped = false;
     node.agent = true;
-    node.pausedAt = this.now;
+    node.pause = { at: this.now, ms: eventMs };
     node.heardAt = this.now;
   }
 

@@ -169,6 +169,25 @@ test("two nodes whose gateway does not answer both say that available works as s
   expect(problemsOf("safe").map(({ code }) => code)).toEqual(["mysql.no_third_voter"]);
 });
 
+test("a node that would not go on without the other one says since when, and why", () => {
+  const out = { at: "2026-11-21T21:35:37Z", since: "its agent stood still for 0.6 s" };
+  const pair = [{ ...writer, out }, replica].map((said) => ({
+    ...said,
+    term: term(4, "node1", "node1", "node2"),
+  }));
+  const { problems } = mysqlStatus(
+    context,
+    pair.map((said, i) => member(i + 1, said)),
+  );
+  expect(problems[1]).toMatchObject({
+    code: "mysql.out",
+    severity: "warning",
+    node: "node1",
+    message: expect.stringContaining("stood still for 0.6 s (2026-11-21T21:35:37Z)"),
+    remedy: expect.stringMatching(/^bring node2 back; .* failover --to node1 --accept-loss=chime$/),
+  });
+});
+
 test("a third voter that is silent", () => {
   const pair = [member(1, writer), member(2, replica)];
   const third = { ...member(3, undefined, "dead"), roles: ["witness"] };

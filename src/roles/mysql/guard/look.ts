@@ -96,6 +96,7 @@ export function publishable(view: View): Published {
     semi_sync: false,
     protected: false,
     gateway: view.gateway.answers,
+    out: term?.tie === "gateway" && term.in_sync.length > 1 ? view.gateway.out : null,
     lag: null,
   };
   if ("down" in server) return { ...said, state: "down", able: false, detail: null };

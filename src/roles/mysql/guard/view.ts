@@ -2,7 +2,7 @@ import type { VipState } from "../../../vip/fifo.ts";
 import type { Liveness } from "../../../cluster/types.ts";
 import type { ServerState } from "../engine/types.ts";
 import type { Published } from "../published.ts";
-import type { GatewayVote } from "../../../cluster/vote/standing.ts";
+import type { Gateway } from "../../../cluster/vote/tie.ts";
 import type { Term } from "../../../cluster/vote/term.ts";
 import type { Down } from "./unit.ts";
 
@@ -32,8 +32,8 @@ export interface View {
   bystanders: readonly Bystander[];
   /** What a cut between two nodes without a third voter may cost (`failover.policy`). */
   policy: "available" | "safe";
-  /** Whether the gateway answers, and what it says while the other voter is silent; asked only by two alone. */
-  gateway: { answers: boolean | null; vote: GatewayVote };
+  /** Asked only by two alone. */
+  gateway: Gateway;
   /** Peers that have answered since this agent started: what they did while nobody listened here is known. */
   heard: readonly string[];
   /** Asked for by a peer or an operator: give up writing. */
