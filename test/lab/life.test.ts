@@ -84,6 +84,19 @@ describe("a pair's life", () => {
     expect(one.vips).toMatchObject([{ role: "mysql", holders: one.roles["mysql"]?.writable }]);
   });
 
+  test("the agent comes before the services of its node, and what it starts does not", async () => {
+    const { stdout } = await node1.sh(`pid=$(systemctl show -P MainPID chime-node)
+      ps -o ni= -p $pid
+      chrt -p $pid
+      systemctl show -P CPUWeight chime-node`);
+    const [nice, policy, , weight] = stdout.trim().split("\n");
+    expect([nice?.trim(), policy?.replace(/^.*: /, ""), weight]).toEqual([
+      "-10",
+      "SCHED_OTHER|SCHED_RESET_ON_FORK",
+      "1000",
+    ]);
+  });
+
   test("no secret is in argv, the journal, a plan or a file that others may read", async () => {
     type Connection = { password: string };
     const { json } = await chime<Connection>(node1, ["secrets", "show", "--role", "mysql"]);
