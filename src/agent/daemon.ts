@@ -32,7 +32,7 @@ import { clusterStatus, type Status } from "./status.ts";
 import { deafPeers, Leftovers } from "./rivals.ts";
 import { claimHere, evictHere, lookAtVips } from "./vip-look.ts";
 import { watchVips } from "./vips.ts";
-import { checkVoters, openVoters } from "./voters.ts";
+import { openVoters, readVotes } from "./voters.ts";
 
 /** From then on a crash is one of its own, and no failed start: systemd counts anew. */
 const soundMs = 2_000;
@@ -49,7 +49,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   if (process.env["JOURNAL_STREAM"]) setLogFormat("journal");
   const notify = openNotify(process.env["NOTIFY_SOCKET"]);
   const facts = await readFacts();
-  await checkVoters(roles, paths.terms);
+  const votes = await readVotes(roles, paths.terms);
   const cluster = await openCluster({
     files: clusterFiles,
     binaryVersion: packageJson.version,
@@ -77,7 +77,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       deafPeers(membership.self, membership.members(), role).length === 0,
   });
   const leftovers = new Leftovers(systemClock);
-  const voters = await openVoters(membership, roles, paths.terms);
+  const voters = await openVoters(membership, votes);
   const stateDisk = new StateDisk(paths.state, systemClock, () => {
     for (const voter of voters.values()) voter.keepReserve();
   });

@@ -21,18 +21,20 @@ export class Voter {
   readonly #membership: Pick<Membership, "self" | "call">;
   readonly #file: MemoryFile;
   readonly #listeners = new Set<() => void>();
-  #memory: Memory = { term: null, proven: null };
+  #memory: Memory;
   #asking: Term | null = null;
 
-  constructor(role: RoleName, membership: Pick<Membership, "self" | "call">, file: MemoryFile) {
+  /** @param memory what the file holds */
+  constructor(
+    role: RoleName,
+    membership: Pick<Membership, "self" | "call">,
+    file: MemoryFile,
+    memory: Memory,
+  ) {
     this.#role = role;
     this.#membership = membership;
     this.#file = file;
-  }
-
-  /** Before anything else. @throws where the file is damaged: a forgotten vote could make two writers */
-  async load(): Promise<void> {
-    this.#memory = await this.#file.load();
+    this.#memory = memory;
   }
 
   /** To be called while there is room on the disk: so that a vote can be recorded when there is none. */

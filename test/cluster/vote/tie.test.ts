@@ -38,7 +38,7 @@ beforeEach(async () => {
     if (peer.silent) throw failed("peer.timeout", "silence");
     return { held: peer.knows };
   };
-  voter = new Voter("demo", { self, call }, new MemoryFile(directory));
+  voter = new Voter("demo", { self, call }, new MemoryFile(directory), { term: null, proven: null });
   voter.remember({ term: held });
   const askGateway = async (timeoutMs: number) => {
     gateway.asked += 1;

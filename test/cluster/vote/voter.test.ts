@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { failed } from "../../../src/core/errors.ts";
@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 async function open(name: string): Promise<Voter> {
-  const own = await mkdtemp(join(directory, name));
+  await mkdir(join(directory, name));
   const self = { name } as Member;
   const membership = {
     self,
@@ -33,7 +33,11 @@ async function open(name: string): Promise<Voter> {
       return voter(peer).handle(method.slice("vote.demo.".length), params, name);
     },
   };
-  return new Voter("demo", membership, new MemoryFile(own));
+  return new Voter("demo", membership, fileOf(name), { term: null, proven: null });
+}
+
+function fileOf(name: string): MemoryFile {
+  return new MemoryFile(join(directory, name));
 }
 
 function voter(name: string): Voter {
@@ -138,8 +142,7 @@ describe("a writer that is outrun notes with the very term what its last one pro
     expect(after(both, term(5, "b", "b"), term(6, "a", "a"))).toBeNull());
   test("remembered over a restart of the agent", async () => {
     after(both, term(5, "b", "b"));
-    await voter("a").load();
-    expect(voter("a").memory.outrun).toBe("protected");
+    expect((await fileOf("a").load()).outrun).toBe("protected");
   });
 });
 
