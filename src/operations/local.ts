@@ -49,6 +49,9 @@ export function chooseAddress(
   const routed = own.find((candidate) => candidate.name === facts.defaultRoute?.interface);
   const chosen = near ?? routed ?? (own.length === 1 ? own[0] : undefined);
   if (chosen) return chosen.address;
+  if (all.length === 0) {
+    throw usageError("node.no_address", "this node has no IPv4 address", "bring its network up: ip address");
+  }
   throw usageError(
     "node.no_address",
     `cannot tell which address of this node to use: ${list}`,
