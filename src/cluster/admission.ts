@@ -59,7 +59,7 @@ export function checkVersion(theirs: { protocol: number; binaryVersion: string }
  * Decides on a request to join; pure, nothing is changed. The order of the questions is fixed, so that one cause
  * always gives the same answer, and nothing of the cluster is told before the token is proved.
  * @throws ChimeError `token.{unknown,revoked,expired,used_up,role_not_allowed}`,
- *   `join.{bad_request,unknown_role,clock_skew,name_taken,address_taken,role_full}`, all exit 3
+ *   `join.{bad_request,unknown_role,clock_skew,name_taken,address_taken,role_full}`, `role.witness`, all exit 3
  */
 export function decide(request: JoinRequest, context: AdmissionContext): Verdict {
   const token = context.tokens.find((candidate) => candidate.id === request.token.id);
@@ -122,7 +122,23 @@ function checkRoles(
       `run \`chime-node token create --role ${denied}\` on a member, or join with --role ${token.roles.join(",")}`,
     );
   }
+  checkWitness(roles);
   checkRoom(roles, context, self);
+}
+
+/**
+ * A witness is a third voice only where it cannot fall with a node that it has a say on.
+ * @param roles all that the member would have
+ * @throws ChimeError `role.witness`
+ */
+export function checkWitness(roles: readonly string[]): void {
+  const others = roles.filter((role) => !isWitness([role]));
+  if (others.length === 0 || others.length === roles.length) return;
+  throw refused(
+    "role.witness",
+    `a witness runs nothing else, and this would be one beside ${others.join(", ")}: no third voice`,
+    "chime-node join --role witness on a machine that has no other role",
+  );
 }
 
 /**

@@ -1,7 +1,15 @@
 import * as v from "valibot";
 import type { Clock } from "../core/clock.ts";
 import { ChimeError, failed, refused } from "../core/errors.ts";
-import { checkRoom, decide, isWitness, nextIndex, signAdmission, type RoleLimit } from "./admission.ts";
+import {
+  checkRoom,
+  checkWitness,
+  decide,
+  isWitness,
+  nextIndex,
+  signAdmission,
+  type RoleLimit,
+} from "./admission.ts";
 import type { Credentials } from "./identity.ts";
 import { certifyNode } from "./pki.ts";
 import { joinRequest, roleList, specDocument, type Admission, type StateParts } from "./schema.ts";
@@ -178,8 +186,10 @@ export class Coordinator {
       );
     }
     const { state, roleLimit, spread } = this.options;
+    const all = [...new Set([...admission.roles, ...roles])];
+    checkWitness(all);
     checkRoom(roles, { admissions: state.allAdmissions(), roleLimit }, from);
-    await spread({ admissions: [{ ...admission, roles: [...new Set([...admission.roles, ...roles])] }] });
+    await spread({ admissions: [{ ...admission, roles: all }] });
     return null;
   }
 

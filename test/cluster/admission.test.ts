@@ -105,6 +105,7 @@ describe("decide", () => {
     ],
     ["third of a pair", request(), context(full), "join.role_full"],
     ["witness beside a pair", request({ roles: ["witness"] }), context(full), "new"],
+    ["witness and something else", request({ roles: ["mysql", "witness"] }), context(), "role.witness"],
     ["pair, one left", request(), context({ admissions: [member, { ...member, left: true }] }), "new"],
     ["asked before", request(), context({ admissions: [member, self] }), "again"],
     [

@@ -144,6 +144,11 @@ describe("each reason has its own answer", () => {
     expect(await codeOf(nodes.enter(token, "node4", "127.0.0.4", ["witness"]))).toBe("nothing was thrown");
   });
 
+  test("no node is a witness beside its other roles: it would fall with them", async () => {
+    await one.membership.takeRoles(["mysql"]);
+    expect(await codeOf(one.membership.takeRoles(["witness"]))).toBe("role.witness");
+  });
+
   test("a clock that is off by an hour, either way", async () => {
     const { token } = await invite(one);
     for (const [offset, words] of [
