@@ -33,9 +33,7 @@ export async function leaveCluster(io: Io): Promise<{ node: string; cluster: str
   return withLock("apply", "leave", async () => {
     await sayGoodbye(identity, io);
     await stopAgent();
-    await undoAll(await openLedger(), [...kinds, ...roleKinds], { progress: io.progress }, (id) =>
-      id.startsWith("service:"),
-    );
+    await undoAll(await openLedger(), [...kinds, ...roleKinds], io, (id) => id.startsWith("service:"));
     await rm(clusterFiles.pki, { recursive: true, force: true });
     // Whoever joins again follows; what it remembers of who wrote, and of this cluster, is over.
     for (const path of [paths.terms, paths.history, paths.maintenance]) {

@@ -56,7 +56,7 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
       await stopAgent();
       await rm(clusterFiles.pki, { recursive: true, force: true });
     }
-    await undoAll(ledger, [...kinds, ...roleKinds], { progress: io.progress });
+    await undoAll(ledger, [...kinds, ...roleKinds], io);
     const deleted = options.deleteData === undefined ? [] : (intent?.data ?? []);
     for (const directory of deleted) await rm(directory, { recursive: true, force: true });
     await forgetEverything();

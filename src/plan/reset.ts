@@ -5,11 +5,12 @@ import type { Ledger } from "./ledger.ts";
  * Takes back everything that the ledger knows, last made first, then lets the kinds settle (start again what ran
  * before). Killed at any moment, the next run goes on: a resource is forgotten only when it was undone, and
  * every undo may be done twice.
+ * @throws the signal's reason between two resources: none is left half undone
  */
 export async function undoAll(
   ledger: Ledger,
   kinds: readonly Kind[],
-  context: UndoContext,
+  context: UndoContext & { signal?: AbortSignal },
   only: (id: string) => boolean = () => true,
 ): Promise<void> {
   const byName = new Map(kinds.map((kind) => [kind.name, kind]));
@@ -21,11 +22,13 @@ export async function undoAll(
   const undone = ledger.ids().filter(only).toReversed();
   const settling = undone.filter((id) => kindOf(id).settle !== undefined);
   for (const id of undone) {
+    context.signal?.throwIfAborted();
     context.progress(`taking back ${id}`);
     await kindOf(id).undo(id, ledger.noted(id), context);
     if (!settling.includes(id)) await ledger.forget(id);
   }
   for (const id of settling) {
+    context.signal?.throwIfAborted();
     await kindOf(id).settle?.(id, ledger.noted(id), context);
     await ledger.forget(id);
   }

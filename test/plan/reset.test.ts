@@ -44,6 +44,22 @@ describe("undoAll", () => {
     expect(log.slice(2)).toEqual(["undo s:2", "undo a:1", "settle s:2"]);
   });
 
+  test("interrupted, it ends between two resources and goes on there the next time", async () => {
+    const ledger = memoryLedger();
+    for (const id of ["a:1", "s:2", "a:3"]) await ledger.before(id, null);
+    const log: string[] = [];
+    const abort = new AbortController();
+    const progress = (line: string) => {
+      if (line === "taking back s:2") abort.abort(new Error("interrupted"));
+    };
+    const undoing = undoAll(ledger, kinds(log), { progress, signal: abort.signal });
+    expect(await failure(undoing)).toEqual(new Error("interrupted"));
+    expect(log).toEqual(["undo a:3", "undo s:2"]);
+    await undoAll(ledger, kinds(log), context);
+    expect(log.slice(2)).toEqual(["undo s:2", "undo a:1", "settle s:2"]);
+    expect(ledger.ids()).toEqual([]);
+  });
+
   test("an unknown kind stops it before anything is taken back", async () => {
     const ledger = memoryLedger();
     for (const id of ["x:1", "a:2"]) await ledger.before(id, null);
