@@ -7,12 +7,14 @@ export const inputs = [
   "src",
   "assets",
   "install.sh",
+  "LICENSE",
   "package.json",
   "package-lock.json",
   "tsconfig.json",
   "scripts/build.ts",
   "scripts/build-info.ts",
   "scripts/compile.ts",
+  "scripts/release/licenses.ts",
 ];
 
 /** What the binary will say of itself. Without git, or outside of a clone, it says that it does not know its commit. */

@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import type { Build } from "../src/core/build.ts";
+import { licenses } from "./release/licenses.ts";
+import { embeddedParts } from "./release/parts.ts";
 import { bunRuntime } from "./runtime.ts";
 import { nativeTarget, targets, type Target } from "./targets.ts";
 
@@ -43,7 +45,7 @@ export async function compile(
       `--compile-executable-path=${runtime}`,
       "--define",
       'process.env.NODE_ENV="production"',
-      ...(info ? ["--define", `CHIME_BUILD=${JSON.stringify(info)}`] : []),
+      ...(info ? await definitions(info) : []),
       ...hardening,
       `--outfile=${outfile}`,
     ],
@@ -54,6 +56,12 @@ export async function compile(
     throw new Error(`bun build failed (exit ${code}):\n${stdout}${stderr}`);
   }
   await checkElf(outfile, target);
+}
+
+/** What the binary will say of itself. */
+async function definitions(info: Build): Promise<string[]> {
+  const texts = { CHIME_BUILD: info, CHIME_LICENSES: await licenses(root, await embeddedParts(root)) };
+  return Object.entries(texts).flatMap(([name, value]) => ["--define", `${name}=${JSON.stringify(value)}`]);
 }
 
 async function checkElf(file: string, target: Target): Promise<void> {

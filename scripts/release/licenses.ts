@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { renderLicenses, type Licensed } from "../../src/bundle/licenses.ts";
 import type { PinnedPart } from "./parts.ts";
 
 /**
@@ -8,15 +9,14 @@ import type { PinnedPart } from "./parts.ts";
  * @throws Error for a package without a licence file
  */
 export async function licenses(root: string, parts: readonly PinnedPart[]): Promise<string> {
-  const sections = [
-    section("chime-node", await Bun.file(join(root, "LICENSE")).text()),
-    ...(await Promise.all(
-      parts.map(async ({ name, version }) =>
-        section(`${name} ${version}`, await Bun.file(await licenseFile(root, name)).text()),
-      ),
-    )),
-  ];
-  return sections.join("\n");
+  const all = await Promise.all(
+    parts.map(async ({ name, version }): Promise<Licensed> => ({
+      title: `${name} ${version}`,
+      text: await Bun.file(await licenseFile(root, name)).text(),
+    })),
+  );
+  const own = { title: "chime-node", text: await Bun.file(join(root, "LICENSE")).text() };
+  return renderLicenses([own, ...all]);
 }
 
 async function licenseFile(root: string, name: string): Promise<string> {
@@ -25,8 +25,4 @@ async function licenseFile(root: string, name: string): Promise<string> {
   const file = (await readdir(directory)).find((entry) => /^licen[cs]e/i.test(entry));
   if (file === undefined) throw new Error(`${name} brings no licence file`);
   return join(directory, file);
-}
-
-function section(title: string, text: string): string {
-  return `${"=".repeat(80)}\n${title}\n${"=".repeat(80)}\n\n${text.trim()}\n`;
 }

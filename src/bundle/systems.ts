@@ -2,6 +2,7 @@ import { usageError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Facts } from "../host/facts.ts";
 import { systemKey } from "../host/os.ts";
+import type { PackageFormat } from "./closure.ts";
 
 /** A system that bundles can be made for. */
 export interface TargetSystem {
@@ -48,6 +49,11 @@ export function targetSystem(name: string): TargetSystem {
 /** How a bundle names this machine's system: `debian12`. */
 export function systemName(os: Facts["os"]): string {
   return systemKey(os).replace("-", "");
+}
+
+/** What a system's packages are. */
+export function packageFormat({ os }: Pick<TargetSystem, "os">): PackageFormat {
+  return os.family === "el" ? "rpm" : "deb";
 }
 
 /** What Debian calls a CPU. */

@@ -9,8 +9,12 @@ const https = v.pipe(v.string(), v.startsWith("https://"));
 const vendorSchema = v.strictObject({
   /** Stands in the names of its files. */
   name: v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/)),
-  apt: https,
-  component: v.string(),
+  /** For dnf with its variable `$basearch`. */
+  url: https,
+  /** Of an apt repository; its suite is the system's codename. */
+  component: v.optional(v.string()),
+  /** Patterns of other repositories' packages that would be taken for its own. dnf alone. */
+  hides: v.optional(v.array(v.string())),
   /** What signs it: where to fetch it, and the fingerprint of its primary key. */
   key: v.strictObject({ url: https, fingerprint: v.pipe(v.string(), v.regex(/^[0-9A-F]{40}$/)) }),
 });

@@ -150,19 +150,6 @@ describe.skipIf(process.env["CHIME_LONG"] !== "1")("packages by dnf", () => {
     expect(await state()).toBe(bare);
   });
 
-  test("from an offline repository alone, though the system's own leads into nothing", async () => {
-    await machine.put(
-      "/etc/yum.repos.d/dead.repo",
-      "[dead]\nname=dead\nbaseurl=https://10.77.0.253/\nenabled=1\n",
-    );
-    const offline = wanted("", { uri: "file:///lab/vendor/good", alone: true, hides: [] });
-    expect((await run("apply", offline))["applied"]).toContain("package:stand-in-server");
-    expect((await machine.sh("rpm -q stand-in-server")).stdout).toBe("stand-in-server-2.0-1.noarch\n");
-    await run("undo", offline);
-    await machine.sh("rm -rf /var/lib/stand-in /etc/yum.repos.d/dead.repo");
-    expect(await state()).toBe(bare);
-  });
-
   test("what no repository offers is said by name", async () => {
     const unknown = { ...wanted("good"), packages: ["stand-in-nothing"] };
     expect(await run("apply", unknown)).toMatchObject({

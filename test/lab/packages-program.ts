@@ -1,7 +1,15 @@
 /**
  * Runs in a node, as root: adds a repository and installs packages from it as a role's resources would, or takes both
- * back. argv[2]: apply, undo; argv[3]: what is wanted, as JSON. Prints what was changed, or the error.
+ * back; or makes a bundle of them and imports it. argv[2]: apply, undo, bundle; argv[3]: what is wanted, as JSON. Prints
+ * what was changed, or the error.
  */
+import { generateKeyPairSync } from "node:crypto";
+import { oneLine } from "../../src/bundle/keys.ts";
+import { importBundle } from "../../src/bundle/store.ts";
+import { targetSystem } from "../../src/bundle/systems.ts";
+import { paths } from "../../src/core/paths.ts";
+import { packageManager } from "../../src/host/packages/index.ts";
+import { assembleBundle } from "../../src/operations/bundle/assemble.ts";
 import { toChimeError } from "../../src/core/errors.ts";
 import type { Repository } from "../../src/host/packages/types.ts";
 import { openLedger } from "../../src/plan/ledger.ts";
@@ -17,11 +25,13 @@ export interface Wanted {
   source: Repository;
   packages: string[];
   answers: string[];
+  /** Of the bundle: for which system, from which sources beside the vendor's, for an image that has what. */
+  bundle?: { system: string; sources: string[]; installed?: string };
 }
 
 const [, , verb = "apply", json = "{}"] = process.argv;
-const { family, source, packages, answers } = JSON.parse(json) as Wanted;
-const files = repository(source, family);
+const { family, source, packages, answers, bundle } = JSON.parse(json) as Wanted;
+const files = repository(source, { packages, family, from: "auto" });
 const needs = files.map(({ id }) => id);
 const resources = [
   ...files,
@@ -29,11 +39,39 @@ const resources = [
 ];
 const ledger = await openLedger("/var/lib/stand-in/ledger.jsonl");
 const progress = (line: string) => console.error(line);
+const { signal } = new AbortController();
+
+/** The bundle is at /root/bundle.tar, and its packages are this node's to install. */
+async function makeBundle({ system, sources, installed }: NonNullable<Wanted["bundle"]>): Promise<string[]> {
+  const pair = generateKeyPairSync("ed25519");
+  const file = "/root/bundle.tar";
+  const { manifest } = await assembleBundle(
+    file,
+    {
+      system: targetSystem(system),
+      arch: process.arch === "arm64" ? "arm64" : "x64",
+      roles: ["mysql"],
+      wanted: { names: packages, repositories: [source] },
+      sources,
+      installed,
+      // Any will do, and this one is packed at once.
+      program: { path: "/usr/bin/true", version: "0.1.0" },
+      key: pair.privateKey,
+    },
+    (url) => packageManager(family).fetch(url, { signal }),
+    { progress, signal },
+  );
+  const trust = { keys: [oneLine(pair.publicKey)], revoked: [] };
+  await importBundle(file, paths.bundles, trust, () => Promise.resolve());
+  return manifest.files.map(({ name }) => name);
+}
+
 try {
   if (verb === "undo") await undoAll(ledger, kinds, { progress });
+  else if (verb === "bundle" && bundle) console.log(JSON.stringify({ files: await makeBundle(bundle) }));
   else {
     const { applied, failed } = await apply(resources, ledger, {
-      signal: new AbortController().signal,
+      signal,
       progress,
     });
     if (failed[0]) throw failed[0].error;

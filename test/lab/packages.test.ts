@@ -39,6 +39,7 @@ describe("a vendor's repository, by apt", () => {
       suite: "stand-in",
       component: "main",
       key: { url: key.file, fingerprint: key.fingerprint },
+      hides: [],
       ...changed,
     },
     packages: ["stand-in-server"],
@@ -82,6 +83,61 @@ describe("a vendor's repository, by apt", () => {
     await vendor.run(node, "undo", wanted());
     await node.run(["rm", "-rf", "/var/lib/stand-in"]);
     expect(await fileTree(node, left)).toEqual(bare);
+  });
+
+  /** Of this lab's node, with the lab's mirror. */
+  const bundled = (changed: Partial<Wanted["source"]> = {}): Wanted => ({
+    ...wanted(changed),
+    bundle: {
+      system: system.name.replace("-", ""),
+      sources: ["deb [trusted=yes] file:/mirror ./"],
+      installed: "/var/lib/dpkg/status",
+    },
+  });
+
+  describe.skipIf(system.name === "debian-sid")("in a bundle", () => {
+    test("where another key than the pinned one is published, none is made", async () => {
+      const answer = await vendor.run(
+        node,
+        "bundle",
+        bundled({ key: { url: other.file, fingerprint: key.fingerprint } }),
+      );
+      expect(answer).toMatchObject({ code: "packages.untrusted" });
+      expect((await node.sh("ls -A /root | grep bundle", { check: false })).stdout).toBe("");
+    });
+
+    test("it has the vendor's key, packages and licences; a node that has it asks no vendor", async () => {
+      const { files } = await vendor.run(node, "bundle", bundled());
+      expect(files).toEqual([
+        "install.sh",
+        expect.stringMatching(/^chime-node-linux-/),
+        "LICENSES.txt",
+        "sbom.cdx.json",
+        "keys/stand-in.asc",
+        "repo/Packages",
+        "repo/Release",
+        "repo/pool/stand-in-server_1.0_all.deb",
+        "repo/pool/stand-in-server-library_1.0_all.deb",
+      ]);
+      const texts = await node.sh(
+        "tar -xOf /root/bundle.tar LICENSES.txt; tar -xOf /root/bundle.tar keys/stand-in.asc",
+      );
+      expect(texts.stdout).toContain("stand-in-server 1.0\nstand-in-server-library 1.0\n");
+      expect(texts.stdout).toContain("Permission is hereby granted");
+      expect(texts.stdout).toContain("A licence that stands in.");
+      expect(texts.stdout).toContain("BEGIN PGP PUBLIC KEY BLOCK");
+      const nowhere = {
+        uri: "https://10.77.0.253/apt",
+        key: { ...wanted().source.key, url: "https://10.77.0.253/key" },
+      };
+      expect(await vendor.run(node, "apply", wanted(nowhere))).toEqual({
+        applied: ["package:stand-in-server"],
+      });
+      expect(await node.read("/var/lib/stand-in-server.notes")).toBe("answer=given telemetry-off=1\n");
+      await vendor.run(node, "undo", wanted(nowhere));
+      await node.sh("rm -rf /var/lib/stand-in /var/lib/chime-node /run/chime-node /root/bundle.tar");
+      expect(await fileTree(node, left)).toEqual(bare);
+    });
   });
 
   test("lists that another key signed are not taken, and the error says so", async () => {

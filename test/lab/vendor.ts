@@ -91,7 +91,11 @@ export class Vendor {
   }
 
   /** Runs the program; returns what it printed. */
-  async run(node: LabNode, verb: "apply" | "undo", wanted: Wanted): Promise<Record<string, unknown>> {
+  async run(
+    node: LabNode,
+    verb: "apply" | "undo" | "bundle",
+    wanted: Wanted,
+  ): Promise<Record<string, unknown>> {
     const argv = ["/usr/local/bin/bun", "/root/packages-program.js", verb, JSON.stringify(wanted)];
     const { stdout } = await node.run(argv, { timeoutMs: 60_000 });
     return JSON.parse(stdout || "{}") as Record<string, unknown>;
@@ -162,6 +166,9 @@ export class Vendor {
     const control = join(tree, "DEBIAN");
     await mkdir(control, { recursive: true });
     const { depends, ...scripts } = parts;
+    const about = join(tree, "usr/share/doc", name);
+    await mkdir(about, { recursive: true });
+    await writeFile(join(about, "copyright"), "A licence that stands in.\n");
     await writeFile(
       join(control, "control"),
       `Package: ${name}\nVersion: 1.0\nArchitecture: all\nMaintainer: stand-in <stand-in@localhost>\n${depends ? `Depends: ${depends}\n` : ""}Description: stands in for a vendor's package\n`,

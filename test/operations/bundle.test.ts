@@ -14,13 +14,24 @@ const debian12 = targetSystem("debian12");
 const mariadb = "roles.mysql.engine=mariadb";
 
 describe("wantedPackages", () => {
-  const wanted = (role: string[], set: string[] = [], config?: string) =>
+  const both = (role: string[], set: string[] = [], config?: string) =>
     wantedPackages({ role, set, config }, debian12);
+  const wanted = async (...of: Parameters<typeof both>) => (await both(...of)).names;
 
   test("of the roles, their VIP's program included", async () => {
     expect(await wanted(["mysql"], [mariadb])).toEqual(["mariadb-server", "mariadb-backup", "keepalived"]);
     expect(await wanted(["mysql", "witness"], [mariadb, "roles.mysql.vip=10.0.0.1"])).toContain("keepalived");
     expect(await wanted(["witness"])).toEqual([]);
+  });
+
+  test("of a vendor: with its repository, unless the operator has one of his own", async () => {
+    const { names, repositories } = await both(["mysql"]);
+    expect(names).toEqual(["percona-server-server", "keepalived"]);
+    expect(repositories).toMatchObject([{ name: "percona", suite: "bookworm" }]);
+    // What the nodes will be told does not matter to the machine that makes it.
+    expect((await both(["mysql"], ["cluster.packages=bundle"])).repositories).toHaveLength(1);
+    expect((await both(["mysql"], ["cluster.packages=os"])).repositories).toEqual([]);
+    expect((await both(["mysql"], [mariadb])).repositories).toEqual([]);
   });
 
   test("by a cluster.toml", async () => {
@@ -40,7 +51,6 @@ describe("wantedPackages", () => {
 
   test.each([
     [["mysqll"], [], "usage.unknown_role", 2],
-    [["mysql"], [], "bundle.vendor", 3],
     [["mysql"], ["roles.mysql.engin=mariadb"], "usage.unknown_key", 2],
   ])("%p %p: %s", async (role, set, code, exit) => {
     expect(await failure(wanted(role, set))).toMatchObject({ code, exit });

@@ -147,7 +147,7 @@ describe("what is inside", () => {
       /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
     );
     for (const [index, { name, version }] of parts.entries()) {
-      expect(text).toContain(`\n${name} ${version}\n====`);
+      expect(text).toContain(`\n${name} ${version}\n`);
       expect(document.components[index]?.purl).toBe(`pkg:npm/${name}@${version}`);
       expect(document.components[index]?.hashes[0]?.content).toMatch(/^[0-9a-f]{128}$/);
     }

@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { failed } from "../../core/errors.ts";
 import { exec, lastLines } from "../../core/exec.ts";
 import { mask } from "../../core/mask.ts";
-import { paths } from "../../core/paths.ts";
 import { largestKeyFile } from "./pinned-key.ts";
 
 /** A repository that does not answer is told within seconds; mirrors' names have several addresses. */
@@ -15,8 +15,7 @@ export const acquireOptions = [
 
 /** As `PackageManager.fetch`, by apt's own downloader. @throws ChimeError `packages.unreachable` */
 export async function aptFetch(url: string, { signal }: { signal: AbortSignal }): Promise<Uint8Array> {
-  await mkdir(paths.run, { recursive: true, mode: 0o700 });
-  const directory = await mkdtemp(join(paths.run, "fetch-"));
+  const directory = await mkdtemp(join(tmpdir(), "chime-node-fetch-"));
   try {
     const target = join(directory, "file");
     const helper = ["/usr/lib/apt/apt-helper", "-q", ...acquireOptions, "download-file", url, target];

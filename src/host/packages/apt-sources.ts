@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exec } from "../../core/exec.ts";
 import { paths } from "../../core/paths.ts";
-import { fileError, isMissing } from "../files.ts";
+import { fileError } from "../files.ts";
+import { importedRepositories } from "./bundle-repositories.ts";
 
 /** Where apt takes packages from. */
 export interface AptSources {
@@ -15,9 +16,6 @@ export interface AptSources {
 /** As the machine is configured. */
 export const systemSources: AptSources = { options: [], lists: "/var/lib/apt/lists" };
 
-/** The directory of a repository in an imported bundle. */
-export const repositoryName = "repo";
-
 /**
  * The repositories of all imported bundles and nothing else, with lists of their own: those of the system stay as they
  * are. Made once after each boot and import, which takes no network. Undefined where there is no bundle.
@@ -27,7 +25,7 @@ export async function bundleSources(
   bundles: string = paths.bundles,
   run: string = paths.run,
 ): Promise<AptSources | undefined> {
-  const repositories = await importedRepositories(bundles);
+  const repositories = await importedRepositories(bundles, "Packages");
   if (repositories.length === 0) return undefined;
   const directory = join(run, "apt", repositories.map((path) => path.split("/").at(-2)).join("-"));
   const sources = sourcesIn(directory);
@@ -65,17 +63,4 @@ function sourcesIn(directory: string): AptSources {
       "-o=APT::Sandbox::User=root",
     ],
   };
-}
-
-async function importedRepositories(bundles: string): Promise<string[]> {
-  const names = await readdir(bundles).catch((error: unknown) => {
-    if (isMissing(error)) return [];
-    throw fileError(bundles, error);
-  });
-  const found: string[] = [];
-  for (const name of names.filter((one) => !one.startsWith(".")).sort()) {
-    const path = join(bundles, name, repositoryName);
-    if (await Bun.file(join(path, "Packages")).exists()) found.push(path);
-  }
-  return found;
 }

@@ -69,6 +69,8 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
       return parsePolicy(stdout);
     },
 
+    hasBundled: () => Promise.resolve(false),
+
     async download(names, log, work) {
       const sources = await find();
       if (!sources || (await lockHolder()) !== undefined || (await interrupted())) return;

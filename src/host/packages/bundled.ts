@@ -8,10 +8,16 @@ function isUnfit(error: unknown): error is ChimeError {
   return error instanceof ChimeError && unfit.includes(error.code);
 }
 
+const hasAll = async (bundled: PackageManager, names: readonly string[]) => {
+  const offered = await bundled.candidates(names);
+  return names.every((name) => offered.has(name));
+};
+
 /** From imported bundles alone: nothing else is asked, so a network that leads nowhere costs no time. */
 export function onlyBundled(bundled: PackageManager): PackageManager {
   return {
     ...bundled,
+    hasBundled: (names) => hasAll(bundled, names),
     install: (request, work) =>
       bundled.install(request, work).catch((error: unknown) => {
         if (!isUnfit(error)) throw error;
@@ -30,19 +36,17 @@ export function onlyBundled(bundled: PackageManager): PackageManager {
 
 /** From imported bundles where they have it all, else as without them. */
 export function preferBundled(bundled: PackageManager, other: PackageManager): PackageManager {
-  const hasAll = async (names: readonly string[]) => {
-    const offered = await bundled.candidates(names);
-    return names.every((name) => offered.has(name));
-  };
+  const hasBundled = (names: readonly string[]) => hasAll(bundled, names);
   return {
     ...other,
+    hasBundled,
     candidates: async (names) =>
       new Map([...(await other.candidates(names)), ...(await bundled.candidates(names))]),
     async download(names, log, work) {
-      if (!(await hasAll(names))) await other.download(names, log, work);
+      if (!(await hasBundled(names))) await other.download(names, log, work);
     },
     async install(request, work) {
-      if (await hasAll(request.names)) {
+      if (await hasBundled(request.names)) {
         try {
           await bundled.install(request, work);
           return;

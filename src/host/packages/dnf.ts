@@ -63,6 +63,8 @@ export const dnf: PackageManager = {
     return code === 0 ? parseRpm(stdout) : new Map();
   },
 
+  hasBundled: () => Promise.resolve(false),
+
   async download(names, log, work) {
     work.progress("downloading packages");
     const argv = ["dnf", ...options, "--setopt=exit_on_lock=True", "install", "--downloadonly", ...names];
@@ -123,9 +125,8 @@ function refusedRemoval(names: readonly string[], log: string) {
 /** Which repositories a run asks: those that are switched on and ours, or ours alone where there is no network. */
 function choice(repositories: readonly Repository[]): string[] {
   return [
-    ...(repositories.some(({ alone }) => alone) ? ["--disablerepo=*"] : []),
     ...repositories.map((source) => `--enablerepo=${repositoryId(source)}`),
-    ...repositories.flatMap(({ hides = [] }) => hides.map((pattern) => `--exclude=${pattern}`)),
+    ...repositories.flatMap(({ hides }) => hides.map((pattern) => `--exclude=${pattern}`)),
   ];
 }
 

@@ -44,10 +44,8 @@ export interface Repository {
   suite: string;
   component: string;
   key: KeySource;
-  /** Nothing else is asked, not even the system's own repositories: an offline one. dnf alone. */
-  alone?: boolean;
   /** Patterns of other repositories' packages that would be taken for its own (EL 10 has a `mysql8.4`). dnf alone. */
-  hides?: readonly string[];
+  hides: readonly string[];
 }
 
 /** What makes the package manager use a repository: its key and one file. */
@@ -78,6 +76,8 @@ export interface PackageManager {
   interrupted(): Promise<boolean>;
   /** Versions that the repositories offer; a name that is missing has none, or nobody knows yet. */
   candidates(names: readonly string[]): Promise<Map<string, string>>;
+  /** Whether an imported bundle has all of these: then no vendor's repository is needed. */
+  hasBundled(names: readonly string[]): Promise<boolean>;
   /**
    * Fetches what `install` will need, as far as that goes without waiting: nothing but the package system's own caches
    * changes. What fails is told by the installation; an abort ends it.

@@ -1,21 +1,15 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import installer from "../../../install.sh" with { type: "text" };
 import packageJson from "../../../package.json" with { type: "json" };
-import { resolveClosure, type ClosurePackage } from "../../bundle/closure.ts";
 import { readPrivateKey } from "../../bundle/keys.ts";
-import { contentSize, programName, type Manifest } from "../../bundle/manifest.ts";
-import { packBundle, type Packed } from "../../bundle/pack.ts";
-import { packProgram, versionOf } from "../../bundle/program.ts";
-import { poolName, renderPackages, renderRelease, renderSbom, sumOf } from "../../bundle/repository.ts";
-import { wantedPackages } from "./wanted.ts";
-import { debianArch, systemName, targetSystem, type TargetSystem } from "../../bundle/systems.ts";
-import { build } from "../../core/build.ts";
+import { contentSize, type Manifest } from "../../bundle/manifest.ts";
+import { versionOf } from "../../bundle/program.ts";
+import { systemName, targetSystem, type TargetSystem } from "../../bundle/systems.ts";
 import { usageError } from "../../core/errors.ts";
-import { fileError, readText } from "../../host/files.ts";
-import { repositoryName } from "../../host/packages/apt-sources.ts";
+import { readText } from "../../host/files.ts";
 import { parseOsRelease } from "../../host/os.ts";
+import { packageManager } from "../../host/packages/index.ts";
 import type { Io } from "../io.ts";
+import { assembleBundle } from "./assemble.ts";
+import { wantedPackages } from "./wanted.ts";
 
 export interface CreateOptions {
   os: string;
@@ -48,60 +42,41 @@ export interface Created {
 
 /**
  * One file with all that nodes of a system need for these roles.
- * @throws ChimeError usage and config errors (exit 2), `bundle.vendor`, and what resolving and packing throw
+ * @throws ChimeError usage and config errors (exit 2), and what resolving and packing throw
  */
 export async function createBundle(options: CreateOptions, io: Io): Promise<Created> {
   const { arch, output } = options;
   const system = targetSystem(options.os);
-  const packages = await wantedPackages(options, system);
+  const wanted = await wantedPackages(options, system);
   const key = await readPrivateKey(options.key);
-  const program = programOf(options);
-  // Beside the result: /tmp may be small, or memory.
-  const work = await mkdtemp(join(dirname(output), `.${basename(output)}.`)).catch((error: unknown) => {
-    throw fileError(output, error);
-  });
-  try {
-    io.progress("packing the program");
-    const version = await programVersion(program, arch);
-    const files = await ownFiles({ program, arch, version, work });
-    const closure =
-      packages.length === 0
-        ? []
-        : await resolveClosure({
-            system,
-            arch,
-            packages,
-            work,
-            signal: io.signal,
-            progress: io.progress,
-            installed: options.installed,
-            sources: await sourcesOf(options, system),
-          });
-    if (closure.length > 0) files.push(...(await repositoryFiles(closure, { system, arch, work, version })));
-    io.progress(`writing ${output}`);
-    const head: Omit<Manifest, "files"> = {
-      format: 1,
-      product: "chime-node bundle",
-      version,
-      system: system.name,
+  const path = programOf(options);
+  const here = parseOsRelease((await readText("/etc/os-release")) ?? "");
+  const made = await assembleBundle(
+    output,
+    {
+      system,
       arch,
-      roles: options.role.toSorted(),
-      packages: packages.toSorted(),
-    };
-    const made = await packBundle(output, { head, files, key });
-    return {
-      file: output,
-      id: made.id,
-      system: system.name,
-      arch,
-      roles: head.roles,
-      packages: closure.length,
-      size: made.size,
-      content: contentSize(made.manifest),
-    };
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
+      roles: options.role,
+      wanted,
+      sources: sourcesOf(options, system, systemName(here)),
+      installed: options.installed,
+      program: { path, version: await programVersion(path, arch) },
+      key,
+    },
+    (url) => packageManager(here.family).fetch(url, io),
+    io,
+  );
+  const { id, manifest, size, packages } = made;
+  return {
+    file: output,
+    id,
+    system: system.name,
+    arch,
+    roles: manifest.roles,
+    packages,
+    size,
+    content: contentSize(manifest),
+  };
 }
 
 /** `--add-binary chime-node=FILE`, or the program that runs. */
@@ -134,63 +109,12 @@ async function programVersion(program: string, arch: Manifest["arch"]): Promise<
   return (isOurs ? await versionOf(program) : undefined) ?? packageJson.version;
 }
 
-/** First in the bundle, so that a minimal system finds them at once. */
-async function ownFiles(of: {
-  program: string;
-  arch: Manifest["arch"];
-  version: string;
-  work: string;
-}): Promise<Packed[]> {
-  const { program, arch, version, work } = of;
-  const about = { version, origin: build.commit === null ? "chime-node" : `chime-node ${build.commit}` };
-  const name = programName(arch);
-  return [
-    { ...about, name: "install.sh", ...(await textFile(work, "install.sh", installer)) },
-    { ...about, name, ...(await packProgram(program, arch, join(work, name))) },
-  ];
-}
-
-async function repositoryFiles(
-  closure: readonly ClosurePackage[],
-  of: { system: TargetSystem; arch: Manifest["arch"]; work: string; version: string },
-): Promise<Packed[]> {
-  const { system, arch, work, version } = of;
-  const index = renderPackages(closure);
-  const release = renderRelease(index, { codename: system.os.codename, arch: debianArch[arch] });
-  const about = { version, origin: "chime-node" };
-  const sbom = renderSbom(closure, { version, commit: build.commit, vendor: system.os.id });
-  return [
-    { ...about, name: "sbom.cdx.json", ...(await textFile(work, "sbom.cdx.json", sbom)) },
-    { ...about, name: inRepository("Packages"), ...(await textFile(work, "Packages", index)) },
-    { ...about, name: inRepository("Release"), ...(await textFile(work, "Release", release)) },
-    ...closure.map((one): Packed => {
-      const sha256 = sumOf(one);
-      return {
-        version: one.version,
-        origin: one.origin,
-        name: inRepository(poolName(one)),
-        path: one.path,
-        size: Bun.file(one.path).size,
-        ...(sha256 !== undefined && { sha256 }),
-      };
-    }),
-  ];
-}
-
-const inRepository = (name: string): string => `${repositoryName}/${name}`;
-
-async function textFile(work: string, name: string, text: string): Promise<{ path: string; size: number }> {
-  const path = join(work, name);
-  await writeFile(path, text);
-  return { path, size: Buffer.byteLength(text) };
-}
-
 /** A machine that is of the target's system knows where its packages are; another one asks the distribution. */
-async function sourcesOf(
+function sourcesOf(
   { source }: CreateOptions,
   system: TargetSystem,
-): Promise<readonly string[] | undefined> {
+  here: string,
+): readonly string[] | undefined {
   if (source.length > 0) return source;
-  const own = parseOsRelease((await readText("/etc/os-release")) ?? "");
-  return systemName(own) === system.name ? undefined : system.sources;
+  return here === system.name ? undefined : system.sources;
 }

@@ -1,5 +1,6 @@
+import { pool } from "../../bundle/closure.ts";
 import { contentSize, type Manifest } from "../../bundle/manifest.ts";
-import { repositoryName } from "../../host/packages/apt-sources.ts";
+import { repositoryName } from "../../host/packages/bundle-repositories.ts";
 
 /** A bundle, for people and scripts. */
 export interface Described {
@@ -16,6 +17,6 @@ export interface Described {
 
 export function describe({ id, manifest }: { id: string; manifest: Manifest }): Described {
   const { version, system, arch, roles, files } = manifest;
-  const packages = files.filter(({ name }) => name.startsWith(`${repositoryName}/pool/`)).length;
+  const packages = files.filter(({ name }) => name.startsWith(`${repositoryName}/${pool}/`)).length;
   return { id, version, system, arch, roles, packages, size: contentSize(manifest) };
 }

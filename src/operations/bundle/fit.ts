@@ -1,5 +1,6 @@
 import packageJson from "../../../package.json" with { type: "json" };
 import type { Manifest } from "../../bundle/manifest.ts";
+import { poolStem } from "../../bundle/closure.ts";
 import { versionOf } from "../../bundle/program.ts";
 import { systemName } from "../../bundle/systems.ts";
 import { refused } from "../../core/errors.ts";
@@ -7,7 +8,7 @@ import { exec } from "../../core/exec.ts";
 import { paths } from "../../core/paths.ts";
 import { readText } from "../../host/files.ts";
 import { parseOsRelease } from "../../host/os.ts";
-import { repositoryName } from "../../host/packages/apt-sources.ts";
+import { repositoryName } from "../../host/packages/bundle-repositories.ts";
 import { packageManager } from "../../host/packages/index.ts";
 
 /** What a machine is, as far as it decides which bundles are for it. */
@@ -40,8 +41,9 @@ export async function requireFittingFor(here: Here, manifest: Manifest): Promise
   if (arch !== here.arch) throw unfit("bundle.other_arch", `for ${arch}, and this is ${here.arch}`);
   if (Bun.semver.order(version, here.version) < 0) throw older(`chime-node ${version}`, here.version);
   for (const [name, installed] of here.packages) {
-    const file = `${repositoryName}/pool/${name}_`;
-    const bundled = manifest.files.find((one) => one.name.startsWith(file))?.version;
+    const bundled = manifest.files.find((one) =>
+      one.name.startsWith(`${repositoryName}/${poolStem({ name, version: one.version })}_`),
+    )?.version;
     if (bundled === undefined) continue;
     const { code } = await exec(["dpkg", "--compare-versions", bundled, "lt", installed], { ok: [0, 1] });
     if (code === 0) throw older(`${name} ${bundled}`, installed);

@@ -12,7 +12,7 @@ import { ChimeError, refused, toChimeError } from "../../core/errors.ts";
 import { withLock } from "../../core/lock.ts";
 import { paths } from "../../core/paths.ts";
 import { makePrivateDirectory } from "../../host/files.ts";
-import { repositoryName } from "../../host/packages/apt-sources.ts";
+import { repositoryName } from "../../host/packages/bundle-repositories.ts";
 import { roles } from "../../roles/index.ts";
 import type { RoleContext } from "../../roles/types.ts";
 import type { Io } from "../io.ts";

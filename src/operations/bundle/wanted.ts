@@ -1,7 +1,9 @@
 import type { TargetSystem } from "../../bundle/systems.ts";
-import { refused, usageError } from "../../core/errors.ts";
+import { usageError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { product } from "../../host/catalog.ts";
+import type { Repository } from "../../host/packages/types.ts";
+import { vendorOf } from "../../host/vendor.ts";
 import { roles } from "../../roles/index.ts";
 import { buildToml } from "../../spec/build.ts";
 import { loadSpec, parseSpec } from "../../spec/load.ts";
@@ -14,11 +16,15 @@ interface Wanted {
   set: readonly string[];
 }
 
-/**
- * Packages that nodes with these roles install, by name.
- * @throws ChimeError `usage.unknown_role`, config errors (exit 2), `host.unsupported`, `bundle.vendor` (exit 3)
- */
-export async function wantedPackages(wanted: Wanted, system: TargetSystem): Promise<string[]> {
+/** What nodes with these roles install. */
+export interface WantedPackages {
+  names: string[];
+  /** Vendors' repositories that some of them come from. */
+  repositories: Repository[];
+}
+
+/** @throws ChimeError `usage.unknown_role`, config errors (exit 2), `host.unsupported` (exit 3) */
+export async function wantedPackages(wanted: Wanted, system: TargetSystem): Promise<WantedPackages> {
   const known = roles.map((role) => role.name);
   const unknown = wanted.role.find((name) => !known.includes(name));
   if (unknown !== undefined) {
@@ -31,19 +37,15 @@ export async function wantedPackages(wanted: Wanted, system: TargetSystem): Prom
   const spec = await wantedSpec(wanted);
   const names = new Set<string>();
   for (const role of roles.filter(({ name }) => wanted.role.includes(name))) {
-    for (const product of role.products(spec)) names.add(product);
+    for (const name of role.products(spec)) names.add(name);
   }
-  return [...names].flatMap((name) => packagesOf(name, system));
-}
-
-function packagesOf(name: string, system: TargetSystem): readonly string[] {
-  const { packages, repository } = product(name, system.os);
-  if (repository === "os") return packages;
-  throw refused(
-    "bundle.vendor",
-    `${name} comes from a repository of its vendor, and bundles hold packages of ${system.os.name} alone`,
-    "--set roles.mysql.engine=mariadb",
-  );
+  const products = [...names].map((name) => product(name, system.os));
+  // With `os` the operator has a repository of his own, which --source names.
+  const vendors = spec.cluster.packages === "os" ? [] : products.map((one) => vendorOf(one, system.os));
+  return {
+    names: products.flatMap(({ packages }) => packages),
+    repositories: vendors.filter((one) => one !== undefined),
+  };
 }
 
 /** Addresses do not matter here: a role whose VIP nobody gave gets one that is nobody's (RFC 5737). */

@@ -1,6 +1,7 @@
 import type { Check, Finding } from "../../host/checks.ts";
 import type { Facts } from "../../host/facts.ts";
 import type { Product } from "../../host/catalog.ts";
+import { vendorOf } from "../../host/vendor.ts";
 import { packageManager } from "../../host/packages/index.ts";
 import { pinnedKey } from "../../host/packages/pinned-key.ts";
 import type { Repository } from "../../host/packages/types.ts";
@@ -9,13 +10,11 @@ import { toChimeError } from "../../core/errors.ts";
 
 /** The vendor's repository that `cluster.packages` has us add; undefined where none is wanted or known. */
 export function vendorRepository(
-  { repository }: Product,
+  product: Product,
   os: Facts["os"],
   packages: Spec["cluster"]["packages"],
 ): Repository | undefined {
-  if (repository === "os" || packages === "os" || packages === "bundle") return undefined;
-  const { name, apt, component, key } = repository;
-  return { name, uri: apt, suite: os.codename, component, key };
+  return packages === "os" || packages === "bundle" ? undefined : vendorOf(product, os);
 }
 
 /** Long enough for a slow mirror, and no reason to wait longer at a route into nothing. */
@@ -45,9 +44,10 @@ async function find(product: Product, os: Facts["os"], spec: Spec | undefined): 
     return {
       severity: "error",
       message: `no package repository of this node offers ${name}`,
-      remedy: `set cluster.packages = "auto", and ${product.repository.apt} is added; or set another roles.mysql.engine`,
+      remedy: `set cluster.packages = "auto", and ${product.repository.url} is added; or set another roles.mysql.engine`,
     };
   }
+  if (await manager.hasBundled(product.packages)) return undefined;
   // Without authorities nothing can be fetched over https yet: apply installs them first.
   const { requires } = manager.repository(vendor);
   if (!spec || (await manager.installed(requires)).size < requires.length) return undefined;

@@ -29,7 +29,7 @@ export function resources(context: RoleContext): RolePlan {
   const { family } = facts.os;
   const from = context.spec.cluster.packages;
   const vendor = vendorRepository(product, facts.os, from);
-  const source = vendor ? repository(vendor, family) : [];
+  const source = vendor ? repository(vendor, { packages: product.packages, family, from }) : [];
   const needs = source.map(({ id }) => id);
   // The catalog names the server's package first; it makes the empty database.
   const packages = product.packages.map((name, at) =>

@@ -17,6 +17,7 @@ function manager(name: string, has: readonly string[], calls: string[], error?: 
     interrupted: () => Promise.resolve(false),
     candidates: (names) =>
       Promise.resolve(new Map(names.filter((one) => has.includes(one)).map((one) => [one, name]))),
+    hasBundled: () => Promise.resolve(false),
     download: () => Promise.resolve(void calls.push(`${name} downloads`)),
     install() {
       calls.push(`${name} installs`);
@@ -48,6 +49,7 @@ describe("auto", () => {
     await chosen.download(request.names, "", work);
     await chosen.install(request, work);
     expect(calls).toEqual(expected);
+    expect(await chosen.hasBundled(request.names)).toBe(bundled.length === 2);
     expect((await chosen.candidates(["a"])).get("a")).toBe(bundled.includes("a") ? "bundle" : "other");
   });
 

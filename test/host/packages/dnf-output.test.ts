@@ -126,6 +126,7 @@ test("a vendor's repository is off, so that upgrades leave its packages alone, a
     suite: "",
     component: "",
     key: { url: "https://repo.percona.com/yum/PERCONA-PACKAGING-KEY", fingerprint: "F".repeat(40) },
+    hides: [],
   });
   expect(files.path).toBe("/etc/yum.repos.d/chime-node-percona.repo");
   for (const line of [

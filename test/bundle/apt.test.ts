@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { poolName, renderPackages, renderRelease, renderSbom, sumOf } from "../../src/bundle/repository.ts";
-import { firstVersion, minimalStatus, parseSimulation } from "../../src/bundle/simulation.ts";
+import { fieldOf, renderPackages, renderRelease } from "../../src/bundle/apt-repository.ts";
+import { firstVersion, minimalStatus, parseSimulation } from "../../src/bundle/apt-simulation.ts";
+import { poolName } from "../../src/bundle/closure.ts";
 
 test("parseSimulation: what would be brought, by name", () => {
   const text = `Reading package lists...
@@ -60,21 +61,12 @@ Version: 5.36.0-7`,
 });
 
 test("the repository's index names each file where it is, and its Release has the index's sum", () => {
-  const one = { name: "perl-base", version: "1:5.36.0-7", arch: "amd64", origin: "o", path: "/x", record };
-  expect(poolName(one)).toBe("pool/perl-base_5.36.0-7_amd64.deb");
-  expect(sumOf(one)).toBe("ab".repeat(32));
-  const bill = JSON.parse(renderSbom([one], { version: "1", commit: null, vendor: "debian" })) as {
-    components: unknown[];
-  };
-  expect(bill.components).toEqual([
-    {
-      type: "library",
-      "bom-ref": "pkg:deb/debian/perl-base@1%3A5.36.0-7?arch=amd64",
-      name: "perl-base",
-      version: "1:5.36.0-7",
-      purl: "pkg:deb/debian/perl-base@1%3A5.36.0-7?arch=amd64",
-      hashes: [{ alg: "SHA-256", content: "ab".repeat(32) }],
-    },
+  const one = { name: "perl-base", version: "1:5.36.0-7", arch: "amd64", origin: "o", record };
+  expect(poolName(one, "deb")).toBe("pool/perl-base_5.36.0-7_amd64.deb");
+  expect([fieldOf(one, "SHA256"), fieldOf(one, "Source"), fieldOf(one, "Section")]).toEqual([
+    "ab".repeat(32),
+    "perl",
+    undefined,
   ]);
   const index = renderPackages([one, one]);
   expect(index.split("\n\n")).toHaveLength(2);
