@@ -38,10 +38,10 @@ export function minimalStatus(records: readonly string[]): string {
 }
 
 /**
- * The version that a release began with. Debian appends `+debNuM` for a change within a release; `~debNuM` and Ubuntu's
- * `0.N` are newer versions from elsewhere, and what was before them cannot be known.
+ * The version that a release began with. Debian appends `+debNuM` for a change within a release, Ubuntu a number behind
+ * `ubuntuN`; `~debNuM` and `ubuntu0.N` are newer versions from elsewhere, and what was before them cannot be known.
  */
 export function firstVersion(version: string): string {
-  if (/~deb\d+u\d+/.test(version)) return "0";
-  return version.replace(/\+deb\d+u\d+(\+b\d+)?$/, "");
+  if (/~deb\d+u\d+|ubuntu0\.\d/.test(version)) return "0";
+  return version.replace(/\+deb\d+u\d+(\+b\d+)?$/, "").replace(/(ubuntu\d+)\.[\d.]+$/, "$1");
 }

@@ -29,9 +29,23 @@ function debian(versionId: string, codename: string, base: readonly string[]): T
   };
 }
 
+function ubuntu(versionId: string, codename: string): TargetSystem {
+  const signed = "[signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg]";
+  const from = (suite: string) =>
+    `deb ${signed} http://archive.ubuntu.com/ubuntu ${codename}${suite} main universe`;
+  return {
+    name: `ubuntu${versionId}`,
+    os: { id: "ubuntu", versionId, codename, family: "debian", name: `Ubuntu ${versionId} (${codename})` },
+    sources: ["", "-updates", "-security"].map(from),
+    base: [],
+  };
+}
+
 const targetSystems: readonly TargetSystem[] = [
   debian("12", "bookworm", ["usr-is-merged"]),
   debian("13", "trixie", []),
+  ubuntu("22.04", "jammy"),
+  ubuntu("24.04", "noble"),
 ];
 
 /** @throws ChimeError `bundle.unknown_system` (exit 2) */
@@ -41,7 +55,7 @@ export function targetSystem(name: string): TargetSystem {
   const names = targetSystems.map((system) => system.name);
   throw usageError(
     "bundle.unknown_system",
-    `bundles are made for ${names.join(" and ")}, not for ${name}`,
+    `bundles are made for ${names.join(", ")}, not for ${name}`,
     `--os ${nearest(name, names) ?? names[0]}`,
   );
 }

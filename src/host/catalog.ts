@@ -30,6 +30,10 @@ const productSchema = v.strictObject({
   version: v.optional(v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+$/))),
   /** Tried in the lab and not supported: preflight says no, and may be told to ignore it. */
   lab: v.optional(v.literal(true)),
+  /** Written by the vendor's documents: no such machine was seen yet. Preflight warns. */
+  untried: v.optional(v.literal(true)),
+  /** Why it cannot be run there yet, to be read after its name; preflight says no, and may be told to ignore it. */
+  lacks: v.optional(v.string()),
   unit: v.pipe(v.string(), v.endsWith(".service")),
   /** Who the service runs as. */
   user: v.string(),

@@ -28,6 +28,9 @@ test.each([
   ["1:2.66-4+deb12u3+b1", "1:2.66-4"],
   ["6.4-4", "6.4-4"],
   ["2.38.1-5+b1", "2.38.1-5+b1"],
+  ["2.35-0ubuntu3.8", "2.35-0ubuntu3"],
+  ["5.34.0-3ubuntu1", "5.34.0-3ubuntu1"],
+  ["255.4-1ubuntu0.22.04.2", "0"],
   // A newer version from the next release: nobody can tell what it replaced.
   ["252.39-1~deb12u2", "0"],
 ])("a release that has %s now began with %s", (now, then) => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { catalog, isKnownOn, product, productPath, supportedSystems } from "../../src/host/catalog.ts";
 import { packageManager } from "../../src/host/packages/index.ts";
 import { parseOsRelease } from "../../src/host/os.ts";
+import { releases } from "./os-releases.ts";
 import { vendorRepository } from "../../src/roles/mysql/repository.ts";
 
 const names: Record<string, string> = { "12": "bookworm", "13": "trixie" };
@@ -34,8 +35,89 @@ test("another system is refused with those that are known", () => {
 test("Debian sid has its rows, for the lab: it is not among the supported systems", () => {
   expect(product("mysql", sid).packages).toEqual(["mysql-server"]);
   expect(isKnownOn("keepalived", sid)).toBe(true);
-  expect(supportedSystems().sort()).toEqual(["debian-12", "debian-13"]);
-  expect(() => product("percona", sid)).toThrow(expect.objectContaining({ remedy: "use one of: debian-12" }));
+  expect(supportedSystems()).not.toContain("debian-forky");
+  expect(() => product("percona", sid)).toThrow(
+    expect.objectContaining({ remedy: expect.stringContaining("use one of: debian-12, ubuntu-22.04") }),
+  );
+});
+
+const perconaYum = (major: number) =>
+  `https://repo.percona.com/ps-84-lts/yum/release/${major}/RPMS/$basearch`;
+const mysqlYum = (major: number) => `https://repo.mysql.com/yum/mysql-8.4-community/el/${major}/$basearch`;
+const zz = "/etc/mysql/mysql.conf.d/zz-chime-node.cnf";
+/** What is expected of a system: its keepalived, each vendor's place, unit and file, and where MariaDB's file is. */
+type Expected = {
+  keepalived: string;
+  percona?: string;
+  mysql?: string;
+  unit?: string;
+  config?: string;
+  mariadb?: string;
+};
+const el = (major: number, keepalived: string): Expected => ({
+  keepalived,
+  percona: perconaYum(major),
+  mysql: mysqlYum(major),
+  unit: "mysqld.service",
+  config: "/etc/mysql/my.cnf",
+});
+const ubuntu = (codename: string, keepalived: string): Expected => ({
+  keepalived,
+  percona: `https://repo.percona.com/ps-84-lts/apt ${codename} main`,
+  mysql: `https://repo.mysql.com/apt/ubuntu ${codename} mysql-8.4-lts`,
+  unit: "mysql.service",
+  config: zz,
+});
+const expected: Record<string, Expected> = {
+  "debian-12": {
+    ...ubuntu("bookworm", "2.2.7"),
+    mysql: "https://repo.mysql.com/apt/debian bookworm mysql-8.4-lts",
+    mariadb: "/etc/mysql/mariadb.conf.d/90-chime-node.cnf",
+  },
+  "debian-13": { keepalived: "2.3.3", mariadb: "/etc/mysql/mariadb.conf.d/90-chime-node.cnf" },
+  "ubuntu-22.04": ubuntu("jammy", "2.2.4"),
+  "ubuntu-24.04": { ...ubuntu("noble", "2.2.8"), mariadb: "/etc/mysql/mariadb.conf.d/90-chime-node.cnf" },
+  "el-8": el(8, "2.1.5"),
+  "el-9": el(9, "2.2.4"),
+  "el-10": { ...el(10, "2.2.8"), mariadb: "/etc/my.cnf.d/zz-chime-node.cnf" },
+};
+
+/** Every system that is told apart, by its own os-release. */
+describe("what a system's products are", () => {
+  test.each(
+    releases.map((release) => [/PRETTY_NAME="(.*)"/.exec(release.text)?.[1] ?? "", release] as const),
+  )("%s", (_, { key, text, family }) => {
+    const os = parseOsRelease(text);
+    const want = expected[key];
+    if (!want) throw new Error(`nothing is expected of ${key}`);
+    expect(supportedSystems()).toContain(key);
+    expect(product("keepalived", os)).toMatchObject({ version: want.keepalived, packages: ["keepalived"] });
+    for (const name of ["percona", "mysql"] as const) {
+      expect(isKnownOn(name, os)).toBe(want[name] !== undefined);
+      if (want[name] === undefined) continue;
+      const row = product(name, os);
+      const source = vendorRepository(row, os, "auto");
+      if (!source) throw new Error("no repository");
+      const place = family === "el" ? source.uri : `${source.uri} ${source.suite} ${source.component}`;
+      expect([place, row.unit, productPath(row, "config")]).toEqual([
+        want[name],
+        want.unit ?? "",
+        want.config ?? "",
+      ]);
+      // Of the same names in the system's own repositories.
+      expect(source.hides).toEqual(key === "el-10" ? ["mysql8.4*", "mariadb11.8*"] : []);
+      expect(row.lacks !== undefined).toBe(family === "el");
+      // Only Debian's family asks for a password.
+      expect(row.answers !== undefined).toBe(family === "debian");
+    }
+    expect(isKnownOn("mariadb", os) ? productPath(product("mariadb", os), "config") : undefined).toBe(
+      want.mariadb,
+    );
+    const rows = ["keepalived", "mariadb", "mysql", "percona"].filter((name) => isKnownOn(name, os));
+    expect(rows.every((name) => product(name, os).untried === (os.id === "debian" ? undefined : true))).toBe(
+      true,
+    );
+  });
 });
 
 /** domain.md §5, and repo.mysql.com's own instructions. */

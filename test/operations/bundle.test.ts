@@ -90,6 +90,6 @@ describe("requireFittingFor", () => {
 
 test("a system that there are no bundles for is told the nearest one", () => {
   expect(() => targetSystem("debian11")).toThrow(
-    "bundles are made for debian12 and debian13, not for debian11",
+    "bundles are made for debian12, debian13, ubuntu22.04, ubuntu24.04, not for debian11",
   );
 });

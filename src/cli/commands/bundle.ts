@@ -29,7 +29,7 @@ const create = defineVerb({
     os: {
       type: "string",
       hint: "SYSTEM",
-      summary: "the nodes' system: debian12 or debian13",
+      summary: "the nodes' system, e.g. debian12",
       required: true,
     },
     arch: { type: "choice", options: ["x64", "arm64"], summary: "the nodes' CPU; default: this machine's" },

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { exec } from "../../core/exec.ts";
 import type { Check, Finding } from "../../host/checks.ts";
-import { isKnownOn, product, productPath } from "../../host/catalog.ts";
+import { isKnownOn, product, productPath, type Product } from "../../host/catalog.ts";
 import type { Facts } from "../../host/facts.ts";
 import type { MysqlSpec } from "../../spec/types.ts";
 import type { LocalContext } from "../types.ts";
@@ -24,6 +24,7 @@ export function checks(local: LocalContext): Check[] {
   const place = layoutOf(name, os);
   return [
     { name: "mysql.topology", run: () => Promise.resolve(spec && checkTopology(spec)) },
+    { name: "mysql.system", run: () => Promise.resolve(checkSystem(name, place.product, os)) },
     repositoryCheck(place.product, os, local.spec),
     { name: "mysql.foreign_data", run: () => checkData(local, place, engines[name].systemAccounts) },
     { name: "mysql.port", run: () => checkPort(place) },
@@ -46,6 +47,22 @@ function checkTopology({ topology }: MysqlSpec): Finding | undefined {
     severity: "error",
     message: `this release runs the MySQL topology dual-master, not ${topology}`,
     remedy: 'set roles.mysql.topology = "dual-master" in cluster.toml',
+  };
+}
+
+function checkSystem(name: Name, { lacks, untried }: Product, os: Facts["os"]): Finding | undefined {
+  if (lacks !== undefined) {
+    return {
+      severity: "error",
+      message: `${name} cannot be run on ${os.name} yet: ${lacks}`,
+      remedy: "set another roles.mysql.engine, or use Debian 12",
+    };
+  }
+  if (!untried) return undefined;
+  return {
+    severity: "warning",
+    message: `${name} was never tried on ${os.name}: where it keeps its things is known from its vendor alone`,
+    remedy: "rehearse every failure before you rely on it: chime-node drill --role mysql",
   };
 }
 

@@ -9,6 +9,7 @@ import { port } from "../../resources/port.ts";
 import { repository } from "../../resources/repository.ts";
 import { service } from "../../resources/service.ts";
 import { sysctl } from "../../resources/sysctl.ts";
+import { productPath } from "../../host/catalog.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { accounts } from "./accounts.ts";
 import { Session } from "./client.ts";
@@ -75,7 +76,7 @@ export function resources(context: RoleContext): RolePlan {
       pidFile,
       tls,
     }),
-    check: { argv: engine.configCheck },
+    check: { argv: engine.configCheck(productPath(product, "binary")) },
     needs: [...installed, mine.id, keys.id],
   });
   const anyAddress = sysctl("net.ipv4.ip_nonlocal_bind", "1");

@@ -31,7 +31,7 @@ export const mariadb: Engine = {
   name: "mariadb",
   config,
   // There is no --validate-config; printing the help reads and checks every option and opens no data.
-  configCheck: ["/usr/sbin/mariadbd", "--defaults-file={}", "--verbose", "--help"],
+  configCheck: (server) => [server, "--defaults-file={}", "--verbose", "--help"],
   // LOCAL: it would stand in the binary log, on a replica as a transaction of its own (tried).
   reloadTls: "FLUSH LOCAL SSL",
   // Told to stop in its first second, before its port answers, it hangs for ever in init_slave() (tried on 10.11), and

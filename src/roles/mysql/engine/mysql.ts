@@ -31,7 +31,7 @@ const aloneMs = 20;
 export const mysql: Engine = {
   name: "mysql",
   config,
-  configCheck: ["/usr/sbin/mysqld", "--defaults-file={}", "--user=mysql", "--validate-config"],
+  configCheck: (server) => [server, "--defaults-file={}", "--user=mysql", "--validate-config"],
   // Told to stop, it waits some seconds for the replica and then acknowledges without it (tried on 9.7). Killed, it does not.
   beforeStop: `timeout 3 /usr/bin/mysql --no-defaults --execute="${words.close}" || kill -KILL $MAINPID`,
   reloadTls: "ALTER INSTANCE RELOAD TLS",

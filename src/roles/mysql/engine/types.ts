@@ -165,8 +165,8 @@ export interface Engine {
   readonly name: string;
   /** The server's configuration file. Pure. */
   config(input: ConfigInput): string;
-  /** Checks that file (its path as `{}`) without touching the running server (law 5). */
-  readonly configCheck: readonly string[];
+  /** What makes this server check that file (its path as `{}`) without touching the running server (law 5). */
+  readonly configCheck: (server: string) => readonly string[];
   /**
    * Shell command that systemd runs before it sends SIGTERM (ExecStop): where a stop alone would tell waiting clients OK.
    */
