@@ -5,6 +5,7 @@ import { classify, unreachablePlace } from "../host/packages/apt-output.ts";
 import { fieldOf, renderPackages, renderRelease, type AptPackage } from "./apt-repository.ts";
 import { makeAptRoot } from "./apt-root.ts";
 import { minimalStatus, parseSimulation, type Planned } from "./apt-simulation.ts";
+import { closureError } from "./closure-error.ts";
 import type { Closure, ClosurePackage, ClosureRequest } from "./closure.ts";
 import { debLicense } from "./deb-license.ts";
 import { debianArch, type TargetSystem } from "./systems.ts";
@@ -107,26 +108,5 @@ async function records(must: Must, of: readonly Planned[]): Promise<string[]> {
 function aptError(system: TargetSystem, output: string): ChimeError {
   const reason = output.split("\n").find((line) => /^(E|W|Err):? ?/.test(line)) ?? output.trim().slice(-200);
   const why = reason.replace(/^(E|W): /, "");
-  switch (classify(output)) {
-    case "no_space":
-      return failed("host.no_space", "no space left while the packages were downloaded", "free some (df -h)");
-    case "unreachable":
-      return failed(
-        "bundle.unreachable",
-        `the package repository ${unreachablePlace(output) ?? system.os.name} does not answer, or not with what it should: ${why}`,
-        "check the network, or name another repository: --source 'deb …'",
-      );
-    case "unknown":
-      return failed(
-        "bundle.no_candidate",
-        `the repositories of ${system.os.name} do not have all that is wanted: ${why}`,
-        "name one that has it: --source 'deb …'",
-      );
-    default:
-      return failed(
-        "bundle.resolve",
-        `apt cannot put the packages together: ${why}`,
-        "run this again with --verbose",
-      );
-  }
+  return closureError(system, { kind: classify(output), why, place: unreachablePlace(output) });
 }

@@ -9,9 +9,11 @@ export interface TargetSystem {
   /** As `bundle create --os` takes it. */
   name: string;
   os: Facts["os"];
-  /** Lines of sources.list(5): where its packages come from, if nobody says otherwise. */
+  /** How an operator names a repository of it: a line of sources.list(5), or a file for dnf. */
+  source: string;
+  /** Where its packages come from, if nobody says otherwise; none, where that differs between those that it stands for. */
   sources: readonly string[];
-  /** What its installer picks where apt alone would pick something larger. */
+  /** What every node of it has and the package manager alone would not know, or would pick something larger for. */
   base: readonly string[];
 }
 
@@ -20,6 +22,7 @@ function debian(versionId: string, codename: string, base: readonly string[]): T
   return {
     name: `debian${versionId}`,
     os: { id: "debian", versionId, codename, family: "debian", name: `Debian ${versionId} (${codename})` },
+    source: "'deb …'",
     sources: [
       `deb ${signed} http://deb.debian.org/debian ${codename} main`,
       `deb ${signed} http://deb.debian.org/debian ${codename}-updates main`,
@@ -36,8 +39,20 @@ function ubuntu(versionId: string, codename: string): TargetSystem {
   return {
     name: `ubuntu${versionId}`,
     os: { id: "ubuntu", versionId, codename, family: "debian", name: `Ubuntu ${versionId} (${codename})` },
+    source: "'deb …'",
     sources: ["", "-updates", "-security"].map(from),
     base: [],
+  };
+}
+
+/** With its SELinux policy: what packages need only where that is there belongs to a bundle, too. */
+function enterpriseLinux(major: string): TargetSystem {
+  return {
+    name: `el${major}`,
+    os: { id: "rhel", versionId: major, codename: "", family: "el", name: `Enterprise Linux ${major}` },
+    source: "FILE.repo",
+    sources: [],
+    base: ["selinux-policy-targeted"],
   };
 }
 
@@ -46,6 +61,7 @@ const targetSystems: readonly TargetSystem[] = [
   debian("13", "trixie", []),
   ubuntu("22.04", "jammy"),
   ubuntu("24.04", "noble"),
+  ...["8", "9", "10"].map(enterpriseLinux),
 ];
 
 /** @throws ChimeError `bundle.unknown_system` (exit 2) */
@@ -72,3 +88,5 @@ export function packageFormat({ os }: Pick<TargetSystem, "os">): PackageFormat {
 
 /** What Debian calls a CPU. */
 export const debianArch = { x64: "amd64", arm64: "arm64" } as const;
+/** What RPMs call it. */
+export const rpmArch = { x64: "x86_64", arm64: "aarch64" } as const;

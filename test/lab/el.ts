@@ -57,6 +57,13 @@ export interface Rpm {
   preun?: string;
 }
 
+/** What packages need of every system, and what tells dnf which release it is. */
+export const standInSystem: Rpm = {
+  name: "stand-in-system",
+  version: "9",
+  head: ["Provides: /bin/sh", "Provides: system-release", "Provides: system-release(releasever) = 9"],
+};
+
 /**
  * Not a whole machine: a root with the real dnf and rpm whose os-release is that of Rocky Linux 9, in the lab's client's
  * network. What is mounted in it is gone with each command, what was written stays until the lab closes.
@@ -85,14 +92,7 @@ export class ElMachine {
     // SELinux by name alone: who is asked for a label is noted.
     await machine.put("/usr/local/sbin/restorecon", '#!/bin/sh\necho "$@" >>/root/labels\n');
     await machine.sh("chmod 755 /usr/local/sbin/restorecon");
-    // What packages need of every system, and what tells dnf which release this is.
-    await machine.makeRepository("/srv/system", [
-      {
-        name: "stand-in-system",
-        version: "9",
-        head: ["Provides: /bin/sh", "Provides: system-release", "Provides: system-release(releasever) = 9"],
-      },
-    ]);
+    await machine.makeRepository("/srv/system", [standInSystem]);
     await machine.sh("rpm -i --nodeps --force-debian /srv/system/stand-in-system-9-1.noarch.rpm");
     return machine;
   }

@@ -42,10 +42,13 @@ const progress = (line: string) => console.error(line);
 const { signal } = new AbortController();
 
 /** The bundle is at /root/bundle.tar, and its packages are this node's to install. */
-async function makeBundle({ system, sources, installed }: NonNullable<Wanted["bundle"]>): Promise<string[]> {
+async function makeBundle({ system, sources, installed }: NonNullable<Wanted["bundle"]>): Promise<{
+  id: string;
+  files: string[];
+}> {
   const pair = generateKeyPairSync("ed25519");
   const file = "/root/bundle.tar";
-  const { manifest } = await assembleBundle(
+  const { id, manifest } = await assembleBundle(
     file,
     {
       system: targetSystem(system),
@@ -63,12 +66,12 @@ async function makeBundle({ system, sources, installed }: NonNullable<Wanted["bu
   );
   const trust = { keys: [oneLine(pair.publicKey)], revoked: [] };
   await importBundle(file, paths.bundles, trust, () => Promise.resolve());
-  return manifest.files.map(({ name }) => name);
+  return { id, files: manifest.files.map(({ name }) => name) };
 }
 
 try {
   if (verb === "undo") await undoAll(ledger, kinds, { progress });
-  else if (verb === "bundle" && bundle) console.log(JSON.stringify({ files: await makeBundle(bundle) }));
+  else if (verb === "bundle" && bundle) console.log(JSON.stringify(await makeBundle(bundle)));
   else {
     const { applied, failed } = await apply(resources, ledger, {
       signal,

@@ -15,6 +15,14 @@ interface SigningKey {
   file: string;
 }
 
+/** A module of this checkout with all that it imports, as one file for Bun; named from here. */
+export async function programOf(module: string): Promise<string> {
+  const entry = join(import.meta.dir, module);
+  const [built] = (await Bun.build({ entrypoints: [entry], target: "bun" })).outputs;
+  if (!built) throw new Error(`${entry} could not be built`);
+  return built.text();
+}
+
 /**
  * Stands in for a vendor: a repository with packages made on the spot, whose names say so, signed by a throw-away key
  * and served over https at the lab's client.
@@ -66,13 +74,7 @@ export class Vendor {
   /** Puts Bun and the program that applies packages into a node, and has the node trust the vendor's https. */
   async prepare(node: LabNode): Promise<void> {
     await copyFile(process.execPath, node.path("/usr/local/bin/bun"));
-    const built = await Bun.build({
-      entrypoints: [join(import.meta.dir, "packages-program.ts")],
-      target: "bun",
-    });
-    const [program] = built.outputs;
-    if (!program) throw new Error("the program could not be built");
-    await node.put("/root/packages-program.js", await program.text());
+    await node.put("/root/packages-program.js", await programOf("packages-program.ts"));
     await node.put("/usr/local/share/ca-certificates/stand-in.crt", this.#authority.cert);
     await node.run(["update-ca-certificates"]);
   }
@@ -80,14 +82,6 @@ export class Vendor {
   /** Who signed its server's certificate. */
   get authority(): string {
     return this.#authority.cert;
-  }
-
-  /** The program that applies packages, as one file. */
-  async program(): Promise<string> {
-    const entry = join(import.meta.dir, "packages-program.ts");
-    const [built] = (await Bun.build({ entrypoints: [entry], target: "bun" })).outputs;
-    if (!built) throw new Error(`${entry} could not be built`);
-    return built.text();
   }
 
   /** Runs the program; returns what it printed. */

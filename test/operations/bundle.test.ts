@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { targetSystem } from "../../src/bundle/systems.ts";
 import { requireFittingFor, type Here } from "../../src/operations/bundle/fit.ts";
+import { packageManager } from "../../src/host/packages/index.ts";
 import { wantedPackages } from "../../src/operations/bundle/wanted.ts";
 import { about, manifestOf } from "../bundle/forge.ts";
 import { failure } from "../plan/failure.ts";
@@ -58,7 +59,9 @@ describe("wantedPackages", () => {
 });
 
 describe("requireFittingFor", () => {
-  const here: Here = { system: "debian12", arch: "x64", version: "0.1.0", packages: new Map() };
+  const apt = packageManager("debian");
+  const isOlder: Here["isOlder"] = (version, than) => apt.isOlder(version, than);
+  const here: Here = { system: "debian12", arch: "x64", version: "0.1.0", packages: new Map(), isOlder };
   const { files } = manifestOf();
   const server = {
     ...about("repo/pool/mariadb-server_10.11.14-0+deb12u2_amd64.deb", ""),
@@ -90,6 +93,6 @@ describe("requireFittingFor", () => {
 
 test("a system that there are no bundles for is told the nearest one", () => {
   expect(() => targetSystem("debian11")).toThrow(
-    "bundles are made for debian12, debian13, ubuntu22.04, ubuntu24.04, not for debian11",
+    "bundles are made for debian12, debian13, ubuntu22.04, ubuntu24.04, el8, el9, el10, not for debian11",
   );
 });

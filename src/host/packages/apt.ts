@@ -17,6 +17,7 @@ import {
 } from "./apt-output.ts";
 import { acquireOptions, aptFetch } from "./apt-fetch.ts";
 import { aptSource } from "./apt-source.ts";
+import { noRepository } from "./no-repository.ts";
 import { lockHolder, waitForLock } from "./dpkg-lock.ts";
 import { runLogged } from "./logged-run.ts";
 import type { AptSources } from "./apt-sources.ts";
@@ -60,6 +61,11 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
       return new Map(all.filter((p) => p.status === "installed").map((p) => [p.name, p.version]));
     },
 
+    async isOlder(one, other) {
+      const { code } = await exec(["dpkg", "--compare-versions", one, "lt", other], { ok: [0, 1] });
+      return code === 0;
+    },
+
     interrupted,
 
     async candidates(names) {
@@ -83,11 +89,7 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
 
     async install(request, work) {
       const sources = await find();
-      if (!sources) {
-        throw failed("packages.unknown", "there is no package repository", {
-          remedy: "chime-node bundle import FILE, then run this again",
-        });
-      }
+      if (!sources) throw noRepository();
       await waitForLock(work);
       if (await interrupted()) await repair(sources, request, work);
       let told = (await haveLists(sources)) ? "" : await update(sources, request, work);

@@ -70,10 +70,20 @@ export function classifyDnf(output: string): Failure {
   return "other";
 }
 
+/** The line that tells most, in its own words. */
+export function saidByDnf(output: string): string {
+  const said = output.split("\n").filter((line) => /^(Error|Problem|\s+Problem|error):/.test(line.trim()));
+  return mask((said.at(-1) ?? output.trim().split("\n").at(-1) ?? "").trim());
+}
+
+/** The repository that dnf could not reach, where it names it. */
+export function unreachableRepository(output: string): string | undefined {
+  return /for repo '([^']+)'/.exec(output)?.[1];
+}
+
 export function dnfError(names: readonly string[], output: string, log: string): ChimeError {
   const wanted = names.join(", ");
-  const said = output.split("\n").filter((line) => /^(Error|Problem|\s+Problem|error):/.test(line.trim()));
-  const reason = mask((said.at(-1) ?? output.trim().split("\n").at(-1) ?? "").trim());
+  const reason = saidByDnf(output);
   switch (classifyDnf(output)) {
     case "no_space":
       return failed("packages.no_space", `no space left on the device while installing ${wanted}`, {
@@ -84,7 +94,7 @@ export function dnfError(names: readonly string[], output: string, log: string):
         remedy: "check /etc/yum.repos.d, then run this again",
       });
     case "unreachable": {
-      const place = /for repo '([^']+)'/.exec(output)?.[1] ?? "configured here";
+      const place = unreachableRepository(output) ?? "configured here";
       return failed("packages.unreachable", `the package repository ${place} does not answer`, {
         remedy: "check the network and /etc/yum.repos.d, then run this again",
       });

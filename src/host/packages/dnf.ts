@@ -16,7 +16,10 @@ import {
 } from "./dnf-output.ts";
 import { dnfSource, repositoryId } from "./dnf-source.ts";
 import { runLogged } from "./logged-run.ts";
-import type { InstallRequest, PackageManager, Repository } from "./types.ts";
+import { isOlderRpm } from "./rpm-version.ts";
+import { noRepository } from "./no-repository.ts";
+import type { DnfRepositories } from "./dnf-repositories.ts";
+import type { InstallRequest, PackageManager, PackageWork, Repository } from "./types.ts";
 
 /** Percona's packages report the machine to the vendor as they are installed, unless they are told not to. */
 const env = { PERCONA_TELEMETRY_DISABLE: "1" };
@@ -34,87 +37,111 @@ const options = [
 const lockAttempts = 20;
 const lockPollMs = 3_000;
 
-/** dnf 4 with rpm, of Enterprise Linux 8 to 10 and its relatives. */
-export const dnf: PackageManager = {
-  startsServices: false,
+/** dnf 4 with rpm, of Enterprise Linux 8 to 10 and its relatives, with the repositories that `find` names at each call. */
+export function dnfFrom(find: () => Promise<DnfRepositories | undefined>): PackageManager {
+  return {
+    startsServices: false,
 
-  repository: dnfSource,
+    repository: dnfSource,
 
-  fetch: dnfFetch,
+    fetch: dnfFetch,
 
-  installed: (names) => query(names),
+    installed: query,
 
-  // rpm enters a package when all its files are there: what a killed run left is simply installed again.
-  interrupted: () => Promise.resolve(false),
+    isOlder: isOlderRpm,
 
-  async candidates(names) {
-    const format = rpmFormat.replace("NAME", "name").replace("EVR", "evr");
-    // From what it has in its cache: a look must not wait for the network.
-    const argv = [
-      "dnf",
-      "-q",
-      "-C",
-      "repoquery",
-      "--latest-limit=1",
-      `--qf=${format.replace("\\n", "")}`,
-      ...names,
-    ];
-    const { code, stdout } = await exec(argv, { ok: "any", env });
-    return code === 0 ? parseRpm(stdout) : new Map();
-  },
+    // rpm enters a package when all its files are there: what a killed run left is simply installed again.
+    interrupted: () => Promise.resolve(false),
 
-  hasBundled: () => Promise.resolve(false),
+    async candidates(names) {
+      const from = await find();
+      if (!from) return new Map();
+      const format = rpmFormat.replace("NAME", "name").replace("EVR", "evr").replace("\\n", "");
+      const argv = [
+        "dnf",
+        "-q",
+        ...from.look,
+        ...from.options,
+        "repoquery",
+        "--latest-limit=1",
+        `--qf=${format}`,
+      ];
+      const { code, stdout } = await exec([...argv, ...names], { ok: "any", env });
+      return code === 0 ? parseRpm(stdout) : new Map();
+    },
 
-  async download(names, log, work) {
-    work.progress("downloading packages");
-    const argv = ["dnf", ...options, "--setopt=exit_on_lock=True", "install", "--downloadonly", ...names];
-    await runLogged({ argv, log, env, work, step: parseDnfProgress, onAbort: "kill" });
-  },
+    hasBundled: () => Promise.resolve(false),
 
-  async install(request, work) {
-    const { names, repositories, log } = request;
-    const argv = ["dnf", ...options, ...choice(repositories), "install", ...names];
-    work.progress(`resolving ${names.join(", ")}`);
-    const preview = argv.map((word) => (word === "-y" ? "--assumeno" : word));
-    const { stdout } = await exec(preview, { ok: "any", env, timeoutMs: 600_000, signal: work.signal });
-    const brings = [...parseTransaction(stdout), ...(await missingKeys(repositories))];
-    await note(request, brings);
-    work.progress(`installing ${names.join(", ")}`);
-    for (let attempt = 1; ; attempt++) {
-      const run = { argv, log, env, work, step: parseDnfProgress, onAbort: "leave" } as const;
-      const { code, output } = await runLogged(run);
-      if (code === 0) return;
-      if (classifyDnf(output) !== "locked" || attempt === lockAttempts) {
-        await forget(request, brings);
-        throw dnfError(names, output, log);
+    async download(names, log, work) {
+      const from = await find();
+      if (!from) return;
+      work.progress("downloading packages");
+      const argv = [
+        "dnf",
+        ...options,
+        ...from.options,
+        "--setopt=exit_on_lock=True",
+        "install",
+        "--downloadonly",
+      ];
+      const step = parseDnfProgress;
+      await runLogged({ argv: [...argv, ...names], log, env, work, step, onAbort: "kill" });
+    },
+
+    async install(request, work) {
+      const { names, log } = request;
+      const from = await find();
+      if (!from) throw noRepository();
+      const repositories = from.vendors ? request.repositories : [];
+      const argv = ["dnf", ...options, ...from.options, ...choice(repositories), "install", ...names];
+      work.progress(`resolving ${names.join(", ")}`);
+      const preview = argv.map((word) => (word === "-y" ? "--assumeno" : word));
+      const { stdout } = await exec(preview, { ok: "any", env, timeoutMs: 600_000, signal: work.signal });
+      const brings = [...parseTransaction(stdout), ...(await missingKeys(repositories))];
+      await note(request, brings);
+      work.progress(`installing ${names.join(", ")}`);
+      for (let attempt = 1; ; attempt++) {
+        const run = { argv, log, env, work, step: parseDnfProgress, onAbort: "leave" } as const;
+        const { code, output } = await runLogged(run);
+        if (code === 0) return;
+        if (classifyDnf(output) !== "locked" || attempt === lockAttempts) {
+          await forget(request, brings);
+          throw dnfError(names, output, log);
+        }
+        work.progress("waiting for rpm's lock");
+        await systemClock.sleep(lockPollMs, work.signal);
       }
-      work.progress("waiting for rpm's lock");
-      await systemClock.sleep(lockPollMs, work.signal);
-    }
-  },
+    },
 
-  brought: async (record) => [...new Set(((await readText(record)) ?? "").split("\n").filter(Boolean))],
+    brought,
 
-  async purge(names, log, work) {
-    let going = await present(names);
-    if (going.length === 0) return;
-    work.progress(`removing ${going.length} packages`);
-    for (;;) {
-      const test = await exec(["rpm", "-e", "--test", ...going], { ok: "any" });
-      const needed = parseNeeded(`${test.stdout}\n${test.stderr}`);
-      if (needed.length === 0) break;
-      // Others came to need them meanwhile: those stay, and what they need in turn.
-      const stay = await providers(needed);
-      const left = going.filter((name) => !stay.has(name));
-      if (left.length === 0) return;
-      if (left.length === going.length) throw refusedRemoval(going, log);
-      going = left;
-    }
-    const argv = ["rpm", "-e", ...going];
-    const { code } = await runLogged({ argv, log, env, work, step: () => undefined, onAbort: "leave" });
-    if (code !== 0 && (await present(going)).length > 0) throw refusedRemoval(going, log);
-  },
-};
+    purge,
+  };
+}
+
+async function brought(record: string): Promise<string[]> {
+  return [...new Set(((await readText(record)) ?? "").split("\n").filter(Boolean))];
+}
+
+async function purge(names: readonly string[], log: string, work: PackageWork): Promise<void> {
+  let going = await present(names);
+  if (going.length === 0) return;
+  work.progress(`removing ${going.length} packages`);
+  for (;;) {
+    const test = await exec(["rpm", "-e", "--test", ...going], { ok: "any" });
+    const needed = parseNeeded(`${test.stdout}\n${test.stderr}`);
+    if (needed.length === 0) break;
+    // Others came to need them meanwhile: those stay, and what they need in turn.
+    const stay = await providers(needed);
+    const left = going.filter((name) => !stay.has(name));
+    if (left.length === 0) return;
+    if (left.length === going.length) throw refusedRemoval(going, log);
+    going = left;
+  }
+  const argv = ["rpm", "-e", ...going];
+  const { code } = await runLogged({ argv, log, env, work, step: () => undefined, onAbort: "leave" });
+  if (code !== 0 && (await present(going)).length > 0) throw refusedRemoval(going, log);
+}
 
 function refusedRemoval(names: readonly string[], log: string) {
   return failed("packages.failed", `${names.join(", ")} could not be removed`, {
@@ -122,7 +149,7 @@ function refusedRemoval(names: readonly string[], log: string) {
   });
 }
 
-/** Which repositories a run asks: those that are switched on and ours, or ours alone where there is no network. */
+/** Ours, beside those that are switched on. */
 function choice(repositories: readonly Repository[]): string[] {
   return [
     ...repositories.map((source) => `--enablerepo=${repositoryId(source)}`),
@@ -158,7 +185,7 @@ async function missingKeys(repositories: readonly Repository[]): Promise<string[
 /** Those that did not come after all are nobody's: an operator who installs one later must not lose it to a reset. */
 async function forget({ record }: InstallRequest, names: readonly string[]): Promise<void> {
   const there = new Set(await present(names));
-  const noted = await dnf.brought(record);
+  const noted = await brought(record);
   const kept = noted.filter((name) => there.has(name) || !names.includes(name));
   await writeAtomically(record, kept.map((name) => `${name}\n`).join(""), { mode: 0o600, uid: 0, gid: 0 });
 }

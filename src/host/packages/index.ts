@@ -2,14 +2,16 @@ import { refused } from "../../core/errors.ts";
 import { aptFrom } from "./apt.ts";
 import { bundleSources, systemSources } from "./apt-sources.ts";
 import { onlyBundled, preferBundled } from "./bundled.ts";
-import { dnf } from "./dnf.ts";
+import { dnfFrom } from "./dnf.ts";
+import { bundleRepositories, systemRepositories } from "./dnf-repositories.ts";
 import type { PackageManager, PackageSource } from "./types.ts";
 
 const apt = aptFrom(() => Promise.resolve(systemSources));
 const bundledApt = aptFrom(() => bundleSources());
+const dnf = dnfFrom(() => Promise.resolve(systemRepositories));
+const bundledDnf = dnfFrom(() => bundleRepositories());
 
-/** A source that is missing cannot be had there. */
-const managers: Partial<Record<string, Partial<Record<PackageSource, PackageManager>>>> = {
+const managers: Partial<Record<string, Record<PackageSource, PackageManager>>> = {
   debian: {
     auto: preferBundled(bundledApt, apt),
     os: apt,
@@ -17,7 +19,7 @@ const managers: Partial<Record<string, Partial<Record<PackageSource, PackageMana
     vendor: apt,
     bundle: onlyBundled(bundledApt),
   },
-  el: { auto: dnf, os: dnf, vendor: dnf },
+  el: { auto: preferBundled(bundledDnf, dnf), os: dnf, vendor: dnf, bundle: onlyBundled(bundledDnf) },
 };
 
 /**

@@ -72,6 +72,8 @@ export interface PackageManager {
   fetch(url: string, work: Pick<PackageWork, "signal">): Promise<Uint8Array>;
   /** Versions of those of `names` that are wholly installed. */
   installed(names: readonly string[]): Promise<Map<string, string>>;
+  /** Whether a version comes before another one. */
+  isOlder(one: string, other: string): Promise<boolean>;
   /** True when an earlier run was cut off and the system must be repaired before anything else. */
   interrupted(): Promise<boolean>;
   /** Versions that the repositories offer; a name that is missing has none, or nobody knows yet. */

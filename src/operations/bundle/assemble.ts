@@ -4,6 +4,7 @@ import type { KeyObject } from "node:crypto";
 import installer from "../../../install.sh" with { type: "text" };
 import { aptClosure } from "../../bundle/apt-closure.ts";
 import { poolName, type Closure, type ClosurePackage, type VendorSource } from "../../bundle/closure.ts";
+import { dnfClosure } from "../../bundle/dnf-closure.ts";
 import { cyclonedx } from "../../bundle/cyclonedx.ts";
 import { renderLicenses } from "../../bundle/licenses.ts";
 import { programName, type Manifest } from "../../bundle/manifest.ts";
@@ -55,7 +56,7 @@ export async function assembleBundle(
     const closure: Closure =
       wanted.names.length === 0
         ? { packages: [], index: [] }
-        : await aptClosure({
+        : await (packageFormat(system) === "rpm" ? dnfClosure : aptClosure)({
             ...parts,
             packages: wanted.names,
             vendors,

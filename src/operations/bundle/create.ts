@@ -109,12 +109,18 @@ async function programVersion(program: string, arch: Manifest["arch"]): Promise<
   return (isOurs ? await versionOf(program) : undefined) ?? packageJson.version;
 }
 
-/** A machine that is of the target's system knows where its packages are; another one asks the distribution. */
+/** A machine of the target's system knows where its packages are; another one asks the distribution, where it is one. */
 function sourcesOf(
   { source }: CreateOptions,
   system: TargetSystem,
   here: string,
 ): readonly string[] | undefined {
   if (source.length > 0) return source;
-  return here === system.name ? undefined : system.sources;
+  if (here === system.name) return undefined;
+  if (system.sources.length > 0) return system.sources;
+  throw usageError(
+    "bundle.no_source",
+    `nobody knows where the packages of the nodes' ${system.os.name} come from: it stands for several systems`,
+    `name a file as in their /etc/yum.repos.d, with the keys that it names: --source ${system.source}`,
+  );
 }

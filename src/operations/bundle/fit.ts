@@ -4,7 +4,6 @@ import { poolStem } from "../../bundle/closure.ts";
 import { versionOf } from "../../bundle/program.ts";
 import { systemName } from "../../bundle/systems.ts";
 import { refused } from "../../core/errors.ts";
-import { exec } from "../../core/exec.ts";
 import { paths } from "../../core/paths.ts";
 import { readText } from "../../host/files.ts";
 import { parseOsRelease } from "../../host/os.ts";
@@ -20,6 +19,8 @@ export interface Here {
   version: string;
   /** Versions of those of a bundle's packages that are installed. */
   packages: ReadonlyMap<string, string>;
+  /** As its package manager counts. */
+  readonly isOlder: (version: string, than: string) => Promise<boolean>;
 }
 
 /**
@@ -28,26 +29,34 @@ export interface Here {
  */
 export async function requireFitting(manifest: Manifest, taken: "whole" | "packages"): Promise<void> {
   const os = parseOsRelease((await readText("/etc/os-release")) ?? "");
-  const packages =
-    os.family === "debian" ? await packageManager(os.family).installed(manifest.packages) : new Map();
+  requireSystem({ system: systemName(os), arch: process.arch }, manifest);
+  const manager = packageManager(os.family);
+  const packages = await manager.installed(manifest.packages);
+  const isOlder: Here["isOlder"] = (version, than) => manager.isOlder(version, than);
   const version = taken === "whole" ? await presentVersion() : manifest.version;
-  await requireFittingFor({ system: systemName(os), arch: process.arch, version, packages }, manifest);
+  await requireFittingFor(
+    { system: systemName(os), arch: process.arch, version, packages, isOlder },
+    manifest,
+  );
 }
 
 /** The same for a machine that is told. */
 export async function requireFittingFor(here: Here, manifest: Manifest): Promise<void> {
-  const { system, arch, version } = manifest;
-  if (system !== here.system) throw unfit("bundle.other_system", `for ${system}, and this is ${here.system}`);
-  if (arch !== here.arch) throw unfit("bundle.other_arch", `for ${arch}, and this is ${here.arch}`);
+  requireSystem(here, manifest);
+  const { version } = manifest;
   if (Bun.semver.order(version, here.version) < 0) throw older(`chime-node ${version}`, here.version);
   for (const [name, installed] of here.packages) {
     const bundled = manifest.files.find((one) =>
       one.name.startsWith(`${repositoryName}/${poolStem({ name, version: one.version })}_`),
     )?.version;
     if (bundled === undefined) continue;
-    const { code } = await exec(["dpkg", "--compare-versions", bundled, "lt", installed], { ok: [0, 1] });
-    if (code === 0) throw older(`${name} ${bundled}`, installed);
+    if (await here.isOlder(bundled, installed)) throw older(`${name} ${bundled}`, installed);
   }
+}
+
+function requireSystem(here: Pick<Here, "system" | "arch">, { system, arch }: Manifest): void {
+  if (system !== here.system) throw unfit("bundle.other_system", `for ${system}, and this is ${here.system}`);
+  if (arch !== here.arch) throw unfit("bundle.other_arch", `for ${arch}, and this is ${here.arch}`);
 }
 
 /** Of the program in its place; install.sh lets the one in the bundle import it. */

@@ -14,6 +14,7 @@ function manager(name: string, has: readonly string[], calls: string[], error?: 
     repository: () => ({ key: "", path: "", content: "", check: [], requires: [] }),
     fetch: () => Promise.resolve(new Uint8Array()),
     installed: () => Promise.resolve(new Map()),
+    isOlder: () => Promise.resolve(false),
     interrupted: () => Promise.resolve(false),
     candidates: (names) =>
       Promise.resolve(new Map(names.filter((one) => has.includes(one)).map((one) => [one, name]))),

@@ -9,7 +9,7 @@ import {
   parseTransaction,
   parseUnknown,
 } from "../../../src/host/packages/dnf-output.ts";
-import { dnf } from "../../../src/host/packages/dnf.ts";
+import { dnfSource } from "../../../src/host/packages/dnf-source.ts";
 
 /** dnf 4.14 with rpm 4.18. */
 const preview = `x                                                60 kB/s | 1.5 kB     00:00
@@ -120,7 +120,7 @@ describe("why it failed", () => {
 });
 
 test("a vendor's repository is off, so that upgrades leave its packages alone, and checks each with its key", () => {
-  const files = dnf.repository({
+  const files = dnfSource({
     name: "percona",
     uri: "https://repo.percona.com/ps-84-lts/yum/release/9/RPMS/x86_64",
     suite: "",
