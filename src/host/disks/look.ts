@@ -36,9 +36,14 @@ interface Machine {
  */
 export async function lookAtDisks(wanted: (device: Device) => boolean = () => true): Promise<Disk[]> {
   const devices = await listDevices();
-  const machine = await lookAtMachine(devices);
+  const kernel = new Map(devices.map(({ kernelName }) => [kernelName, viewOf(kernelName)]));
+  // Before anything of ours has the devices open.
+  const processes = lookAtProcesses();
   const chosen = devices.filter(wanted);
-  const contents = await lookAtContents(chosen.filter(readable).map(({ path }) => path));
+  const [contents, machine] = await Promise.all([
+    lookAtContents(chosen.filter(readable).map(({ path }) => path)),
+    askMachine({ devices, kernel, processes }),
+  ]);
   const looks = chosen.map((device) => factsOf(device, machine, contents.get(device.path)));
   const holds = await holdEach(looks.filter(worthHolding).map(({ device }) => device));
   return looks.map((seen) => {
@@ -48,27 +53,24 @@ export async function lookAtDisks(wanted: (device: Device) => boolean = () => tr
   });
 }
 
-async function lookAtMachine(devices: readonly Device[]): Promise<Machine> {
+async function askMachine(seen: Pick<Machine, "devices" | "kernel" | "processes">): Promise<Machine> {
   const trouble: string[] = [];
   const [belongings, loops] = await Promise.all([
     readBelongings(),
-    devices.some(({ type }) => type === "loop")
+    seen.devices.some(({ type }) => type === "loop")
       ? listLoops().catch((error: unknown) => {
           trouble.push((error as Error).message);
           return [];
         })
       : [],
   ]);
-  const processes = lookAtProcesses();
   return {
-    devices,
-    kernel: new Map(devices.map(({ kernelName }) => [kernelName, viewOf(kernelName)])),
+    ...seen,
     belongings,
-    processes,
     loops: loops.map(({ device, ...backing }) => ({ device, backing })),
     names: readStableNames(),
     container: existsSync("/run/systemd/container"),
-    trouble: [...trouble, ...belongings.trouble, ...processes.trouble],
+    trouble: [...trouble, ...belongings.trouble, ...seen.processes.trouble],
   };
 }
 
