@@ -43,9 +43,41 @@ const productSchema = v.strictObject({
 export type Product = v.InferOutput<typeof productSchema>;
 
 const catalogSchema = v.record(v.string(), v.record(v.string(), productSchema));
+type Catalog = v.InferOutput<typeof catalogSchema>;
 
 /** assets/catalog.toml; a mistake in it is a mistake of ours. */
-export const catalog: v.InferOutput<typeof catalogSchema> = v.parse(catalogSchema, catalogToml);
+export const catalog = readCatalog(catalogToml);
+
+type Table = Readonly<Record<string, unknown>>;
+
+/** What the file says, with each row's `like` followed. Pure. @throws ValiError, and Error where that leads nowhere */
+export function readCatalog(toml: Readonly<Record<string, Readonly<Record<string, Table>>>>): Catalog {
+  const full = Object.entries(toml).map(([name, rows]) => [
+    name,
+    Object.fromEntries(Object.keys(rows).map((key) => [key, complete(rows, key)])),
+  ]);
+  return v.parse(catalogSchema, Object.fromEntries(full));
+}
+
+function complete(rows: Readonly<Record<string, Table>>, key: string, from: readonly string[] = []): Table {
+  const row = rows[key];
+  if (!row || from.includes(key))
+    throw new Error(`the catalog's like leads nowhere: ${[...from, key].join(" → ")}`);
+  const { like, ...own } = row;
+  return typeof like === "string" ? over(complete(rows, like, [...from, key]), own) : own;
+}
+
+function over(base: Table, own: Table): Table {
+  const merged = Object.entries(own).map(([key, value]) => {
+    const below = base[key];
+    return [key, isTable(below) && isTable(value) ? over(below, value) : value];
+  });
+  return { ...base, ...Object.fromEntries(merged) };
+}
+
+function isTable(value: unknown): value is Table {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 /** How a product is called and laid out on this system. @throws ChimeError `host.unsupported` */
 export function product(name: string, os: Facts["os"]): Product {

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { catalog, isKnownOn, product, productPath, supportedSystems } from "../../src/host/catalog.ts";
+import {
+  catalog,
+  isKnownOn,
+  product,
+  productPath,
+  readCatalog,
+  supportedSystems,
+} from "../../src/host/catalog.ts";
 import { packageManager } from "../../src/host/packages/index.ts";
 import { parseOsRelease } from "../../src/host/os.ts";
 import { releases } from "./os-releases.ts";
@@ -23,6 +30,32 @@ test("the rows of one product agree on which paths it has", () => {
   for (const systems of Object.values(catalog)) {
     const paths = Object.values(systems).map((row) => Object.keys(row.paths).sort());
     expect(new Set(paths.map((keys) => keys.join())).size).toBe(1);
+  }
+});
+
+test("a row that is like another one has all of it, and its own over that, key by key", () => {
+  const base = {
+    repository: { name: "r", url: "https://r/8", key: { url: "https://r/k", fingerprint: "A".repeat(40) } },
+    packages: ["p"],
+    unit: "p.service",
+    user: "u",
+    paths: { data: "/d", config: "/c" },
+  };
+  const rows = {
+    "el-8": base,
+    "el-9": { like: "el-8", repository: { url: "https://r/9" }, packages: ["q"] },
+  };
+  const read = readCatalog({ p: { ...rows, "el-10": { like: "el-9", paths: { data: "/e" } } } });
+  const repository = { ...base.repository, url: "https://r/9" };
+  expect(read["p"]?.["el-9"]).toEqual({ ...base, repository, packages: ["q"] });
+  expect(read["p"]?.["el-10"]).toEqual({
+    ...base,
+    repository,
+    packages: ["q"],
+    paths: { data: "/e", config: "/c" },
+  });
+  for (const like of ["none", "el-8"]) {
+    expect(() => readCatalog({ p: { "el-8": { like } } })).toThrow("leads nowhere");
   }
 });
 
