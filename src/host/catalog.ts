@@ -32,8 +32,8 @@ const productSchema = v.strictObject({
   lab: v.optional(v.literal(true)),
   /** Written by the vendor's documents: no such machine was seen yet. Preflight warns. */
   untried: v.optional(v.literal(true)),
-  /** Why it cannot be run there yet, to be read after its name; preflight says no, and may be told to ignore it. */
-  lacks: v.optional(v.string()),
+  /** A database server whose packages leave its data directory empty. */
+  initialize: v.optional(v.literal(true)),
   unit: v.pipe(v.string(), v.endsWith(".service")),
   /** Who the service runs as. */
   user: v.string(),

@@ -1,5 +1,6 @@
 import { mysql } from "./mysql/index.ts";
 import type { Kind } from "../resources/types.ts";
+import { databaseKind } from "./mysql/first-data.ts";
 import { markerKind } from "./mysql/marker.ts";
 import { sqlKind } from "./mysql/accounts.ts";
 import type { Role } from "./types.ts";
@@ -9,4 +10,4 @@ import { witness } from "./witness/index.ts";
 export const roles: readonly Role[] = [mysql, witness];
 
 /** The kinds of resource that roles bring along, for reset. */
-export const roleKinds: readonly Kind[] = [markerKind, sqlKind];
+export const roleKinds: readonly Kind[] = [databaseKind, markerKind, sqlKind];

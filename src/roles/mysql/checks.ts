@@ -50,14 +50,7 @@ function checkTopology({ topology }: MysqlSpec): Finding | undefined {
   };
 }
 
-function checkSystem(name: Name, { lacks, untried }: Product, os: Facts["os"]): Finding | undefined {
-  if (lacks !== undefined) {
-    return {
-      severity: "error",
-      message: `${name} cannot be run on ${os.name} yet: ${lacks}`,
-      remedy: "set another roles.mysql.engine, or use Debian 12",
-    };
-  }
+function checkSystem(name: Name, { untried }: Product, os: Facts["os"]): Finding | undefined {
   if (!untried) return undefined;
   return {
     severity: "warning",

@@ -15,6 +15,7 @@ import { accounts } from "./accounts.ts";
 import { Session } from "./client.ts";
 import { stagePath } from "./copy/places.ts";
 import { engineOf } from "./engine/index.ts";
+import { firstData } from "./first-data.ts";
 import type { Engine } from "./engine/types.ts";
 import { isHeld } from "./guard/unit.ts";
 import { layout, mysqlPort, mysqlSpec, roleName } from "./layout.ts";
@@ -32,7 +33,7 @@ export function resources(context: RoleContext): RolePlan {
   const vendor = vendorRepository(product, facts.os, from);
   const source = vendor ? repository(vendor, { packages: product.packages, family, from }) : [];
   const needs = source.map(({ id }) => id);
-  // The catalog names the server's package first; it makes the empty database.
+  // The catalog names the server's package first; most make the empty database.
   const packages = product.packages.map((name, at) =>
     pkg({
       name,
@@ -45,11 +46,12 @@ export function resources(context: RoleContext): RolePlan {
     }),
   );
   const installed = packages.map(({ id }) => id);
+  const database = product.initialize ? [firstData({ data, product }, engine, installed)] : [];
   const mine = marker(
     data,
     product.user,
     { cluster: cluster.id, clusterName: cluster.name, node: self.name },
-    installed,
+    [...installed, ...database.map(({ id }) => id)],
   );
   // The VIP too: a client that verifies names what it connects to.
   const addresses = [self.address, spec.vip.address];
@@ -90,7 +92,15 @@ export function resources(context: RoleContext): RolePlan {
   });
   return {
     installed: [unit, ...source, ...packages],
-    configured: [mine, keys, settings, anyAddress, server, port({ port: mysqlPort, protocol: "tcp" })],
+    configured: [
+      ...database,
+      mine,
+      keys,
+      settings,
+      anyAddress,
+      server,
+      port({ port: mysqlPort, protocol: "tcp" }),
+    ],
     ready: [accounts(context, [server.id])],
   };
 }

@@ -37,6 +37,11 @@ export const mariadb: Engine = {
   // Told to stop in its first second, before its port answers, it hangs for ever in init_slave() (tried on 10.11), and
   // Debian's unit waits a quarter of an hour and does not kill. While it flushes pages it asks for more time.
   stopSeconds: 60,
+  first: {
+    program: "install",
+    script:
+      '"$2" --no-defaults --datadir="$1" --auth-root-authentication-method=socket --skip-test-db >/dev/null',
+  },
   systemAccounts: ["root", "mysql", "mariadb.sys", "debian-sys-maint", "PUBLIC", ""],
   extras,
   reaches,

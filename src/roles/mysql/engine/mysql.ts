@@ -36,6 +36,20 @@ export const mysql: Engine = {
   beforeStop: `timeout 3 /usr/bin/mysql --no-defaults --execute="${words.close}" || kill -KILL $MAINPID`,
   reloadTls: "ALTER INSTANCE RELOAD TLS",
   environment: `MYSQL_GROUP_SUFFIX=${groupSuffix}`,
+  // A server that nobody can reach gives root's account its plugin: --initialize knows no statements about accounts.
+  first: {
+    program: "binary",
+    script: `work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$2" --no-defaults --initialize-insecure --datadir="$1" --log-error="$work/log" || { cat "$work/log" >&2; exit 1; }
+cat >"$work/sql" <<'SQL'
+INSTALL PLUGIN auth_socket SONAME "auth_socket.so";
+ALTER USER root@localhost IDENTIFIED WITH auth_socket;
+SHUTDOWN;
+SQL
+"$2" --no-defaults --datadir="$1" --skip-networking --mysqlx=OFF --disable-log-bin --log-error="$work/log" \\
+  --socket="$work/socket" --pid-file="$work/pid" --init-file="$work/sql" || { cat "$work/log" >&2; exit 1; }`,
+  },
   systemAccounts: ["root", "debian-sys-maint", "mysql.infoschema", "mysql.session", "mysql.sys"],
   extras,
   reaches,

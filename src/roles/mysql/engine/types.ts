@@ -180,6 +180,11 @@ export interface Engine {
   readonly reloadTls: string;
   /** A variable in the environment of the unit's server, and of no other one that is started on this configuration. */
   readonly environment?: string;
+  /**
+   * How an empty database is made that lets root in by the socket and nobody else: a program, by its name among the
+   * catalog's paths, and a shell script for the server's user, of which $1 is the empty directory and $2 the program.
+   */
+  readonly first: { program: string; script: string };
   /** Accounts that a new server has by itself. */
   readonly systemAccounts: readonly string[];
   /** What `own` holds and `other` does not (both from `contents`), as text. @throws TypeError */
