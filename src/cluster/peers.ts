@@ -42,7 +42,7 @@ export interface PeersOptions {
   digest: () => string;
   /** A connection is up, or the peer knows other things than we do. Failures are the peer set's to report. */
   exchange: (peer: PeerAddress, link: Link) => Promise<void>;
-  /** A liveness changed. */
+  /** A liveness changed, or this agent stood still. */
   changed: () => void;
 }
 
@@ -119,11 +119,11 @@ export class Peers {
     const now = this.options.clock.now();
     this.listened = this.listening();
     this.lastPause = this.pause();
-    if (this.lastPause.at >= now) log.warn(`this agent stood still for ${Math.round(this.lastPause.ms)} ms`);
+    let changed = this.lastPause.at >= now;
+    if (changed) log.warn(`this agent stood still for ${Math.round(this.lastPause.ms)} ms`);
     this.lastTick = now;
     const beat = now - this.lastBeat >= beatMs - earlyMs;
     if (beat) this.lastBeat = now;
-    let changed = false;
     let pause = this.lastBeat + beatMs - now;
     for (const peer of this.peers.values()) {
       if (beat) peer.link?.notify("beat", { digest: this.options.digest() });

@@ -191,6 +191,18 @@ describe("five nodes", () => {
   });
 });
 
+test("an agent that stood still tells who rests on it as soon as it runs again", async () => {
+  const { net, nodes } = await simulate(2);
+  await net.clock.run(1_000);
+  const [node] = nodes as [SimNode];
+  const told: number[] = [];
+  node.agent.onChange(() => told.push(net.clock.now()));
+  const at = net.clock.now();
+  net.clock.pause(600);
+  await net.clock.run(1_000);
+  expect(told[0]).toBeWithin(at + 600, at + 610);
+});
+
 describe("what is decided once", () => {
   test("the spec: the second of two editors of one version gets a conflict", async () => {
     const { net, nodes } = await simulate(5);

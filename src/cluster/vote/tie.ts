@@ -3,7 +3,7 @@ import { log } from "../../core/log.ts";
 import type { Membership, MemberView } from "../types.ts";
 import { GatewayWatch, type AskGateway } from "./gateway.ts";
 import { Standing, type GatewayVote, type Out } from "./standing.ts";
-import { isTied } from "./term.ts";
+import { isTied, type Term } from "./term.ts";
 import type { Voter } from "./voter.ts";
 
 /** Before a voter that did not answer is asked again. */
@@ -26,6 +26,10 @@ export interface Gateway {
   /** Why its vote would not count, and since when; null: it would. */
   out: { at: string; since: string } | null;
 }
+
+const none: Gateway = { answers: null, vote: "none", out: null };
+
+type Node = Pick<MemberView, "name" | "state" | "silentMs">;
 
 /** What a node knows of its own standing, for the moment when it and one silent voter are all there are. */
 export class Tie {
@@ -51,25 +55,29 @@ export class Tie {
    * To be called whenever a liveness changed, and before each decision. The gateway is asked only by two alone.
    * @param nodes the role's nodes
    */
-  look(nodes: readonly Pick<MemberView, "name" | "state" | "silentMs">[]): Gateway {
-    const { clock, membership, voter } = this.#options;
-    const { name: self } = membership.self;
+  look(nodes: readonly Node[]): Gateway {
+    const { membership, voter } = this.#options;
     const { term } = voter.memory;
-    const others = nodes.filter(({ name }) => name !== self);
+    const others = nodes.filter(({ name }) => name !== membership.self.name);
     const other = term && isTied(term) ? others.find(({ name }) => term.voters.includes(name)) : undefined;
+    const gateway = term && other ? this.#judge(term, other) : none;
+    if (!other) this.#watch.watch("off");
+    // Only now: a break that was just found is asked about at once, and not at the next look.
     for (const { name, state } of others) {
-      const isNew = !this.#heard.has(name) || (name === other?.name && this.#standing.out !== null);
+      const isNew = !this.#heard.has(name) || (name === other?.name && gateway.out !== null);
       if (state === "alive" && isNew) void this.#speak(name, name === other?.name);
     }
-    if (!term || !other) {
-      this.#watch.watch("off");
-      return { answers: null, vote: "none", out: null };
-    }
+    return gateway;
+  }
+
+  #judge(term: Term, other: Node): Gateway {
+    const { clock, membership } = this.#options;
     const now = clock.now();
     const isSilent = other.state !== "alive";
     const sight = { now, heardAt: now - other.silentMs, isSilent, pause: membership.pause() };
     const vote = this.#standing.look(sight);
-    const counts = term.tie === "gateway" ? this.#standing.out === null : term.writer !== self;
+    const counts =
+      term.tie === "gateway" ? this.#standing.out === null : term.writer !== membership.self.name;
     const isAwaited = isSilent && counts && term.in_sync.includes(other.name);
     this.#watch.watch(isAwaited ? "closely" : "slow");
     return { answers: this.#standing.answers(now), vote, out: this.#out(now) };

@@ -114,6 +114,16 @@ describe("two voters", () => {
     expect(voter.memory.term?.term).toBe(5);
   });
 
+  test("after a break they speak at once: the next look may be a second away", async () => {
+    await pass(1_000);
+    pause = { at: clock.now(), ms: 600 };
+    look();
+    await clock.run(50);
+    fall();
+    await pass(300);
+    expect(look()).toEqual({ answers: true, vote: "steady", out: null });
+  });
+
   test("an agent that starts in the silence has no vote", async () => {
     fall();
     await pass(2_000);
