@@ -1,40 +1,13 @@
-import { createHash } from "node:crypto";
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { cacheDirectory } from "../../scripts/cache.ts";
-import { exec, type ExecResult } from "../../src/core/exec.ts";
+import type { ExecResult } from "../../src/core/exec.ts";
 import { releases } from "../host/os-releases.ts";
 import type { Lab } from "./lab.ts";
-import { LabUnavailable } from "./prerequisites.ts";
+import { ensureToolRoot } from "./tool-root.ts";
 
 /** The real dnf, rpm and createrepo_c, as Debian packages them, with what makes packages and signs them. */
 const packages = ["dnf", "rpm", "createrepo-c", "curl", "ca-certificates", "gnupg"];
-
-/** Under flock(1), and renamed at the end, as the node image is. $1 = final directory. */
-const script = `
-set -eu
-final=$1 work=$1.new
-[ -d "$final" ] && exit 0
-rm -rf --one-file-system "$work"
-mmdebstrap --mode=root --format=directory --variant=apt --include=${packages.join(",")} \\
-  --aptopt='APT::Install-Recommends "false"' bookworm "$work"
-mv "$work" "$final"
-`;
-
-/** Built once, which takes a minute. @throws LabUnavailable */
-async function ensureRoot(): Promise<string> {
-  const key = createHash("sha256").update(script).digest("hex").slice(0, 12);
-  const root = join(cacheDirectory(), `rpm-${key}`);
-  if (await stat(root).catch(() => undefined)) return root;
-  await mkdir(cacheDirectory(), { recursive: true });
-  console.error(`fetching dnf and rpm into ${root} (once, about a minute)`);
-  const argv = ["flock", `${root}.lock`, "sh", "-c", script, "sh", root];
-  const result = await exec(argv, { timeoutMs: 900_000, ok: "any" });
-  if (result.code === 0) return root;
-  const why = result.stderr.split("\n").find((line) => /^E:|error:/i.test(line)) ?? `exit ${result.code}`;
-  throw new LabUnavailable(`dnf and rpm could not be fetched (is the network there?): ${why.trim()}`);
-}
 
 /** $1: the machine's directory, $2: the root below it, $3: the lab's directory, $4: bun, $5: what to run. */
 const enter = `
@@ -80,7 +53,7 @@ export class ElMachine {
   }
 
   static async start(lab: Lab): Promise<ElMachine> {
-    const machine = new ElMachine(lab, await ensureRoot());
+    const machine = new ElMachine(lab, await ensureToolRoot("rpm", packages, console.error));
     for (const name of ["upper", "work", "root"])
       await mkdir(join(machine.#directory, name), { recursive: true });
     const rocky = releases.find(({ key, text }) => key === "el-9" && text.includes("Rocky"));

@@ -1,9 +1,5 @@
-import { createHash } from "node:crypto";
-import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { exec } from "../../src/core/exec.ts";
-import { cacheDirectory } from "../../scripts/cache.ts";
-import { LabUnavailable } from "./prerequisites.ts";
+import { builtOnce } from "./built-once.ts";
 import { system } from "./system.ts";
 
 /** What every node boots from, and the only packages it can install. Both read-only and shared by all labs. */
@@ -29,10 +25,7 @@ const base = [
 /** What an operator's machine often has, and a bare one does not: tests install it where they need it. */
 const extras = ["curl", "sudo"];
 
-/**
- * Runs under flock(1), so that a second lab waits and then finds the work done; the rename at the end makes a killed
- * run invisible. $1 = final directory.
- */
+/** $1: the directory. */
 const script = `
 set -eu
 final=$1 work=$1.new
@@ -68,29 +61,7 @@ mv "$work" "$final"
  * @throws LabUnavailable when the packages cannot be had
  */
 export async function ensureImage(progress: (line: string) => void): Promise<Image> {
-  const key = createHash("sha256").update(script).digest("hex").slice(0, 12);
-  const cache = cacheDirectory();
-  const directory = join(cache, `lab-${system.suite}-${key}`);
-  const image = { root: join(directory, "root"), mirror: join(directory, "mirror") };
-  if (await exists(directory)) return image;
-  await mkdir(cache, { recursive: true });
-  progress(`building the node image and its package mirror in ${directory} (once, about a minute)`);
-  const argv = ["flock", `${directory}.lock`, "sh", "-c", script, "sh", directory];
-  const result = await exec(argv, { timeoutMs: 900_000, ok: "any" });
-  if (result.code !== 0) {
-    const lines = result.stderr.split("\n").map((line) => line.trim());
-    const cause = lines.find((line) => /failed to fetch|could not|no space|failure resolving/i.test(line));
-    const why = cause ?? lines.find((line) => /^E:|error:/i.test(line)) ?? `exit ${result.code}`;
-    throw new LabUnavailable(
-      `the node image could not be built from the distribution's packages (is the network there?): ${why}`,
-    );
-  }
-  return image;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
+  const wanted = { name: `lab-${system.suite}`, what: "the node image and its package mirror", script };
+  const directory = await builtOnce(wanted, progress);
+  return { root: join(directory, "root"), mirror: join(directory, "mirror") };
 }

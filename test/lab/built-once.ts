@@ -1,0 +1,45 @@
+import { createHash } from "node:crypto";
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheDirectory } from "../../scripts/cache.ts";
+import { exec } from "../../src/core/exec.ts";
+import { LabUnavailable } from "./prerequisites.ts";
+
+interface Wanted {
+  /** Begins the directory's name; the rest is a digest of the script and its words, so that other ones make another. */
+  name: string;
+  /** For people: what it is. */
+  what: string;
+  /**
+   * $1 is the directory, which it makes beside its place and renames at its end: a killed run is invisible. It runs under
+   * flock(1): a second lab waits, and it has to find then that the work is done.
+   */
+  script: string;
+  /** $2 and on. */
+  words?: readonly string[];
+}
+
+/**
+ * A directory in the cache that takes a minute to make from the distribution's packages, and is there from then on.
+ * @throws LabUnavailable when the packages cannot be had
+ */
+export async function builtOnce(wanted: Wanted, progress: (line: string) => void): Promise<string> {
+  const { name, what, script, words = [] } = wanted;
+  const key = createHash("sha256")
+    .update([script, ...words].join("\n"))
+    .digest("hex")
+    .slice(0, 12);
+  const directory = join(cacheDirectory(), `${name}-${key}`);
+  if (await stat(directory).catch(() => undefined)) return directory;
+  await mkdir(cacheDirectory(), { recursive: true });
+  progress(`building ${what} in ${directory} (once, about a minute)`);
+  const argv = ["flock", `${directory}.lock`, "sh", "-c", script, "sh", directory, ...words];
+  const { code, stderr } = await exec(argv, { timeoutMs: 900_000, ok: "any" });
+  if (code === 0) return directory;
+  const lines = stderr.split("\n").map((line) => line.trim());
+  const cause = lines.find((line) => /failed to fetch|could not|no space|failure resolving/i.test(line));
+  const why = cause ?? lines.find((line) => /^E:|error:/i.test(line)) ?? `exit ${code}`;
+  throw new LabUnavailable(
+    `${what} could not be built from the distribution's packages (is the network there?): ${why}`,
+  );
+}
