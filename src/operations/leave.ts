@@ -12,14 +12,19 @@ import { openLedger } from "../plan/ledger.ts";
 import { undoAll } from "../plan/reset.ts";
 import { kinds } from "../resources/index.ts";
 import { roleKinds } from "../roles/index.ts";
+import { closeGates } from "../vip/track.ts";
 import type { ClusterView } from "./context.ts";
 import { requireIdentity, requireRoot } from "./context.ts";
 import { failOverTo } from "./failover.ts";
 import type { Io } from "./io.ts";
 
-/** A guard that still ran would start again what is being taken down. */
+/**
+ * A guard that still ran would start again what is being taken down. Its last word to keepalived is no: whatever comes
+ * between now and keepalived's end, no VIP comes to a node that nobody watches.
+ */
 export async function stopAgent(): Promise<void> {
   await systemctl("stop", agentUnit);
+  closeGates();
 }
 
 /** Hands over, says goodbye to the cluster, stops this node's services. Packages, configuration and data stay. */

@@ -1,4 +1,13 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeSync,
+} from "node:fs";
 import { paths } from "../core/paths.ts";
 
 const suffix = ".eligible";
@@ -36,6 +45,7 @@ export function readEligible(name: string, directory: string = paths.vip): boole
 
 /** Closes this node's way to every VIP. Returns their names. */
 export function closeGates(directory: string = paths.vip): string[] {
+  if (!existsSync(directory)) return [];
   const names = readdirSync(directory)
     .filter((file) => file.endsWith(suffix))
     .map((file) => file.slice(0, -suffix.length));

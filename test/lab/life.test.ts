@@ -307,6 +307,15 @@ describe("a pair's life", () => {
     const writers = await startWriters(lab, { table: "handed_over" });
     const wrong = await chime(node2, ["reset", "--yes", "--delete-data=other"]);
     expect(verdict(wrong)).toEqual([3, "reset.wrong_cluster"]);
+    const cutOff = node2.start(["chime-node", "reset", "--yes"]);
+    await waitUntil("the reset to take something back", 60_000, () =>
+      cutOff.lines.some((line) => line.includes("taking back")),
+    );
+    // To itself: the program that has brought it into the node would end before it.
+    await node2.run(["pkill", "-INT", "-f", "^chime-node reset"]);
+    expect(await cutOff.exited).toBe(130);
+    // keepalived runs on for as long as nobody goes on, and no agent watches over what it does.
+    expect((await node2.read("/run/chime-node/vip/mysql.eligible")).trim()).toBe("0");
     const { code, json } = await chime<{ kept: string[] }>(node2, ["reset", "--yes"]);
     expect([code, json.kept]).toEqual([0, ["/var/lib/mysql"]]);
     await writers.acknowledgedAfter(Date.now());

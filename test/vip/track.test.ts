@@ -39,4 +39,5 @@ test("all gates are closed at once", () => {
   for (const name of ["mysql", "minio"]) writeEligible(name, true, directory);
   expect(closeGates(directory).sort()).toEqual(["minio", "mysql"]);
   expect(["mysql", "minio"].map((name) => readEligible(name, directory))).toEqual([false, false]);
+  expect(closeGates(join(base, "never made"))).toEqual([]);
 });
