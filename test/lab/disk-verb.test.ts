@@ -24,10 +24,7 @@ describe("a node with two disks of its own", () => {
     free = await LoopDevice.attach(join(lab.work, "free.img"));
     used = await LoopDevice.attach(join(lab.work, "used.img"));
     await exec(["mkfs.xfs", "-q", used.path]);
-    for (const { path } of [free, used]) {
-      const { stdout } = await exec(["stat", "-c", "%Hr %Lr", path]);
-      await node.sh(`mknod ${path} b ${stdout}`);
-    }
+    for (const { path } of [free, used]) await node.plug(path);
   }, 300_000);
   afterAll(async () => {
     await lab?.close();
@@ -86,6 +83,13 @@ describe("a node with two disks of its own", () => {
       ],
     });
     expect((await ask("--disk", used.path, "--ignore", "disk")).code).toBe(2);
+    expect(await ask("--disk", "auto:1x1G")).toMatchObject({
+      found: [["warning", `auto:1x1G would take ${free.path}`]],
+    });
+    expect(await ask("--disk", "auto:2x1G")).toMatchObject({
+      code: 3,
+      found: [["error", "auto:2x1G finds only 1 free disk of one size"]],
+    });
   });
 
   test("only root can tell", async () => {

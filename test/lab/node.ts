@@ -182,6 +182,12 @@ export class LabNode {
     return ["nsenter", "-t", String(this.leader), "-m", "-u", "-i", "-n", "-p", "-r", "--", ...argv];
   }
 
+  /** A block device of the host shows up in the running node. */
+  async plug(path: string): Promise<void> {
+    const { stdout } = await exec(["stat", "-c", "%Hr %Lr", path]);
+    await this.sh(`mknod ${path} b ${stdout}`);
+  }
+
   /** The host's path of a file in the node; also of what is mounted there while the node runs. */
   path(path: string): string {
     return this.#machine ? `/proc/${this.leader}/root${path}` : join(this.#directory, "root", path);

@@ -9,7 +9,11 @@ export const preflight = defineVerb({
   example: "chime-node preflight --role mysql",
   args: {
     role: { type: "words", hint: "ROLE[,ROLE]", summary: "check for these roles, too" },
-    disk: { type: "list", hint: "DEV", summary: "whether this disk may be given to a role" },
+    disk: {
+      type: "list",
+      hint: "DEV",
+      summary: "whether this disk, or which of auto:NxSIZE, may be given to a role",
+    },
     ignore: { type: "words", hint: "CHECK[,CHECK]", summary: "checks whose errors are to be warnings" },
   },
   async run({ args, out }) {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { checkDisk, diskChecks } from "../../../src/host/disks/choose.ts";
+import { chooseDisks, diskChecks } from "../../../src/host/disks/choose.ts";
 import { runChecks } from "../../../src/host/preflight.ts";
 import { diskOf } from "./facts.ts";
 
@@ -18,7 +18,8 @@ const disks = [
     { kernelName: "sdc", path: "/dev/sdc", number: "8:32" },
   ),
 ];
-const check = (word: string, ...before: string[]) => checkDisk(word, before, disks, numberOf);
+const check = (word: string, ...before: string[]) =>
+  chooseDisks([...before, word], disks, numberOf).at(-1)?.finding;
 
 test.each(["sdb", "/dev/sdb", byId, "ata-WDC_WD40EFRX_WD-WCC4E1234567"])(
   "a free disk by any of its names: %s",
@@ -46,7 +47,7 @@ test("one disk by two names is one disk", () => {
 
 test("a disk without a serial number is taken with a word about it", () => {
   const bare = [diskOf({ stableName: "/dev/sdb" }, { serial: null, wwn: null })];
-  expect(checkDisk("sdb", [], bare, numberOf)).toMatchObject({
+  expect(chooseDisks(["sdb"], bare, numberOf)[0]?.finding).toMatchObject({
     severity: "warning",
     message: "sdb has no serial number: it can be told by its kernel name and size only",
   });
