@@ -79,7 +79,9 @@ describe("a pair alone whose gateway answers", () => {
     await replica.heal();
     await isQuiet(writers, from, 6_000);
     expect(await writable(replica)).toBe(false);
-    expect(await codes(replica)).toContain("mysql.no_writer");
+    expect(await codes(replica)).toEqual(expect.arrayContaining(["mysql.no_writer", "mysql.out"]));
+    const why = (await status(replica)).problems.find(({ code }) => code === "mysql.out")?.message;
+    expect(why).toContain("since it reached neither the other node nor its gateway");
     // Nor after a restart of its agent.
     await replica.run(["systemctl", "restart", "chime-node"]);
     await isQuiet(writers, from, 4_000);
