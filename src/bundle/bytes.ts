@@ -3,7 +3,8 @@ import { open, type FileHandle } from "node:fs/promises";
 import { refused } from "../core/errors.ts";
 import { fileError } from "../host/files.ts";
 
-const chunkSize = 1 << 20;
+/** Two of them stay in the cache of one core: with 1 MiB, packing takes half as long again. */
+const chunkSize = 1 << 18;
 /** `exactly` is for headers and the like; what is larger is read in pieces. */
 const largestWhole = 8 << 20;
 
