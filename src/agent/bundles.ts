@@ -1,8 +1,8 @@
-import { open } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { manifestName, signatureName } from "../bundle/manifest.ts";
-import { storedBundles } from "../bundle/store.ts";
+import { comingBundles, pullPlaces, storedBundles, type StoredBundle } from "../bundle/store.ts";
 import { isSafeName } from "../bundle/tar.ts";
 import type { ClusterMembership } from "../cluster/membership.ts";
 import { failed } from "../core/errors.ts";
@@ -19,15 +19,20 @@ const pieceMs = 20_000;
 
 const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/));
 const wordSchema = v.pipe(v.string(), v.maxLength(200));
+const idSchema = v.object({ id });
 const bundleSchema = v.object({
   id,
   system: wordSchema,
   arch: wordSchema,
   roles: v.array(wordSchema),
   version: wordSchema,
+  /** False: that member is taking it from others itself. */
+  whole: v.optional(v.boolean(), true),
 });
 const offersSchema = v.pipe(v.array(bundleSchema), v.maxLength(100));
 const manifestSchema = v.object({ manifest: v.string(), signature: v.pipe(v.string(), v.maxLength(200)) });
+/** Places in the manifest's list of files. */
+const filesSchema = v.pipe(v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(0))), v.maxLength(10_000));
 const base64 = v.object({ data: v.string() });
 
 /** A bundle that a member has. */
@@ -43,27 +48,37 @@ const readSchema = v.object({
 
 /** What other members may ask: their packages are no secret among them, and each file is checked by who takes it. */
 export function serveBundles(membership: Pick<ClusterMembership, "handle">): void {
-  membership.handle("bundle.list", async () =>
-    (await storedBundles(paths.bundles)).map(({ id, manifest: { system, arch, roles, version } }) => ({
-      id,
-      system,
-      arch,
-      roles,
-      version,
-    })),
-  );
+  membership.handle("bundle.list", async () => [
+    ...(await storedBundles(paths.bundles)).map((one) => about(one, true)),
+    ...(await comingBundles(paths.bundles)).map((one) => about(one, false)),
+  ]);
   membership.handle("bundle.manifest", async (params) => {
-    const directory = join(paths.bundles, v.parse(v.object({ id }), params).id);
+    const { id } = v.parse(idSchema, params);
     const [manifest, signature] = await Promise.all([
-      readPart(directory, manifestName, largestManifest),
-      readPart(directory, signatureName, 64),
+      readPart(id, manifestName, largestManifest),
+      readPart(id, signatureName, 64),
     ]);
     return { manifest: manifest.toString("utf8"), signature: signature.toString("base64") };
   });
+  membership.handle("bundle.files", async (params) => {
+    const { id } = v.parse(idSchema, params);
+    const found = (await comingBundles(paths.bundles)).find((one) => one.id === id);
+    return found ? await wholeFiles(found) : [];
+  });
   membership.handle("bundle.read", async (params) => {
     const { id, name, offset } = v.parse(readSchema, params);
-    return { data: (await readPart(join(paths.bundles, id), name, pieceBytes, offset)).toString("base64") };
+    return { data: (await readPart(id, name, pieceBytes, offset)).toString("base64") };
   });
+}
+
+function about({ id, manifest: { system, arch, roles, version } }: StoredBundle, whole: boolean) {
+  return { id, system, arch, roles, version, whole };
+}
+
+/** Those of a bundle that is coming that were checked. */
+async function wholeFiles({ directory, manifest }: StoredBundle): Promise<number[]> {
+  const names = new Set(await readdir(directory, { recursive: true }));
+  return manifest.files.flatMap(({ name }, at) => (names.has(name) ? [at] : []));
 }
 
 /** What the command line on this node asks its agent of the others. */
@@ -93,6 +108,10 @@ export function bundleHandlers(
       const { node, id: of } = v.parse(v.object({ node: v.string(), id }), params);
       return v.parse(manifestSchema, await membership.call(node, "bundle.manifest", { id: of }, answerMs));
     },
+    async "bundle.files"(params: unknown): Promise<number[]> {
+      const { node, id: of } = v.parse(v.object({ node: v.string(), id }), params);
+      return v.parse(filesSchema, await membership.call(node, "bundle.files", { id: of }, answerMs));
+    },
     async "bundle.read"(params: unknown) {
       const { node, ...what } = v.parse(v.object({ node: v.string(), ...readSchema.entries }), params);
       return v.parse(base64, await membership.call(node, "bundle.read", what, pieceMs));
@@ -100,19 +119,22 @@ export function bundleHandlers(
   };
 }
 
-async function readPart(directory: string, name: string, most: number, offset = 0): Promise<Buffer> {
-  const path = join(directory, name);
-  try {
-    const handle = await open(path, "r");
+/** From a bundle that is here, or is coming; what is there of that one was checked. */
+async function readPart(id: string, name: string, most: number, offset = 0): Promise<Buffer> {
+  for (const directory of [join(paths.bundles, id), pullPlaces(paths.bundles, id).whole]) {
+    const path = join(directory, name);
     try {
-      const buffer = Buffer.alloc(most);
-      const { bytesRead } = await handle.read(buffer, 0, most, offset);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await handle.close();
+      const handle = await open(path, "r");
+      try {
+        const buffer = Buffer.alloc(most);
+        const { bytesRead } = await handle.read(buffer, 0, most, offset);
+        return buffer.subarray(0, bytesRead);
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      if (!isMissing(error)) throw fileError(path, error);
     }
-  } catch (error) {
-    if (isMissing(error)) throw failed("bundle.gone", `this node has no ${name} of that bundle any more`);
-    throw fileError(path, error);
   }
+  throw failed("bundle.gone", `this node has no ${name} of that bundle any more`);
 }

@@ -1,125 +1,95 @@
-import { constants } from "node:fs";
-import { mkdir, open, type FileHandle } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { systemClock } from "../core/clock.ts";
 import { ChimeError, failed } from "../core/errors.ts";
-import { fileError } from "../host/files.ts";
+import { shuffled } from "../core/random.ts";
 import type { BundleFile } from "./manifest.ts";
+import { pullFile, type Arrived, type FileSource } from "./pull-file.ts";
 
-/** A node that has the files. */
-export interface Source {
-  node: string;
-  /** What stands at `offset`, as much as one answer takes; nothing at the end of the file. */
-  readonly read: (name: string, offset: number) => Promise<Uint8Array>;
+/** A node that has files of the bundle. */
+export interface Source extends FileSource {
+  /** Names of those that it has by now: it is taking them from others itself. Undefined: it has them all. */
+  readonly has?: () => Promise<ReadonlySet<string>>;
 }
 
 export interface PullOptions {
   files: readonly BundleFile[];
-  /** Where they go. What an earlier pull left there is used. */
-  directory: string;
-  /** All are asked at once, each for other files. */
-  sources: readonly Source[];
-  /** Bytes that are here and right, or on their way, and the node that the last of them came from. */
-  readonly arrived: (bytes: number, node: string) => void;
+  /** Where they come together, whole ones apart from those that are coming. What an earlier pull left there is used. */
+  places: { coming: string; whole: string };
+  /** Who has something by now; asked again while there is something to do. */
+  readonly find: () => Promise<readonly Source[]>;
+  readonly arrived: Arrived;
   signal: AbortSignal;
 }
 
+/** Between two looks at who else has something by now. */
+const lookMs = 250;
+/** Nodes that all wait for each other are given up after this: who had the rest is gone. */
+const patienceMs = 20_000;
+
 /**
- * Brings files of a signed manifest from other nodes. Each counts when its bytes have the manifest's sum; what was cut
- * off goes on where it ended, from any node that is left. A node that gives something else is asked no more.
+ * Brings files of a signed manifest from other nodes: each is asked for one file at a time. Of a node that has them all,
+ * those come first that no other one has; nodes that take the bundle at the same time take different files first, and
+ * the rest from each other. Each file counts when its bytes have the manifest's sum; what was cut off goes on where it
+ * ended, from any node that is left. A node that fails or gives something else is asked no more.
  * @throws ChimeError `bundle.pull_failed`, `host.no_space`, `file.*`
  */
-export async function pullFiles({ files, directory, sources, arrived, signal }: PullOptions): Promise<void> {
-  const queue = [...files];
+export async function pullFiles({ files, places, find, arrived, signal }: PullOptions): Promise<void> {
+  const wanted = new Map(shuffled(files).map((file) => [file.name, file]));
+  const held = new Map<string, ReadonlySet<string>>();
+  const busy = new Map<string, Promise<void>>();
+  const failing = new Set<string>();
   let reason = "none has it";
-  /** True while the node is good for more. */
-  const drain = async (source: Source): Promise<boolean> => {
-    for (let file = queue.shift(); file; file = queue.shift()) {
-      signal.throwIfAborted();
-      try {
-        await pullFile(file, directory, source, arrived);
-      } catch (error) {
-        queue.unshift(file);
-        // Where our own disk says no, no other node can help.
-        if (!(error instanceof ChimeError) || /^(host|file)\./.test(error.code)) throw error;
-        reason = error.message;
-        return false;
-      }
-    }
-    return true;
+  let fatal: unknown;
+  const isLost = () => fatal !== undefined;
+
+  const isElsewhere = (name: string) => [...held.values()].some((names) => names.has(name));
+  /** The next one of this node, which nobody else takes then. */
+  const take = async ({ node, has }: Source): Promise<BundleFile | undefined> => {
+    const names = await has?.();
+    if (names) held.set(node, names);
+    const next = [...wanted.values()].find(({ name }) => (names ? names.has(name) : !isElsewhere(name)));
+    if (next) wanted.delete(next.name);
+    return next;
   };
-  // Again for what a node gave up when the others had nothing left to do.
-  for (let left = [...sources]; queue.length > 0 && left.length > 0;) {
-    const good = await Promise.all(left.map(drain));
-    left = left.filter((_, at) => good[at]);
+  const drain = async (source: Source): Promise<void> => {
+    let file: BundleFile | undefined;
+    try {
+      while (!isLost() && (file = await take(source))) {
+        signal.throwIfAborted();
+        await pullFile(file, places, source, arrived);
+      }
+    } catch (error) {
+      if (file) wanted.set(file.name, file);
+      // Where our own disk says no, no other node can help.
+      if (!(error instanceof ChimeError) || /^(host|file)\./.test(error.code)) fatal = error;
+      else reason = error.message;
+      failing.add(source.node);
+      held.delete(source.node);
+    }
+  };
+
+  let lastBusy = systemClock.now();
+  while (wanted.size > 0 || busy.size > 0) {
+    const sources = (await find()).filter(({ node }) => !failing.has(node));
+    for (const source of sources.filter(({ node }) => !busy.has(node))) {
+      busy.set(
+        source.node,
+        drain(source).finally(() => busy.delete(source.node)),
+      );
+    }
+    const rest = systemClock.sleep(lookMs, signal);
+    const done = Promise.all(busy.values());
+    await Promise.race([rest, done.then(() => (wanted.size > 0 ? rest : undefined))]);
+    if (busy.size > 0) lastBusy = systemClock.now();
+    const isStuck = sources.every(({ has }) => has) && systemClock.now() - lastBusy > patienceMs;
+    if (isLost() || sources.length === 0 || isStuck) break;
   }
-  if (queue.length === 0) return;
+  await Promise.all(busy.values());
+  if (isLost()) throw fatal;
+  const [left] = wanted.keys();
+  if (left === undefined) return;
   throw failed(
     "bundle.pull_failed",
-    `no node brings ${queue[0]?.name} of the bundle: ${reason}`,
+    `no node brings ${left} of the bundle: ${reason}`,
     "run the same command again: it goes on where this ended",
   );
-}
-
-async function pullFile(
-  file: BundleFile,
-  directory: string,
-  source: Source,
-  arrived: PullOptions["arrived"],
-): Promise<void> {
-  const path = join(directory, file.name);
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
-    try {
-      if (await fill(handle, file, source, arrived)) return;
-      // What an earlier pull left was not of this file: once more from its beginning.
-      if (await fill(handle, file, source, arrived)) return;
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw fileError(path, error);
-  }
-  throw failed("bundle.pull_wrong", `${source.node} has another ${file.name} than was signed`);
-}
-
-/** Goes on behind what is there. Where all of it is not what was signed, it is empty again, and the answer is false. */
-async function fill(
-  handle: FileHandle,
-  file: BundleFile,
-  { node, read }: Source,
-  arrived: PullOptions["arrived"],
-): Promise<boolean> {
-  const hash = new Bun.CryptoHasher("sha256");
-  let position = await sumUp(handle, hash);
-  arrived(position, node);
-  try {
-    while (position < file.size) {
-      const piece = await read(file.name, position);
-      if (piece.length === 0) break;
-      await handle.write(piece, 0, piece.length, position);
-      hash.update(piece);
-      position += piece.length;
-      arrived(piece.length, node);
-    }
-  } catch (error) {
-    // Whoever goes on here counts it.
-    arrived(-position, node);
-    throw error;
-  }
-  if (position === file.size && hash.digest("hex") === file.sha256) return true;
-  await handle.truncate(0);
-  arrived(-position, node);
-  return false;
-}
-
-/** Of what the file holds already; returns its size. */
-async function sumUp(handle: FileHandle, hash: Bun.CryptoHasher): Promise<number> {
-  const buffer = Buffer.allocUnsafe(1 << 20);
-  for (let position = 0; ;) {
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
-    if (bytesRead === 0) return position;
-    hash.update(buffer.subarray(0, bytesRead));
-    position += bytesRead;
-  }
 }

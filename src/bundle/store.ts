@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm, statfs, type FileHandle } from "node:
 import { dirname, join } from "node:path";
 import { refused } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
+import { mebibytes } from "../core/size.ts";
 import {
   fileError,
   isMissing,
@@ -75,30 +76,52 @@ export async function importBundle(
  * @throws ChimeError `exec.*`, `file.*`
  */
 export async function settle(work: string, store: string, opened: Opened): Promise<void> {
-  await Bun.write(join(work, manifestName), opened.manifestText);
-  await Bun.write(join(work, signatureName), opened.signature);
+  await writeSigned(work, opened);
   await exec(["sync", "-f", work], { timeoutMs: 600_000 });
   await rename(work, join(store, opened.id));
   await syncDirectory(store);
+  await rm(pullPlaces(store, opened.id).directory, { recursive: true, force: true });
   await removeCovered(store, opened);
 }
 
+/** What proves a bundle's other files. */
+export async function writeSigned(directory: string, { manifestText, signature }: Opened): Promise<void> {
+  await Bun.write(join(directory, manifestName), manifestText);
+  await Bun.write(join(directory, signatureName), signature);
+}
+
 /** @throws ChimeError `file.*` */
-export async function storedBundles(store: string): Promise<StoredBundle[]> {
+export function storedBundles(store: string): Promise<StoredBundle[]> {
+  return bundlesIn(store, /^([0-9a-f]+)$/, (id) => join(store, id));
+}
+
+/** Those that this node is taking from others, or began to: not all of their files are there. */
+export function comingBundles(store: string): Promise<StoredBundle[]> {
+  return bundlesIn(store, /^\.pull-([0-9a-f]+)$/, (id) => pullPlaces(store, id).whole);
+}
+
+/** Where a bundle comes together that is taken from other nodes. */
+export function pullPlaces(store: string, id: string) {
+  const directory = join(store, `.pull-${id}`);
+  return { directory, coming: join(directory, "coming"), whole: join(directory, "whole") };
+}
+
+async function bundlesIn(
+  store: string,
+  pattern: RegExp,
+  directory: (id: string) => string,
+): Promise<StoredBundle[]> {
   const names = await readdir(store).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw fileError(store, error);
   });
   const found: StoredBundle[] = [];
-  for (const id of names.filter((name) => !name.startsWith(".")).sort()) {
-    const directory = join(store, id);
-    const text = await readText(join(directory, manifestName), largestManifest);
-    if (text !== undefined) found.push({ id, directory, manifest: parseManifest(text) });
+  for (const id of names.flatMap((name) => pattern.exec(name)?.[1] ?? []).sort()) {
+    const text = await readText(join(directory(id), manifestName), largestManifest);
+    if (text !== undefined) found.push({ id, directory: directory(id), manifest: parseManifest(text) });
   }
   return found;
 }
-
-const mebi = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
 
 /** @throws ChimeError `bundle.no_space` (exit 3) */
 export async function requireSpace(store: string, content: number): Promise<void> {
@@ -107,7 +130,7 @@ export async function requireSpace(store: string, content: number): Promise<void
   if (free >= content + spareBytes) return;
   throw refused(
     "bundle.no_space",
-    `the bundle needs ${mebi(content + spareBytes)} MiB at ${store}, and ${mebi(free)} MiB are free`,
+    `the bundle needs ${mebibytes(content + spareBytes)} at ${store}, and ${mebibytes(free)} are free`,
     "free some space (df -h), then run this again",
   );
 }

@@ -1,3 +1,5 @@
+import { mebibytes } from "../core/size.ts";
+
 /** What a bundle is, whichever verb tells it. */
 interface Told {
   file?: string;
@@ -15,8 +17,4 @@ export function renderBundle({ file, id, version, system, arch, roles, packages,
   const made = `bundle ${id}: ${system} ${arch}, ${roles.join(", ")}`;
   const what = `${version === undefined ? "" : `chime-node ${version}, `}${packages} packages, ${mebibytes(size)}`;
   return `${made}; ${what}${file === undefined ? "" : `\n${file}`}`;
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

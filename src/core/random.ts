@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -12,4 +12,10 @@ export function randomSecret(length = 32): string {
     }
   }
   return out;
+}
+
+/** The same in any order, each as likely (Fisher and Yates). */
+export function shuffled<T>(items: readonly T[]): T[] {
+  const left = [...items];
+  return Array.from(items, () => left.splice(randomInt(left.length), 1)[0] as T);
 }

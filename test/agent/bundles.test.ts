@@ -16,7 +16,7 @@ test("offers come from living members that answer, and from no witness whatever 
     },
     node4: () => [{ ...bundle, id: "../../etc" }],
     node5: () => [bundle],
-    node6: () => [],
+    node6: () => [{ ...bundle, whole: false }],
   };
   const handlers = bundleHandlers({
     self: member("node1"),
@@ -30,7 +30,11 @@ test("offers come from living members that answer, and from no witness whatever 
       return await Promise.resolve(answers[name]?.());
     },
   });
-  expect(await handlers["bundle.offers"]()).toEqual([{ ...bundle, node: "node2" }]);
+  expect(await handlers["bundle.offers"]()).toEqual([
+    // Of a version that knows whole ones alone.
+    { ...bundle, whole: true, node: "node2" },
+    { ...bundle, whole: false, node: "node6" },
+  ]);
   expect(asked.sort()).toEqual(["node2", "node3", "node4", "node6"]);
 });
 
@@ -46,6 +50,7 @@ describe("a member that asks for a piece", () => {
     ["bundle.read", { id: bundle.id, name: "/etc/passwd", offset: 0 }],
     ["bundle.read", { id: bundle.id, name: "install.sh", offset: -1 }],
     ["bundle.manifest", { id: ".." }],
+    ["bundle.files", { id: "../x" }],
   ])("%s %p gets none", async (method, params) => {
     expect(((await failure(ask(method, params))) as Error).name).toBe("ValiError");
   });

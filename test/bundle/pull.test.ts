@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,10 +16,12 @@ const total = files.reduce((sum, { size }) => sum + size, 0);
 const pieceBytes = 1000;
 
 let directory: string;
+let places: { coming: string; whole: string };
 let asked: { node: string; name: string; offset: number }[];
 let arrived: number;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "chime-node-pull-"));
+  places = { coming: join(directory, "coming"), whole: join(directory, "whole") };
   asked = [];
   arrived = 0;
 });
@@ -41,10 +43,17 @@ function source(
 }
 
 const pull = (sources: readonly Source[], signal = new AbortController().signal) =>
-  pullFiles({ files, directory, sources, signal, arrived: (bytes) => void (arrived += bytes) });
+  pullFiles({
+    files,
+    places,
+    find: () => Promise.resolve(sources),
+    signal,
+    arrived: (bytes) => void (arrived += bytes),
+  });
 
 async function expectWhole(): Promise<void> {
-  for (const [name, content] of contents) expect(await readFile(join(directory, name), "utf8")).toBe(content);
+  for (const [name, content] of contents)
+    expect(await readFile(join(places.whole, name), "utf8")).toBe(content);
   expect(arrived).toBe(total);
 }
 
@@ -75,11 +84,9 @@ describe("a node that", () => {
   });
 
   test("ends when the others have nothing left to do: they are asked again", async () => {
-    const last = "repo/pool/p0.deb";
     const slow: Source = {
       node: "slow",
-      async read(name) {
-        if (name !== last) return gone();
+      async read() {
         while (asked.filter(({ offset }) => offset === 0).length < files.length - 1) await Bun.sleep(0);
         return gone();
       },
@@ -119,9 +126,9 @@ test("cut off, it goes on: only what is missing is asked for", async () => {
 });
 
 test("what an earlier pull left and is not of the file is replaced", async () => {
-  await mkdir(join(directory, "repo/pool"), { recursive: true });
-  await writeFile(join(directory, "repo/pool/p2.deb"), "something else");
-  await writeFile(join(directory, "repo/pool/p3.deb"), "x".repeat(50_000));
+  await mkdir(join(places.coming, "repo/pool"), { recursive: true });
+  await writeFile(join(places.coming, "repo/pool/p2.deb"), "something else");
+  await writeFile(join(places.coming, "repo/pool/p3.deb"), "x".repeat(50_000));
   await pull([source("a")]);
   await expectWhole();
 });
@@ -134,4 +141,52 @@ test("without any node it says so; an abort ends it", async () => {
     return piece;
   });
   expect(await failure(pull([stops], controller.signal))).toEqual(new Error("interrupted"));
+});
+
+/** One piece after the other, as over its network line. */
+function line(): (piece: Buffer) => Promise<Buffer> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (piece) => {
+    const next = last.then(() => Bun.sleep(1)).then(() => piece);
+    last = next;
+    return next;
+  };
+}
+
+test("nodes that take it at the same time have most of it from each other", async () => {
+  const served = new Map<string, number>();
+  const nodes = ["a", "b", "c", "d", "e"];
+  // A second on one line: several looks at what the others have.
+  const many = new Map(Array.from({ length: 100 }, (_, at) => [`p${at}`, String(at % 10).repeat(1000)]));
+  const wholeOf = (node: string) => join(directory, node, "whole");
+  const give = (node: string) => {
+    const send = line();
+    return async (name: string, offset: number) => {
+      const piece = Buffer.from(many.get(name) ?? "").subarray(offset, offset + 100);
+      served.set(node, (served.get(node) ?? 0) + piece.length);
+      return send(piece);
+    };
+  };
+  const has = async (node: string) => new Set(await readdir(wholeOf(node)).catch(() => [] as string[]));
+  const others = nodes.map((node): Source => ({ node, read: give(node), has: () => has(node) }));
+  const seed: Source = { node: "seed", read: give("seed") };
+  await Promise.all(
+    nodes.map((node) =>
+      pullFiles({
+        files: [...many].map(([name, content]) => about(name, content)),
+        places: { coming: join(directory, node, "coming"), whole: wholeOf(node) },
+        find: () => Promise.resolve([seed, ...others.filter((other) => other.node !== node)]),
+        signal: new AbortController().signal,
+        arrived: () => undefined,
+      }),
+    ),
+  );
+  for (const node of nodes) {
+    for (const [name, content] of many) {
+      expect(await readFile(join(wholeOf(node), name), "utf8")).toBe(content);
+    }
+  }
+  const all = [...served.values()].reduce((sum, bytes) => sum + bytes, 0);
+  expect(all).toBe(nodes.length * 100_000);
+  expect(Math.max(...served.values())).toBeLessThan(all / 2);
 });

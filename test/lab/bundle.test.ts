@@ -2,17 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFile, open } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { buildBinary } from "../../scripts/build.ts";
-import { exec } from "../../src/core/exec.ts";
-import { makeKey } from "../install/release.ts";
 import { chime, fileTree, verdict } from "./chime.ts";
-import { ensureImage } from "./image.ts";
+import { bundleInit, copyLabBundle, makeLabBundle } from "./bundle.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { initCommand, joinCommand, status, vip, type Initialized } from "./pair.ts";
+import { joinCommand, status, vip, type Initialized } from "./pair.ts";
 import { system } from "./system.ts";
 import { untilProtected } from "./trial.ts";
+import { waitUntil } from "./wait.ts";
 
-const init = initCommand.map((word) => (word === "cluster.packages=os" ? "cluster.packages=bundle" : word));
 const installer = resolve(import.meta.dir, "../../install.sh");
 
 /** Nodes that can reach no repository: all they have is one file. Bundles are for released systems. */
@@ -27,37 +25,41 @@ describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
     // One without any route, one with a route that leads nowhere.
     lab = await Lab.open({ nodes: [{ name: "node1", gateway: false }, "node2"] });
     [node1, node2] = lab.nodes as [LabNode, LabNode];
-    const { root, mirror } = await ensureImage(console.error);
-    const key = await makeKey(join(lab.work, "key"));
     bundle = join(lab.work, "bundle.tar");
-    const what = [
-      "--os",
-      system.name.replace("-", ""),
-      "--role",
-      "mysql",
-      "--set",
-      `roles.mysql.engine=${system.engine}`,
-    ];
-    const from = [
-      "--source",
-      `deb [trusted=yes] file:${mirror} ./`,
-      "--installed",
-      `${root}/var/lib/dpkg/status`,
-    ];
-    const argv = [await buildBinary(), "bundle", "create", ...what, ...from, "--key", key.key, "-o", bundle];
-    await exec(argv, { timeoutMs: 300_000 });
+    const made = await makeLabBundle(lab, await buildBinary(), bundle);
     for (const node of lab.nodes) {
       await node.sh("umount /mirror; echo 'deb http://192.0.2.1/debian stable main' >/etc/apt/sources.list");
     }
     await copyFile(installer, node1.path("/root/install.sh"));
-    await copyFile(key.pub, node1.path("/root/key.pub"));
-    await copyFile(bundle, node1.path("/root/bundle.tar"));
+    await copyLabBundle(made, node1);
     bare = await fileTree(node1);
   }, 400_000);
   afterAll(() => lab?.close());
 
   const install = (node: LabNode, file: string, more = "--trust /root/key.pub") =>
     node.sh(`sh /root/install.sh --bundle ${file} ${more}`, { check: false, timeoutMs: 120_000 });
+
+  const counted = async (node: LabNode, path: string) =>
+    Number.parseInt((await node.sh(`du -sb ${path}`, { check: false })).stdout) || 0;
+
+  /** A join that is killed with half of the packages here; returns how many bytes are still to come. */
+  async function cutPull(node: LabNode, token: string): Promise<number> {
+    const total = await counted(node1, "/var/lib/chime-node/bundles/*/repo");
+    await lab.network.setRate("node1", 40);
+    const joining = node.start(joinCommand, { env: { CHIME_TOKEN: token } });
+    let here = 0;
+    await waitUntil("half of the packages", 60_000, async () => {
+      if (joining.ended) throw new Error(joining.lines.join("\n"));
+      here = await counted(node, "/var/lib/chime-node/bundles");
+      return here > total / 2;
+    });
+    joining.signal("SIGKILL");
+    await joining.exited;
+    await lab.network.setRate("node1", undefined);
+    return total - here;
+  }
+  const sentBy = async (node: LabNode) =>
+    Number((await node.run(["cat", "/sys/class/net/eth0/statistics/tx_bytes"])).stdout);
 
   test("a bundle that was changed, or is for another system, is refused, and nothing of it stays", async () => {
     const changed = node1.path("/root/changed.tar");
@@ -96,7 +98,7 @@ describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
 
   test("in bundle mode a node without a bundle is told so before anything is begun", async () => {
     await node2.install(await buildBinary());
-    const answer = await chime(node2, [...init.slice(1), "--role", "mysql"]);
+    const answer = await chime(node2, [...bundleInit.slice(1), "--role", "mysql"]);
     expect(verdict(answer)).toEqual([3, "preflight.failed"]);
     expect(answer.stderr + answer.json.error?.message).toContain(
       "no bundle that was imported on this node has",
@@ -109,13 +111,17 @@ describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
       0,
       expect.stringMatching(/^installed \/usr\/local\/bin\/chime-node/),
     ]);
-    const { token } = JSON.parse((await node1.run([...init, "--json"])).stdout) as Initialized;
+    const { token } = JSON.parse((await node1.run([...bundleInit, "--json"])).stdout) as Initialized;
+    const left = await cutPull(node2, token);
     const timeoutMs = 300_000;
+    const before = await sentBy(node1);
     const [, second] = await Promise.all([
       node1.run(joinCommand, { timeoutMs }),
       node2.run(joinCommand, { timeoutMs, env: { CHIME_TOKEN: token } }),
     ]);
     expect(second.stderr).toContain("packages came from node1: bundle ");
+    // Only the rest came: a third more as base64, and less than 10 MB that two joining nodes say otherwise.
+    expect((await sentBy(node1)) - before).toBeLessThan(1.4 * left + 10e6);
     await untilProtected(lab);
     expect((await status(node2)).vips).toMatchObject([{ role: "mysql", address: vip }]);
     const lists = await Promise.all(

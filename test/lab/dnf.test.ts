@@ -1,8 +1,10 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ElMachine, standInSystem } from "./el.ts";
 import { Lab } from "./lab.ts";
 import type { Wanted } from "./packages-program.ts";
-import { programOf, Vendor } from "./vendor.ts";
+import { programOf } from "./program.ts";
+import { Vendor } from "./vendor.ts";
 
 /** Enterprise Linux 8 has such a one of MySQL: its default stream hides all other packages of these names. */
 const moduleOfTheSystem = `---
@@ -46,7 +48,10 @@ describe.skipIf(process.env["CHIME_LONG"] !== "1")("packages by dnf", () => {
     vendor = await Vendor.open(lab);
     [key, other] = [await vendor.makeKey("key"), await vendor.makeKey("other")];
     await machine.put("/usr/local/share/ca-certificates/stand-in.crt", vendor.authority);
-    await machine.put("/root/packages-program.js", await programOf("packages-program.ts"));
+    await machine.put(
+      "/root/packages-program.js",
+      await programOf(join(import.meta.dir, "packages-program.ts")),
+    );
     await machine.sh("update-ca-certificates >/dev/null 2>&1");
     await publish("good", "1.0", key);
     // The system's own packages: one that would be taken instead of the vendor's, one that needs the vendor's library.
@@ -217,7 +222,10 @@ describe.skipIf(process.env["CHIME_LONG"] !== "1")("packages by dnf", () => {
         ["1.0-1", "1.0-1", false],
         ["1.0-1.el9", "1.0-2.el9", true],
       ];
-      await machine.put("/root/version.js", await programOf("../../src/host/packages/rpm-version.ts"));
+      await machine.put(
+        "/root/version.js",
+        await programOf(join(import.meta.dir, "../../src/host/packages/rpm-version.ts")),
+      );
       const script = `import { isOlderRpm } from "/root/version.js";
         console.log(JSON.stringify(await Promise.all(${JSON.stringify(pairs)}.map(([a, b]) => isOlderRpm(a, b)))));`;
       await machine.put("/root/compare.js", script);

@@ -57,6 +57,14 @@ export class Network {
     await this.heal(port);
   }
 
+  /** What leaves a node, in millions of bits a second; undefined: as fast as it can. */
+  async setRate(name: string, megabits: number | undefined): Promise<void> {
+    const at = ["tc", "-n", this.namespace(name), "qdisc"];
+    const on = ["dev", "eth0", "root"];
+    const bucket = ["tbf", "rate", `${megabits}mbit`, "burst", "256k", "latency", "50ms"];
+    await exec(megabits === undefined ? [...at, "del", ...on] : [...at, "replace", ...on, ...bucket]);
+  }
+
   async setCarrier(port: number, up: boolean): Promise<void> {
     await exec(["ip", "-n", this.#bridge, "link", "set", portName(port), up ? "up" : "down"]);
   }

@@ -5,6 +5,7 @@ import { certify, createAuthority, generateKey } from "../../src/cluster/pki.ts"
 import { exec } from "../../src/core/exec.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
+import { programOf } from "./program.ts";
 import { waitUntil } from "./wait.ts";
 import type { Wanted } from "./packages-program.ts";
 
@@ -13,14 +14,6 @@ interface SigningKey {
   fingerprint: string;
   /** What a vendor publishes. */
   file: string;
-}
-
-/** A module of this checkout with all that it imports, as one file for Bun; named from here. */
-export async function programOf(module: string): Promise<string> {
-  const entry = join(import.meta.dir, module);
-  const [built] = (await Bun.build({ entrypoints: [entry], target: "bun" })).outputs;
-  if (!built) throw new Error(`${entry} could not be built`);
-  return built.text();
 }
 
 /**
@@ -74,7 +67,10 @@ export class Vendor {
   /** Puts Bun and the program that applies packages into a node, and has the node trust the vendor's https. */
   async prepare(node: LabNode): Promise<void> {
     await copyFile(process.execPath, node.path("/usr/local/bin/bun"));
-    await node.put("/root/packages-program.js", await programOf("packages-program.ts"));
+    await node.put(
+      "/root/packages-program.js",
+      await programOf(join(import.meta.dir, "packages-program.ts")),
+    );
     await node.put("/usr/local/share/ca-certificates/stand-in.crt", this.#authority.cert);
     await node.run(["update-ca-certificates"]);
   }

@@ -1,16 +1,17 @@
-import { join } from "node:path";
 import type { Offer } from "../../agent/bundles.ts";
 import { callAgent } from "../../agent/socket.ts";
 import { openManifest, type Opened } from "../../bundle/read.ts";
 import { pullFiles, type Source } from "../../bundle/pull.ts";
-import { contentSize } from "../../bundle/manifest.ts";
-import { requireSpace, settle, storedBundles } from "../../bundle/store.ts";
+import type { Arrived } from "../../bundle/pull-file.ts";
+import { contentSize, type Manifest } from "../../bundle/manifest.ts";
+import { pullPlaces, requireSpace, settle, storedBundles, writeSigned } from "../../bundle/store.ts";
 import { systemName } from "../../bundle/systems.ts";
 import type { RoleName } from "../../cluster/types.ts";
 import { systemClock } from "../../core/clock.ts";
 import { ChimeError, refused, toChimeError } from "../../core/errors.ts";
 import { withLock } from "../../core/lock.ts";
 import { paths } from "../../core/paths.ts";
+import { mebibytes } from "../../core/size.ts";
 import { makePrivateDirectory } from "../../host/files.ts";
 import { repositoryName } from "../../host/packages/bundle-repositories.ts";
 import { roles } from "../../roles/index.ts";
@@ -38,14 +39,14 @@ export async function pullBundle(context: RoleContext, names: readonly RoleName[
     one.arch === context.facts.arch &&
     names.every((role) => one.roles.includes(role));
   if ((await storedBundles(paths.bundles)).some(({ manifest }) => suits(manifest))) return;
-  const offers = (await callAgent<Offer[]>("bundle.offers", {}, { timeoutMs: callMs })).filter(suits);
+  const offers = (await offersOf()).filter(suits);
   // The newest, and of two of one version the one that more members have.
   const count = (id: string) => offers.filter((offer) => offer.id === id).length;
-  const [best] = offers.toSorted(
-    (a, b) => Bun.semver.order(b.version, a.version) || count(b.id) - count(a.id),
-  );
+  const [best] = offers
+    .filter(({ whole }) => whole)
+    .toSorted((a, b) => Bun.semver.order(b.version, a.version) || count(b.id) - count(a.id));
   if (!best) return;
-  const holders = offers.filter(({ id }) => id === best.id).map(({ node }) => node);
+  const holders = offers.filter(({ id, whole }) => id === best.id && whole).map(({ node }) => node);
   try {
     await withLock("bundle", "a bundle from another node", () => pull(best.id, holders, io));
   } catch (error) {
@@ -62,22 +63,46 @@ async function pull(id: string, holders: readonly string[], io: Io): Promise<voi
   const total = contentSize({ files });
   await makePrivateDirectory(paths.bundles);
   await requireSpace(paths.bundles, total);
-  const directory = join(paths.bundles, `.pull-${id}`);
+  const places = pullPlaces(paths.bundles, id);
+  const from = new Set<string>();
   const tell = progressOf(total, io);
-  const sources = holders.map((node): Source => ({
+  const arrived: Arrived = (bytes, node) => {
+    from.add(node);
+    tell(bytes, node);
+  };
+  // From now on others may take from here what has come.
+  await makePrivateDirectory(places.whole);
+  await writeSigned(places.whole, opened);
+  const find = async () =>
+    (await offersOf())
+      .filter((offer) => offer.id === id)
+      .map((offer) => sourceOf(offer, opened.manifest, io));
+  await pullFiles({ files, places, find, arrived, signal: io.signal });
+  await settle(places.whole, paths.bundles, opened);
+  io.note(`packages came from ${[...from].sort().join(", ")}: bundle ${id}`);
+}
+
+function offersOf(): Promise<Offer[]> {
+  return callAgent<Offer[]>("bundle.offers", {}, { timeoutMs: callMs });
+}
+
+function sourceOf({ node, id, whole }: Offer, { files }: Manifest, { signal }: Io): Source {
+  const has = async () => {
+    const places = await callAgent<number[]>("bundle.files", { node, id }, { timeoutMs: callMs, signal });
+    return new Set(places.flatMap((at) => files[at]?.name ?? []));
+  };
+  return {
     node,
+    ...(whole ? {} : { has }),
     async read(name, offset) {
       const params = { node, id, name, offset };
       const { data } = await callAgent<{ data: string }>("bundle.read", params, {
         timeoutMs: callMs,
-        signal: io.signal,
+        signal,
       });
       return Buffer.from(data, "base64");
     },
-  }));
-  await pullFiles({ files, directory, sources, arrived: tell, signal: io.signal });
-  await settle(directory, paths.bundles, opened);
-  io.note(`packages came from ${holders.join(", ")}: bundle ${id}`);
+  };
 }
 
 /** From the first that gives one. @throws ChimeError of the last */
@@ -105,8 +130,6 @@ function strange(error: unknown, node: string): unknown {
   );
 }
 
-const mebi = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
-
 /** Bytes, rate, from whom; not at every piece. */
 function progressOf(total: number, io: Io): (bytes: number, node: string) => void {
   const start = systemClock.now();
@@ -116,7 +139,7 @@ function progressOf(total: number, io: Io): (bytes: number, node: string) => voi
     const now = systemClock.now();
     if (now - told < tellMs) return;
     told = now;
-    const rate = mebi((arrived / Math.max(1, now - start)) * 1000);
-    io.progress(`taking packages from ${node}: ${mebi(arrived)} of ${mebi(total)} MiB, ${rate} MiB/s`);
+    const rate = mebibytes((arrived / Math.max(1, now - start)) * 1000);
+    io.progress(`taking packages from ${node}: ${mebibytes(arrived)} of ${mebibytes(total)}, ${rate}/s`);
   };
 }
