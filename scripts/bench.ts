@@ -1,6 +1,6 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
- * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install;
+ * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install, offline;
  * or, only where they are named: `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
  * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without.
  */
@@ -14,11 +14,13 @@ import { measureCommits } from "./measure/commits.ts";
 import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
 import { measureStorm } from "./measure/storm.ts";
+import { measureOffline } from "./measure/offline.ts";
+import { measurePull } from "./measure/pull.ts";
 import { measureInstall } from "./measure/install.ts";
 import { measureVersion } from "./measure/version.ts";
 import { buildBinary } from "./build.ts";
 
-const names = ["form", "failover", "apply", "agent", "disks", "version", "install"] as const;
+const names = ["form", "failover", "apply", "agent", "disks", "version", "install", "offline"] as const;
 const known = [...names, "commits", "drills", "storm"] as const;
 
 function progress(line: string): void {
@@ -37,6 +39,10 @@ async function measure(
   if (wanted.includes("install")) {
     rows.push(...(await measureInstall(binary, quick ? 3 : 10, progress)));
     rows.push(...(await measureBundle(binary, quick ? 3 : 10, progress)));
+  }
+  if (wanted.includes("offline")) {
+    rows.push(...(await measurePull(quick ? 1 : 5, progress)));
+    rows.push(...(await measureOffline(binary, quick ? 1 : 3, progress)));
   }
   if (wanted.includes("disks")) rows.push(...(await measureDisks(quick ? 5 : 20, progress)));
   if (wanted.includes("form")) rows.push(...(await measureForming(binary, quick ? 1 : 3, progress)));

@@ -9,7 +9,7 @@ import { median, type Row } from "./row.ts";
 
 type Progress = (line: string) => void;
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return (performance.now() - start) / 1000;
@@ -18,6 +18,11 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 /** What a careful administrator would type to get the same packages, and nothing more. */
 const install =
   "apt-get update -q && apt-get install -y -q --no-install-recommends mariadb-server mariadb-backup keepalived";
+
+export async function installBare(lab: Lab): Promise<void> {
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  await Promise.all(lab.nodes.map((node) => node.sh(install, { env, timeoutMs: 600_000 })));
+}
 
 /** Bare nodes to a serving pair, in turns with installing the same packages on two bare nodes at once. */
 export async function measureForming(binary: string, runs: number, progress: Progress): Promise<Row[]> {
@@ -28,9 +33,7 @@ export async function measureForming(binary: string, runs: number, progress: Pro
   for (let i = 1; i <= runs; i++) {
     progress(`form: ${i} of ${runs}`);
     await withBareNodes(progress, async (lab) => {
-      const env = { DEBIAN_FRONTEND: "noninteractive" };
-      const one = (node: LabNode) => node.sh(install, { env, timeoutMs: 600_000 });
-      bare.push(await timed(() => Promise.all(lab.nodes.map(one))));
+      bare.push(await timed(() => installBare(lab)));
       for (const node of lab.nodes) packages.add(await installed(node));
     });
     await withBareNodes(progress, async (lab) => {
@@ -58,7 +61,7 @@ async function installed(node: LabNode): Promise<string> {
   return (await node.run(["dpkg-query", "-W", "-f", "${Package} ${Version}\n"])).stdout;
 }
 
-async function withBareNodes(progress: Progress, work: (lab: Lab) => Promise<void>): Promise<void> {
+export async function withBareNodes(progress: Progress, work: (lab: Lab) => Promise<void>): Promise<void> {
   await using lab = await Lab.open({ nodes: ["node1", "node2"], progress });
   await work(lab);
 }
