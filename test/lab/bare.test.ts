@@ -3,7 +3,7 @@ import { buildBinary } from "../../scripts/build.ts";
 import { chime, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { vip } from "./pair.ts";
+import { initWords, vip } from "./pair.ts";
 import { system } from "./system.ts";
 
 /** What is refused before anything is installed, on machines that stay bare. */
@@ -25,16 +25,7 @@ describe("bare nodes", () => {
     );
     expect(stdout.trim()).toBe("");
   };
-  const initArgs = (address: string) => [
-    "init",
-    "--vip",
-    `mysql=${address}`,
-    "--set",
-    `roles.mysql.engine=${system.engine}`,
-    "--set",
-    "cluster.packages=os",
-    ...system.flags,
-  ];
+  const initArgs = (address: string) => initWords(address).slice(1);
   const witness = ["join", ...system.flags, "--role", "witness"];
 
   test.each([

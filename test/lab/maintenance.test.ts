@@ -1,18 +1,16 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readEligible } from "../../src/vip/track.ts";
 import { chime, verdict } from "./chime.ts";
-import { Lab } from "./lab.ts";
-import { formPair, startWriters, status, writerOf } from "./pair.ts";
+import type { Lab } from "./lab.ts";
+import { startWriters, status, writerOf } from "./pair.ts";
 import { system } from "./system.ts";
-import { untilProtected } from "./trial.ts";
+import { openPair, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Planned work on a node of a pair, under load. */
 let lab: Lab;
 beforeAll(async () => {
-  lab = await Lab.open({ nodes: ["node1", "node2"] });
-  await formPair(lab);
-  await untilProtected(lab);
+  lab = await openPair();
 }, 400_000);
 afterAll(() => lab?.close());
 

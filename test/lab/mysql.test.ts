@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { Lab } from "./lab.ts";
-import { formPair, startWriters, status, writerOf } from "./pair.ts";
+import type { Lab } from "./lab.ts";
+import { startWriters, status, writerOf } from "./pair.ts";
 import { sqlOrNothing } from "./sql.ts";
 import { system } from "./system.ts";
-import { nothingIsMissing, untilProtected } from "./trial.ts";
+import { nothingIsMissing, openPair } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
@@ -13,9 +13,7 @@ let lab: Lab;
 let writers: Writers;
 
 beforeAll(async () => {
-  lab = await Lab.open({ nodes: ["node1", "node2"] });
-  await formPair(lab);
-  await untilProtected(lab);
+  lab = await openPair();
   writers = await startWriters(lab);
 }, 300_000);
 afterAll(() => lab?.close());

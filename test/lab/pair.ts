@@ -11,18 +11,23 @@ import { Writers } from "./writer.ts";
 /** The pair's floating address in every lab. */
 export const vip = `${subnet}.30`;
 
-/** What an operator types; shown by the demo. */
-export const initCommand = [
-  "chime-node",
-  "init",
-  "--vip",
-  `mysql=${vip}`,
-  "--set",
-  `roles.mysql.engine=${system.engine}`,
-  "--set",
-  "cluster.packages=os",
-  ...system.flags,
-];
+/** What an operator types to make a cluster with this floating address. */
+export function initWords(address: string): string[] {
+  return [
+    "chime-node",
+    "init",
+    "--vip",
+    `mysql=${address}`,
+    "--set",
+    `roles.mysql.engine=${system.engine}`,
+    "--set",
+    "cluster.packages=os",
+    ...system.flags,
+  ];
+}
+
+/** Shown by the demo. */
+export const initCommand: readonly string[] = initWords(vip);
 export const joinCommand = ["chime-node", "join", ...system.flags, "--role", "mysql"];
 
 /** `init --json` of the contract. */

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chime } from "./chime.ts";
-import { Lab } from "./lab.ts";
+import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { formPair, startWriters, status, vip, writerOf } from "./pair.ts";
+import { startWriters, status, vip, writerOf } from "./pair.ts";
 import { sql } from "./sql.ts";
 import { system } from "./system.ts";
-import { nothingIsMissing, untilProtected } from "./trial.ts";
+import { nothingIsMissing, openPair } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
@@ -14,9 +14,7 @@ let lab: Lab;
 let writers: Writers;
 let switchoverMs = 0;
 beforeAll(async () => {
-  lab = await Lab.open({ nodes: ["node1", "node2"] });
-  await formPair(lab);
-  await untilProtected(lab);
+  lab = await openPair();
   writers = await startWriters(lab);
 }, 400_000);
 afterAll(() => lab?.close());

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { appendFile } from "node:fs/promises";
 import { exec } from "../../src/core/exec.ts";
-import { Lab } from "./lab.ts";
+import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { formPair, startWriters, status, writerOf, type Status } from "./pair.ts";
+import { startWriters, status, writerOf, type Status } from "./pair.ts";
 import { sql, sqlOrNothing, strayWrite } from "./sql.ts";
 import { system } from "./system.ts";
-import { nothingIsMissing, untilProtected } from "./trial.ts";
+import { nothingIsMissing, openPair, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 
 const extras = "/var/lib/chime-node/extras";
@@ -15,9 +15,7 @@ const extras = "/var/lib/chime-node/extras";
 let lab: Lab;
 
 beforeAll(async () => {
-  lab = await Lab.open({ nodes: ["node1", "node2"] });
-  await formPair(lab);
-  await untilProtected(lab);
+  lab = await openPair();
 }, 400_000);
 afterAll(() => lab?.close());
 

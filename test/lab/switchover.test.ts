@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chime, verdict } from "./chime.ts";
-import { Lab } from "./lab.ts";
+import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { formPair, startWriters, status, writerOf } from "./pair.ts";
-import { untilProtected } from "./trial.ts";
+import { startWriters, status, writerOf } from "./pair.ts";
+import { openPair, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 
 interface Moves {
@@ -14,9 +14,7 @@ interface Moves {
 describe("switchover", () => {
   let lab: Lab;
   beforeAll(async () => {
-    lab = await Lab.open({ nodes: ["node1", "node2"] });
-    await formPair(lab);
-    await untilProtected(lab);
+    lab = await openPair();
   }, 400_000);
   afterAll(() => lab?.close());
 

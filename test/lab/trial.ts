@@ -1,7 +1,20 @@
-import type { Lab } from "./lab.ts";
-import { pairOf, status } from "./pair.ts";
+import { Lab } from "./lab.ts";
+import { formPair, pairOf, status } from "./pair.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
+
+/** A lab with a pair that can stand the first failure. */
+export async function openPair(): Promise<Lab> {
+  const lab = await Lab.open({ nodes: ["node1", "node2"] });
+  try {
+    await formPair(lab);
+    await untilProtected(lab);
+  } catch (error) {
+    await lab.close();
+    throw error;
+  }
+  return lab;
+}
 
 /**
  * Waits until the pair can stand the next failure: one writer, whose commits are on both nodes, and nothing wrong. Two
