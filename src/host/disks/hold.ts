@@ -24,8 +24,9 @@ async function hold({ path, number, size }: Device, buffer: Buffer): Promise<Hol
   const found: Hold = { refusal: undefined, written: [], trouble: [] };
   let handle: FileHandle;
   try {
-    // O_EXCL without O_CREAT is about block devices only (open(2)).
-    handle = await open(path, constants.O_RDWR | constants.O_EXCL | constants.O_NONBLOCK);
+    // O_EXCL without O_CREAT is about block devices only (open(2)). Not for writing: udev would look at it afterwards, and
+    // be found as its user by the next look.
+    handle = await open(path, constants.O_RDONLY | constants.O_EXCL | constants.O_NONBLOCK);
   } catch (error) {
     found.refusal = (error as NodeJS.ErrnoException).code ?? String(error);
     return found;
