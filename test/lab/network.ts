@@ -16,6 +16,7 @@ export class Network {
   readonly prefix: string;
   readonly #bridge: string;
   #faults: Fault[] = [];
+  #loaded: Promise<unknown> = Promise.resolve();
 
   constructor(id: string) {
     this.prefix = `chime-lab-${id}`;
@@ -105,8 +106,15 @@ export class Network {
     await this.#load();
   }
 
-  /** One transaction: the old rules hold until the new ones do. */
+  /** One after the other, each with all faults that there are by then: several at once could end with a part of them. */
   async #load(): Promise<void> {
+    const loading = this.#loaded.then(() => this.#replaceRules());
+    this.#loaded = loading.catch(() => undefined);
+    await loading;
+  }
+
+  /** One transaction: the old rules hold until the new ones do. */
+  async #replaceRules(): Promise<void> {
     const into = [];
     const between = [];
     const outOf = [];
