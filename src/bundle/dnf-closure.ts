@@ -1,6 +1,6 @@
 import { copyFile, mkdir, readdir, rename, utimes, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { failed, type ChimeError } from "../core/errors.ts";
+import { refused, type ChimeError } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
 import { fileError, readText } from "../host/files.ts";
 import { classifyDnf, parseRpm, saidByDnf, unreachableRepository } from "../host/packages/dnf-output.ts";
@@ -101,7 +101,7 @@ async function collect(
 async function installedVersions(file: string | undefined): Promise<Map<string, string>> {
   if (file === undefined) return new Map();
   const text = await readText(file, 16 << 20);
-  if (text === undefined) throw failed("bundle.no_file", `there is no file ${file}`);
+  if (text === undefined) throw refused("bundle.no_file", `there is no file ${file}`);
   return parseRpm(text);
 }
 

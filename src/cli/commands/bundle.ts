@@ -45,12 +45,13 @@ const create = defineVerb({
       type: "list",
       hint: "LINE",
       summary:
-        "a line of sources.list to take packages from; default: this machine's where it is of that system, else the distribution's",
+        "a line of sources.list to take packages from, or for Enterprise Linux a .repo file; default: this machine's where it is of that system, else the distribution's",
     },
     installed: {
       type: "string",
       hint: "FILE",
-      summary: "the nodes' /var/lib/dpkg/status, where their image has more than a minimal one",
+      summary:
+        "what the nodes' image has, where that is more than a minimal one: its /var/lib/dpkg/status, or a list by rpm -qa",
     },
     key: { type: "string", hint: "FILE", summary: "the private key to sign with", required: true },
     output: { type: "string", hint: "FILE", summary: "the file to write", required: true, short: "o" },

@@ -19,7 +19,7 @@ export interface CreateOptions {
   set: readonly string[];
   addBinary: readonly string[];
   source: readonly string[];
-  /** dpkg's status file of the nodes' image. */
+  /** The list of installed packages of the nodes' image: dpkg's status file, or one by `rpm -qa`. */
   installed: string | undefined;
   key: string;
   output: string;
