@@ -8,6 +8,7 @@ import { SharedState } from "../../src/cluster/state.ts";
 import { hashSecret } from "../../src/cluster/token.ts";
 import type { Member } from "../../src/cluster/types.ts";
 import { seeded } from "./support.ts";
+import { sampleMember } from "../samples.ts";
 
 const cluster = { name: "chime", id: "0123456789abcdef" };
 const authority = createAuthority(cluster, Date.now());
@@ -29,21 +30,7 @@ function admission(index: number, change: Partial<Admission> = {}, ca = authorit
 }
 
 function record(index: number, change: Partial<Member> = {}): Member {
-  return {
-    name: `n${index}`,
-    index,
-    address: `10.0.0.${index}`,
-    roles: [],
-    phase: {},
-    roleState: {},
-    facts: null,
-    binaryVersion: "0.1.0",
-    protocol: 1,
-    left: false,
-    incarnation: 1,
-    version: 1,
-    ...change,
-  };
+  return sampleMember({ name: `n${index}`, index, address: `10.0.0.${index}`, ...change });
 }
 
 function token(change: Partial<TokenRecord> = {}, ca = authority): TokenRecord {

@@ -5,29 +5,9 @@ import { hostChecks, type Machine } from "../../src/host/preflight-host.ts";
 import { requirePassed, runChecks } from "../../src/host/preflight.ts";
 import { failed } from "../../src/core/errors.ts";
 import { caught } from "../cli/fake.ts";
+import { sampleFacts as facts } from "../samples.ts";
 
 const GiB = 2 ** 30;
-
-const facts: Facts = {
-  hostname: "node1",
-  os: {
-    id: "debian",
-    versionId: "12",
-    codename: "bookworm",
-    family: "debian",
-    name: "Debian GNU/Linux 12 (bookworm)",
-  },
-  arch: "x64",
-  init: "systemd",
-  packageManager: "apt",
-  cpus: 2,
-  memoryBytes: 4 * GiB,
-  interfaces: [{ name: "eth0", addresses: [{ address: "10.0.0.1", prefix: 24 }] }],
-  defaultRoute: { interface: "eth0", gateway: "10.0.0.254" },
-  firewall: "none",
-  selinux: "absent",
-  clockSynchronized: true,
-};
 
 const machine: Machine = {
   uid: () => 0,

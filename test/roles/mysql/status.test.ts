@@ -4,6 +4,7 @@ import type { Term } from "../../../src/cluster/vote/term.ts";
 import type { RoleContext } from "../../../src/roles/types.ts";
 import { publishedBy, roundLag, type Published } from "../../../src/roles/mysql/published.ts";
 import { mysqlStatus } from "../../../src/roles/mysql/status.ts";
+import { sampleMember } from "../../samples.ts";
 import { published, term } from "./views.ts";
 
 const context = {
@@ -21,18 +22,10 @@ function member(
   phase: Phase = "ready",
 ): MemberView {
   return {
-    name: `node${index}`,
-    index,
-    address: `10.0.0.${index}`,
+    ...sampleMember({ name: `node${index}`, index, address: `10.0.0.${index}` }),
     roles: ["mysql"],
     phase: { mysql: phase },
     roleState: said ? { mysql: said } : {},
-    facts: null,
-    binaryVersion: "0",
-    protocol: 1,
-    left: false,
-    incarnation: 1,
-    version: 1,
     state,
     silentMs: 0,
     refused: null,
