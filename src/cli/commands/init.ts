@@ -1,6 +1,7 @@
 import { initCluster } from "../../operations/init.ts";
 import { defineVerb } from "../command.ts";
 import { operationIo } from "../operation.ts";
+import { sharedArgs } from "../shared-args.ts";
 
 export const init = defineVerb({
   name: "init",
@@ -8,7 +9,7 @@ export const init = defineVerb({
   example: "chime-node init --vip mysql=192.168.231.30 --set roles.mysql.engine=mariadb",
   args: {
     config: { type: "string", hint: "FILE", summary: "take this cluster.toml instead of writing one" },
-    name: { type: "string", hint: "NODE", summary: "this node's name; default: its host name" },
+    name: sharedArgs.name,
     address: {
       type: "string",
       hint: "IP",
@@ -17,11 +18,7 @@ export const init = defineVerb({
     vip: { type: "list", hint: "ROLE=IP[/P]", summary: "floating address of a role" },
     set: { type: "list", hint: "KEY=VALUE", summary: "a key of cluster.toml, dotted" },
     role: { type: "words", hint: "ROLE[,ROLE]", summary: "take these roles at once, as join would" },
-    ignore: {
-      type: "words",
-      hint: "CHECK[,CHECK]",
-      summary: "preflight checks whose errors are to be warnings",
-    },
+    ignore: sharedArgs.ignore,
   },
   async run(context) {
     const { args, out } = context;

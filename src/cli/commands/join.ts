@@ -3,6 +3,7 @@ import { joinCluster } from "../../operations/join.ts";
 import { rebuildNode } from "../../operations/rebuild.ts";
 import { defineVerb } from "../command.ts";
 import { operationIo } from "../operation.ts";
+import { sharedArgs } from "../shared-args.ts";
 
 export const join = defineVerb({
   name: "join",
@@ -22,14 +23,10 @@ export const join = defineVerb({
       hint: "IP",
       summary: "this node's address; default: the one that reaches the cluster",
     },
-    name: { type: "string", hint: "NODE", summary: "this node's name; default: its host name" },
+    name: sharedArgs.name,
     timeout: { type: "duration", summary: "how long to wait for readiness", default: "10m" },
     wait: { type: "flag", summary: "return once everything is installed and configured", default: true },
-    ignore: {
-      type: "words",
-      hint: "CHECK[,CHECK]",
-      summary: "preflight checks whose errors are to be warnings",
-    },
+    ignore: sharedArgs.ignore,
   },
   async run(context) {
     const { args, out } = context;

@@ -1,12 +1,13 @@
 import { planNode } from "../../operations/converge.ts";
 import { planJson, renderPlan } from "../../plan/render.ts";
 import { defineVerb } from "../command.ts";
+import { sharedArgs } from "../shared-args.ts";
 
 export const plan = defineVerb({
   name: "plan",
   summary: "show what apply would change on this node, and change nothing",
   example: "chime-node plan --role mysql",
-  args: { role: { type: "string", hint: "ROLE", summary: "only this role" } },
+  args: { role: sharedArgs.onlyRole },
   async run({ args, out }) {
     out.progress("looking at this node");
     const { changes, total, edited } = await planNode(args.role);

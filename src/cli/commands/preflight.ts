@@ -1,6 +1,7 @@
 import { Exit } from "../../core/errors.ts";
 import { preflightNode } from "../../operations/preflight.ts";
 import { defineVerb } from "../command.ts";
+import { sharedArgs } from "../shared-args.ts";
 import { table } from "../table.ts";
 
 export const preflight = defineVerb({
@@ -14,7 +15,7 @@ export const preflight = defineVerb({
       hint: "DEV",
       summary: "whether this disk, or which of auto:NxSIZE, may be given to a role",
     },
-    ignore: { type: "words", hint: "CHECK[,CHECK]", summary: "checks whose errors are to be warnings" },
+    ignore: sharedArgs.ignore,
   },
   async run({ args, out }) {
     out.progress("checking this machine");
