@@ -1,6 +1,7 @@
 import { initCluster } from "../../operations/init.ts";
 import { defineVerb } from "../command.ts";
 import { operationIo } from "../operation.ts";
+import { renderInit } from "../render-init.ts";
 import { sharedArgs } from "../shared-args.ts";
 
 export const init = defineVerb({
@@ -23,13 +24,6 @@ export const init = defineVerb({
   async run(context) {
     const { args, out } = context;
     const made = await initCluster({ ...args, binary: process.execPath }, operationIo(context));
-    out.result(
-      made,
-      [
-        `cluster ${made.cluster.name} (${made.cluster.id}) is on ${made.node}.`,
-        "Give this node its role:   chime-node join --role ROLE",
-        `On each further node run:  ${made.join}`,
-      ].join("\n"),
-    );
+    out.result(made, renderInit(made, args.role));
   },
 });
