@@ -49,6 +49,10 @@ describe("bare nodes", () => {
     await untouched(on(node1));
   });
 
+  test("an agent on a node that is in no cluster ends at once, as any command is refused", async () => {
+    expect(verdict(await chime(on(node1), ["agent"], { timeoutMs: 20_000 }))).toEqual([3, "node.no_cluster"]);
+  });
+
   test("init: an error in a config file tells file, line, column and what would be right", async () => {
     await on(node1).put("/root/c.toml", '[roles.mysql]\nvipp = "10.77.0.30"\n');
     const { code, stderr } = await on(node1).run(["chime-node", "init", "--config", "/root/c.toml"], {

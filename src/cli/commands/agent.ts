@@ -41,7 +41,8 @@ async function serve(signal: AbortSignal): Promise<void> {
     await runAgent(signal);
   } catch (error) {
     // What it has begun would go on otherwise: a node that nobody watches would look alive to its peers.
-    setTimeout(() => process.kill(process.pid, "SIGKILL"), lastWordsMs);
+    // eslint-disable-next-line unicorn/no-process-exit -- with the code that was set meanwhile
+    setTimeout(() => process.exit(), lastWordsMs);
     throw error;
   }
 }
