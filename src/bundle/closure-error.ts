@@ -11,7 +11,10 @@ export interface ClosureFailure {
 }
 
 /** @returns ChimeError `host.no_space`, `bundle.unreachable`, `bundle.no_candidate`, `bundle.untrusted_package`, `bundle.resolve` */
-export function closureError({ os, source }: TargetSystem, { kind, why, place }: ClosureFailure): ChimeError {
+export function closureError(
+  { os, sourceExample }: TargetSystem,
+  { kind, why, place }: ClosureFailure,
+): ChimeError {
   switch (kind) {
     case "no_space":
       return failed("host.no_space", "no space left while the packages were downloaded", "free some (df -h)");
@@ -19,13 +22,13 @@ export function closureError({ os, source }: TargetSystem, { kind, why, place }:
       return failed(
         "bundle.unreachable",
         `the package repository ${place ?? os.name} does not answer, or not with what it should: ${why}`,
-        `check the network, or name another repository: --source ${source}`,
+        `check the network, or name another repository: --source ${sourceExample}`,
       );
     case "unknown":
       return failed(
         "bundle.no_candidate",
         `the repositories of ${os.name} do not have all that is wanted: ${why}`,
-        `name one that has it: --source ${source}`,
+        `name one that has it: --source ${sourceExample}`,
       );
     case "untrusted":
       return failed(

@@ -10,7 +10,7 @@ export interface TargetSystem {
   name: string;
   os: Facts["os"];
   /** How an operator names a repository of it: a line of sources.list(5), or a file for dnf. */
-  source: string;
+  sourceExample: string;
   /** Where its packages come from, if nobody says otherwise; none, where that differs between those that it stands for. */
   sources: readonly string[];
   /** What every node of it has and the package manager alone would not know, or would pick something larger for. */
@@ -22,7 +22,7 @@ function debian(versionId: string, codename: string, base: readonly string[]): T
   return {
     name: `debian${versionId}`,
     os: { id: "debian", versionId, codename, family: "debian", name: `Debian ${versionId} (${codename})` },
-    source: "'deb …'",
+    sourceExample: "'deb …'",
     sources: [
       `deb ${signed} http://deb.debian.org/debian ${codename} main`,
       `deb ${signed} http://deb.debian.org/debian ${codename}-updates main`,
@@ -39,7 +39,7 @@ function ubuntu(versionId: string, codename: string): TargetSystem {
   return {
     name: `ubuntu${versionId}`,
     os: { id: "ubuntu", versionId, codename, family: "debian", name: `Ubuntu ${versionId} (${codename})` },
-    source: "'deb …'",
+    sourceExample: "'deb …'",
     sources: ["", "-updates", "-security"].map(from),
     base: [],
   };
@@ -50,7 +50,7 @@ function enterpriseLinux(major: string): TargetSystem {
   return {
     name: `el${major}`,
     os: { id: "rhel", versionId: major, codename: "", family: "el", name: `Enterprise Linux ${major}` },
-    source: "FILE.repo",
+    sourceExample: "FILE.repo",
     sources: [],
     base: ["selinux-policy-targeted"],
   };

@@ -20,6 +20,7 @@ import { aptSource } from "./apt-source.ts";
 import { noRepository } from "./no-repository.ts";
 import { lockHolder, waitForLock } from "./dpkg-lock.ts";
 import { runLogged } from "./logged-run.ts";
+import { vendorEnv } from "./vendor-env.ts";
 import type { AptSources } from "./apt-sources.ts";
 import type { InstallRequest, PackageManager, PackageWork } from "./types.ts";
 
@@ -30,8 +31,7 @@ const env = {
   UCF_FORCE_CONFFOLD: "1",
   NEEDRESTART_SUSPEND: "1",
   APT_LISTCHANGES_FRONTEND: "none",
-  // Percona's packages report the machine to the vendor as they are installed, unless they are told not to.
-  PERCONA_TELEMETRY_DISABLE: "1",
+  ...vendorEnv,
 };
 
 const aptOptions = [

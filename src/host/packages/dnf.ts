@@ -18,11 +18,9 @@ import { dnfSource, repositoryId } from "./dnf-source.ts";
 import { runLogged } from "./logged-run.ts";
 import { isOlderRpm } from "./rpm-version.ts";
 import { noRepository } from "./no-repository.ts";
+import { vendorEnv as env } from "./vendor-env.ts";
 import type { DnfRepositories } from "./dnf-repositories.ts";
 import type { InstallRequest, PackageManager, PackageWork, Repository } from "./types.ts";
-
-/** Percona's packages report the machine to the vendor as they are installed, unless they are told not to. */
-const env = { PERCONA_TELEMETRY_DISABLE: "1" };
 
 /** A repository that does not answer is told within seconds. */
 const options = [

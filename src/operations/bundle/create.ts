@@ -121,6 +121,6 @@ function sourcesOf(
   throw usageError(
     "bundle.no_source",
     `nobody knows where the packages of the nodes' ${system.os.name} come from: it stands for several systems`,
-    `name a file as in their /etc/yum.repos.d, with the keys that it names: --source ${system.source}`,
+    `name a file as in their /etc/yum.repos.d, with the keys that it names: --source ${system.sourceExample}`,
   );
 }
