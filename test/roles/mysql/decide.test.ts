@@ -930,7 +930,7 @@ describe("the writer by an operator's word", () => {
 
 describe("a node that has to be filled anew", () => {
   const behind = { from: "10.0.0.1", error: "Got fatal error 1236 from master when reading data" };
-  const damaged = "Relay log write failure: could not queue event from master";
+  const damaged = (source: string) => `Relay log write failure: could not queue event from ${source}`;
   const outside = {
     ...asReplica,
     term: alone,
@@ -949,15 +949,19 @@ describe("a node that has to be filled anew", () => {
       eligible: false,
       step: null,
     },
-    {
-      name: "what the writer sends goes on failing its checksum: it asks for a copy",
-      view: view({ ...outside, server: server({ replica: { from: "10.0.0.1" } }), failing: damaged }),
+    ...["master", "source"].map((source) => ({
+      name: `what the writer sends goes on failing its checksum, in a server that says ${source}: it asks for a copy`,
+      view: view({ ...outside, server: server({ replica: { from: "10.0.0.1" } }), failing: damaged(source) }),
       eligible: false,
-      step: { do: "rebuild", from: "node1", because: `node1's binary log cannot be read (${damaged})` },
-    },
+      step: {
+        do: "rebuild" as const,
+        from: "node1",
+        because: `node1's binary log cannot be read (${damaged(source)})`,
+      },
+    })),
     {
       name: "so it looks where a relay log has no room: no copy would fit either",
-      view: view({ ...outside, server: server({}), failing: damaged, full: "only 1 MiB is free" }),
+      view: view({ ...outside, server: server({}), failing: damaged("master"), full: "only 1 MiB is free" }),
       eligible: false,
       step: "follow",
     },
