@@ -1,10 +1,15 @@
 import { ChimeError, Exit, toChimeError } from "../core/errors.ts";
-import type { Action, ApplyContext, Change, Impact, InspectContext, Resource } from "../resources/types.ts";
+import type {
+  Action,
+  ApplyContext,
+  Cause,
+  Change,
+  Impact,
+  InspectContext,
+  Resource,
+} from "../resources/types.ts";
 import type { Ledger } from "./ledger.ts";
 import { order } from "./order.ts";
-
-/** What asks for a change: the spec or the membership, or somebody's hand on the host. */
-export type Cause = "spec" | "drift";
 
 export interface PlannedChange {
   resource: string;
@@ -46,7 +51,7 @@ export async function plan(resources: readonly Resource[], ledger: Ledger): Prom
   const context: InspectContext = { ledger, pending: (id) => pending.has(id) };
   await walk(resources, async (resource) => {
     const change = await inspect(resource, context);
-    if (!change) return;
+    if (!change || change === "later") return;
     pending.add(resource.id);
     found.set(resource.id, describe(resource, change, ledger));
   });
@@ -79,8 +84,8 @@ export async function apply(
     let leftAlone = false;
     const look = async (): Promise<Job | undefined> => {
       const change = await inspect(resource, { ledger, pending: () => false });
-      leftAlone = change !== undefined && options.only?.has(resource.id) === false;
-      if (!change || leftAlone) return undefined;
+      leftAlone = change === "later" || (change !== undefined && options.only?.has(resource.id) === false);
+      if (!change || change === "later" || leftAlone) return undefined;
       const planned = describe(resource, change, ledger);
       found.set(resource.id, planned);
       const context: ApplyContext = {
@@ -137,7 +142,7 @@ async function walk(
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
-async function inspect(resource: Resource, context: InspectContext): Promise<Change | undefined> {
+async function inspect(resource: Resource, context: InspectContext): Promise<Change | "later" | undefined> {
   return resource.inspect(context);
 }
 

@@ -147,13 +147,14 @@ export function accounts(context: RoleContext, needs: readonly string[]): Resour
     needs,
     desired: fingerprint(desired),
     async inspect(look) {
-      if (await isHeld()) return undefined;
+      if (await isHeld()) return "later";
       const nothing: Present = { databases: [], accounts: [] };
       const session = new Session(connection);
       try {
         let steps = missing(desired, nothing, engine);
         if (!needs.some((id) => look.pending(id))) {
-          if (await isReadOnly(session)) return undefined;
+          // They come by replication; should this node write first, it makes them.
+          if (await isReadOnly(session)) return "later";
           steps = missing(desired, await readPresent(session), engine);
         }
         if (steps.length === 0) return undefined;
