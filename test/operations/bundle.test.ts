@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { generateKeys } from "../../src/bundle/keys.ts";
 import { targetSystem } from "../../src/bundle/systems.ts";
+import { createBundle, type CreateOptions } from "../../src/operations/bundle/create.ts";
 import { requireFittingFor, type Here } from "../../src/operations/bundle/fit.ts";
 import { packageManager } from "../../src/host/packages/index.ts";
 import { wantedPackages } from "../../src/operations/bundle/wanted.ts";
@@ -95,4 +97,31 @@ test("a system that there are no bundles for is told the nearest one", () => {
   expect(() => targetSystem("debian11")).toThrow(
     "bundles are made for debian12, debian13, ubuntu22.04, ubuntu24.04, el8, el9, el10, not for debian11",
   );
+});
+
+test("where a system stands for several, nobody guesses where its packages come from", async () => {
+  const { key } = await generateKeys(join(work, "key"));
+  const output = join(work, "out.tar");
+  const options: CreateOptions = {
+    os: "el9",
+    arch: process.arch === "arm64" ? "arm64" : "x64",
+    role: ["mysql"],
+    config: undefined,
+    set: [],
+    addBinary: [],
+    source: [],
+    installed: undefined,
+    key,
+    output,
+    binary: process.execPath,
+  };
+  const { signal } = new AbortController();
+  const quiet = () => undefined;
+  const io = { signal, progress: quiet, note: quiet, warn: quiet, confirm: () => Promise.resolve(false) };
+  expect(await failure(createBundle(options, io))).toMatchObject({
+    code: "bundle.no_source",
+    exit: 2,
+    remedy: expect.stringContaining("--source FILE.repo"),
+  });
+  expect(readdirSync(work).filter((name) => name.includes("out.tar"))).toEqual([]);
 });

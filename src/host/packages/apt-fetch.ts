@@ -23,7 +23,7 @@ export async function aptFetch(url: string, { signal }: { signal: AbortSignal })
     const argv = ["prlimit", `--fsize=${largestKeyFile}`, "--", ...helper];
     const { code, stdout, stderr } = await exec(argv, { ok: "any", signal });
     if (code === 0) return await readFile(target);
-    const why = stderr.split("\n").filter((line) => /^[EW]:/.test(line));
+    const why = stderr.split("\n").filter((line) => line.startsWith("E:"));
     throw failed(
       "packages.unreachable",
       `${url} cannot be fetched: ${mask(lastLines(why.join("\n") || stderr || stdout))}`,
