@@ -7,11 +7,13 @@ import { chime } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, vip, writerOf } from "./pair.ts";
-import { sql, sqlOrNothing } from "./sql.ts";
+import { sql, sqlOrNothing, strayWrite } from "./sql.ts";
 import { system } from "./system.ts";
 import { nothingIsMissing, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
+
+const { words } = system;
 
 /** What people and broken parts do to a pair that serves: put back, or reported, within seconds. */
 let lab: Lab;
@@ -60,9 +62,8 @@ async function untilWriter(node: LabNode): Promise<void> {
 describe("replication broken by hand is put back", () => {
   test("STOP REPLICA", async () => {
     const { replica } = await writerOf(lab);
-    await sql(replica, "STOP SLAVE");
-    const running = "SELECT COUNT(*) FROM information_schema.processlist WHERE command = 'Slave_IO'";
-    await backTo(replica, "the receiver is back", running, "1");
+    await sql(replica, words.stop);
+    await backTo(replica, "both halves are back", words.running, "2");
     await untilProtected(lab);
   }, 120_000);
 
@@ -77,27 +78,27 @@ describe("replication broken by hand is put back", () => {
 
   test("semi-sync switched off on the writer", async () => {
     const { writer } = await writerOf(lab);
-    await sql(writer, "SET GLOBAL rpl_semi_sync_master_enabled = OFF");
-    await backTo(writer, "semi-sync is back", "SELECT @@rpl_semi_sync_master_enabled", "1");
+    await sql(writer, `SET GLOBAL ${words.source}_enabled = OFF`);
+    await backTo(writer, "semi-sync is back", `SELECT @@${words.source}_enabled`, "1");
     await untilProtected(lab);
   }, 120_000);
 
   test("semi-sync switched off on the replica", async () => {
     const { replica } = await writerOf(lab);
-    await sql(replica, "SET GLOBAL rpl_semi_sync_slave_enabled = OFF; STOP SLAVE; START SLAVE");
-    await backTo(replica, "semi-sync is back", "SELECT @@rpl_semi_sync_slave_enabled", "1");
+    await sql(replica, `SET GLOBAL ${words.replica}_enabled = OFF; ${words.stop}; ${words.start}`);
+    await backTo(replica, "semi-sync is back", `SELECT @@${words.replica}_enabled`, "1");
     await untilProtected(lab);
     await writers.acknowledgedAfter(Date.now());
   }, 120_000);
 
   test.skipIf(system.engine !== "mariadb")(
-    "what the replica got without acknowledging it, and never will: commits wait for that no longer than seconds",
+    "what the replica got without acknowledging it, and never will: commits wait for that no longer than seconds (MariaDB; MySQL's way out is in returning.test)",
     async () => {
       const { writer, replica } = await writerOf(lab);
       const many = await startWriters(lab, { connections: 8, table: "unheard" });
       // Nobody puts it back before all that waits has arrived: two groups of commits are all that MariaDB begins.
       for (const node of lab.nodes) await node.pause("chime-node.service");
-      await sql(replica, "SET GLOBAL rpl_semi_sync_slave_enabled = OFF; STOP SLAVE; START SLAVE");
+      await sql(replica, `SET GLOBAL ${words.replica}_enabled = OFF; ${words.stop}; ${words.start}`);
       const position = async () => [
         await sql(
           writer,
@@ -111,7 +112,7 @@ describe("replication broken by hand is put back", () => {
         const [here, there] = await position();
         return here === before && here === there;
       });
-      await sql(replica, "STOP SLAVE; SET GLOBAL rpl_semi_sync_slave_enabled = ON; START SLAVE");
+      await sql(replica, `${words.stop}; SET GLOBAL ${words.replica}_enabled = ON; ${words.start}`);
       const at = Date.now();
       for (const node of lab.nodes) await node.resume("chime-node.service").catch(() => undefined);
       const row = await many.acknowledgedAfter(at);
@@ -139,7 +140,7 @@ async function damage(node: LabNode, path: string, text: string): Promise<void> 
   }
 }
 
-describe.skipIf(system.engine !== "mariadb")("a log is damaged", () => {
+describe("a log is damaged", () => {
   const insert = "INSERT INTO chime.damaged (v) VALUES ('";
   const newest = async (node: LabNode, kind: "bin" | "relay") =>
     (await node.sh(`ls /var/lib/mysql/chime-${kind}.0* | tail -1`)).stdout.trim();
@@ -169,12 +170,12 @@ describe.skipIf(system.engine !== "mariadb")("a log is damaged", () => {
   test("the replica's relay log: it is fetched again", async () => {
     const { writer, replica } = await writerOf(lab);
     await replica.run(["systemctl", "stop", "chime-node"]);
-    await sql(replica, "STOP SLAVE SQL_THREAD");
+    await sql(replica, `${words.stop} SQL_THREAD`);
     const text = randomUUID();
     await sql(writer, `${insert}${text}')`);
     await damage(replica, await newest(replica, "relay"), text);
-    await sql(replica, "START SLAVE SQL_THREAD");
-    const show = [system.client, "--vertical", "-e", "SHOW SLAVE STATUS"];
+    await sql(replica, `${words.start} SQL_THREAD`);
+    const show = [system.client, "--vertical", "-e", words.show];
     const stopped = async () => /Last_SQL_Errno: [1-9]/.test((await replica.run(show)).stdout);
     await waitUntil("the applier to stumble", 10_000, stopped);
     await replica.run(["systemctl", "start", "chime-node"]);
@@ -222,16 +223,14 @@ describe("a certificate runs out", () => {
       Date.parse((await sql(replica, "SHOW STATUS LIKE 'Ssl_server_not_after'")).split("\t")[1] ?? "");
     const paths = { key: "/etc/mysql/chime-node/server.key", cert: "/etc/mysql/chime-node/server.crt" };
     const pid = await replica.mainPid(system.unit);
+    const own = await sql(replica, words.own);
     await age(replica, paths, 720, false);
     const soon = Date.now() + 700 * 86_400_000;
     await replica.run(["systemctl", "restart", "chime-node"]);
     await waitUntil("another certificate", 30_000, async () => (await ends()) > soon);
     expect(await replica.mainPid(system.unit)).toBe(pid);
     // Nothing of that is in its binary log, where it would be a transaction of its own.
-    await writers.acknowledgedAfter(Date.now());
-    const last = await sql(replica, "SELECT @@server_id, @@gtid_binlog_pos");
-    const [id, position] = last.split("\t");
-    expect(position?.split("-")[1]).not.toBe(id);
+    expect(await sql(replica, words.own)).toBe(own);
     await untilProtected(lab);
   }, 60_000);
 });
@@ -261,6 +260,9 @@ test("the application's account was dropped: status says so, apply puts it back"
   await writers.acknowledgedAfter(Date.now());
 }, 60_000);
 
+/** A server that found no room looks again after a minute. */
+const roomMs = 150_000;
+
 test("the replica's disk is full: said, and writes go on", async () => {
   const { writer, replica } = await writerOf(lab);
   const free = await replica.fillDisk("/var/lib/mysql");
@@ -269,8 +271,9 @@ test("the replica's disk is full: said, and writes go on", async () => {
   const { ms } = await writers.outageAfter(at, 60_000, 5_000);
   console.error(`writes paused for ${Math.round(ms)} ms`);
   await free();
+  await untilProtected(lab, roomMs);
   await nothingIsMissing(lab, writers);
-}, 180_000);
+}, 240_000);
 
 test("the writer's disk is full: the other node writes", async () => {
   const { writer, replica } = await writerOf(lab);
@@ -281,8 +284,9 @@ test("the writer's disk is full: the other node writes", async () => {
   console.error(`writes paused for ${Math.round(ms)} ms`);
   await untilWriter(replica);
   await free();
+  await untilProtected(lab, roomMs);
   await nothingIsMissing(lab, writers);
-}, 180_000);
+}, 240_000);
 
 test("the disk of the agent is full: said, votes are recorded all the same, and its next start works", async () => {
   const { writer, replica } = await writerOf(lab);
@@ -327,7 +331,7 @@ test("a row deleted on the replica: reported at the latest when it is written ag
     secondsMs,
     async () => (await sql(replica, "SHOW TABLES FROM chime LIKE 'by_hand'")) !== "",
   );
-  await sql(replica, "SET SESSION sql_log_bin = 0; DELETE FROM chime.by_hand");
+  await strayWrite(replica, "SET SESSION sql_log_bin = 0; DELETE FROM chime.by_hand");
   await sql(writer, "UPDATE chime.by_hand SET v = 2");
   await reported(writer, "mysql.replication_broken");
 }, 60_000);

@@ -1,3 +1,19 @@
+/** The same things in a server's own words. */
+interface Words {
+  /** Semi-sync's two halves, as variables call them. */
+  source: string;
+  replica: string;
+  /** Replication stopped and started by hand; with SQL_THREAD, its applier alone. */
+  stop: string;
+  start: string;
+  /** Asks how many of replication's 2 halves run. */
+  running: string;
+  /** All about replication. */
+  show: string;
+  /** Asks for the transactions in its binary log that the server made itself. */
+  own: string;
+}
+
 /** A system that nodes can boot, and the server that runs on it. */
 interface System {
   name: string;
@@ -11,8 +27,7 @@ interface System {
   client: string;
   /** Its file of ours. */
   config: string;
-  /** In the server's words: semi-sync's two halves, replication stopped and started by hand, how many of its 2 halves run, all of it. */
-  words: { source: string; replica: string; stop: string; start: string; running: string; show: string };
+  words: Words;
   /** Options of its client: TLS and nothing else, no TLS, a certificate that is genuine. */
   tls: { only: string; none: string; verified: string };
   /** apt's settings while the image is built. */
@@ -34,6 +49,7 @@ const mariadb = {
     start: "START SLAVE",
     running: "SELECT COUNT(*) FROM information_schema.processlist WHERE command IN ('Slave_IO', 'Slave_SQL')",
     show: "SHOW SLAVE STATUS",
+    own: "SELECT REGEXP_SUBSTR(@@gtid_binlog_state, CONCAT('[0-9]+-', @@server_id, '-[0-9]+'))",
   },
   tls: { only: "--ssl", none: "--skip-ssl", verified: "--ssl-verify-server-cert" },
   apt: 'Acquire::Check-Valid-Until "true";',
@@ -59,6 +75,7 @@ const systems: readonly System[] = [
       running: `SELECT (SELECT COUNT(*) FROM performance_schema.replication_connection_status WHERE service_state = 'ON')
         + (SELECT COUNT(*) FROM performance_schema.replication_applier_status WHERE service_state = 'ON')`,
       show: "SHOW REPLICA STATUS",
+      own: "SELECT REGEXP_SUBSTR(@@gtid_executed, CONCAT(@@server_uuid, '[^,]*'))",
     },
     tls: { only: "--ssl-mode=REQUIRED", none: "--ssl-mode=DISABLED", verified: "--ssl-mode=VERIFY_IDENTITY" },
     // A mirror may keep a state of sid whose Release file has run out.
