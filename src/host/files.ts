@@ -173,5 +173,7 @@ export function fileError(path: string, error: unknown): ChimeError | Error {
     });
   }
   if (typeof code !== "string" || !code.startsWith("E")) return error as Error;
-  return failed("file.failed", `${path}: ${message}`, { cause: error });
+  // Node says: ENOENT: no such file or directory, open '/path'
+  const words = message.replace(/^E[A-Z]+: /, "").replace(/, \w+( '.*)?$/, "");
+  return failed("file.failed", `${path}: ${words}`, { cause: error });
 }

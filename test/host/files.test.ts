@@ -1,9 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
-import { readText, temporaryOf, writeAtomically } from "../../src/host/files.ts";
+import { fileError, readText, temporaryOf, writeAtomically } from "../../src/host/files.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "chime-files-"));
 afterAll(() => rm(directory, { recursive: true }));
@@ -31,4 +31,12 @@ test("a write follows no link that somebody put in its place, or in that of its 
   expect(await readText(path("victim"))).toBe("before");
   expect(await readText(path("file"))).toBe("secret");
   expect((await stat(path("file"))).mode & 0o777).toBe(0o600);
+});
+
+test("an error of the system's is said in its words, with the path that was meant", async () => {
+  const error: unknown = await open(path("none/a"), "r").catch((error: unknown) => error);
+  expect(fileError("/what/was/meant", error)).toMatchObject({
+    code: "file.failed",
+    message: "/what/was/meant: no such file or directory",
+  });
 });
