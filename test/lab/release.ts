@@ -18,7 +18,7 @@ export function releaseUrl(lab: Lab): string {
 /** The real program under another version, for upgrades; `state`: the form of the state that it says it writes. */
 export async function buildVersion(lab: Lab, version: string, state = 1): Promise<Uint8Array> {
   const work = await mkdtemp(join(lab.work, "version-"));
-  for (const name of ["src", "assets", "install.sh"])
+  for (const name of ["src", "assets", "install.sh", "LICENSE"])
     await cp(join(root, name), join(work, name), { recursive: true });
   await symlink(join(root, "node_modules"), join(work, "node_modules"));
   const manifest = (await Bun.file(join(root, "package.json")).json()) as object;
