@@ -51,7 +51,7 @@ export async function plan(resources: readonly Resource[], ledger: Ledger): Prom
   const context: InspectContext = { ledger, pending: (id) => pending.has(id) };
   await walk(resources, async (resource) => {
     const change = await inspect(resource, context);
-    if (!change || change === "later") return;
+    if (!change) return;
     pending.add(resource.id);
     found.set(resource.id, describe(resource, change, ledger));
   });
@@ -84,8 +84,8 @@ export async function apply(
     let leftAlone = false;
     const look = async (): Promise<Job | undefined> => {
       const change = await inspect(resource, { ledger, pending: () => false });
-      leftAlone = change === "later" || (change !== undefined && options.only?.has(resource.id) === false);
-      if (!change || change === "later" || leftAlone) return undefined;
+      leftAlone = change !== undefined && options.only?.has(resource.id) === false;
+      if (!change || leftAlone) return undefined;
       const planned = describe(resource, change, ledger);
       found.set(resource.id, planned);
       const context: ApplyContext = {
@@ -142,7 +142,7 @@ async function walk(
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
-async function inspect(resource: Resource, context: InspectContext): Promise<Change | "later" | undefined> {
+async function inspect(resource: Resource, context: InspectContext): Promise<Change | undefined> {
   return resource.inspect(context);
 }
 

@@ -168,7 +168,7 @@ async function denyStart(units: readonly string[], context: ApplyContext): Promi
   ].join("\n");
   const policy = file({ path: policyPath, content, mode: 0o755 });
   const change = await policy.inspect({ ledger, pending: () => false });
-  if (change !== "later") await change?.apply(context);
+  await change?.apply(context);
 }
 
 const beforeSchema = v.object({

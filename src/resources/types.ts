@@ -50,11 +50,8 @@ export interface Resource {
   readonly desired: string;
   /** Resources of one lane are never applied side by side, e.g. packages: dpkg has one lock. */
   readonly lane?: string;
-  /**
-   * Returns undefined when the host already is as desired; `later` where that cannot be seen here and now, so that it
-   * counts neither as changed nor as reached.
-   */
-  inspect(context: InspectContext): Promise<Change | "later" | undefined>;
+  /** Returns undefined when the host already is as desired. */
+  inspect(context: InspectContext): Promise<Change | undefined>;
 }
 
 /** What the ledger keeps of a resource, so that reset can take it back: plain JSON, by kind. */

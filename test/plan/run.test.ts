@@ -54,16 +54,6 @@ describe("plan", () => {
   });
 });
 
-test("what cannot be seen here and now is neither changed nor reached: later it is the spec's, not somebody's hand", async () => {
-  const { fake, values } = fakeHost();
-  const ledger = memoryLedger();
-  const resource = fake("a:1", "one");
-  const outcome = await apply([{ ...resource, inspect: () => Promise.resolve("later") }], ledger, options());
-  expect([outcome.changes, outcome.failed, ledger.reached("a:1")]).toEqual([[], [], undefined]);
-  values.set("a:1", "old");
-  expect((await plan([resource], ledger))[0]?.cause).toBe("spec");
-});
-
 describe("apply", () => {
   test("makes it so once; a second run changes nothing", async () => {
     const { fake, log } = fakeHost();

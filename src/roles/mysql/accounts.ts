@@ -147,14 +147,13 @@ export function accounts(context: RoleContext, needs: readonly string[]): Resour
     needs,
     desired: fingerprint(desired),
     async inspect(look) {
-      if (await isHeld()) return "later";
+      if (await isHeld()) return undefined;
       const nothing: Present = { databases: [], accounts: [] };
       const session = new Session(connection);
       try {
         let steps = missing(desired, nothing, engine);
         if (!needs.some((id) => look.pending(id))) {
-          // They come by replication; should this node write first, it makes them.
-          if (await isReadOnly(session)) return "later";
+          if (await isReadOnly(session)) return undefined;
           steps = missing(desired, await readPresent(session), engine);
         }
         if (steps.length === 0) return undefined;
