@@ -25,7 +25,7 @@ beforeAll(async () => {
   const [server] = system.mirror;
   await node.sh(`apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq ${server}`);
   await node.sh(
-    `systemctl stop ${system.unit} && find ${data} -mindepth 1 -delete && mkdir ${data}/lost+found`,
+    `systemctl stop ${system.unit} && find ${data} -mindepth 1 -delete && mkdir -m 700 ${data}/lost+found`,
   );
 }, 300_000);
 

@@ -2,7 +2,9 @@ import { readdir } from "node:fs/promises";
 import { productPath, type Product } from "../../host/catalog.ts";
 import { fingerprint } from "../../resources/fingerprint.ts";
 import type { Kind, Resource } from "../../resources/types.ts";
+import { fileSystemsOwn } from "./copy/places.ts";
 import { serverShell } from "./copy/shell.ts";
+import { clearData } from "./copy/swap.ts";
 import type { Engine } from "./engine/types.ts";
 import { readMarker } from "./marker.ts";
 
@@ -33,16 +35,13 @@ export function firstData(
         async apply({ ledger }) {
           await ledger.before(id, null);
           const program = productPath(product, first.program);
-          const clear = `find "$1" -mindepth 1 ! -name ${fileSystemsOwn} -delete`;
-          await serverShell(product.user, `${clear}\n${first.script}`, [data, program]);
+          await clearData(data, product.user);
+          await serverShell(product.user, first.script, [data, program]);
         },
       };
     },
   };
 }
-
-/** Where the data have a disk of their own. */
-const fileSystemsOwn = "lost+found";
 
 /** It stays with the data, and goes with it. */
 export const databaseKind: Kind = {

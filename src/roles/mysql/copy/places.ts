@@ -24,8 +24,11 @@ export function stagePath(data: string, stage: Stage): string {
   return join(data, copyDirectory, stage);
 }
 
+/** What a file system has of its own, where the data have one to themselves. */
+export const fileSystemsOwn = "lost+found";
+
 /** Kept in the data directory whatever becomes of the data: whose it is (marker.ts), and a file system's own. */
-export const kept: readonly string[] = [copyDirectory, "chime-node.json", "lost+found"];
+export const kept: readonly string[] = [copyDirectory, "chime-node.json", fileSystemsOwn];
 
 /** What the server that starts on a copy has to be told (copied.ts). It comes with the copy. */
 export const copiedFile = "chime-copied.json";

@@ -34,13 +34,17 @@ export async function putInPlace(data: string, user: string): Promise<void> {
   const stage = await readStage(data);
   if (stage === "ready") await rename(user, path("ready"), path("clear"));
   if (stage === "ready" || stage === "clear") {
-    const spared = kept.flatMap((name) => ["!", "-name", name]);
-    await serverShell(user, clear, [data, ...spared]);
+    await clearData(data, user);
     await rename(user, path("clear"), path("fill"));
   }
   if (stage !== undefined && stage !== "part") {
     await serverShell(user, fill, [path("fill"), data, `${data}/${copyDirectory}`]);
   }
+}
+
+/** Leaves what is `kept`, and looks into none of it. */
+export async function clearData(data: string, user: string): Promise<void> {
+  await serverShell(user, clear, [data, ...kept.flatMap((name) => ["!", "-name", name])]);
 }
 
 const clear = `data=$1; shift
