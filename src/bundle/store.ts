@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { mkdir, open, readdir, rename, rm, statfs, type FileHandle } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { refused } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
@@ -12,6 +12,7 @@ import {
   removeEmptyDirectories,
   syncDirectory,
 } from "../host/files.ts";
+import { freeBytes } from "../host/free-space.ts";
 import { ByteSource } from "./bytes.ts";
 import {
   contentSize,
@@ -125,8 +126,7 @@ async function bundlesIn(
 
 /** @throws ChimeError `bundle.no_space` (exit 3) */
 export async function requireSpace(store: string, content: number): Promise<void> {
-  const { bavail, bsize } = await statfs(store);
-  const free = bavail * bsize;
+  const free = await freeBytes(store);
   if (free >= content + spareBytes) return;
   throw refused(
     "bundle.no_space",

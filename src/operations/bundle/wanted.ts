@@ -1,6 +1,5 @@
 import type { TargetSystem } from "../../bundle/systems.ts";
 import { usageError } from "../../core/errors.ts";
-import { nearest } from "../../core/nearest.ts";
 import { product } from "../../host/catalog.ts";
 import type { Repository } from "../../host/packages/types.ts";
 import { vendorOf } from "../../host/vendor.ts";
@@ -9,6 +8,7 @@ import { buildToml } from "../../spec/build.ts";
 import { loadSpec, parseSpec } from "../../spec/load.ts";
 import { namesUnder } from "../../spec/schema.ts";
 import type { Spec } from "../../spec/types.ts";
+import { requireRoleNames } from "../role-names.ts";
 
 interface Wanted {
   role: readonly string[];
@@ -25,15 +25,7 @@ export interface WantedPackages {
 
 /** @throws ChimeError `usage.unknown_role`, config errors (exit 2), `host.unsupported` (exit 3) */
 export async function wantedPackages(wanted: Wanted, system: TargetSystem): Promise<WantedPackages> {
-  const known = roles.map((role) => role.name);
-  const unknown = wanted.role.find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw usageError(
-      "usage.unknown_role",
-      `there is no role ${unknown}; the roles are ${known.join(", ")}`,
-      `--role ${nearest(unknown, known) ?? "ROLE"}`,
-    );
-  }
+  requireRoleNames(wanted.role);
   const spec = await wantedSpec(wanted);
   const names = new Set<string>();
   for (const role of roles.filter(({ name }) => wanted.role.includes(name))) {
