@@ -27,7 +27,7 @@ export async function bundleSources(
 ): Promise<AptSources | undefined> {
   const repositories = await importedRepositories(bundles, "Packages");
   if (repositories.length === 0) return undefined;
-  const directory = join(run, "apt", repositories.map((path) => path.split("/").at(-2)).join("-"));
+  const directory = join(run, "apt", repositories.map(({ id }) => id).join("-"));
   const sources = sourcesIn(directory);
   if (await Bun.file(join(directory, "ready")).exists()) return sources;
   await mkdir(join(run, "apt"), { recursive: true, mode: 0o700 });
@@ -35,7 +35,7 @@ export async function bundleSources(
   try {
     await mkdir(join(work, "lists", "partial"), { recursive: true });
     // Each of its files was checked against the signed manifest when it was imported.
-    const lines = repositories.map((path) => `deb [trusted=yes] file:${path} ./\n`);
+    const lines = repositories.map(({ path }) => `deb [trusted=yes] file:${path} ./\n`);
     await writeFile(join(work, "sources.list"), lines.join(""));
     await exec(["apt-get", "update", "-q", ...sourcesIn(work).options]);
     await writeFile(join(work, "ready"), "");

@@ -28,18 +28,17 @@ export async function bundleRepositories(
 ): Promise<DnfRepositories | undefined> {
   const found = await importedRepositories(bundles, "repodata/repomd.xml");
   if (found.length === 0) return undefined;
-  const ids = found.map((path) => path.split("/").at(-2) ?? "");
-  const directory = join(run, "dnf", ids.join("-"));
+  const directory = join(run, "dnf", found.map(({ id }) => id).join("-"));
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const sections = found.map((path, at) => section(`chime-node-bundle-${ids[at]}`, path));
-  await writeFile(join(directory, "bundles.repo"), sections.join("\n"));
+  const repositories = found.map(({ id, path }) => ({ name: `chime-node-bundle-${id}`, path }));
+  await writeFile(join(directory, "bundles.repo"), repositories.map(section).join("\n"));
   return {
     options: [
       "--noplugins",
       `--setopt=reposdir=${directory}`,
       `--setopt=cachedir=${join(directory, "cache")}`,
       "--disablerepo=*",
-      ...ids.map((id) => `--enablerepo=chime-node-bundle-${id}`),
+      ...repositories.map(({ name }) => `--enablerepo=${name}`),
     ],
     look: [],
     vendors: false,
@@ -47,9 +46,9 @@ export async function bundleRepositories(
 }
 
 /** dnf.conf(5). What a bundle has of a module comes without the module's own description. */
-function section(id: string, path: string): string {
-  return `[${id}]
-name=${id}
+function section({ name, path }: { name: string; path: string }): string {
+  return `[${name}]
+name=${name}
 baseurl=file://${path}
 enabled=0
 gpgcheck=0
