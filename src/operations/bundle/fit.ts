@@ -29,15 +29,13 @@ export interface Here {
  */
 export async function requireFitting(manifest: Manifest, taken: "whole" | "packages"): Promise<void> {
   const os = parseOsRelease((await readText("/etc/os-release")) ?? "");
-  requireSystem({ system: systemName(os), arch: process.arch }, manifest);
+  const here = { system: systemName(os), arch: process.arch };
+  requireSystem(here, manifest);
   const manager = packageManager(os.family);
   const packages = await manager.installed(manifest.packages);
   const isOlder: Here["isOlder"] = (version, than) => manager.isOlder(version, than);
   const version = taken === "whole" ? await presentVersion() : manifest.version;
-  await requireFittingFor(
-    { system: systemName(os), arch: process.arch, version, packages, isOlder },
-    manifest,
-  );
+  await requireFittingFor({ ...here, version, packages, isOlder }, manifest);
 }
 
 /** The same for a machine that is told. */

@@ -1,4 +1,5 @@
 import { log } from "../../../core/log.ts";
+import type { ServerState } from "../engine/types.ts";
 import { openWriter } from "./decide.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { publishable } from "./look.ts";
@@ -43,7 +44,7 @@ export class Comparison {
     return undefined;
   }
 
-  async #compare(writer: string, replica: Parameters<FailureWatch["compared"]>[1]): Promise<void> {
+  async #compare(writer: string, replica: ServerState["replica"]): Promise<void> {
     this.#running = true;
     try {
       const found = await compare(this.#guard, writer);
