@@ -1,6 +1,7 @@
 import type { Facts } from "../../host/facts.ts";
 import { showUnit } from "../../host/systemd.ts";
 import { ChimeError } from "../../core/errors.ts";
+import { log } from "../../core/log.ts";
 import type { MysqlSpec } from "../../spec/types.ts";
 import { Session } from "./client.ts";
 import { engines } from "./engine/index.ts";
@@ -35,9 +36,9 @@ async function stopWrites(engine: Engine, { socket, product }: Layout): Promise<
     () => new Session({ socket, unit: product.unit, timeoutMs: answerMs }),
   ) as [Session, Session];
   try {
-    // By the hand: the first step of a fence ends every other connection that is open.
-    if (await acceptsWrites(engine, hand)) await engine.fence(session, hand);
-  } catch {
+    if (await acceptsWrites(engine, session)) await engine.fence(session, hand);
+  } catch (error) {
+    log.warn(`${product.unit} is killed, for it could not be made read-only: ${(error as Error).message}`);
     await killUnit(product.unit);
   } finally {
     session.close();

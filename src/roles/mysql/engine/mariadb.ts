@@ -62,7 +62,7 @@ export const mariadb: Engine = {
   },
 
   async fence(session, hand) {
-    await closeForWrites(session, words, { endClients: () => endClients(hand), ms: fenceMs });
+    await closeForWrites(session, words, { hand, clients, ms: fenceMs });
     // Only now: switching it off tells every waiting client that its commit succeeded.
     await session.run(["SET GLOBAL rpl_semi_sync_master_enabled = OFF"]);
   },
@@ -160,15 +160,8 @@ const fenceMs = 10_000;
 const leaveMs = 20;
 const lookMs = 2;
 
-/** All but the server's own threads, its replicas, and the statement that closes the server. */
-function endClients(session: Session): Promise<void> {
-  return endSessions(
-    session,
-    words,
-    `user NOT IN ('system user', 'event_scheduler') AND command NOT IN ('Binlog Dump', 'Daemon')
-      AND COALESCE(info, '') <> '${words.close}' AND id <> CONNECTION_ID()`,
-  );
-}
+/** All but the server's own threads and its replicas. */
+const clients = "user NOT IN ('system user', 'event_scheduler') AND command NOT IN ('Binlog Dump', 'Daemon')";
 
 /**
  * A former writer has its own transactions in the binary log alone. MASTER_DEMOTE_TO_SLAVE would count them, but only

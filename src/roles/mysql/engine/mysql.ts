@@ -1,6 +1,6 @@
 import { failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
-import { text, type Session } from "../client.ts";
+import { text } from "../client.ts";
 import { quote } from "../sql.ts";
 import { extras, reaches, union } from "./gtid-set.ts";
 import { mysqlClone } from "./mysql-clone.ts";
@@ -71,13 +71,12 @@ SQL
   },
 
   async fence(session, hand) {
-    const [row] = await session.rows("SELECT CONNECTION_ID() AS id, @@GLOBAL.super_read_only AS closed");
+    const [row] = await session.rows("SELECT @@GLOBAL.super_read_only AS closed");
     // Ending the wait takes up to a second (the thread that reads acknowledgements): only where no writes are to be stopped.
     if (Number(row?.["closed"]) === 1) {
       return session.run(["SET GLOBAL rpl_semi_sync_source_enabled = OFF"], stopMs);
     }
-    const spared = Number(row?.["id"]);
-    await closeForWrites(session, words, { endClients: () => endClients(hand, spared), ms: fenceMs });
+    await closeForWrites(session, words, { hand, clients, ms: fenceMs });
   },
 
   async stopReceiver(session) {
@@ -194,15 +193,9 @@ const stopMs = 5_000;
  */
 const fenceMs = 1_000;
 
-/** All but the server's own threads, its replicas, and the connection that closes the server. */
-function endClients(session: Session, spared: number): Promise<void> {
-  return endSessions(
-    session,
-    words,
-    `user NOT IN ('system user', 'event_scheduler') AND command NOT LIKE 'Binlog Dump%' AND command <> 'Daemon'
-      AND id NOT IN (${spared}, CONNECTION_ID())`,
-  );
-}
+/** All but the server's own threads and its replicas. */
+const clients = `user NOT IN ('system user', 'event_scheduler') AND command NOT LIKE 'Binlog Dump%'
+  AND command <> 'Daemon'`;
 
 function changeSource(source: SourceAddress): string {
   return `CHANGE REPLICATION SOURCE TO SOURCE_HOST = ${quote(source.host)}, SOURCE_PORT = ${source.port},
