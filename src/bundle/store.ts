@@ -2,7 +2,6 @@ import { constants } from "node:fs";
 import { mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { refused } from "../core/errors.ts";
-import { exec } from "../core/exec.ts";
 import { mebibytes } from "../core/size.ts";
 import {
   fileError,
@@ -10,9 +9,11 @@ import {
   makePrivateDirectory,
   readText,
   removeEmptyDirectories,
-  syncDirectory,
+  syncPath,
+  syncTree,
 } from "../host/files.ts";
 import { freeBytes } from "../host/free-space.ts";
+import { repositoryName } from "../host/packages/bundle-repositories.ts";
 import { ByteSource } from "./bytes.ts";
 import {
   contentSize,
@@ -20,6 +21,7 @@ import {
   manifestName,
   parseManifest,
   signatureName,
+  type BundleFile,
   type Manifest,
 } from "./manifest.ts";
 import { readBundle, type Opened, type Sink, type Trust } from "./read.ts";
@@ -35,8 +37,8 @@ export interface StoredBundle {
 }
 
 /**
- * Takes a bundle in: checked while it is written to a directory that nobody looks at, which gets its name when all of
- * it was good.
+ * Takes a bundle in: all of it is checked, and what nodes use later is written to a directory that nobody looks at,
+ * which gets its name when all was good.
  * @param accept throws where the bundle is none for this machine
  * @throws ChimeError what `readBundle` throws, `bundle.no_space` (exit 3); `host.no_space`, `file.*`
  */
@@ -58,9 +60,9 @@ export async function importBundle(
         async (found) => {
           await accept(found);
           isNew = !(await Bun.file(join(store, found.id, manifestName)).exists());
-          if (isNew) await requireSpace(store, contentSize(found.manifest));
+          if (isNew) await requireSpace(store, contentSize({ files: keptFiles(found.manifest) }));
         },
-        () => (isNew ? directorySink(work) : undefined),
+        ({ manifest }) => (isNew ? directorySink(work, keptFiles(manifest)) : undefined),
       ),
     );
     if (isNew) await settle(work, store, opened);
@@ -74,13 +76,13 @@ export async function importBundle(
 
 /**
  * Gives a directory with checked files its place in the store, durably. Those that it makes superfluous go.
- * @throws ChimeError `exec.*`, `file.*`
+ * @throws ChimeError `file.*`
  */
 export async function settle(work: string, store: string, opened: Opened): Promise<void> {
   await writeSigned(work, opened);
-  await exec(["sync", "-f", work], { timeoutMs: 600_000 });
+  await syncTree(work);
   await rename(work, join(store, opened.id));
-  await syncDirectory(store);
+  await syncPath(store);
   await rm(pullPlaces(store, opened.id).directory, { recursive: true, force: true });
   await removeCovered(store, opened);
 }
@@ -145,11 +147,18 @@ async function removeCovered(store: string, { id, manifest }: Opened): Promise<v
   }
 }
 
-/** Files below a directory that is not there yet. Their names were checked. */
-function directorySink(directory: string): Sink {
+/** What a node uses after the program has its place, and what others take from it: the repository. */
+export function keptFiles({ files }: Pick<Manifest, "files">): BundleFile[] {
+  return files.filter(({ name }) => name.startsWith(`${repositoryName}/`));
+}
+
+/** These files below a directory that is not there yet; the others go nowhere. Their names were checked. */
+function directorySink(directory: string, files: readonly BundleFile[]): Sink {
+  const kept = new Set(files.map(({ name }) => name));
   let handle: FileHandle | undefined;
   return {
     async begin(name) {
+      if (!kept.has(name)) return;
       const path = join(directory, name);
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644);

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chmod, chown, lstat, mkdir, open, rename, rm, rmdir } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type ChimeError, failed } from "../core/errors.ts";
 import { relabel } from "./selinux.ts";
@@ -64,7 +64,7 @@ export async function writeAtomically(
       await handle.close();
     }
     await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    await syncPath(dirname(path));
     await relabel(path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -72,13 +72,26 @@ export async function writeAtomically(
   }
 }
 
-export async function syncDirectory(path: string): Promise<void> {
+/** A file or a directory, durably. */
+export async function syncPath(path: string): Promise<void> {
   const handle = await open(path, "r");
   try {
     await handle.sync();
   } finally {
     await handle.close();
   }
+}
+
+/** Open at once: enough for one commit of the file system's journal to take many. */
+const syncedAtOnce = 32;
+
+/** A directory with all that is in it, durably; whatever else waits for that file system's disk is not waited for. */
+export async function syncTree(path: string): Promise<void> {
+  const all = [path, ...(await readdir(path, { recursive: true })).map((name) => join(path, name))];
+  const work = async () => {
+    for (let next = all.pop(); next !== undefined; next = all.pop()) await syncPath(next);
+  };
+  await Promise.all(Array.from({ length: syncedAtOnce }, work));
 }
 
 /** Makes the directories that a file of ours is to stand in, where they are missing. */

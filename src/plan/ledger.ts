@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { failed } from "../core/errors.ts";
 import { paths } from "../core/paths.ts";
-import { fileError, makePrivateDirectory, syncDirectory } from "../host/files.ts";
+import { fileError, makePrivateDirectory, syncPath } from "../host/files.ts";
 
 /**
  * What we made on this host and what was there before: an append-only file of JSON lines, each on disk before the act
@@ -134,7 +134,7 @@ async function prepare(file: string, backups: string, whole: number): Promise<vo
   await handle.close();
   await chmod(file, 0o600);
   await truncate(file, whole);
-  await syncDirectory(dirname(file));
+  await syncPath(dirname(file));
 }
 
 function parseJson(line: string): unknown {

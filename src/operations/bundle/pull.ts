@@ -4,7 +4,14 @@ import { openManifest, type Opened } from "../../bundle/read.ts";
 import { pullFiles, type Source } from "../../bundle/pull.ts";
 import type { Arrived } from "../../bundle/pull-file.ts";
 import { contentSize, type Manifest } from "../../bundle/manifest.ts";
-import { pullPlaces, requireSpace, settle, storedBundles, writeSigned } from "../../bundle/store.ts";
+import {
+  keptFiles,
+  pullPlaces,
+  requireSpace,
+  settle,
+  storedBundles,
+  writeSigned,
+} from "../../bundle/store.ts";
 import { systemName } from "../../bundle/systems.ts";
 import type { RoleName } from "../../cluster/types.ts";
 import { systemClock } from "../../core/clock.ts";
@@ -13,7 +20,6 @@ import { withLock } from "../../core/lock.ts";
 import { paths } from "../../core/paths.ts";
 import { mebibytes } from "../../core/size.ts";
 import { makePrivateDirectory } from "../../host/files.ts";
-import { repositoryName } from "../../host/packages/bundle-repositories.ts";
 import { roles } from "../../roles/index.ts";
 import type { RoleContext } from "../../roles/types.ts";
 import type { Io } from "../io.ts";
@@ -59,7 +65,7 @@ export async function pullBundle(context: RoleContext, names: readonly RoleName[
 async function pull(id: string, holders: readonly string[], io: Io): Promise<void> {
   const opened = await openFrom(id, holders);
   await requireFitting(opened.manifest, "packages");
-  const files = opened.manifest.files.filter(({ name }) => name.startsWith(`${repositoryName}/`));
+  const files = keptFiles(opened.manifest);
   const total = contentSize({ files });
   await makePrivateDirectory(paths.bundles);
   await requireSpace(paths.bundles, total);

@@ -9,7 +9,7 @@ import { log } from "../../../core/log.ts";
 import { mask } from "../../../core/mask.ts";
 import { paths } from "../../../core/paths.ts";
 import { productPath } from "../../../host/catalog.ts";
-import { isMissing, makePrivateDirectory, syncDirectory } from "../../../host/files.ts";
+import { isMissing, makePrivateDirectory, syncPath } from "../../../host/files.ts";
 import { freeBytes } from "../../../host/free-space.ts";
 import { asServer } from "../copy/program.ts";
 import type { Engine, Tail } from "../engine/types.ts";
@@ -125,7 +125,7 @@ async function write(file: string, heading: string, dump: Dump): Promise<void> {
     await fill(handle, temporary, dump);
     await handle.sync();
     await rename(temporary, file);
-    await syncDirectory(join(file, ".."));
+    await syncPath(join(file, ".."));
   } catch (error) {
     await rm(temporary, { force: true });
     throw failed("mysql.extras_unsaved", `own transactions cannot be saved: ${(error as Error).message}`, {
