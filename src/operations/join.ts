@@ -155,9 +155,9 @@ async function takeRoles(
   // Roles that already run here were checked when they were taken.
   const fresh = options.role.filter((role) => !isGuarded(context.self.phase[role]));
   if (fresh.length > 0) {
-    await pullBundle(planned, fresh, io);
     await requireFit(planned, { roles: fresh, ignore: options.ignore }, io, {
       ask,
+      first: (signal) => pullBundle(planned, fresh, { ...io, signal }),
       meanwhile: (signal) => fetchPackages(planned, signal, io),
     });
   }

@@ -68,30 +68,41 @@ export async function requireFitAlone(local: LocalContext, wanted: Wanted, io: I
   report(await runChecks(localChecks(local, wanted.roles), wanted.ignore, vipCheckNames), io);
 }
 
+/** Ended by the signal. */
+type Step = (signal: AbortSignal) => Promise<void>;
+
 /**
- * The same where the spec is known: VIPs and their network as well. `meanwhile` is what may be done while the network
- * is asked: nothing that has to be taken back. It is called when the machine alone is fit, and ended by its signal when
- * the network is not.
+ * The same where the spec is known: VIPs and their network as well. What may be done while the network is asked is
+ * nothing that has to be taken back: `first` brings what the checks of the machine look at, `meanwhile` is called when
+ * these are passed. The signal ends both when the network is not fit.
  */
 export async function requireFit(
   context: RoleContext,
   wanted: Wanted,
   io: Io,
-  options: { ask?: Surroundings | undefined; meanwhile?: (signal: AbortSignal) => Promise<void> } = {},
+  options: { ask?: Surroundings | undefined; first?: Step; meanwhile?: Step } = {},
 ): Promise<void> {
-  const { ask, meanwhile } = options;
+  const { ask, first, meanwhile } = options;
   const known = await passedLately(context);
   const checks = networkChecks(context, ask).filter(
     ({ name }) => !known || !networkCheckNames.includes(name),
   );
   const own = localChecks(localOf(context), wanted.roles);
   const network = runChecks(checks, wanted.ignore, [...own.map(({ name }) => name), ...vipCheckNames]);
-  network.catch(() => undefined);
   const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, io.signal]);
+  // Told below; what goes on beside it ends at once.
+  network.then(
+    ({ ok }) => ok || stop.abort(),
+    () => stop.abort(),
+  );
   let work: Promise<void> | undefined;
   try {
+    await first?.(signal).catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+    });
     const local = await runChecks(own, wanted.ignore, vipCheckNames);
-    if (local.ok && !known) work = meanwhile?.(AbortSignal.any([stop.signal, io.signal]));
+    if (local.ok && !known) work = meanwhile?.(signal);
     const found = await network;
     report({ checks: [...local.checks, ...found.checks], ok: local.ok && found.ok }, io);
     const asked = found.checks.filter(({ name }) => networkCheckNames.includes(name));

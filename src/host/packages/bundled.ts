@@ -18,6 +18,8 @@ export function onlyBundled(bundled: PackageManager): PackageManager {
   return {
     ...bundled,
     hasBundled: (names) => hasAll(bundled, names),
+    // They are on this disk already.
+    download: () => Promise.resolve(),
     install: (request, work) =>
       bundled.install(request, work).catch((error: unknown) => {
         if (!isUnfit(error)) throw error;

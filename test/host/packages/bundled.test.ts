@@ -67,9 +67,12 @@ describe("auto", () => {
 });
 
 test.each(["packages.unknown", "packages.unreachable", "packages.conflict"])("bundle: %s", async (code) => {
-  const chosen = onlyBundled(manager("bundle", [], [], failed(code, "because")));
+  const calls: string[] = [];
+  const chosen = onlyBundled(manager("bundle", [], calls, failed(code, "because")));
+  await chosen.download(request.names, "", work);
   expect(await failure(chosen.install(request, work))).toMatchObject({
     code: "packages.not_in_bundle",
     message: "no bundle that was imported here has all that a, b needs: because",
   });
+  expect(calls).toEqual(["bundle installs"]);
 });
