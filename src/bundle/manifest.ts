@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { refused } from "../core/errors.ts";
+import { chunkCount } from "./chunks.ts";
 import { isSafeName, tell, unsafeName } from "./tar.ts";
 
 export const manifestName = "manifest.json";
@@ -17,16 +18,25 @@ const size = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const word = v.pipe(v.string(), v.maxLength(200), v.regex(/^[ -~]*$/));
 const words = v.pipe(v.array(word), v.maxLength(1000));
 
-const fileSchema = v.object({
+const fields = v.object({
   version: word,
   /** Where it came from. */
   origin: word,
+  /** Sums of its chunks, of `chunkBytes` each, where there are several; bundles of the first versions have none. */
+  chunks: v.optional(v.pipe(v.array(sha256), v.minLength(1))),
   name: v.string(),
   sha256,
   size,
   /** What comes out of it, where it is the packed program. */
   binary: v.optional(v.object({ sha256, size })),
 });
+const fileSchema = v.pipe(
+  fields,
+  v.check(
+    ({ size, chunks }) => chunks === undefined || chunks.length === chunkCount(size),
+    "the sums of a file's chunks are not as many as its size wants",
+  ),
+);
 export type BundleFile = v.InferOutput<typeof fileSchema>;
 
 const manifestSchema = v.object({
@@ -51,6 +61,7 @@ export function renderManifest({ files, ...head }: Manifest): string {
     JSON.stringify({
       version: file.version,
       origin: file.origin,
+      ...(file.chunks && { chunks: file.chunks }),
       name: file.name,
       sha256: file.sha256,
       size: file.size,

@@ -3,6 +3,7 @@ import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { failed } from "../core/errors.ts";
 import { fileError } from "../host/files.ts";
 import { ByteSource, readBuffers } from "./bytes.ts";
+import { ChunkSums, chunkCount } from "./chunks.ts";
 import {
   bundleId,
   manifestName,
@@ -15,7 +16,7 @@ import {
 import { entrySpace, header, paddingOf, trailerSize } from "./tar.ts";
 
 /** A file on its way into a bundle. */
-export interface Packed extends Omit<BundleFile, "sha256"> {
+export interface Packed extends Omit<BundleFile, "sha256" | "chunks"> {
   /** Where it is on this machine. */
   path: string;
   /** What it must be, where that is known from elsewhere. */
@@ -37,13 +38,12 @@ export async function packBundle(
     throw fileError(out, error);
   });
   try {
-    const manifest: Manifest = { ...head, files: files.map((file) => describe(file, "0".repeat(64))) };
+    const manifest: Manifest = { ...head, files: files.map((file) => describe(file, placeholder(file))) };
     const length = Buffer.byteLength(renderManifest(manifest));
     let position = entrySpace(length) + entrySpace(signatureSize);
     const buffers = readBuffers();
     for (const [at, file] of files.entries()) {
-      const sha256 = await copy(handle, file, position, buffers);
-      manifest.files[at] = describe(file, sha256);
+      manifest.files[at] = describe(file, await copy(handle, file, position, buffers));
       position += entrySpace(file.size);
     }
     await handle.write(Buffer.alloc(trailerSize), 0, trailerSize, position);
@@ -63,22 +63,37 @@ export async function packBundle(
   }
 }
 
-function describe({ version, origin, name, size, binary }: Packed, sha256: string): BundleFile {
-  return { version, origin, name, sha256, size, ...(binary && { binary }) };
+/** Of a file, and of its chunks where it has several. */
+interface Sums {
+  sha256: string;
+  chunks: readonly string[];
+}
+
+/** As long as the sums will be. */
+function placeholder({ size }: Packed): Sums {
+  const sha256 = "0".repeat(64);
+  return { sha256, chunks: Array<string>(chunkCount(size)).fill(sha256) };
+}
+
+function describe(file: Packed, { sha256, chunks }: Sums): BundleFile {
+  const { version, origin, name, size, binary } = file;
+  const sums = chunks.length > 0 ? { chunks: [...chunks] } : {};
+  return { version, origin, ...sums, name, sha256, size, ...(binary && { binary }) };
 }
 
 function entry(name: string, content: Uint8Array): Uint8Array[] {
   return [header({ name, size: content.length }), content, Buffer.alloc(paddingOf(content.length))];
 }
 
-/** One file at its place in the bundle; returns its sum. */
+/** One file at its place in the bundle. */
 async function copy(
   out: FileHandle,
   { name, size, path, sha256 }: Packed,
   start: number,
   buffers: ReturnType<typeof readBuffers>,
-): Promise<string> {
+): Promise<Sums> {
   const hash = new Bun.CryptoHasher("sha256");
+  const chunks = chunkCount(size) > 0 ? new ChunkSums() : undefined;
   const block = header({ name, size });
   let position = start;
   const put = async (chunk: Uint8Array) => {
@@ -93,6 +108,7 @@ async function copy(
       if (chunk.length === 0 || source.position > size) return source.position;
       const written = put(chunk);
       hash.update(chunk);
+      chunks?.update(chunk);
       await written;
     }
   };
@@ -106,5 +122,5 @@ async function copy(
     );
   }
   await put(Buffer.alloc(paddingOf(size)));
-  return sum;
+  return { sha256: sum, chunks: chunks?.digests() ?? [] };
 }

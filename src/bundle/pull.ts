@@ -1,8 +1,8 @@
 import { systemClock } from "../core/clock.ts";
 import { ChimeError, failed } from "../core/errors.ts";
 import { shuffled } from "../core/random.ts";
+import { ComingFile, type Arrived, type FileSource, type Places } from "./coming-file.ts";
 import type { BundleFile } from "./manifest.ts";
-import { pullFile, type Arrived, type FileSource } from "./pull-file.ts";
 
 /** A node that has files of the bundle. */
 export interface Source extends FileSource {
@@ -12,80 +12,126 @@ export interface Source extends FileSource {
 
 export interface PullOptions {
   files: readonly BundleFile[];
-  /** Where they come together, whole ones apart from those that are coming. What an earlier pull left there is used. */
-  places: { coming: string; whole: string };
+  /** What an earlier pull left there is used. */
+  places: Places;
   /** Who has something by now; asked again while there is something to do. */
   readonly find: () => Promise<readonly Source[]>;
   readonly arrived: Arrived;
+  /** Told of a node that gives something else than was signed. */
+  readonly warn: (message: string) => void;
   signal: AbortSignal;
 }
 
+/** Chunks that come from one node at once: while one's piece is written, the other's is on its way. */
+const lanes = 2;
 /** Between two looks at who else has something by now. */
 const lookMs = 250;
 /** Nodes that all wait for each other are given up after this: who had the rest is gone. */
 const patienceMs = 20_000;
 
+/** What one node is asked for. */
+interface Job {
+  coming: ComingFile;
+  chunk: NonNullable<ReturnType<ComingFile["take"]>>;
+}
+
 /**
- * Brings files of a signed manifest from other nodes: each is asked for one file at a time. Of a node that has them all,
- * those come first that no other one has; nodes that take the bundle at the same time take different files first, and
- * the rest from each other. Each file counts when its bytes have the manifest's sum; what was cut off goes on where it
- * ended, from any node that is left. A node that fails or gives something else is asked no more.
+ * Brings files of a signed manifest from other nodes, in chunks, each from any node that has the file and checked when
+ * it is there. Of a node that has all files, those come first that no other one has; nodes that take the bundle at the
+ * same time take different files first, and the rest from each other. What was cut off goes on where it ended. A node
+ * that fails or gives something else is asked no more.
  * @throws ChimeError `bundle.pull_failed`, `host.no_space`, `file.*`
  */
-export async function pullFiles({ files, places, find, arrived, signal }: PullOptions): Promise<void> {
+export async function pullFiles(options: PullOptions): Promise<void> {
+  const { files, places, find, arrived, warn, signal } = options;
   const wanted = new Map(shuffled(files).map((file) => [file.name, file]));
+  const begun = new Map<string, Promise<ComingFile>>();
   const held = new Map<string, ReadonlySet<string>>();
   const busy = new Map<string, Promise<void>>();
   const failing = new Set<string>();
   let reason = "none has it";
   let fatal: unknown;
   const isLost = () => fatal !== undefined;
+  const isDone = () => wanted.size === 0 && begun.size === 0;
 
   const isElsewhere = (name: string) => [...held.values()].some((names) => names.has(name));
-  /** The next one of this node, which nobody else takes then. */
-  const take = async ({ node, has }: Source): Promise<BundleFile | undefined> => {
+  const finish = async (coming: ComingFile) => {
+    if (coming.isWhole && begun.delete(coming.file.name)) await coming.finish();
+  };
+  /** The next one of this node, which nobody else takes then: of a file that was begun, so that others soon have it. */
+  const take = async ({ node, has }: Source): Promise<Job | undefined> => {
     const names = await has?.();
     if (names) held.set(node, names);
-    const next = [...wanted.values()].find(({ name }) => (names ? names.has(name) : !isElsewhere(name)));
-    if (next) wanted.delete(next.name);
-    return next;
+    const gives = (name: string) => (names ? names.has(name) : !isElsewhere(name));
+    for (;;) {
+      for (const [name, opening] of begun) {
+        if (!gives(name)) continue;
+        const coming = await opening;
+        const chunk = coming.take();
+        if (chunk) return { coming, chunk };
+      }
+      const next = [...wanted.values()].find(({ name }) => gives(name));
+      if (!next) return undefined;
+      wanted.delete(next.name);
+      const opening = ComingFile.open(next, places);
+      begun.set(next.name, opening);
+      const coming = await opening;
+      if (coming.present > 0) arrived(coming.present, node);
+      await finish(coming);
+    }
   };
   const drain = async (source: Source): Promise<void> => {
-    let file: BundleFile | undefined;
+    const { node } = source;
+    let job: Job | undefined;
     try {
-      while (!isLost() && (file = await take(source))) {
+      while (!isLost() && !failing.has(node) && (job = await take(source))) {
         signal.throwIfAborted();
-        await pullFile(file, places, source, arrived);
+        await job.coming.bring(job.chunk, source, arrived);
+        await finish(job.coming);
+        job = undefined;
       }
     } catch (error) {
-      if (file) wanted.set(file.name, file);
+      if (job) job.coming.giveBack(job.chunk);
       // Where our own disk says no, no other node can help.
       if (!(error instanceof ChimeError) || /^(host|file)\./.test(error.code)) fatal = error;
       else reason = error.message;
-      failing.add(source.node);
-      held.delete(source.node);
+      if (error instanceof ChimeError && error.code === "bundle.pull_wrong" && !failing.has(node)) {
+        warn(`${error.message}: it is asked no more`);
+      }
+      failing.add(node);
+      held.delete(node);
     }
   };
 
-  let lastBusy = systemClock.now();
-  while (wanted.size > 0 || busy.size > 0) {
-    const sources = (await find()).filter(({ node }) => !failing.has(node));
-    for (const source of sources.filter(({ node }) => !busy.has(node))) {
-      busy.set(
-        source.node,
-        drain(source).finally(() => busy.delete(source.node)),
-      );
+  try {
+    let lastBusy = systemClock.now();
+    while (!isDone() || busy.size > 0) {
+      const sources = (await find()).filter(({ node }) => !failing.has(node));
+      // Others give what one had that is gone.
+      for (const node of held.keys()) if (!sources.some((one) => one.node === node)) held.delete(node);
+      for (const source of sources) {
+        for (const lane of Array.from({ length: lanes }, (_, at) => `${source.node} ${at}`)) {
+          if (busy.has(lane)) continue;
+          busy.set(
+            lane,
+            drain(source).finally(() => busy.delete(lane)),
+          );
+        }
+      }
+      const rest = systemClock.sleep(lookMs, signal);
+      const done = Promise.all(busy.values());
+      await Promise.race([rest, done.then(() => (isDone() ? undefined : rest))]);
+      if (busy.size > 0) lastBusy = systemClock.now();
+      const isStuck = sources.every(({ has }) => has) && systemClock.now() - lastBusy > patienceMs;
+      if (isLost() || sources.length === 0 || isStuck) break;
     }
-    const rest = systemClock.sleep(lookMs, signal);
-    const done = Promise.all(busy.values());
-    await Promise.race([rest, done.then(() => (wanted.size > 0 ? rest : undefined))]);
-    if (busy.size > 0) lastBusy = systemClock.now();
-    const isStuck = sources.every(({ has }) => has) && systemClock.now() - lastBusy > patienceMs;
-    if (isLost() || sources.length === 0 || isStuck) break;
+    await Promise.all(busy.values());
+  } finally {
+    for (const opening of begun.values())
+      await opening.then((coming) => coming.close()).catch(() => undefined);
   }
-  await Promise.all(busy.values());
   if (isLost()) throw fatal;
-  const [left] = wanted.keys();
+  const [left] = [...begun.keys(), ...wanted.keys()];
   if (left === undefined) return;
   throw failed(
     "bundle.pull_failed",

@@ -4,6 +4,7 @@ import { chmod, readdir, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ByteSource } from "../../src/bundle/bytes.ts";
+import { chunkBytes, chunksOf } from "../../src/bundle/chunks.ts";
 import { packBundle, type Packed } from "../../src/bundle/pack.ts";
 import { readBundle } from "../../src/bundle/read.ts";
 import { header, isSafeName } from "../../src/bundle/tar.ts";
@@ -15,6 +16,8 @@ const work = mkdtempSync(join(tmpdir(), "chime-node-pack-"));
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 const { files: _, ...head } = manifestOf();
 const key = maker.privateKey;
+
+const sumOf = (bytes: Uint8Array) => new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
 
 async function input(name: string, size: number, fill: number): Promise<Packed> {
   const path = join(work, name.replaceAll("/", "_"));
@@ -49,6 +52,22 @@ test("what is packed is read again, whatever the sizes; the same contents are th
   const opened = await ByteSource.over(join(work, "one.tar"), (source) => readBundle(source, trust));
   expect(opened.manifest).toEqual(one.manifest);
   expect(opened.manifest.files.map(({ size }) => size)).toEqual(sizes);
+});
+
+test("a file of more than 4 MiB has a sum of each 4 MiB; the others need none", async () => {
+  const sizes = [chunkBytes, chunkBytes + 1, 3 * chunkBytes];
+  const files = await Promise.all(sizes.map((size, at) => input(`repo/big${at}`, size, at)));
+  const { manifest } = await packBundle(join(work, "big.tar"), { head, files, key });
+  expect(manifest.files.map(({ chunks }) => chunks?.length)).toEqual([undefined, 2, 3]);
+  for (const [at, file] of manifest.files.entries()) {
+    const bytes = Buffer.alloc(file.size, at);
+    const chunks = chunksOf(file);
+    for (const { start, size, sha256 } of chunks)
+      expect(sumOf(bytes.subarray(start, start + size))).toBe(sha256);
+    expect(chunks.reduce((sum, { size }) => sum + size, 0)).toBe(file.size);
+  }
+  const opened = await ByteSource.over(join(work, "big.tar"), (source) => readBundle(source, trust));
+  expect(opened.manifest).toEqual(manifest);
 });
 
 test.each([-1, 1])(

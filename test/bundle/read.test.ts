@@ -89,6 +89,9 @@ const first = Object.entries(contents).map(([name, content]) => entry(name, cont
 const withFile = (name: string, content = "y") =>
   manifestOf({ files: [...manifestOf().files, { ...about(name, content), name }] });
 
+const withChunks = (size: number, chunks: string[]) =>
+  manifestOf({ files: [{ ...about("repo/big.deb", ""), size, chunks }] });
+
 const refusals: [what: string, code: string, bytes: Buffer, by?: Trust][] = [
   ["an empty file", "bundle.not_a_bundle", Buffer.alloc(0)],
   ["something else", "bundle.not_a_bundle", Buffer.alloc(4096, "x")],
@@ -98,6 +101,8 @@ const refusals: [what: string, code: string, bytes: Buffer, by?: Trust][] = [
   ["nobody is trusted", "bundle.untrusted_key", forge(), { keys: [], revoked: [] }],
   ["a revoked key, trusted or not", "bundle.revoked_key", forge(), { ...trust, revoked: trust.keys }],
   ["a manifest that is none", "bundle.format", forge({ ...manifestOf(), format: 2 as 1 })],
+  ["sums of chunks that it cannot have", "bundle.format", forge(withChunks(1, ["0".repeat(64)]))],
+  ["fewer sums of chunks than chunks", "bundle.format", forge(withChunks(9 << 20, ["0".repeat(64)]))],
   ["an absolute path", "bundle.unsafe_name", forge(withFile("/etc/passwd"))],
   ["..", "bundle.unsafe_name", forge(withFile("repo/../../etc/passwd"))],
   ["a name that drives a terminal", "bundle.unsafe_name", forge(withFile("\u001b[2J"))],

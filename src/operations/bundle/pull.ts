@@ -2,7 +2,7 @@ import type { Offer } from "../../agent/bundles.ts";
 import { callAgent } from "../../agent/socket.ts";
 import { openManifest, type Opened } from "../../bundle/read.ts";
 import { pullFiles, type Source } from "../../bundle/pull.ts";
-import type { Arrived } from "../../bundle/pull-file.ts";
+import type { Arrived } from "../../bundle/coming-file.ts";
 import { contentSize, type Manifest } from "../../bundle/manifest.ts";
 import {
   keptFiles,
@@ -83,7 +83,7 @@ async function pull(id: string, holders: readonly string[], io: Io): Promise<voi
     (await offersOf())
       .filter((offer) => offer.id === id)
       .map((offer) => sourceOf(offer, opened.manifest, io));
-  await pullFiles({ files, places, find, arrived, signal: io.signal });
+  await pullFiles({ files, places, find, arrived, warn: io.warn, signal: io.signal });
   await settle(places.whole, paths.bundles, opened);
   io.note(`packages came from ${[...from].sort().join(", ")}: bundle ${id}`);
 }
