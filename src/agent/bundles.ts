@@ -15,7 +15,8 @@ const pieceBytes = 256 << 10;
 const largestManifest = 700 << 10;
 
 const answerMs = 5_000;
-const pieceMs = 20_000;
+/** Whoever takes a bundle loses its patience before. */
+const pieceMs = 30_000;
 
 const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/));
 const wordSchema = v.pipe(v.string(), v.maxLength(200));

@@ -1,4 +1,4 @@
-import { systemClock } from "../core/clock.ts";
+import { systemClock, type Clock } from "../core/clock.ts";
 import { ChimeError, failed } from "../core/errors.ts";
 import { shuffled } from "../core/random.ts";
 import { ComingFile, type Arrived, type FileSource, type Places } from "./coming-file.ts";
@@ -20,13 +20,14 @@ export interface PullOptions {
   /** Told of a node that gives something else than was signed. */
   readonly warn: (message: string) => void;
   signal: AbortSignal;
+  clock?: Clock;
 }
 
 /** Chunks that come from one node at once: while one's piece is written, the other's is on its way. */
 const lanes = 2;
 /** Between two looks at who else has something by now. */
 const lookMs = 250;
-/** Nodes that all wait for each other are given up after this: who had the rest is gone. */
+/** For an answer; and for nodes that all wait for each other: who had the rest is gone. */
 const patienceMs = 20_000;
 
 /** What one node is asked for. */
@@ -39,11 +40,11 @@ interface Job {
  * Brings files of a signed manifest from other nodes, in chunks, each from any node that has the file and checked when
  * it is there. Of a node that has all files, those come first that no other one has; nodes that take the bundle at the
  * same time take different files first, and the rest from each other. What was cut off goes on where it ended. A node
- * that fails or gives something else is asked no more.
+ * that fails, does not answer for 20 s or gives something else is asked no more.
  * @throws ChimeError `bundle.pull_failed`, `host.no_space`, `file.*`
  */
 export async function pullFiles(options: PullOptions): Promise<void> {
-  const { files, places, find, arrived, warn, signal } = options;
+  const { files, places, find, arrived, warn, signal, clock = systemClock } = options;
   const wanted = new Map(shuffled(files).map((file) => [file.name, file]));
   const begun = new Map<string, Promise<ComingFile>>();
   const held = new Map<string, ReadonlySet<string>>();
@@ -60,7 +61,7 @@ export async function pullFiles(options: PullOptions): Promise<void> {
   };
   /** The next one of this node, which nobody else takes then: of a file that was begun, so that others soon have it. */
   const take = async ({ node, has }: Source): Promise<Job | undefined> => {
-    const names = await has?.();
+    const names = has && (await inTime(has(), node, clock));
     if (names) held.set(node, names);
     const gives = (name: string) => (names ? names.has(name) : !isElsewhere(name));
     for (;;) {
@@ -82,11 +83,12 @@ export async function pullFiles(options: PullOptions): Promise<void> {
   };
   const drain = async (source: Source): Promise<void> => {
     const { node } = source;
+    const read: Source["read"] = (...what) => inTime(source.read(...what), node, clock);
     let job: Job | undefined;
     try {
       while (!isLost() && !failing.has(node) && (job = await take(source))) {
         signal.throwIfAborted();
-        await job.coming.bring(job.chunk, source, arrived);
+        await job.coming.bring(job.chunk, { node, read }, arrived);
         await finish(job.coming);
         job = undefined;
       }
@@ -104,10 +106,10 @@ export async function pullFiles(options: PullOptions): Promise<void> {
   };
 
   try {
-    let lastBusy = systemClock.now();
+    let lastBusy = clock.now();
     while (!isDone() || busy.size > 0) {
       const sources = (await find()).filter(({ node }) => !failing.has(node));
-      // Others give what one had that is gone.
+      // What one had that is gone is to come from others.
       for (const node of held.keys()) if (!sources.some((one) => one.node === node)) held.delete(node);
       for (const source of sources) {
         for (const lane of Array.from({ length: lanes }, (_, at) => `${source.node} ${at}`)) {
@@ -118,11 +120,11 @@ export async function pullFiles(options: PullOptions): Promise<void> {
           );
         }
       }
-      const rest = systemClock.sleep(lookMs, signal);
+      const rest = clock.sleep(lookMs, signal);
       const done = Promise.all(busy.values());
       await Promise.race([rest, done.then(() => (isDone() ? undefined : rest))]);
-      if (busy.size > 0) lastBusy = systemClock.now();
-      const isStuck = sources.every(({ has }) => has) && systemClock.now() - lastBusy > patienceMs;
+      if (busy.size > 0) lastBusy = clock.now();
+      const isStuck = sources.every(({ has }) => has) && clock.now() - lastBusy > patienceMs;
       if (isLost() || sources.length === 0 || isStuck) break;
     }
     await Promise.all(busy.values());
@@ -138,4 +140,18 @@ export async function pullFiles(options: PullOptions): Promise<void> {
     `no node brings ${left} of the bundle: ${reason}`,
     "run the same command again: it goes on where this ended",
   );
+}
+
+/** @throws ChimeError `peer.timeout` where the node lets us wait, and what the answer throws */
+async function inTime<T>(answer: Promise<T>, node: string, clock: Clock): Promise<T> {
+  const over = new AbortController();
+  const late = clock.sleep(patienceMs, over.signal).then((): never => {
+    throw failed("peer.timeout", `${node} has not answered for ${patienceMs / 1000} s`, { node });
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    late.catch(() => undefined);
+    over.abort();
+  }
 }

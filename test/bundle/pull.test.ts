@@ -1,11 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chunkBytes } from "../../src/bundle/chunks.ts";
 import { pullFiles, type PullOptions, type Source } from "../../src/bundle/pull.ts";
+import { Channel } from "../../src/cluster/channel.ts";
 import { failed } from "../../src/core/errors.ts";
+import { SimClock } from "../cluster/sim.ts";
+import { waitUntil } from "../lab/wait.ts";
 import { failure } from "../plan/failure.ts";
 import { about } from "./forge.ts";
 
@@ -230,6 +234,131 @@ describe("a file of several chunks", () => {
     await pullBig([bigSource("a")]);
     expect(asked.map(({ offset }) => chunkOf(offset))).toEqual([2]);
     expect(arrived).toBe(big.length);
+  });
+});
+
+describe("patience", () => {
+  /** A pull whose time passes only in the test; `over` once it has ended. */
+  function start(find: () => readonly Source[]) {
+    const clock = new SimClock();
+    const pulling = { over: false };
+    const work = pullFiles({ ...optionsOf([]), clock, find: () => Promise.resolve(find()) });
+    const ended = work
+      .then(
+        () => "done",
+        (error: unknown) => error,
+      )
+      .finally(() => (pulling.over = true));
+    /** Lets a little time pass until it is so: real files are written meanwhile. */
+    const until = (what: string, ask: () => boolean | Promise<boolean>) =>
+      waitUntil(what, 10_000, async () => (await clock.run(10), ask()), 5);
+    return { clock, pulling, ended, until, untilOver: () => until("the end", () => pulling.over) };
+  }
+  const brought = async () => (await readdir(places.whole, { recursive: true }).catch(() => [])).length;
+  let begun: string[];
+  beforeEach(() => (begun = []));
+  const silent: Source = {
+    node: "silent",
+    read: (name) => (begun.push(name), new Promise(() => undefined)),
+  };
+  /** True when all are there but so many; two directories are above them. */
+  const allBut = async (count: number) => (await brought()) === files.length - count + 2;
+
+  test("a node that stands still is given up after 20 s, and others bring what it was asked for", async () => {
+    const { clock, pulling, ended, until, untilOver } = start(() => [silent, source("b")]);
+    await until("the others", () => allBut(lanes));
+    const { length } = asked;
+    await clock.run(19_000);
+    expect([pulling.over, asked.length]).toEqual([false, length]);
+    await clock.run(1000);
+    await untilOver();
+    expect(await ended).toBe("done");
+    await expectWhole();
+  });
+
+  test("alone, it is named", async () => {
+    const { ended, clock, until, untilOver } = start(() => [silent]);
+    await until("it to be asked", () => begun.length === lanes);
+    await clock.run(20_000);
+    await untilOver();
+    expect(await ended).toMatchObject({
+      code: "bundle.pull_failed",
+      message: expect.stringContaining("silent has not answered for 20 s"),
+    });
+  });
+
+  test("nodes that all wait for the rest are given up when nothing came for 20 s", async () => {
+    const few = new Set(files.slice(0, 10).map(({ name }) => name));
+    const partial = { ...source("a"), has: () => Promise.resolve(few) };
+    const { clock, pulling, ended, until, untilOver } = start(() => [partial]);
+    await until("what it has", () => allBut(2));
+    await clock.run(19_000);
+    expect(pulling.over).toBe(false);
+    await clock.run(1000);
+    await untilOver();
+    expect(await ended).toMatchObject({ code: "bundle.pull_failed" });
+  });
+
+  test("what only a node has that went away comes from one that has them all", async () => {
+    const all = new Set(files.map(({ name }) => name));
+    const stops = Promise.withResolvers<void>();
+    const first: Source = {
+      node: "first",
+      read: (name) => (begun.push(name), stops.promise.then(gone)),
+    };
+    const other = { ...source("other"), has: () => Promise.resolve(all) };
+    let there: readonly Source[] = [first];
+    const { ended, until, untilOver } = start(() => there);
+    await until("the first one to be asked", () => begun.length === lanes);
+    there = [first, other];
+    await until("what the other one can bring", () => allBut(lanes));
+    there = [first, source("last")];
+    stops.resolve();
+    await untilOver();
+    expect(await ended).toBe("done");
+    await expectWhole();
+  });
+
+  test.each<[string, (socket: Socket) => void]>([
+    ["is cut in the middle of a chunk", (socket) => void socket.destroy()],
+    ["stalls there", () => undefined],
+  ])("over a real connection that %s", async (_, end) => {
+    let left = 10;
+    const server = createServer((socket) => {
+      const serve = (method: string, params: unknown) => {
+        const { name, offset } = params as { name: string; offset: number };
+        if (left-- > 0)
+          return source("a")
+            .read(name, offset)
+            .then((piece) => Buffer.from(piece).toString("base64"));
+        end(socket);
+        return new Promise<never>(() => undefined);
+      };
+      void new Channel(socket, { limit: 1 << 20, peer: "asker", serve });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const channel = new Channel(connect((server.address() as AddressInfo).port, "127.0.0.1"), {
+      limit: 1 << 20,
+      peer: "a",
+    });
+    const remote: Source = {
+      node: "a",
+      read: async (name, offset) =>
+        Buffer.from((await channel.request("bundle.read", { name, offset }, 60_000)) as string, "base64"),
+    };
+    try {
+      let there: readonly Source[] = [remote];
+      const { clock, ended, until, untilOver } = start(() => there);
+      await until("the end of its answers", () => left < 0);
+      there = [remote, source("b")];
+      await clock.run(20_000);
+      await untilOver();
+      expect(await ended).toBe("done");
+      await expectWhole();
+    } finally {
+      channel.close();
+      server.close();
+    }
   });
 });
 

@@ -26,8 +26,8 @@ import type { Io } from "../io.ts";
 import { requireFitting } from "./fit.ts";
 import { trustHere } from "./trust.ts";
 
-/** A call of the agent's own to another one takes up to 20 s. */
-const callMs = 25_000;
+/** A call of the agent's own to another one takes up to 30 s. */
+const callMs = 35_000;
 const tellMs = 2_000;
 
 /**
