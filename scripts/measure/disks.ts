@@ -15,8 +15,8 @@ export async function measureDisks(runs: number, progress: (line: string) => voi
   for (let i = 0; i < count; i++) disks.push(await LoopDevice.attach(join(lab.work, "disks", `${i}.img`)));
   const values: number[] = [];
   for (let i = 0; i < runs; i++) {
-    const { ms, verdicts } = await machine.look(disks.map(({ path }) => path));
-    const free = [...verdicts.values()].filter(({ usable }) => usable).length;
+    const { ms, found } = await machine.look(disks.map(({ path }) => path));
+    const free = [...found.values()].filter(({ verdict }) => verdict.usable).length;
     if (free !== count) throw new Error(`${free} of ${count} blank disks are free`);
     values.push(ms / 1000);
   }

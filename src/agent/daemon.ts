@@ -23,6 +23,7 @@ import { Maintenance } from "./maintenance.ts";
 import { watchMembers } from "./member-events.ts";
 import { servePeers, socketHandlers } from "./methods.ts";
 import { renderMetrics, serveMetrics } from "./metrics.ts";
+import { Mounts } from "./mounts.ts";
 import { openNotify } from "./notify.ts";
 import { Publisher } from "./publisher.ts";
 import { Reconciler } from "./reconcile.ts";
@@ -81,6 +82,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   const stateDisk = new StateDisk(paths.state, systemClock, () => {
     for (const voter of voters.values()) voter.keepReserve();
   });
+  const mounts = new Mounts(systemClock);
   const guards = new Guards({
     clock: systemClock,
     membership,
@@ -138,6 +140,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         ...reconciler.problems(),
         ...maintenance.problems(identity.self.name),
         ...stateDisk.problems(identity.self.name),
+        ...mounts.problems(identity.self.name),
         ...certificateProblems(identity.self.name, renewal.trouble),
       ],
       events: newest(history.events),

@@ -1,3 +1,4 @@
+import { sizeText } from "../core/size.ts";
 import type { DiskReport } from "../operations/disks.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
@@ -9,7 +10,7 @@ export function renderDisks(disks: readonly DiskReport[], style: Style): string 
   const rows = sorted.map((disk) => [
     disk.name,
     disk.kernel_name,
-    size(disk.size_bytes),
+    sizeText(disk.size_bytes),
     disk.model ?? "-",
     disk.serial ?? disk.wwn ?? "-",
     carried(disk.carries),
@@ -23,12 +24,4 @@ export function renderDisks(disks: readonly DiskReport[], style: Style): string 
 function carried(things: readonly string[]): string {
   if (things.length === 0) return "-";
   return things.length > 3 ? `${things.slice(0, 3).join(", ")}, …` : things.join(", ");
-}
-
-/** Powers of 1024, one decimal below ten. */
-function size(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 1024 ** power;
-  return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} ${units[power]}`;
 }

@@ -55,12 +55,17 @@ const LOCK_NB = 4;
 /** The open file that is the lock; undefined when somebody else holds it. Children do not inherit it (O_CLOEXEC). */
 function take(path: string, holder: string): number | undefined {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
-  if (libc().flock(fd, LOCK_EX | LOCK_NB) !== 0) {
+  if (!tryLock(fd)) {
     closeSync(fd);
     return undefined;
   }
   writeSync(fd, `${holder} (pid ${process.pid})`, 0);
   return fd;
+}
+
+/** Takes flock(2)'s exclusive lock on an open file, freed when that is closed; false when somebody else holds it. */
+export function tryLock(fd: number): boolean {
+  return libc().flock(fd, LOCK_EX | LOCK_NB) === 0;
 }
 
 let symbols: ReturnType<typeof load> | undefined;

@@ -18,6 +18,8 @@ export const paths = {
   bundles: "/var/lib/chime-node/bundles",
   /** Public keys that an operator gave, one a line. */
   trustedKeys: "/var/lib/chime-node/trusted-keys",
+  /** The disks that were given to this node's roles. */
+  disks: "/var/lib/chime-node/disks.json",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
   /** Track files and the notify FIFO: what agent and keepalived say to each other. */

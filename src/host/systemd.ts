@@ -2,6 +2,16 @@ import { failed } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
 import { mask } from "../core/mask.ts";
 
+/** Pure: the unit of a path, as `systemd-escape --path --suffix=mount` names it. */
+export function pathUnit(path: string, suffix: "mount" | "device"): string {
+  const name = path.replace(/^\/+|\/+$/g, "").replaceAll(/\/+/g, "/");
+  const escaped = name.replaceAll(/^\.|[^A-Za-z0-9:_./]/g, hex).replaceAll("/", "-");
+  return `${escaped || "-"}.${suffix}`;
+}
+
+const hex = (char: string): string =>
+  [...Buffer.from(char)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+
 /** What `systemctl show` tells of a unit (org.freedesktop.systemd1(5)). */
 export interface UnitState {
   /** `not-found`: no such unit file. */

@@ -1,7 +1,9 @@
 import { certificateKind } from "./certificate.ts";
 import { directoryKind } from "./directory.ts";
+import { diskKind } from "./disk.ts";
 import { fileKind } from "./file.ts";
 import { hostsKind } from "./hosts.ts";
+import { mountKind, mountPointKind } from "./mount.ts";
 import { packageKind } from "./package.ts";
 import { portKind } from "./port.ts";
 import { serviceKind } from "./service.ts";
@@ -13,8 +15,11 @@ import { vendorKeyKind } from "./vendor-key.ts";
 export const kinds: readonly Kind[] = [
   certificateKind,
   directoryKind,
+  diskKind,
   fileKind,
   hostsKind,
+  mountKind,
+  mountPointKind,
   packageKind,
   portKind,
   serviceKind,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseShow, telling } from "../../src/host/systemd.ts";
+import { parseShow, pathUnit, telling } from "../../src/host/systemd.ts";
 
 test("parseShow reads what systemctl show prints", () => {
   expect(
@@ -40,4 +40,16 @@ describe("telling", () => {
   ])("%s", (_name, text, wanted) => {
     expect(telling(text)).toBe(wanted);
   });
+});
+
+test.each([
+  ["/store/disk1", "store-disk1.mount"],
+  ["/store//disk1/", "store-disk1.mount"],
+  ["/srv/a-b/c.d", "srv-a\\x2db-c.d.mount"],
+  ["/.hidden/x", "\\x2ehidden-x.mount"],
+  ["/srv/ä", "srv-\\xc3\\xa4.mount"],
+  ["/a b/@x:y_z", "a\\x20b-\\x40x:y_z.mount"],
+  ["/", "-.mount"],
+])("the mount unit of %s, as systemd-escape names it", (path, unit) => {
+  expect(pathUnit(path, "mount")).toBe(unit);
 });

@@ -7,7 +7,7 @@ import { caught } from "../cli/fake.ts";
 import { ensureFormatters, format } from "./formatters.ts";
 import { Lab } from "./lab.ts";
 import { LoopDevice } from "./loops.ts";
-import { DiskMachine } from "./machine.ts";
+import { DiskMachine, given } from "./machine.ts";
 import { planted } from "./planted.ts";
 
 let lab: Lab;
@@ -29,19 +29,24 @@ const file = (): string => join(lab.work, "disks", `${++count}.img`);
 const blank = (options?: { bytes?: number; flags?: string[] }) => LoopDevice.attach(file(), options);
 
 async function verdictOn(disk: { path: string }, before?: string): Promise<Verdict | undefined> {
-  return (await machine.look([disk.path], before)).verdicts.get(disk.path);
+  return (await machine.look([disk.path], before)).found.get(disk.path)?.verdict;
 }
 
-/** Looks twice, as `plan` and `apply` do: refused with that reason, and not a byte is another one. */
+/** Looked at, and then given to a role: refused with that reason, and not a byte is another one. */
 async function expectRefused(disk: LoopDevice, code: RefusalCode, message: string | RegExp): Promise<void> {
   const before = await disk.digest();
-  for (let look = 0; look < 2; look++) {
-    const verdict = await verdictOn(disk);
-    expect(verdict).toMatchObject({
-      usable: false,
-      reason: { code, message: expect.stringMatching(new RegExp(message)) },
-    });
-  }
+  const found = (await machine.look([disk.path])).found.get(disk.path);
+  if (!found) throw new Error(`${disk.path} was not found`);
+  const { verdict, identity } = found;
+  const why = verdict.reason?.message ?? "";
+  expect({ ...verdict.reason, usable: verdict.usable }).toEqual({ code, message: why, usable: false });
+  expect(why).toMatch(new RegExp(message));
+  const directory = join(lab.work, "ledgers", String(++count));
+  const { changes, errors } = await machine.apply({ verb: "apply", given: [given(identity)], directory });
+  expect({ changes, errors }).toEqual({
+    changes: [],
+    errors: [{ code: "disk.refused", message: expect.stringContaining(`${disk.path} ${why}`) }],
+  });
   expect(await disk.digest()).toBe(before);
 }
 
@@ -337,9 +342,9 @@ describe("as another machine would show it", () => {
     await using disk = await blank();
     await using other = await blank();
     const lines = `# ours\n${disk.path} /srv ext4 defaults,nofail 0 2\n${other.path}p1 none swap sw 0 0\n`;
-    const { verdicts } = await machine.look([disk.path, other.path], await table("fstab", lines));
+    const { found } = await machine.look([disk.path, other.path], await table("fstab", lines));
     const reason = { code: "configured", message: "is named in /etc/fstab" };
-    expect([...verdicts.values()].map((verdict) => verdict.reason)).toEqual([reason, reason] as never);
+    expect([...found.values()].map(({ verdict }) => verdict.reason)).toEqual([reason, reason] as never);
   });
 
   test("named in crypttab: plain encryption leaves no header", async () => {

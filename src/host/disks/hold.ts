@@ -1,5 +1,8 @@
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
+import { systemClock } from "../../core/clock.ts";
+import { refused } from "../../core/errors.ts";
+import { tryLock } from "../../core/lock.ts";
 import { blockNumber } from "./number.ts";
 import { inTurns } from "./turns.ts";
 import type { Device, Hold } from "./types.ts";
@@ -41,6 +44,36 @@ async function hold({ path, number, size }: Device, buffer: Buffer): Promise<Hol
     await handle.close();
   }
   return found;
+}
+
+/** udev looks at a disk that changed for less than a second. */
+const patienceMs = 10_000;
+
+/**
+ * Opens a disk for writing and locks it, so that its number stays its own while other programs look at it and write to
+ * it, and udev looks only when that is done (systemd, BLOCK_DEVICE_LOCKING). Both end when it is disposed of.
+ * @throws ChimeError `disk.refused`, `disk.changed`, `disk.locked`
+ */
+export async function lockDisk({ path, number }: Device): Promise<AsyncDisposable> {
+  const again = "look at chime-node disks, then run this again";
+  const handle = await open(path, constants.O_RDWR | constants.O_NONBLOCK).catch((error: Error) => {
+    throw refused("disk.refused", `${path} cannot be opened for writing: ${error.message}`, again);
+  });
+  try {
+    if (blockNumber(await handle.stat()) !== number) {
+      throw refused("disk.changed", `${path} became another device`, again);
+    }
+    const giveUp = systemClock.now() + patienceMs;
+    while (!tryLock(handle.fd)) {
+      if (systemClock.now() > giveUp)
+        throw refused("disk.locked", `another program has locked ${path}`, again);
+      await systemClock.sleep(50);
+    }
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  return { [Symbol.asyncDispose]: () => handle.close() };
 }
 
 /** @throws Error for a read that fails or ends early */

@@ -104,6 +104,7 @@ function factsOf(device: Device, machine: Machine, content: Content | undefined)
   return {
     device,
     stableName: machine.names.get(device.number) ?? device.path,
+    state: seen?.state ?? "",
     node: nodeOf(device),
     virtual: seen?.virtual ?? false,
     partitions: seen?.partitions ?? [],

@@ -51,6 +51,8 @@ export interface DiskFacts {
   device: Device;
   /** The best name that outlives a reboot; the node where there is none. */
   stableName: string;
+  /** What the kernel says it is; another medium, file or disk under the same name has another one. */
+  state: string;
   /** `other`: what stands at its path is something else. */
   node: "there" | "missing" | "other";
   /** Made by a driver out of nothing or out of other devices (zram, nbd, drbd). */

@@ -1,3 +1,5 @@
+import { identify } from "../../../src/host/disks/identity.ts";
+import type { GivenDisk } from "../../../src/host/disks/record.ts";
 import type { Disk } from "../../../src/host/disks/look.ts";
 import { judge } from "../../../src/host/disks/judge.ts";
 import type { Device, DiskFacts } from "../../../src/host/disks/types.ts";
@@ -21,6 +23,7 @@ export function factsOf(changed: Partial<DiskFacts> = {}, ofDevice: Partial<Devi
   return {
     device: { ...device, ...ofDevice },
     stableName: "/dev/disk/by-id/ata-WDC_WD40EFRX_WD-WCC4E1234567",
+    state: "8:16 8589934592 7",
     node: "there",
     virtual: false,
     partitions: [],
@@ -43,4 +46,15 @@ export function factsOf(changed: Partial<DiskFacts> = {}, ofDevice: Partial<Devi
 export function diskOf(changed: Partial<DiskFacts> = {}, ofDevice: Partial<Device> = {}): Disk {
   const facts = factsOf(changed, ofDevice);
   return { facts, verdict: judge(facts) };
+}
+
+/** A disk that was given to the role `store`. */
+export function givenDisk(slot: number): GivenDisk {
+  const uuid = `6f1c8b1e-0000-4000-8000-${String(slot).padStart(12, "0")}`;
+  return {
+    label: `store-disk${slot}`,
+    uuid,
+    at: `/store/disk${slot}`,
+    identity: identify(factsOf(), "boot"),
+  };
 }
