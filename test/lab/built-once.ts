@@ -17,14 +17,18 @@ interface Wanted {
   script: string;
   /** $2 and on. */
   words?: readonly string[];
+  /** What this machine adds to the script's environment; another machine's makes no other directory. */
+  env?: Record<string, string>;
+  /** Where its parts come from. */
+  source?: string;
 }
 
 /**
- * A directory in the cache that takes a minute to make from the distribution's packages, and is there from then on.
- * @throws LabUnavailable when the packages cannot be had
+ * A directory in the cache that takes minutes to make from what is downloaded, and is there from then on.
+ * @throws LabUnavailable when its parts cannot be had
  */
 export async function builtOnce(wanted: Wanted, progress: (line: string) => void): Promise<string> {
-  const { name, what, script, words = [] } = wanted;
+  const { name, what, script, words = [], env, source = "the distribution's packages" } = wanted;
   const key = createHash("sha256")
     .update([script, ...words].join("\n"))
     .digest("hex")
@@ -32,14 +36,12 @@ export async function builtOnce(wanted: Wanted, progress: (line: string) => void
   const directory = join(cacheDirectory(), `${name}-${key}`);
   if (await stat(directory).catch(() => undefined)) return directory;
   await mkdir(cacheDirectory(), { recursive: true });
-  progress(`building ${what} in ${directory} (once, about a minute)`);
+  progress(`building ${what} in ${directory} (once)`);
   const argv = ["flock", `${directory}.lock`, "sh", "-c", script, "sh", directory, ...words];
-  const { code, stderr } = await exec(argv, { timeoutMs: 900_000, ok: "any" });
+  const { code, stderr } = await exec(argv, { timeoutMs: 900_000, ok: "any", env });
   if (code === 0) return directory;
   const lines = stderr.split("\n").map((line) => line.trim());
   const cause = lines.find((line) => /failed to fetch|could not|no space|failure resolving/i.test(line));
   const why = cause ?? lines.find((line) => /^E:|error:/i.test(line)) ?? `exit ${code}`;
-  throw new LabUnavailable(
-    `${what} could not be built from the distribution's packages (is the network there?): ${why}`,
-  );
+  throw new LabUnavailable(`${what} could not be built from ${source} (is the network there?): ${why}`);
 }

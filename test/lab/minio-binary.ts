@@ -1,0 +1,62 @@
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import { exec } from "../../src/core/exec.ts";
+import { builtOnce } from "./built-once.ts";
+import { LabUnavailable } from "./prerequisites.ts";
+
+/** The last source that MinIO published for the community, console included: it comes as a Go module only. */
+const minio = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
+
+/** Go before this cannot build it. */
+const oldestGo = "1.24.0";
+
+/** $1: the directory, $2: the module. All that Go writes stays below the directory's place, and goes with the build. */
+const script = `
+set -eu
+final=$1 work=$1.new
+[ -d "$final" ] && exit 0
+clean() { [ ! -d "$work" ] || { chmod -R u+w "$work"; rm -rf --one-file-system "$work"; }; }
+clean
+mkdir -p "$work/bin"
+export HOME="$work" GOPATH="$work/go" GOCACHE="$work/cache" GOTMPDIR="$work" GOBIN="$work/bin"
+export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-modcacherw GOWORK=off
+nice -n 10 go install -trimpath -ldflags "-s -w" "$2"
+mkdir "$final.done"
+mv "$work/bin/minio" "$final.done/minio"
+clean
+mv "$final.done" "$final"
+`;
+
+/** Go as the one who runs the tests finds it. */
+async function goDirectory(): Promise<string | undefined> {
+  const found = Bun.which("go", { PATH: `${process.env["PATH"]}:/usr/local/go/bin` });
+  if (!found) return undefined;
+  // Else it would count its calls in the home directory.
+  const env = { XDG_CONFIG_HOME: "/dev/null" };
+  const { stdout } = await exec([found, "env", "GOVERSION"], { env, ok: "any" });
+  const version = /^go([\d.]+)/.exec(stdout)?.[1];
+  return version && Bun.semver.order(version, oldestGo) >= 0 ? dirname(found) : undefined;
+}
+
+/**
+ * The real server, for tests alone: built once (five minutes on two cores, 112 MB) and kept in the cache.
+ * @returns its path, or undefined where there is no Go that can build it, or no way to its source: say
+ * `describe.skipIf(!minio)` with the reason in the name
+ */
+export async function minioBinary(
+  progress: (line: string) => void = console.error,
+): Promise<string | undefined> {
+  const go = await goDirectory();
+  if (go === undefined) return undefined;
+  const path = `${go}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+  // Where it is allowed to download from is this machine's business.
+  const env = { PATH: path, GOENV: join(homedir(), ".config/go/env") };
+  const wanted = { name: "minio", what: "MinIO", script, words: [minio], env, source: "Go's modules" };
+  try {
+    return join(await builtOnce(wanted, progress), "minio");
+  } catch (error) {
+    if (!(error instanceof LabUnavailable)) throw error;
+    progress(error.message);
+    return undefined;
+  }
+}
