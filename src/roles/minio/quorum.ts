@@ -1,0 +1,161 @@
+import { usageError } from "../../core/errors.ts";
+
+/** A pool of equal nodes, as one volumes pattern `http://node{1...N}…/disk{1...M}` makes it. */
+export interface PoolShape {
+  nodes: number;
+  drivesPerNode: number;
+  /** Drives of a set that may be lost without losing an object; the engine's own choice where it is not given. */
+  parity?: number;
+}
+
+/** How many of a set's drives, and of the pool's nodes, may be lost at once, whichever they are. */
+interface Loss {
+  drives: number;
+  nodes: number;
+}
+
+export interface Quorum extends Required<PoolShape> {
+  /** Erasure sets, each an island: an object lives in one. */
+  sets: number;
+  /** Drives of a set. */
+  setSize: number;
+  /** Drives of a set that have to answer. */
+  readQuorum: number;
+  writeQuorum: number;
+  /** What may be lost while everything is still read. */
+  reads: Loss;
+  /** What may be lost while writes go on. */
+  writes: Loss;
+}
+
+/** The largest set the engine makes. */
+const largestSet = 16;
+
+/**
+ * What may be lost, by the engine's rules: the set's size as in cmd/endpoint-ellipses.go, parity as in
+ * storageclass.DefaultParityBlocks, quorums as in erasureObjects.defaultRQuorum and defaultWQuorum (which its health
+ * page goes by), votes for locks as in dsync. A PUT while drives are missing is given more parity and needs fewer drives
+ * than that (`MINIO_STORAGE_CLASS_OPTIMIZE`); what is written over, deleted or appended to then is not, so it is no promise.
+ * @throws ChimeError `minio.layout` where the engine would not make sets of it
+ */
+export function quorumOf(shape: PoolShape): Quorum {
+  const { nodes, drivesPerNode } = shape;
+  const setSize = sizeOfSet(shape);
+  const parity = shape.parity ?? defaultParity(setSize);
+  if (parity > setSize / 2) {
+    throw usageError(
+      "minio.parity",
+      `parity ${parity} is more than half of the ${setSize} drives of an erasure set`,
+      `set it to ${Math.floor(setSize / 2)} or less, or leave it to the engine`,
+    );
+  }
+  const readQuorum = setSize - parity;
+  const writeQuorum = readQuorum === parity ? readQuorum + 1 : readQuorum;
+  const drives = { reads: setSize - readQuorum, writes: setSize - writeQuorum };
+  const sets = drivesOnNodes(shape, setSize);
+  const least = (loss: (ofNodes: number[]) => number) => Math.min(...sets.map(loss));
+  return {
+    nodes,
+    drivesPerNode,
+    parity,
+    sets: sets.length,
+    setSize,
+    readQuorum,
+    writeQuorum,
+    reads: {
+      drives: drives.reads,
+      nodes: least((ofNodes) => nodesWithin(drives.reads, ofNodes, Math.floor(ofNodes.length / 2))),
+    },
+    writes: {
+      drives: drives.writes,
+      nodes: least((ofNodes) => nodesWithin(drives.writes, ofNodes, Math.ceil(ofNodes.length / 2) - 1)),
+    },
+  };
+}
+
+/** The largest size that divides the drives, and the nodes of which go in evenly (or that goes evenly into the nodes). */
+function sizeOfSet({ nodes, drivesPerNode }: PoolShape): number {
+  const drives = nodes * drivesPerNode;
+  if (drives === 1) return 1;
+  for (let size = largestSet; size > 1; size--) {
+    if (drives % size === 0 && (size % nodes === 0 || nodes % size === 0)) return size;
+  }
+  throw usageError(
+    "minio.layout",
+    `${drives} drives on ${nodes} nodes cannot be spread evenly over erasure sets of 2 to ${largestSet} drives`,
+    "take another number of disks a node: chime-node disks",
+  );
+}
+
+function defaultParity(setSize: number): number {
+  if (setSize === 1) return 0;
+  if (setSize < 4) return 1;
+  if (setSize < 6) return 2;
+  return setSize < 8 ? 3 : 4;
+}
+
+/** By set: how many of its drives each of its nodes has. The engine counts all nodes before it comes to the second drive. */
+function drivesOnNodes({ nodes, drivesPerNode }: PoolShape, setSize: number): number[][] {
+  const sets = Array.from({ length: (nodes * drivesPerNode) / setSize }, () => new Map<number, number>());
+  for (let drive = 0; drive < nodes * drivesPerNode; drive++) {
+    const ofNodes = sets[Math.floor(drive / setSize)];
+    ofNodes?.set(drive % nodes, (ofNodes.get(drive % nodes) ?? 0) + 1);
+  }
+  return sets.map((ofNodes) => [...ofNodes.values()]);
+}
+
+/** How many nodes, the largest first, have no more than so many drives together; no more than whose votes can be spared. */
+function nodesWithin(drives: number, ofNodes: readonly number[], votes: number): number {
+  let left = drives;
+  let nodes = 0;
+  for (const has of ofNodes.toSorted((a, b) => b - a)) {
+    left -= has;
+    if (left < 0 || nodes === votes) break;
+    nodes++;
+  }
+  return nodes;
+}
+
+/**
+ * What an operator has to know before anything is formatted: that this layout is not what "several nodes" promises.
+ * @returns undefined where writes go on without any one node, and for a single node
+ */
+export function quorumWarning(quorum: Quorum): { message: string; remedy: string } | undefined {
+  const { nodes, drivesPerNode, setSize, readQuorum, writeQuorum } = quorum;
+  if (nodes === 1 || quorum.writes.nodes > 0) return undefined;
+  const lost = `without ${nodes === 2 ? "either of two nodes" : `any of ${nodes} nodes`} this store`;
+  const left = `of ${setSize} drives, and ${setSize - Math.ceil(setSize / nodes)} are left`;
+  const message =
+    quorum.reads.nodes > 0
+      ? `${lost} is read-only: a write needs ${writeQuorum} ${left}`
+      : `${lost} does not even read: that needs ${readQuorum} ${left}`;
+  return { message, remedy: nodes === 2 ? remedyForTwo(drivesPerNode) : remedyByDisks(nodes, drivesPerNode) };
+}
+
+/** No parity lets two equal halves go on alone. */
+function remedyForTwo(drivesPerNode: number): string {
+  const readable = fewerDisks(2, drivesPerNode + 1, "reads");
+  const disks = readable === drivesPerNode ? "" : ` with ${readable} disks a node, which keeps the reads`;
+  return [
+    `accept it${disks}: --set roles.minio.topology=pool`,
+    "or a store on each node that copies to the other a moment later: --set roles.minio.topology=mirror",
+    "or a third node: --set roles.minio.nodes=3",
+  ].join("; ");
+}
+
+function remedyByDisks(nodes: number, drivesPerNode: number): string {
+  const disks = fewerDisks(nodes, drivesPerNode, "writes");
+  return disks === undefined ? "add a node" : `take ${disks} disks a node, or add a node`;
+}
+
+/** The most disks a node, fewer than that, with which the loss of one node ends neither reads nor `what`. */
+function fewerDisks(nodes: number, than: number, what: "reads" | "writes"): number | undefined {
+  for (let drivesPerNode = than - 1; drivesPerNode > 0; drivesPerNode--) {
+    try {
+      if (quorumOf({ nodes, drivesPerNode })[what].nodes > 0) return drivesPerNode;
+    } catch {
+      // No layout for the engine.
+    }
+  }
+  return undefined;
+}
