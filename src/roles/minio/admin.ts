@@ -1,0 +1,40 @@
+import * as v from "valibot";
+import { failed } from "../../core/errors.ts";
+import { unseal } from "./sealed.ts";
+import { askWell, whereOf, type Answer, type Asked, type Limits, type Store } from "./store.ts";
+
+/** Asks the admin API, version 3. @throws ChimeError `minio.*` */
+export async function askAdmin(
+  store: Store,
+  call: string,
+  asked: Omit<Asked, "path" | "maxBytes">,
+  limits: Limits,
+): Promise<Answer> {
+  return askWell(store, { ...asked, path: `/minio/admin/v3/${call}`, maxBytes: 16 << 20 }, limits);
+}
+
+/** What an answer says, in the form that is expected. @throws ChimeError `minio.answer` */
+export function parsed<T>(store: Store, call: string, schema: v.GenericSchema<unknown, T>, text: string): T {
+  try {
+    return v.parse(schema, JSON.parse(text));
+  } catch (cause) {
+    throw failed("minio.answer", `${whereOf(store)} answers ${call} in a form that is not known`, {
+      remedy: "use an engine that docs/systems.md names",
+      cause,
+    });
+  }
+}
+
+/** The same of an answer that is encrypted with the secret key of who asked. @throws ChimeError `minio.answer` */
+export async function unsealed<T>(
+  store: Store,
+  call: string,
+  schema: v.GenericSchema<unknown, T>,
+  body: Uint8Array,
+): Promise<T> {
+  return parsed(store, call, schema, await unseal(store.credentials.secretKey, body));
+}
+
+export function textOf({ body }: Answer): string {
+  return new TextDecoder().decode(body);
+}

@@ -1,0 +1,130 @@
+import { failed } from "../../core/errors.ts";
+import { encodePath } from "./signature.ts";
+import { ask, askWell, whereOf, type Limits, type Store } from "./store.ts";
+import { refusalOf, storeError, xmlText, xmlTexts } from "./store-error.ts";
+
+/** @throws ChimeError `minio.*`, as everything here */
+export async function putObject(
+  store: Store,
+  bucket: string,
+  key: string,
+  body: Uint8Array,
+  limits: Limits,
+): Promise<void> {
+  await askWell(store, { method: "PUT", path: encodePath(bucket, key), body }, limits);
+}
+
+/** @param limits.maxBytes a longer object is an error; default 4 MiB. @throws ChimeError `minio.no_object` */
+export async function getObject(
+  store: Store,
+  bucket: string,
+  key: string,
+  { maxBytes, ...limits }: Limits & { maxBytes?: number },
+): Promise<Uint8Array> {
+  const asked = { method: "GET", path: encodePath(bucket, key), ...(maxBytes && { maxBytes }) } as const;
+  return (await askWell(store, asked, limits)).body;
+}
+
+/** @returns undefined where there is none */
+export async function headObject(
+  store: Store,
+  bucket: string,
+  key: string,
+  limits: Limits,
+): Promise<{ bytes: number; etag: string } | undefined> {
+  const asked = { method: "HEAD", path: encodePath(bucket, key) } as const;
+  const answer = await ask(store, asked, limits);
+  if (answer.status === 404) return undefined;
+  if (answer.status !== 200) throw storeError(whereOf(store), asked, answer);
+  return { bytes: Number(answer.headers.get("content-length")), etag: etagOf(answer.headers.get("etag")) };
+}
+
+/** Nothing happens where there is none. */
+export async function deleteObject(store: Store, bucket: string, key: string, limits: Limits): Promise<void> {
+  await askWell(store, { method: "DELETE", path: encodePath(bucket, key) }, limits);
+}
+
+/** Nothing happens where it is there and ours. */
+export async function createBucket(store: Store, bucket: string, limits: Limits): Promise<void> {
+  const asked = { method: "PUT", path: encodePath(bucket) } as const;
+  const answer = await ask(store, asked, limits);
+  if (answer.status === 200 || refusalOf(answer.body)?.code === "BucketAlreadyOwnedByYou") return;
+  throw storeError(whereOf(store), asked, answer);
+}
+
+export async function hasBucket(store: Store, bucket: string, limits: Limits): Promise<boolean> {
+  const asked = { method: "HEAD", path: encodePath(bucket) } as const;
+  const answer = await ask(store, asked, limits);
+  if (answer.status !== 200 && answer.status !== 404) throw storeError(whereOf(store), asked, answer);
+  return answer.status === 200;
+}
+
+/** Keys that begin with `prefix`, sorted, a thousand at a time. `limits` hold for each thousand. */
+export async function* listObjects(
+  store: Store,
+  bucket: string,
+  prefix: string,
+  limits: Limits,
+): AsyncGenerator<string> {
+  let from: string | undefined;
+  do {
+    const query: Record<string, string> = { "list-type": "2", "encoding-type": "url", prefix };
+    if (from !== undefined) query["continuation-token"] = from;
+    const { body } = await askWell(store, { method: "GET", path: encodePath(bucket), query }, limits);
+    const xml = new TextDecoder().decode(body);
+    for (const key of xmlTexts(xml, "Key")) yield decodeURIComponent(key.replaceAll("+", " "));
+    from = xmlText(xml, "NextContinuationToken");
+  } while (from !== undefined);
+}
+
+/**
+ * One object from parts, which are 5 MiB or more each but for the last. There is nothing of it before its end, and what
+ * arrived of one that failed is dropped. `limits` hold for each request.
+ */
+export async function putInParts(
+  store: Store,
+  bucket: string,
+  key: string,
+  parts: Iterable<Uint8Array>,
+  limits: Limits,
+): Promise<void> {
+  const path = encodePath(bucket, key);
+  const created = await askWell(store, { method: "POST", path, query: { uploads: "" } }, limits);
+  const uploadId = xmlText(new TextDecoder().decode(created.body), "UploadId");
+  if (uploadId === undefined)
+    throw failed("minio.answer", `${whereOf(store)} begins an upload without an id`);
+  try {
+    const etags: string[] = [];
+    for (const body of parts) {
+      const query = { uploadId, partNumber: String(etags.length + 1) };
+      const { headers } = await askWell(store, { method: "PUT", path, query, body }, limits);
+      etags.push(etagOf(headers.get("etag")));
+    }
+    await complete(store, path, uploadId, etags, limits);
+  } catch (error) {
+    // Else its parts take room until the store forgets them, which takes it a day.
+    await ask(store, { method: "DELETE", path, query: { uploadId } }, limits).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function complete(
+  store: Store,
+  path: string,
+  uploadId: string,
+  etags: readonly string[],
+  limits: Limits,
+): Promise<void> {
+  const parts = etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>${etag}</ETag></Part>`);
+  const body = `<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`;
+  const asked = { method: "POST", path, query: { uploadId }, body } as const;
+  const answer = await askWell(store, asked, limits);
+  // The head of this answer may be sent before the work is done: what came of it is in the body alone.
+  if (xmlText(new TextDecoder().decode(answer.body), "ETag") === undefined) {
+    throw storeError(whereOf(store), asked, answer);
+  }
+}
+
+function etagOf(header: string | null): string {
+  return (header ?? "").replace(/[^\da-z-]/gi, "");
+}

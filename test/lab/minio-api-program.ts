@@ -1,0 +1,128 @@
+/** What minio-api.test.ts runs in namespaces of its own. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { exec } from "../../src/core/exec.ts";
+import { ensureAccount, hasAccount, removeAccount } from "../../src/roles/minio/account.ts";
+import { storeInfo } from "../../src/roles/minio/info.ts";
+import { probe } from "../../src/roles/minio/probe.ts";
+import {
+  createBucket,
+  deleteObject,
+  getObject,
+  hasBucket,
+  headObject,
+  listObjects,
+  putInParts,
+  putObject,
+} from "../../src/roles/minio/s3.ts";
+import { startMinio, type MinioServer } from "./minio-server.ts";
+import { waitUntil } from "./wait.ts";
+
+const { MINIO: binary = "", DIRECTORY: directory = "" } = process.env;
+const credentials = { accessKey: "root-of-the-store", secretKey: "R00tSecretOfTheStore" };
+const limits = { timeoutMs: 10_000 };
+const bucket = "chime";
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+let server: MinioServer;
+beforeAll(async () => {
+  server = await startMinio(binary, { directory, address: "127.0.0.1", drives: 4, credentials });
+  await server.ready();
+}, 60_000);
+afterAll(() => server?.process.signal("SIGKILL"));
+
+const named = () => ({ ...server.store, name: "s3.chime.com" });
+
+test("a bucket is made once, under another name than the address, too", async () => {
+  expect(await hasBucket(named(), bucket, limits)).toBe(false);
+  await createBucket(named(), bucket, limits);
+  await createBucket(server.store, bucket, limits);
+  expect(await hasBucket(server.store, bucket, limits)).toBe(true);
+});
+
+test("objects with names of all kinds come back, are listed, and go", async () => {
+  const keys = ["a b/c+d!'()*~é&<>\"%", "plain", "x=y?z#1", "日本/語"];
+  for (const key of keys) await putObject(server.store, bucket, key, bytes(key), limits);
+  for (const key of keys) {
+    expect(await getObject(server.store, bucket, key, limits)).toEqual(Buffer.from(key));
+    expect(await headObject(server.store, bucket, key, limits)).toMatchObject({ bytes: bytes(key).length });
+  }
+  expect(await Array.fromAsync(listObjects(server.store, bucket, "", limits))).toEqual(keys.toSorted());
+  for (const key of keys) await deleteObject(server.store, bucket, key, limits);
+  expect(await Array.fromAsync(listObjects(server.store, bucket, "", limits))).toEqual([]);
+  expect(await headObject(server.store, bucket, "plain", limits)).toBeUndefined();
+  await expect(getObject(server.store, bucket, "plain", limits)).rejects.toMatchObject({
+    code: "minio.no_object",
+  });
+});
+
+test("an object in parts; one whose parts are too small is no object", async () => {
+  const parts = [randomBytes(5 << 20), randomBytes(1_000)];
+  await putInParts(server.store, bucket, "parts", parts, limits);
+  const whole = await getObject(server.store, bucket, "parts", { ...limits, maxBytes: 6 << 20 });
+  expect(Buffer.concat(parts).equals(whole)).toBe(true);
+  const small = [randomBytes(1_000), randomBytes(1_000)];
+  await expect(putInParts(server.store, bucket, "small", small, limits)).rejects.toMatchObject({
+    code: "minio.refused",
+    message: expect.stringContaining("EntityTooSmall"),
+  });
+  expect(await headObject(server.store, bucket, "small", limits)).toBeUndefined();
+});
+
+test("a probe goes through, leaves nothing, and says what does not go through", async () => {
+  expect(await probe(server.store, bucket, "node1", limits)).toBeLessThan(limits.timeoutMs);
+  expect(await Array.fromAsync(listObjects(server.store, bucket, ".chime-node", limits))).toEqual([]);
+  await expect(probe(server.store, "nobody", "node1", limits)).rejects.toMatchObject({
+    code: "minio.no_bucket",
+  });
+  const stranger = { ...server.store, credentials: { ...credentials, secretKey: "another-secret" } };
+  await expect(probe(stranger, bucket, "node1", limits)).rejects.toMatchObject({ code: "minio.denied" });
+});
+
+test("an account for one bucket, made once, put right where it is wrong, and gone", async () => {
+  const account = { accessKey: "application", secretKey: "AppSecretOfTheStore1" };
+  const other = "other";
+  await createBucket(server.store, other, limits);
+  expect(await hasAccount(server.store, account.accessKey, bucket, limits)).toBe(false);
+  await ensureAccount(server.store, account, bucket, limits);
+  expect(await hasAccount(server.store, account.accessKey, bucket, limits)).toBe(true);
+  const application = { ...server.store, credentials: account };
+  await probe(application, bucket, "application", limits);
+  await putInParts(application, bucket, "application", [randomBytes(10)], limits);
+  expect(await Array.fromAsync(listObjects(application, bucket, "application", limits))).toHaveLength(1);
+  const second = { accessKey: "second", secretKey: "AppSecretOfTheStore3" };
+  for (const forbidden of [
+    () => putObject(application, other, "x", bytes("x"), limits),
+    () => createBucket(application, "third", limits),
+    () => storeInfo(application, limits),
+    () => ensureAccount(application, second, other, limits),
+  ]) {
+    await expect(forbidden()).rejects.toMatchObject({ code: "minio.denied" });
+  }
+  const changed = { ...account, secretKey: "AppSecretOfTheStore2" };
+  await ensureAccount(server.store, changed, other, limits);
+  expect(await hasAccount(server.store, account.accessKey, bucket, limits)).toBe(false);
+  await probe({ ...server.store, credentials: changed }, other, "application", limits);
+  await expect(probe(application, other, "application", limits)).rejects.toMatchObject({
+    code: "minio.denied",
+  });
+  await removeAccount(server.store, account.accessKey, limits);
+  await removeAccount(server.store, account.accessKey, limits);
+  expect(await hasAccount(server.store, account.accessKey, other, limits)).toBe(false);
+});
+
+test("a drive that is gone is told, while the rest goes on", async () => {
+  const before = await storeInfo(server.store, limits);
+  expect(before).toMatchObject({ mode: "online", backend: { onlineDisks: 4, standardSCParity: 2 } });
+  const [node] = before.servers;
+  expect(node).toMatchObject({ state: "online", endpoint: "127.0.0.1:9000" });
+  expect(node?.drives.map(({ state, set_index }) => `${state} ${set_index}`)).toEqual(Array(4).fill("ok 0"));
+  expect(node?.drives[0]?.totalspace).toBe(256 << 20);
+  await exec(["umount", "-l", join(directory, "disk4")]);
+  await waitUntil("the missing drive to be told", 30_000, async () => {
+    const { servers } = await storeInfo(server.store, limits);
+    return servers[0]?.drives.filter(({ state }) => state !== "ok").length === 1;
+  });
+  await probe(server.store, bucket, "node1", limits);
+}, 60_000);
