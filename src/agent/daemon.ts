@@ -10,6 +10,7 @@ import { readFacts } from "../host/facts.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { parseSpec } from "../spec/load.ts";
+import type { BackendView } from "../vip/balancer/types.ts";
 import { newest } from "./cluster-history.ts";
 import { buildContext } from "./context.ts";
 import { agentResources, agentUnit } from "./resources.ts";
@@ -19,6 +20,7 @@ import { keepFootprintSmall } from "./footprint.ts";
 import type { Problem } from "../roles/guard.ts";
 import { Guards, isGuarded } from "./guards.ts";
 import { History } from "./history.ts";
+import { lookAtBackends } from "./backends.ts";
 import { Maintenance } from "./maintenance.ts";
 import { watchMembers } from "./member-events.ts";
 import { servePeers, socketHandlers } from "./methods.ts";
@@ -65,6 +67,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   const history = await History.load(paths.history, identity.self.name, systemClock);
   const maintenance = await Maintenance.load(paths.maintenance);
   const publisher = new Publisher(membership);
+  let backends: readonly BackendView[] = [];
   const isMember = () => !membership.self.left;
   const vips = await watchVips({
     onState(role, state) {
@@ -146,6 +149,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       events: newest(history.events),
       maintenance: maintenance.since,
     });
+    backends = await lookAtBackends(context());
     if (unfinished().length > 0) reconciler.kick();
   }
   const pulse = () => (isMember() ? look().catch((error: unknown) => log.error("pulse:", error)) : undefined);
@@ -174,7 +178,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   }
   const socket = serveSocket(socketHandlers(agent));
   const metrics = serveMetrics(metricsPort, () =>
-    isMember() ? renderMetrics(status(), packageJson.version) : "",
+    isMember() ? renderMetrics(status(), packageJson.version, backends) : "",
   );
   const relevant = relevantChanges(membership, () => {
     reconciler.kick();

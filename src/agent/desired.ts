@@ -5,22 +5,41 @@ import { port } from "../resources/port.ts";
 import type { Resource } from "../resources/types.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext, RolePlan } from "../roles/types.ts";
+import { haproxy } from "../vip/balancer/haproxy.ts";
 import { vipResources } from "../vip/resources.ts";
 
 /**
  * Everything that this node is to be for the given roles, by the phase it completes: the roles' own resources,
- * their VIPs, the members' names, the agent's port. Pure.
+ * their VIPs and balancers, the members' names, the agent's port. Pure.
  */
 export function desired(context: RoleContext, names: readonly RoleName[] = context.self.roles): RolePlan {
   const mine = roles.filter((role) => names.includes(role.name));
   const requests = mine.flatMap((role) => role.vip(context) ?? []);
   const vip = requests.length > 0 ? vipResources({ context, requests }) : { installed: [], configured: [] };
+  const services = mine.flatMap((role) => role.balanced?.(context) ?? []);
+  const balancer =
+    services.length > 0 ? haproxy.resources({ context, services }) : { installed: [], configured: [] };
   const plans = mine.map((role) => role.plan(context));
   return {
-    installed: [...plans.flatMap((plan) => plan.installed), ...vip.installed],
-    configured: [...node(context), ...plans.flatMap((plan) => plan.configured), ...vip.configured],
+    installed: [...plans.flatMap((plan) => plan.installed), ...vip.installed, ...balancer.installed],
+    configured: shared([
+      ...node(context),
+      ...plans.flatMap((plan) => plan.configured),
+      ...vip.configured,
+      ...balancer.configured,
+    ]),
     ready: plans.flatMap((plan) => plan.ready),
   };
+}
+
+/** What two of them ask for in the same words (a kernel parameter) is there once. */
+function shared(resources: readonly Resource[]): Resource[] {
+  const first = new Map<string, Resource>();
+  return resources.filter((resource) => {
+    const twin = first.get(resource.id);
+    first.set(resource.id, twin ?? resource);
+    return twin?.desired !== resource.desired;
+  });
 }
 
 /** What every member has, whatever its roles. */

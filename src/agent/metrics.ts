@@ -1,3 +1,4 @@
+import type { BackendView } from "../vip/balancer/types.ts";
 import type { Status } from "./status.ts";
 
 /** One sample line: name, labels, value (Prometheus text exposition format 0.0.4). */
@@ -10,7 +11,11 @@ interface Metric {
 }
 
 /** Everything an alert needs, from the same status that people see. */
-export function renderMetrics(status: Status, binaryVersion: string): string {
+export function renderMetrics(
+  status: Status,
+  binaryVersion: string,
+  backends: readonly BackendView[] = [],
+): string {
   const metrics: Metric[] = [
     {
       name: "chime_node_info",
@@ -44,8 +49,31 @@ export function renderMetrics(status: Status, binaryVersion: string): string {
       ),
     },
     ...roleMetrics(status),
+    ...balancerMetrics(backends),
   ];
   return metrics.map(render).join("");
+}
+
+/** As this node's balancer sees them, whether it holds the VIP or not. */
+function balancerMetrics(backends: readonly BackendView[]): Metric[] {
+  if (backends.length === 0) return [];
+  const of = (value: (backend: BackendView) => number) =>
+    backends.map((backend) => {
+      const { service, route, node } = backend;
+      return [{ service, route, member: node }, value(backend)] as const;
+    });
+  return [
+    {
+      name: "chime_node_backend_up",
+      help: "1 for a backend that this node's balancer sends requests to.",
+      samples: of(({ up }) => flag(up)),
+    },
+    {
+      name: "chime_node_backend_sessions",
+      help: "Requests or connections of this node's balancer that a backend is answering.",
+      samples: of(({ sessions }) => sessions),
+    },
+  ];
 }
 
 function roleMetrics(status: Status): Metric[] {

@@ -13,12 +13,16 @@ import { roles } from "../roles/index.ts";
 import type { LocalContext, RoleContext } from "../roles/types.ts";
 import type { Spec } from "../spec/types.ts";
 import { loadSpec } from "../spec/load.ts";
+import { foreignCheck, haproxy } from "../vip/balancer/haproxy.ts";
 import { networkCheckNames, vipCheckNames, vipChecks, type Surroundings } from "../vip/checks.ts";
 import { readContext, requireRoot } from "./context.ts";
 import type { Io } from "./io.ts";
 import { passedLately, rememberPassed } from "./lately.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
 import { requireRoleNames } from "./role-names.ts";
+
+/** Those that ask about VIPs and what is behind them: made where the spec is known. */
+const clusterCheckNames = [...vipCheckNames, foreignCheck];
 
 interface Wanted {
   roles: readonly RoleName[];
@@ -65,7 +69,7 @@ export async function preflightNode(wanted: {
  * @throws ChimeError `preflight.failed` (exit 3)
  */
 export async function requireFitAlone(local: LocalContext, wanted: Wanted, io: Io): Promise<void> {
-  report(await runChecks(localChecks(local, wanted.roles), wanted.ignore, vipCheckNames), io);
+  report(await runChecks(localChecks(local, wanted.roles), wanted.ignore, clusterCheckNames), io);
 }
 
 /** Ended by the signal. */
@@ -88,7 +92,7 @@ export async function requireFit(
     ({ name }) => !known || !networkCheckNames.includes(name),
   );
   const own = localChecks(localOf(context), wanted.roles);
-  const network = runChecks(checks, wanted.ignore, [...own.map(({ name }) => name), ...vipCheckNames]);
+  const network = runChecks(checks, wanted.ignore, [...own.map(({ name }) => name), ...clusterCheckNames]);
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, io.signal]);
   // Told below; what goes on beside it ends at once.
@@ -101,7 +105,7 @@ export async function requireFit(
     await first?.(signal).catch((error: unknown) => {
       if (!stop.signal.aborted) throw error;
     });
-    const local = await runChecks(own, wanted.ignore, vipCheckNames);
+    const local = await runChecks(own, wanted.ignore, clusterCheckNames);
     if (local.ok && !known) work = meanwhile?.(signal);
     const found = await network;
     report({ checks: [...local.checks, ...found.checks], ok: local.ok && found.ok }, io);
@@ -163,7 +167,11 @@ function localOf({ facts, self, cluster, spec }: RoleContext): LocalContext {
 
 function networkChecks(context: RoleContext, ask?: Surroundings): Check[] {
   const requests = roles.flatMap((role) => role.vip(context) ?? []);
-  return vipChecks({ context, requests }, ask);
+  const isBalanced = roles.some((role) => (role.balanced?.(context) ?? []).length > 0);
+  return [
+    ...vipChecks({ context, requests }, ask),
+    ...(isBalanced ? haproxy.checks(context.cluster.id) : []),
+  ];
 }
 
 function report(found: PreflightReport, io: Io): void {

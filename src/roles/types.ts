@@ -3,6 +3,7 @@ import type { Facts } from "../host/facts.ts";
 import type { Member, MemberView, Phase, RoleName } from "../cluster/types.ts";
 import type { Resource } from "../resources/types.ts";
 import type { Secrets, Spec } from "../spec/types.ts";
+import type { BalancedService } from "../vip/balancer/types.ts";
 import type { Guard, GuardDeps, Problem } from "./guard.ts";
 
 /** All a role may know: the same spec, members and secrets give the same resources on every node. */
@@ -73,6 +74,8 @@ export interface Role {
   checks(local: LocalContext): Check[];
   plan(context: RoleContext): RolePlan;
   vip(context: RoleContext): VipRequest | undefined;
+  /** What its VIP's holder spreads over its nodes; undefined where the holder itself serves. */
+  balanced?(context: RoleContext): readonly BalancedService[];
   /** `secrets show --role`: how to connect (shape fixed by the contract). */
   connection(context: RoleContext): Record<string, unknown>;
   /** The role's part of `status`, from the members' published `roleState` alone (any node can tell it); undefined where there is none (witness). */

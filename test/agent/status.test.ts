@@ -171,7 +171,10 @@ test("metrics: exposition format with escaped labels", () => {
       problems: [{ ...problem('odd"code\n'), severity: "warning" }],
     }),
   );
-  const text = renderMetrics(found, "0.1.0");
+  const backend = { service: "minio", route: "read", node: "node2", up: true, sessions: 3, total: 7 };
+  const text = renderMetrics(found, "0.1.0", [backend]);
+  expect(text).toContain('chime_node_backend_up{service="minio",route="read",member="node2"} 1\n');
+  expect(text).toContain('chime_node_backend_sessions{service="minio",route="read",member="node2"} 3\n');
   expect(text).toContain('chime_node_vip_holder{role="demo",member="node1"} 1\n');
   expect(text).toContain('chime_node_vip_holder{role="demo",member="node2"} 0\n');
   expect(text).toContain('chime_node_problem{code="odd\\"code\\n",severity="warning",node="node2"} 1\n');

@@ -125,6 +125,8 @@ describe("what a system's products are", () => {
     if (!want) throw new Error(`nothing is expected of ${key}`);
     expect(supportedSystems()).toContain(key);
     expect(product("keepalived", os)).toMatchObject({ version: want.keepalived, packages: ["keepalived"] });
+    // 1.8 there is too old.
+    expect(isKnownOn("haproxy", os)).toBe(key !== "el-8");
     for (const name of ["percona", "mysql"] as const) {
       expect(isKnownOn(name, os)).toBe(want[name] !== undefined);
       if (want[name] === undefined) continue;
@@ -146,7 +148,9 @@ describe("what a system's products are", () => {
     expect(isKnownOn("mariadb", os) ? productPath(product("mariadb", os), "config") : undefined).toBe(
       want.mariadb,
     );
-    const rows = ["keepalived", "mariadb", "mysql", "percona"].filter((name) => isKnownOn(name, os));
+    const rows = ["keepalived", "haproxy", "mariadb", "mysql", "percona"].filter((name) =>
+      isKnownOn(name, os),
+    );
     expect(rows.every((name) => product(name, os).untried === (os.id === "debian" ? undefined : true))).toBe(
       true,
     );

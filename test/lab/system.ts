@@ -37,7 +37,7 @@ interface System {
 }
 
 const mariadb = {
-  mirror: ["mariadb-server", "mariadb-backup", "keepalived"],
+  mirror: ["mariadb-server", "mariadb-backup", "keepalived", "haproxy"],
   engine: "mariadb",
   unit: "mariadb.service",
   client: "mariadb",
@@ -62,7 +62,7 @@ const systems: readonly System[] = [
   {
     name: "debian-sid",
     suite: "sid",
-    mirror: ["mysql-server", "keepalived"],
+    mirror: ["mysql-server", "keepalived", "haproxy"],
     engine: "mysql",
     unit: "mysql.service",
     client: "mysql",

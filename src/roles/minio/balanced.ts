@@ -1,0 +1,60 @@
+import type { BalancedService, HealthCheck } from "../../vip/balancer/types.ts";
+
+const s3Port = 9000;
+const consolePort = 9001;
+
+const check = {
+  everyMs: 1_000,
+  // When a node has lost its power, the others answer so late while they look for it; they are well.
+  timeoutMs: 15_000,
+  rise: 2,
+  fall: 2,
+} as const;
+
+/**
+ * Where a store comes back to its write quorum, it says so seconds before it takes a write again [tried, 2 × 3: 200 after
+ * 1.5 s, writes after 15 s]: so many good answers, a second apart, come first.
+ */
+const slowRise = 20;
+
+/**
+ * What is served at the VIP: S3, reads apart from writes, because a store without write quorum still reads and would let
+ * a DELETE hang for minutes, where now it is refused at once; and the console. Pure.
+ * @param losesWrites whether the loss of one node takes the write quorum away
+ */
+export function balancedServices(store: {
+  vip: string;
+  nodes: readonly { name: string; address: string }[];
+  losesWrites: boolean;
+}): BalancedService[] {
+  const at = (port: number) => store.nodes.map(({ name, address }) => ({ node: name, address, port }));
+  const reads: HealthCheck = { ...check, path: "/minio/health/cluster/read" };
+  const writes: HealthCheck = {
+    ...check,
+    path: "/minio/health/cluster",
+    rise: store.losesWrites ? slowRise : check.rise,
+  };
+  return [
+    {
+      name: "minio",
+      address: store.vip,
+      port: s3Port,
+      mode: "http",
+      algorithm: "leastconn",
+      routes: [
+        { name: "read", methods: ["GET", "HEAD", "OPTIONS"], check: reads },
+        { name: "write", check: writes },
+      ],
+      backends: at(s3Port),
+    },
+    {
+      name: "minio-console",
+      address: store.vip,
+      port: consolePort,
+      mode: "http",
+      algorithm: "roundrobin",
+      routes: [{ name: "all", check: { ...reads, port: s3Port } }],
+      backends: at(consolePort),
+    },
+  ];
+}

@@ -1,0 +1,119 @@
+import type { BalancedService, Backend, Route } from "./types.ts";
+
+/** How its first line begins: the check `haproxy.foreign` tells ours from another's by it. */
+export const configMarker = "# Written by chime-node";
+
+/** Runtime commands and statistics, for root alone. */
+export const statsSocket = "/run/haproxy/chime-node.sock";
+
+/**
+ * Connections that haproxy can have open; by default it takes what the process may have, a billion in some containers,
+ * and its tables with them.
+ */
+const maxConnections = 8192;
+
+/** A process that was told to stop, or replaced at a reload, ends what it is answering: a large object takes a while. */
+const hardStopAfter = "30m";
+
+/**
+ * A backend on the same network accepts within a millisecond; one that has vanished never does. So long does a request
+ * wait before it goes to another one, and a check before it has failed.
+ */
+const connectMs = 500;
+
+/** From the first failed check on they come so fast: one more, and the backend is out (or was well after all). */
+const fastCheckMs = 100;
+
+/** Safe in the words of RFC 9110 §9.2.1: asked twice, they have done nothing twice. */
+const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/**
+ * haproxy.cfg for these services, in the dialect of 2.4 (haproxy's configuration.txt). Pure: the same input gives the same bytes.
+ * It listens on the services' addresses alone, whether they are on this node now or not.
+ */
+export function renderHaproxy(clusterId: string, services: readonly BalancedService[]): string {
+  return [
+    `${configMarker} for cluster ${clusterId}; changes made by hand are undone by \`chime-node apply\`.`,
+    "global",
+    `    maxconn ${maxConnections}`,
+    `    stats socket ${statsSocket} mode 600 level admin expose-fd listeners`,
+    "    stats timeout 10s",
+    `    hard-stop-after ${hardStopAfter}`,
+    "    chroot /var/lib/haproxy",
+    "    user haproxy",
+    "    group haproxy",
+    "",
+    "defaults",
+    `    timeout connect ${connectMs}ms`,
+    // Without a byte either way. A store may think for a minute about the end of a large upload.
+    "    timeout client 5m",
+    "    timeout server 5m",
+    "    timeout tunnel 1h",
+    "    timeout http-request 10s",
+    // Longer than clients keep idle connections (Go: 90 s), so that they are the ones who close them.
+    "    timeout http-keep-alive 2m",
+    "    retries 3",
+    "    option redispatch 1",
+    "    default-server on-marked-down shutdown-sessions",
+    ...services.flatMap(renderService),
+    "",
+  ].join("\n");
+}
+
+function renderService(service: BalancedService): string[] {
+  const { name, mode } = service;
+  return [
+    "",
+    `frontend ${name}`,
+    `    mode ${mode}`,
+    `    bind ${service.address}:${service.port}`,
+    // What clients say of themselves there, the servers would believe.
+    ...(mode === "http"
+      ? ["    http-request set-header X-Forwarded-For %[src]", "    http-request del-header X-Real-IP"]
+      : []),
+    ...service.routes.map((route) => {
+      const to = backendName(service, route);
+      return route.methods
+        ? `    use_backend ${to} if { method ${route.methods.join(" ")} }`
+        : `    default_backend ${to}`;
+    }),
+    ...service.routes.flatMap((route) => renderRoute(service, route)),
+  ];
+}
+
+function renderRoute(service: BalancedService, route: Route): string[] {
+  const { check } = route;
+  return [
+    "",
+    `backend ${backendName(service, route)}`,
+    `    mode ${service.mode}`,
+    `    balance ${service.algorithm}`,
+    ...(service.mode === "http" ? [`    retry-on ${retryOn(route)}`] : []),
+    ...(check.path === undefined
+      ? []
+      : [
+          "    option httpchk",
+          // Go's servers answer 400 to HTTP/1.0 and to requests without a Host.
+          `    http-check send meth GET uri ${check.path} ver HTTP/1.1 hdr Host ${service.address}`,
+          "    http-check expect status 200",
+        ]),
+    `    timeout check ${check.timeoutMs}ms`,
+    ...service.backends.map((backend) => renderServer(backend, route)),
+  ];
+}
+
+/** A connection that was not made can always be made elsewhere; what was sent may be sent again only where that is safe. */
+function retryOn({ methods }: Route): string {
+  return methods?.every((method) => safeMethods.has(method)) ? "conn-failure empty-response" : "conn-failure";
+}
+
+function renderServer({ node, address, port }: Backend, { check }: Route): string {
+  const timing = `inter ${check.everyMs}ms fastinter ${fastCheckMs}ms rise ${check.rise} fall ${check.fall}`;
+  const elsewhere = check.port === undefined || check.port === port ? "" : ` port ${check.port}`;
+  return `    server ${node} ${address}:${port} check${elsewhere} ${timing}`;
+}
+
+/** One of a service's backends is a route of it; of these the statistics speak. */
+function backendName(service: Pick<BalancedService, "name">, route: Pick<Route, "name">): string {
+  return `${service.name}.${route.name}`;
+}

@@ -1,0 +1,96 @@
+import { product, productPath } from "../../host/catalog.ts";
+import type { Finding } from "../../host/checks.ts";
+import { readText } from "../../host/files.ts";
+import { file } from "../../resources/file.ts";
+import { pkg } from "../../resources/package.ts";
+import { service } from "../../resources/service.ts";
+import { sysctl } from "../../resources/sysctl.ts";
+import { configMarker, renderHaproxy } from "./haproxy-config.ts";
+import { askHaproxy } from "./haproxy-socket.ts";
+import { parseStats, showServers } from "./stats.ts";
+import type { Balancer } from "./types.ts";
+
+/** On every system that the catalog has it for. */
+const configPath = "/etc/haproxy/haproxy.cfg";
+
+/** Known before the spec is: a joiner may ignore it by name. */
+export const foreignCheck = "haproxy.foreign";
+
+/** haproxy on every node of a service: all of them bind its VIP, whoever holds it. */
+export const haproxy: Balancer = {
+  products: ["haproxy"],
+  checks: (clusterId) => [
+    { name: foreignCheck, run: async () => checkForeign(await readText(configPath), clusterId) },
+  ],
+  resources({ context, services }) {
+    const { cluster, facts, spec } = context;
+    const row = product("haproxy", facts.os);
+    const { family } = facts.os;
+    const packages = row.packages.map((name) =>
+      pkg({ name, family, from: spec.cluster.packages, units: [row.unit] }),
+    );
+    const installed = packages.map(({ id }) => id);
+    // In place before the package is: systemd reads it with the package's unit.
+    const dropIn = file({ path: `/etc/systemd/system/${row.unit}.d/chime-node.conf`, content: dropInText });
+    const config = file({
+      path: productPath(row, "config"),
+      content: renderHaproxy(cluster.id, services),
+      check: { argv: [productPath(row, "binary"), "-c", "-f", "{}"] },
+      needs: installed,
+    });
+    const anyAddress = sysctl("net.ipv4.ip_nonlocal_bind", "1");
+    const running = service({
+      unit: row.unit,
+      reloadOn: [config],
+      needs: [...installed, dropIn.id, anyAddress.id],
+    });
+    return { installed: [dropIn, ...packages], configured: [anyAddress, config, running] };
+  },
+  async view() {
+    const answer = await askHaproxy(showServers);
+    return answer === undefined ? [] : parseStats(answer);
+  },
+};
+
+/** Long enough for what is under way when it is told to stop; large objects are begun again by their clients. */
+const stopSeconds = 20;
+
+/**
+ * SIGUSR1: it takes nothing new and ends what it is answering (management.txt, 4). After the agent, so that at a shutdown
+ * it stops while that still runs.
+ */
+const dropInText = `# Written by chime-node.
+[Unit]
+After=chime-node.service keepalived.service
+StartLimitIntervalSec=0
+
+[Service]
+RuntimeDirectory=haproxy
+# It listens on the VIPs also while they are on another node (ip-sysctl: ip_nonlocal_bind).
+ExecStartPre=+/bin/sh -c 'echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind'
+KillSignal=SIGUSR1
+TimeoutStopSec=${stopSeconds}s
+Restart=always
+RestartSec=100ms
+`;
+
+/** What packages bring along has no part that serves anything; on Enterprise Linux it has, as an example. Pure. */
+export function checkForeign(text: string | undefined, clusterId: string): Finding | undefined {
+  if (text === undefined) return undefined;
+  const first = text.trimStart().split("\n", 1)[0] ?? "";
+  if (!first.startsWith(configMarker)) {
+    if (!/^\s*(frontend|listen)\s/m.test(text)) return undefined;
+    return {
+      severity: "error",
+      message: `haproxy serves something else on this node already (${configPath} is not ours)`,
+      remedy: `move that service to another node, or remove ${configPath}`,
+    };
+  }
+  const owner = first.slice(configMarker.length).match(/^ for cluster ([\w-]+);/)?.[1];
+  if (owner === undefined || clusterId === "" || owner === clusterId) return undefined;
+  return {
+    severity: "error",
+    message: `haproxy is still set up for another chime-node cluster (${owner})`,
+    remedy: `run chime-node reset, or remove ${configPath}`,
+  };
+}

@@ -1,0 +1,95 @@
+import { expect, test } from "bun:test";
+import { renderHaproxy } from "../../../src/vip/balancer/haproxy-config.ts";
+import type { BalancedService } from "../../../src/vip/balancer/types.ts";
+import { store, tcp } from "./fixtures.ts";
+
+test("the whole file of a store with two nodes", () => {
+  expect(renderHaproxy("c0ffee", [store])).toBe(
+    `# Written by chime-node for cluster c0ffee; changes made by hand are undone by \`chime-node apply\`.
+global
+    maxconn 8192
+    stats socket /run/haproxy/chime-node.sock mode 600 level admin expose-fd listeners
+    stats timeout 10s
+    hard-stop-after 30m
+    chroot /var/lib/haproxy
+    user haproxy
+    group haproxy
+
+defaults
+    timeout connect 500ms
+    timeout client 5m
+    timeout server 5m
+    timeout tunnel 1h
+    timeout http-request 10s
+    timeout http-keep-alive 2m
+    retries 3
+    option redispatch 1
+    default-server on-marked-down shutdown-sessions
+
+frontend store
+    mode http
+    bind 10.0.0.50:9000
+    http-request set-header X-Forwarded-For %[src]
+    http-request del-header X-Real-IP
+    use_backend store.read if { method GET HEAD }
+    default_backend store.write
+
+backend store.read
+    mode http
+    balance leastconn
+    retry-on conn-failure empty-response
+    option httpchk
+    http-check send meth GET uri /health/read ver HTTP/1.1 hdr Host 10.0.0.50
+    http-check expect status 200
+    timeout check 15000ms
+    server node1 10.0.0.11:9000 check port 9100 inter 1000ms fastinter 100ms rise 2 fall 2
+    server node2 10.0.0.12:9000 check port 9100 inter 1000ms fastinter 100ms rise 2 fall 2
+
+backend store.write
+    mode http
+    balance leastconn
+    retry-on conn-failure
+    option httpchk
+    http-check send meth GET uri /health ver HTTP/1.1 hdr Host 10.0.0.50
+    http-check expect status 200
+    timeout check 15000ms
+    server node1 10.0.0.11:9000 check inter 1000ms fastinter 100ms rise 20 fall 2
+    server node2 10.0.0.12:9000 check inter 1000ms fastinter 100ms rise 20 fall 2
+`,
+  );
+});
+
+test("a service of bare connections is checked by connecting, and tries no request again", () => {
+  const text = renderHaproxy("c0ffee", [tcp]);
+  expect(text.slice(text.indexOf("frontend "))).toBe(`frontend portal
+    mode tcp
+    bind 10.0.0.20:80
+    default_backend portal.all
+
+backend portal.all
+    mode tcp
+    balance roundrobin
+    timeout check 15000ms
+    server node1 10.0.0.11:8033 check inter 1000ms fastinter 100ms rise 2 fall 2
+    server node2 10.0.0.12:8033 check inter 1000ms fastinter 100ms rise 2 fall 2
+`);
+});
+
+test("the same services give the same bytes, whoever asks", () => {
+  const copy: BalancedService[] = structuredClone([store, tcp]);
+  expect(renderHaproxy("c0ffee", copy)).toBe(renderHaproxy("c0ffee", [store, tcp]));
+});
+
+test("it listens on the services' addresses alone", () => {
+  const binds = renderHaproxy("c0ffee", [store, tcp]).match(/^ *bind .*$/gm);
+  expect(binds?.map((line) => line.trim())).toEqual(["bind 10.0.0.50:9000", "bind 10.0.0.20:80"]);
+});
+
+test("only requests that may be asked twice are sent again", () => {
+  const methods = (...names: string[]) => {
+    const service = { ...store, routes: [{ ...store.routes[0]!, methods: names }, store.routes[1]!] };
+    return renderHaproxy("c0ffee", [service]).match(/retry-on (.*)/)?.[1];
+  };
+  expect(methods("GET", "HEAD")).toBe("conn-failure empty-response");
+  expect(methods("GET", "DELETE")).toBe("conn-failure");
+});
