@@ -1,17 +1,35 @@
+import type { MemberView } from "../cluster/types.ts";
 import { log } from "../core/log.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { haproxy } from "../vip/balancer/haproxy.ts";
-import type { BackendView } from "../vip/balancer/types.ts";
+import type { BackendView, BalancedService } from "../vip/balancer/types.ts";
+import type { Neighbour } from "./vanished.ts";
+
+/** What is balanced on this node. */
+function servicesHere(context: RoleContext): BalancedService[] {
+  return roles
+    .filter((role) => context.self.roles.includes(role.name))
+    .flatMap((role) => role.balanced?.(context) ?? []);
+}
 
 /** What this node's balancer thinks of its backends now; nothing where it has none, or does not answer. */
 export async function lookAtBackends(context: RoleContext): Promise<readonly BackendView[]> {
-  const mine = roles.filter((role) => context.self.roles.includes(role.name));
-  if (mine.every((role) => (role.balanced?.(context) ?? []).length === 0)) return [];
+  if (servicesHere(context).length === 0) return [];
   try {
     return await haproxy.view();
   } catch (error) {
     log.warn("balancer:", error);
     return [];
   }
+}
+
+/** The other nodes' servers of what is balanced here, with what is heard of their nodes. */
+export function neighbours(context: RoleContext, members: readonly MemberView[]): Neighbour[] {
+  return servicesHere(context).flatMap(({ backends }) =>
+    backends.flatMap(({ node, address, port }) => {
+      const member = members.find(({ name }) => name === node);
+      return member && node !== context.self.name ? [{ node, address, port, state: member.state }] : [];
+    }),
+  );
 }

@@ -20,7 +20,7 @@ import { keepFootprintSmall } from "./footprint.ts";
 import type { Problem } from "../roles/guard.ts";
 import { Guards, isGuarded } from "./guards.ts";
 import { History } from "./history.ts";
-import { lookAtBackends } from "./backends.ts";
+import { lookAtBackends, neighbours } from "./backends.ts";
 import { Maintenance } from "./maintenance.ts";
 import { watchMembers } from "./member-events.ts";
 import { servePeers, socketHandlers } from "./methods.ts";
@@ -34,6 +34,7 @@ import { StateDisk } from "./state-disk.ts";
 import { clusterStatus, type Status } from "./status.ts";
 import { deafPeers, Leftovers } from "./rivals.ts";
 import { claimHere, evictHere, lookAtVips } from "./vip-look.ts";
+import { hostNetwork, Vanished } from "./vanished.ts";
 import { watchVips } from "./vips.ts";
 import { openVoters, readVotes } from "./voters.ts";
 
@@ -184,6 +185,11 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     reconciler.kick();
     void pulse();
   });
+  const vanished = new Vanished(hostNetwork(facts), () => neighbours(context(), membership.members()));
+  const lookAround = () =>
+    isMember() ? vanished.look().catch((error: unknown) => log.error("vanished:", error)) : undefined;
+  await vanished.start();
+  const unheard = membership.onChange(() => void lookAround());
   const unwatch = watchMembers(membership, (happening) => history.record(happening));
   log.info(`agent of ${identity.self.name} in ${identity.cluster.name} (${identity.cluster.id}) is up`);
   notify("READY=1");
@@ -204,6 +210,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       for (const role of membership.self.roles) vips.setEligible(role, false);
       await reconciler.stop();
     }
+    void lookAround();
     await pulse();
     notify("WATCHDOG=1");
     await systemClock.sleep(pulseMs, signal).catch(() => undefined);
@@ -212,11 +219,13 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   notify("STOPPING=1");
   footprint();
   relevant();
+  unheard();
   unwatch();
   socket.stop();
   metrics.stop();
   await reconciler.stop();
   await guards.stop();
+  await vanished.stop();
   await vips.close();
   await cluster.stop();
   await history.flushed();
