@@ -185,7 +185,15 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     reconciler.kick();
     void pulse();
   });
-  const vanished = new Vanished(hostNetwork(facts), () => neighbours(context(), membership.members()));
+  const vanished = new Vanished(
+    hostNetwork(facts),
+    () => neighbours(context(), membership.members()),
+    async (node) => {
+      for (const role of roles) {
+        if (membership.self.roles.includes(role.name)) await role.afterVanished?.(context(), node);
+      }
+    },
+  );
   const lookAround = () =>
     isMember() ? vanished.look().catch((error: unknown) => log.error("vanished:", error)) : undefined;
   await vanished.start();

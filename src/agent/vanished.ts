@@ -52,12 +52,20 @@ export function hostNetwork({ interfaces }: Pick<Facts, "interfaces">): Network 
 export class Vanished {
   readonly #network: Network;
   readonly #neighbours: () => readonly Neighbour[];
+  readonly #onGone: (node: string) => Promise<void>;
   readonly #cut = new Map<string, Endpoint>();
+  readonly #told = new Set<string>();
   #looking: Promise<void> | undefined;
 
-  constructor(network: Network, neighbours: () => readonly Neighbour[]) {
+  /** @param onGone once a node is cut off; again at the next look where it failed */
+  constructor(
+    network: Network,
+    neighbours: () => readonly Neighbour[],
+    onGone: (node: string) => Promise<void>,
+  ) {
     this.#network = network;
     this.#neighbours = neighbours;
+    this.#onGone = onGone;
   }
 
   /** An agent that was killed may have left some cut off. */
@@ -86,6 +94,13 @@ export class Vanished {
     const keep = new Set(gone.map(key));
     for (const endpoint of this.#cut.values()) {
       if (!keep.has(key(endpoint))) await this.#letThrough(endpoint);
+    }
+    const nodes = new Set(gone.map(({ node }) => node));
+    for (const node of this.#told) if (!nodes.has(node)) this.#told.delete(node);
+    for (const node of nodes) {
+      if (this.#told.has(node)) continue;
+      await this.#onGone(node);
+      this.#told.add(node);
     }
   }
 

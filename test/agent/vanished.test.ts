@@ -5,6 +5,8 @@ import type { Liveness } from "../../src/cluster/types.ts";
 const gone = new Set<string>();
 const cut = new Set<string>();
 const done: string[] = [];
+const told: string[] = [];
+let deaf = false;
 const states: Record<string, Liveness> = {};
 
 const nodes = { node2: "10.0.0.12", node3: "10.0.0.13" };
@@ -36,6 +38,10 @@ function watch(): Vanished {
         ),
     },
     neighbours,
+    (node) => {
+      told.push(node);
+      return deaf ? Promise.reject(new Error("deaf")) : Promise.resolve();
+    },
   );
 }
 
@@ -43,6 +49,8 @@ beforeEach(() => {
   gone.clear();
   cut.clear();
   done.length = 0;
+  told.length = 0;
+  deaf = false;
   for (const node of Object.keys(states)) delete states[node];
 });
 
@@ -104,6 +112,25 @@ test("what an agent cut off that was killed, the next one lets through", async (
   gone.clear();
   await next.look();
   expect(cut.size).toBe(0);
+});
+
+test("the roles are told of it once, after it was cut off; where they fail, again", async () => {
+  const vanished = watch();
+  gone.add(nodes.node3);
+  states["node3"] = "dead";
+  deaf = true;
+  await expect(vanished.look()).rejects.toThrow("deaf");
+  expect([done.length, told]).toEqual([2, ["node3"]]);
+  deaf = false;
+  await vanished.look();
+  await vanished.look();
+  expect(told).toEqual(["node3", "node3"]);
+  // Gone a second time, it is told a second time.
+  gone.clear();
+  await vanished.look();
+  gone.add(nodes.node3);
+  await vanished.look();
+  expect(told).toHaveLength(3);
 });
 
 test("an agent that stops leaves nothing cut off", async () => {

@@ -55,12 +55,25 @@ test.each([
 });
 
 test("whatever comes is servers or one error", () => {
-  const pieces = [header, "minio.read,node1,0,0,1,2,,3,4,5,UP,1,,", ",", "\n", "# ", '"', "UP", "\0", "é", "9".repeat(40)];
+  const pieces = [
+    header,
+    "minio.read,node1,0,0,1,2,,3,4,5,UP,1,,",
+    ",",
+    "\n",
+    "# ",
+    '"',
+    "UP",
+    "\0",
+    "é",
+    "9".repeat(40),
+  ];
   let seed = 7;
   const random = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) % below;
   for (let round = 0; round < 5_000; round++) {
     const length = random(12);
-    const text = Array.from({ length }, () => pieces[random(pieces.length)] ?? "").join(random(2) ? "\n" : "");
+    const text = Array.from({ length }, () => pieces[random(pieces.length)] ?? "").join(
+      random(2) ? "\n" : "",
+    );
     try {
       for (const backend of parseStats(text)) {
         expect(backend.service).toMatch(/^[a-z][a-z0-9-]*$/);
