@@ -1,16 +1,18 @@
 import type { MemberView } from "../cluster/types.ts";
 import { log } from "../core/log.ts";
 import { roles } from "../roles/index.ts";
-import type { RoleContext } from "../roles/types.ts";
+import type { Role, RoleContext } from "../roles/types.ts";
 import { haproxy } from "../vip/balancer/haproxy.ts";
 import type { BackendView, BalancedService } from "../vip/balancer/types.ts";
 import type { Neighbour } from "./vanished.ts";
 
+export function rolesHere({ self }: Pick<RoleContext, "self">): Role[] {
+  return roles.filter((role) => self.roles.includes(role.name));
+}
+
 /** What is balanced on this node. */
 function servicesHere(context: RoleContext): BalancedService[] {
-  return roles
-    .filter((role) => context.self.roles.includes(role.name))
-    .flatMap((role) => role.balanced?.(context) ?? []);
+  return rolesHere(context).flatMap((role) => role.balanced?.(context) ?? []);
 }
 
 /** What this node's balancer thinks of its backends now; nothing where it has none, or does not answer. */

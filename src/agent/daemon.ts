@@ -11,6 +11,7 @@ import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { parseSpec } from "../spec/load.ts";
 import type { BackendView } from "../vip/balancer/types.ts";
+import { Clients, sharedVips } from "./clients.ts";
 import { newest } from "./cluster-history.ts";
 import { buildContext } from "./context.ts";
 import { agentResources, agentUnit } from "./resources.ts";
@@ -20,7 +21,7 @@ import { keepFootprintSmall } from "./footprint.ts";
 import type { Problem } from "../roles/guard.ts";
 import { Guards, isGuarded } from "./guards.ts";
 import { History } from "./history.ts";
-import { lookAtBackends, neighbours } from "./backends.ts";
+import { lookAtBackends, neighbours, rolesHere } from "./backends.ts";
 import { Maintenance } from "./maintenance.ts";
 import { watchMembers } from "./member-events.ts";
 import { servePeers, socketHandlers } from "./methods.ts";
@@ -70,9 +71,17 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   const publisher = new Publisher(membership);
   let backends: readonly BackendView[] = [];
   const isMember = () => !membership.self.left;
+  const clients = new Clients(membership);
+  membership.handle("vip.clients", (params) => Promise.resolve(clients.heard(params)));
+  async function takeClientsOver(role: string): Promise<void> {
+    const vip = sharedVips(context(), membership.members()).find((shared) => shared.role === role);
+    const isHere = () => vips.state(role) === "MASTER";
+    await (vip && clients.takeOver(vip, isHere))?.catch((error: unknown) => log.warn(`VIP ${role}:`, error));
+  }
   const vips = await watchVips({
     onState(role, state) {
       guards.get(role)?.onVip(state);
+      if (state === "MASTER") void takeClientsOver(role);
       void pulse();
     },
     onDisobeyed: (role) => evictHere(context(), roles, role),
@@ -151,6 +160,10 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       maintenance: maintenance.since,
     });
     backends = await lookAtBackends(context());
+    for (const vip of sharedVips(context(), members)) {
+      if (vips.state(vip.role) !== "MASTER") continue;
+      clients.share(vip).catch((error: unknown) => log.warn(`VIP ${vip.role}:`, error));
+    }
     if (unfinished().length > 0) reconciler.kick();
   }
   const pulse = () => (isMember() ? look().catch((error: unknown) => log.error("pulse:", error)) : undefined);
@@ -189,8 +202,8 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     hostNetwork(facts),
     () => neighbours(context(), membership.members()),
     async (node) => {
-      for (const role of roles) {
-        if (membership.self.roles.includes(role.name)) await role.afterVanished?.(context(), node);
+      for (const role of rolesHere(context())) {
+        await role.afterVanished?.(context(), node);
       }
     },
   );

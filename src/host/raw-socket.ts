@@ -10,6 +10,7 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_IP = 0;
 const IP_ADD_MEMBERSHIP = 35;
+const IPPROTO_RAW = 255;
 
 /** Larger than any packet of the protocols we listen to (ARP 28 bytes, VRRP below 1 KB). */
 const packetLimit = 2048;
@@ -39,6 +40,19 @@ export function openMulticastSocket(interfaceName: string, protocol: number, gro
   new DataView(request.buffer).setInt32(8, interfaceIndex(interfaceName), true);
   const joined = libc().setsockopt(fd, SOL_IP, IP_ADD_MEMBERSHIP, request, request.length);
   return joined === 0 ? wrap(fd) : giveUp(fd, `listen on ${interfaceName}`);
+}
+
+/** For packets with an IP header of their own making (raw(7)); it receives none. @throws ChimeError `net.raw_socket` */
+export function openSendingSocket(): RawSocket {
+  return wrap(open(AF_INET, SOCK_RAW, IPPROTO_RAW));
+}
+
+/** `struct sockaddr_in` (ip(7)), with no port. */
+export function internetAddress(address: Uint8Array): Uint8Array {
+  const name = new Uint8Array(16);
+  new DataView(name.buffer).setUint16(0, AF_INET, true);
+  name.set(address, 4);
+  return name;
 }
 
 /** `struct sockaddr_ll` (packet(7)); without a hardware address it names the interface alone. */

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { ipv4Bytes } from "./ipv4.ts";
+import type { Connection } from "./tickle.ts";
 
 /** On a network that loses frames one retransmission is common, two of the same bytes are not. */
 const inVain = 2;
@@ -22,6 +23,36 @@ export function parseStalled(procNetTcp: string, localPort: number, remote: stri
       Number.parseInt(retransmitted, 16) >= inVain
     );
   });
+}
+
+/** Established connections to an address of this machine. Pure: the text of /proc/net/tcp. */
+export function parseConnections(procNetTcp: string, address: string, limit: number): Connection[] {
+  const word = Buffer.from(ipv4Bytes(address).toReversed()).toString("hex").toUpperCase();
+  const found: Connection[] = [];
+  for (const line of procNetTcp.split("\n")) {
+    if (found.length >= limit) break;
+    const [, local = "", remote = "", state] = line.trim().split(/\s+/);
+    if (state !== established || !local.startsWith(`${word}:`)) continue;
+    found.push({ local: { address, port: hex(local.slice(9)) }, remote: endpoint(remote) });
+  }
+  return found;
+}
+
+/** TCP_ESTABLISHED of the kernel. */
+const established = "01";
+
+function endpoint(text: string): Connection["remote"] {
+  const [word = "", port = ""] = text.split(":");
+  return { address: [...Buffer.from(word, "hex").toReversed()].join("."), port: hex(port) };
+}
+
+function hex(text: string): number {
+  return Number.parseInt(text, 16);
+}
+
+/** Established connections to an address of this machine, at most so many. */
+export async function connectionsTo(address: string, limit: number): Promise<Connection[]> {
+  return parseConnections(await readFile("/proc/net/tcp", "utf8"), address, limit);
 }
 
 export async function isStalled(localPort: number, remote: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { parseStalled } from "../../src/host/tcp.ts";
+import { parseConnections, parseStalled } from "../../src/host/tcp.ts";
 
 const head =
   "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
@@ -18,4 +18,21 @@ test.each([
   ["nothing", "", false],
 ])("%s", (_, text, expected) => {
   expect(parseStalled(`${head}\n${text}\n`, 3306, "10.77.0.12")).toBe(expected);
+});
+
+test("who is connected to an address: established alone, and no more than asked for", () => {
+  const text = [
+    head,
+    "   0: 32004D0A:2328 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 1 1 0 10 0",
+    "   1: 32004D0A:2328 64004D0A:B26E 01 00000000:00000000 00:00000000 00000000 0 0 2 1 0 20 4",
+    "   2: 0B004D0A:2328 64004D0A:B26F 01 00000000:00000000 00:00000000 00000000 0 0 3 1 0 20 4",
+    "   3: 32004D0A:2328 64004D0A:B270 06 00000000:00000000 00:00000000 00000000 0 0 0 3 0",
+    "   4: 32004D0A:2329 C8004D0A:0400 01 00000000:00000000 00:00000000 00000000 0 0 4 1 0 20 4",
+  ].join("\n");
+  const all = [
+    { local: { address: "10.77.0.50", port: 9000 }, remote: { address: "10.77.0.100", port: 45_678 } },
+    { local: { address: "10.77.0.50", port: 9001 }, remote: { address: "10.77.0.200", port: 1024 } },
+  ];
+  expect(parseConnections(text, "10.77.0.50", 10)).toEqual(all);
+  expect(parseConnections(text, "10.77.0.50", 1)).toEqual(all.slice(0, 1));
 });

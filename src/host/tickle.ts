@@ -1,0 +1,52 @@
+import { ipv4Bytes } from "./ipv4.ts";
+import { internetAddress, openSendingSocket } from "./raw-socket.ts";
+
+/** A TCP connection between an address that moves and one who does not know that it has moved. */
+export interface Connection {
+  /** The address that is here now, and its port. */
+  local: { address: string; port: number };
+  remote: { address: string; port: number };
+}
+
+/**
+ * Has the other ends find out that their connections are gone: each is sent an acknowledgement that fits nothing, which
+ * it answers to whoever has the address now (RFC 9293 §3.10.7.4), and is told that there is no such connection. Without
+ * it, who waits for an answer waits until its own patience ends: it has nothing to send that could be refused. A
+ * connection that lives answers, and goes on.
+ * @throws ChimeError `net.raw_socket`
+ */
+export function tickle(connections: readonly Connection[]): void {
+  const socket = openSendingSocket();
+  try {
+    for (const connection of connections) {
+      socket.send(tickleOf(connection), internetAddress(ipv4Bytes(connection.remote.address)));
+    }
+  } finally {
+    socket.close();
+  }
+}
+
+/** Pure: IPv4 (RFC 791 §3.1; its checksum and length are the kernel's) and TCP (RFC 9293 §3.1), each without options. */
+export function tickleOf({ local, remote }: Connection): Uint8Array {
+  const packet = new Uint8Array(40);
+  const view = new DataView(packet.buffer);
+  packet.set([0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6], 0);
+  packet.set(ipv4Bytes(local.address), 12);
+  packet.set(ipv4Bytes(remote.address), 16);
+  view.setUint16(20, local.port);
+  view.setUint16(22, remote.port);
+  // Sequence and acknowledgement 0; five words of header, ACK.
+  view.setUint16(32, 0x5010);
+  view.setUint16(36, checksum(packet));
+  return packet;
+}
+
+/** Over the pseudo header and the segment, whose checksum is still 0. */
+function checksum(packet: Uint8Array): number {
+  const view = new DataView(packet.buffer);
+  // Protocol and length of the segment.
+  let sum = 6 + 20;
+  for (let at = 12; at < packet.length; at += 2) sum += view.getUint16(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return ~sum & 0xffff;
+}

@@ -1,0 +1,57 @@
+import { expect, test } from "bun:test";
+import { Clients } from "../../src/agent/clients.ts";
+import type { Connection } from "../../src/host/tickle.ts";
+
+const vip = { role: "minio", address: "10.0.0.50", others: ["node2"] };
+const membership = { call: () => Promise.reject(new Error("nobody is asked")) };
+const told = { role: "minio", clients: [[9000, "10.0.0.100", 45_678]] };
+const connection: Connection = {
+  local: { address: "10.0.0.50", port: 9000 },
+  remote: { address: "10.0.0.100", port: 45_678 },
+};
+
+/** Takes the VIP over; returns what was sent at which time. */
+async function takeOver(clients: Clients, isHere: (now: number) => boolean = () => true) {
+  const sent: [at: number, connections: readonly Connection[]][] = [];
+  let now = 0;
+  await clients.takeOver(
+    vip,
+    () => isHere(now),
+    (connections) => sent.push([now, connections]),
+    (ms) => Promise.resolve(void (now += ms)),
+  );
+  return sent;
+}
+
+test("who takes the VIP over tells the clients of the one before, a few times", async () => {
+  const clients = new Clients(membership);
+  clients.heard(told);
+  expect(await takeOver(clients)).toEqual([
+    [50, [connection]],
+    [300, [connection]],
+    [1000, [connection]],
+  ]);
+});
+
+test("nobody is told twice, and nobody of whom nothing was heard", async () => {
+  const clients = new Clients(membership);
+  expect(await takeOver(clients)).toEqual([]);
+  clients.heard(told);
+  await takeOver(clients);
+  expect(await takeOver(clients)).toEqual([]);
+});
+
+test("a VIP that went on meanwhile is another's business", async () => {
+  const clients = new Clients(membership);
+  clients.heard(told);
+  expect((await takeOver(clients, (now) => now < 200)).map(([at]) => at)).toEqual([50]);
+});
+
+test.each([
+  ["not a list", { role: "minio", clients: "all" }],
+  ["no address", { role: "minio", clients: [[9000, "node1", 1]] }],
+  ["a port that is none", { role: "minio", clients: [[9000, "10.0.0.100", 65_536]] }],
+  ["too many", { role: "minio", clients: Array.from({ length: 1001 }, () => told.clients[0]) }],
+])("refused: %s", (_, params) => {
+  expect(() => new Clients(membership).heard(params)).toThrow();
+});
