@@ -27,6 +27,9 @@ export interface Network {
  */
 const askMs = 900;
 
+/** What somebody is using cannot be tidied up at once; a minute later stores do so by themselves. */
+const tellings = 30;
+
 /** The network that this machine is in. One behind a router cannot be asked: it is always taken to be there. */
 export function hostNetwork({ interfaces }: Pick<Facts, "interfaces">): Network {
   return {
@@ -54,10 +57,11 @@ export class Vanished {
   readonly #neighbours: () => readonly Neighbour[];
   readonly #onGone: (node: string) => Promise<void>;
   readonly #cut = new Map<string, Endpoint>();
-  readonly #told = new Set<string>();
+  /** How often the roles were told of a node that is gone. */
+  readonly #told = new Map<string, number>();
   #looking: Promise<void> | undefined;
 
-  /** @param onGone once a node is cut off; again at the next look where it failed */
+  /** @param onGone at the first looks, about a second each, after a node was cut off */
   constructor(
     network: Network,
     neighbours: () => readonly Neighbour[],
@@ -96,11 +100,12 @@ export class Vanished {
       if (!keep.has(key(endpoint))) await this.#letThrough(endpoint);
     }
     const nodes = new Set(gone.map(({ node }) => node));
-    for (const node of this.#told) if (!nodes.has(node)) this.#told.delete(node);
+    for (const node of this.#told.keys()) if (!nodes.has(node)) this.#told.delete(node);
     for (const node of nodes) {
-      if (this.#told.has(node)) continue;
+      const told = this.#told.get(node) ?? 0;
+      if (told === tellings) continue;
+      this.#told.set(node, told + 1);
       await this.#onGone(node);
-      this.#told.add(node);
     }
   }
 

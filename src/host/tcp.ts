@@ -43,7 +43,7 @@ const established = "01";
 
 function endpoint(text: string): Connection["remote"] {
   const [word = "", port = ""] = text.split(":");
-  return { address: [...Buffer.from(word, "hex").toReversed()].join("."), port: hex(port) };
+  return { address: Buffer.from(word, "hex").toReversed().join("."), port: hex(port) };
 }
 
 function hex(text: string): number {

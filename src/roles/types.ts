@@ -78,7 +78,10 @@ export interface Role {
   balanced?(context: RoleContext): readonly BalancedService[];
   /** `secrets show --role`: how to connect (shape fixed by the contract). */
   connection(context: RoleContext): Record<string, unknown>;
-  /** Another node's machine has vanished (nothing of it answers any more): ends what its server left behind with those that go on. */
+  /**
+   * Another node's machine has vanished (nothing of it answers any more): ends what its server left behind with those that
+   * go on. Called some times, a second apart.
+   */
   afterVanished?(context: RoleContext, node: string): Promise<void>;
   /** The role's part of `status`, from the members' published `roleState` alone (any node can tell it); undefined where there is none (witness). */
   status(

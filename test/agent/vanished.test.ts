@@ -114,7 +114,7 @@ test("what an agent cut off that was killed, the next one lets through", async (
   expect(cut.size).toBe(0);
 });
 
-test("the roles are told of it once, after it was cut off; where they fail, again", async () => {
+test("the roles are told of it for a while, after it was cut off", async () => {
   const vanished = watch();
   gone.add(nodes.node3);
   states["node3"] = "dead";
@@ -122,15 +122,14 @@ test("the roles are told of it once, after it was cut off; where they fail, agai
   await expect(vanished.look()).rejects.toThrow("deaf");
   expect([done.length, told]).toEqual([2, ["node3"]]);
   deaf = false;
-  await vanished.look();
-  await vanished.look();
-  expect(told).toEqual(["node3", "node3"]);
-  // Gone a second time, it is told a second time.
+  for (let i = 0; i < 100; i++) await vanished.look();
+  expect(told).toHaveLength(30);
+  // Gone a second time, it is told of a second time.
   gone.clear();
   await vanished.look();
   gone.add(nodes.node3);
   await vanished.look();
-  expect(told).toHaveLength(3);
+  expect(told).toHaveLength(31);
 });
 
 test("an agent that stops leaves nothing cut off", async () => {

@@ -7,15 +7,14 @@ const check = {
   everyMs: 1_000,
   // When a node has lost its power, the others answer so late while they look for it; they are well.
   timeoutMs: 15_000,
-  rise: 2,
-  fall: 2,
+  backMs: 200,
 } as const;
 
 /**
  * Where a store comes back to its write quorum, it says so seconds before it takes a write again [tried, 2 × 3: 200 after
- * 1.5 s, writes after 15 s]: so many good answers, a second apart, come first.
+ * 1.5 s, writes after 15 s].
  */
-const slowRise = 20;
+const slowBackMs = 20_000;
 
 /**
  * What is served at the VIP: S3, reads apart from writes, because a store without write quorum still reads and would let
@@ -32,7 +31,7 @@ export function balancedServices(store: {
   const writes: HealthCheck = {
     ...check,
     path: "/minio/health/cluster",
-    rise: store.losesWrites ? slowRise : check.rise,
+    backMs: store.losesWrites ? slowBackMs : check.backMs,
   };
   return [
     {

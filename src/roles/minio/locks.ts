@@ -45,8 +45,8 @@ export async function releaseLocksOf(
 }
 
 /**
- * Pure: what the owner alone has locked; a lock is ended with all others on the same object, so those of others stay, and
- * with it. A comma would be taken for the end of a name.
+ * Pure: what the owner alone has locked. A lock is ended with all others on the same object: one that somebody else has
+ * locked, too, is left for the next time. A comma would be taken for the end of a name.
  */
 export function abandoned(all: readonly Lock[], owner: string, before: number): string[] {
   const isGone = (lock: Lock) => lock.owner === owner && Date.parse(lock.time) < before;

@@ -21,8 +21,15 @@ const hardStopAfter = "30m";
  */
 const connectMs = 500;
 
-/** From the first failed check on they come so fast: one more, and the backend is out (or was well after all). */
+/** Bad checks in a row that take a backend out: one can be chance. */
+const fall = 2;
+
+/**
+ * From the first check that says another thing than those before, they come so fast: one more that is bad, and the backend
+ * is out. On its way back, too (`fastinter`): the good ones that it takes are counted at this pace.
+ */
 const fastCheckMs = 100;
+const fewestGood = 2;
 
 /** Safe in the words of RFC 9110 §9.2.1: asked twice, they have done nothing twice. */
 const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -108,7 +115,8 @@ function retryOn({ methods }: Route): string {
 }
 
 function renderServer({ node, address, port }: Backend, { check }: Route): string {
-  const timing = `inter ${check.everyMs}ms fastinter ${fastCheckMs}ms rise ${check.rise} fall ${check.fall}`;
+  const rise = Math.max(fewestGood, Math.ceil(check.backMs / fastCheckMs));
+  const timing = `inter ${check.everyMs}ms fastinter ${fastCheckMs}ms rise ${rise} fall ${fall}`;
   const elsewhere = check.port === undefined || check.port === port ? "" : ` port ${check.port}`;
   return `    server ${node} ${address}:${port} check${elsewhere} ${timing}`;
 }

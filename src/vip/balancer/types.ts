@@ -18,9 +18,8 @@ export interface HealthCheck {
   everyMs: number;
   /** For the answer, once a connection is there; for the connection itself at most `everyMs`. */
   timeoutMs: number;
-  /** Good checks in a row that bring a backend back, and bad ones that take it out. */
-  rise: number;
-  fall: number;
+  /** How long a backend that was out has to be well before it is used again. */
+  backMs: number;
 }
 
 /** Requests of one kind, and the check that says which backends can answer them. */

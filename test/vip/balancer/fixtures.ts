@@ -1,6 +1,6 @@
 import type { BalancedService, HealthCheck } from "../../../src/vip/balancer/types.ts";
 
-const check: HealthCheck = { everyMs: 1000, timeoutMs: 15_000, rise: 2, fall: 2 };
+const check: HealthCheck = { everyMs: 1000, timeoutMs: 15_000, backMs: 0 };
 const nodes = [
   { node: "node1", address: "10.0.0.11" },
   { node: "node2", address: "10.0.0.12" },
@@ -15,7 +15,7 @@ export const store: BalancedService = {
   algorithm: "leastconn",
   routes: [
     { name: "read", methods: ["GET", "HEAD"], check: { ...check, path: "/health/read", port: 9100 } },
-    { name: "write", check: { ...check, path: "/health", rise: 20 } },
+    { name: "write", check: { ...check, path: "/health", backMs: 20_000 } },
   ],
   backends: nodes.map((node) => ({ ...node, port: 9000 })),
 };

@@ -53,8 +53,8 @@ backend store.write
     http-check send meth GET uri /health ver HTTP/1.1 hdr Host 10.0.0.50
     http-check expect status 200
     timeout check 15000ms
-    server node1 10.0.0.11:9000 check inter 1000ms fastinter 100ms rise 20 fall 2
-    server node2 10.0.0.12:9000 check inter 1000ms fastinter 100ms rise 20 fall 2
+    server node1 10.0.0.11:9000 check inter 1000ms fastinter 100ms rise 200 fall 2
+    server node2 10.0.0.12:9000 check inter 1000ms fastinter 100ms rise 200 fall 2
 `,
   );
 });
