@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { exec } from "../../src/core/exec.ts";
+import { paths } from "../../src/core/paths.ts";
+import type { BackendView } from "../../src/vip/balancer/types.ts";
+import type { Attempt } from "./store-load-program.ts";
+import { writeEligible } from "../../src/vip/track.ts";
+import { vip } from "./balancer-program.ts";
+import { Load, longestGaps, startStore, storeUnit } from "./bare-store.ts";
+import { Lab } from "./lab.ts";
+import { minioBinary } from "./minio-binary.ts";
+import type { LabNode } from "./node.ts";
+import { waitUntil } from "./wait.ts";
+
+const binary = await minioBinary();
+const program = "/usr/local/bin/chime-node";
+
+async function applyTo(node: LabNode, nodes: readonly LabNode[]) {
+  const { stdout } = await node.run([program, "apply", node.name, ...nodes.map(({ address }) => address)]);
+  return JSON.parse(stdout) as { changed: string[]; failed: string[] };
+}
+
+/** The gate is open, and who vanishes is cut off: what an agent does. */
+function attend(lab: Lab, node: LabNode): void {
+  writeEligible("minio", true, node.path(paths.vip));
+  node.start([program, "watch", node.name, ...lab.nodes.map(({ address }) => address)]);
+}
+
+async function openStore(count: number, minio: string): Promise<Lab> {
+  const lab = await Lab.open({ nodes: Array.from({ length: count }, (_, i) => `node${i + 1}`) });
+  const built = join(lab.work, "balancer-program");
+  const source = join(import.meta.dir, "balancer-program.ts");
+  await exec([process.execPath, "build", "--compile", source, "--outfile", built]);
+  const serve = async (node: LabNode) => {
+    await node.install(built);
+    expect((await applyTo(node, lab.nodes)).failed).toEqual([]);
+    attend(lab, node);
+  };
+  await Promise.all([startStore(lab, minio), ...lab.nodes.map(serve)]);
+  await waitUntil("a holder of the VIP", 10_000, async () => (await holders(lab)).length === 1);
+  for (const node of lab.nodes) await allUp(node);
+  return lab;
+}
+
+async function holders(lab: Lab): Promise<LabNode[]> {
+  const running = lab.nodes.filter(({ running }) => running);
+  const held = await Promise.all(
+    running.map(async (node) => {
+      const { stdout } = await node.run(["ip", "-4", "-brief", "address", "show", "dev", "eth0"]);
+      return stdout.includes(` ${vip}/32`) ? [node] : [];
+    }),
+  );
+  return held.flat();
+}
+
+async function view(node: LabNode): Promise<BackendView[]> {
+  return JSON.parse((await node.run([program, "view"])).stdout);
+}
+
+async function allUp(node: LabNode): Promise<void> {
+  await waitUntil(`${node.name} to find all backends well`, 60_000, async () =>
+    (await view(node)).every(({ up }) => up),
+  );
+}
+
+describe.skipIf(!binary)("haproxy in front of MinIO on three nodes (needs Go, to build MinIO)", () => {
+  let lab: Lab;
+  let node1: LabNode;
+  let node3: LabNode;
+
+  beforeAll(async () => {
+    lab = await openStore(3, binary ?? "");
+    node1 = lab.node("node1");
+    node3 = lab.node("node3");
+  }, 180_000);
+  afterAll(() => lab?.close());
+
+  test("it listens on the VIP alone, on every node; its statistics are root's", async () => {
+    for (const node of lab.nodes) {
+      const { stdout } = await node.sh("ss -Hltnp | grep haproxy | awk '{print $4}' | sort");
+      expect(stdout.trim().split("\n")).toEqual([`${vip}:9000`, `${vip}:9001`]);
+    }
+    expect((await node1.sh("stat -c '%a %U' /run/haproxy/chime-node.sock")).stdout.trim()).toBe("600 root");
+  });
+
+  test("a second apply changes nothing", async () => {
+    expect(await applyTo(node1, lab.nodes)).toEqual({ changed: [], failed: [] });
+  });
+
+  test("a reload loses no request", async () => {
+    const [holder = node1] = await holders(lab);
+    const load = await Load.start(lab, { address: vip, workers: 4, bytes: 10_000, kinds: "put,get" });
+    await holder.sh("echo '# by hand' >>/etc/haproxy/haproxy.cfg; systemctl reload haproxy");
+    expect(await applyTo(holder, lab.nodes)).toEqual({
+      changed: ["file:/etc/haproxy/haproxy.cfg none", "service:haproxy.service reload"],
+      failed: [],
+    });
+    const attempts = await load.stop();
+    expect(attempts.filter(({ answer }) => answer !== 200)).toEqual([]);
+    await allUp(holder);
+  }, 60_000);
+
+  test("kill -9 of a node's server: no read fails", async () => {
+    const load = await Load.start(lab, { address: vip, workers: 4, bytes: 10_000, kinds: "get" });
+    await node1.kill(storeUnit);
+    const restarts = ["systemctl", "show", "--value", "-p", "NRestarts", storeUnit];
+    await waitUntil(
+      "systemd to start it again",
+      20_000,
+      async () => (await node1.run(restarts)).stdout.trim() !== "0",
+    );
+    await allUp(node3);
+    const attempts = await load.stop();
+    expect(attempts.filter(({ answer }) => answer !== 200)).toEqual([]);
+    tell("kill -9 of a server", attempts);
+  }, 60_000);
+
+  test("power cut of the node that holds the VIP: nobody waits out a time-out of his own", async () => {
+    const [holder = node1] = await holders(lab);
+    const load = await Load.start(lab, {
+      address: vip,
+      workers: 8,
+      bytes: 10_000,
+      kinds: "put,get",
+      prefix: "cut",
+    });
+    await Bun.sleep(1_000);
+    const { stdout: clients } = await holder.run([program, "connections"]);
+    await holder.powerOff();
+    await waitUntil("another holder", 10_000, async () => (await holders(lab)).length === 1);
+    const [next] = await holders(lab);
+    await next?.run([program, "tickle", clients.trim()]);
+    // What was under way is ended by then, and MinIO would wait five times as long.
+    await Bun.sleep(6_000);
+    const attempts = await load.stop();
+    tell("power cut of the holder", attempts);
+    expect(attempts.filter(({ answer }) => answer === "TimeoutError")).toEqual([]);
+  }, 60_000);
+});
+
+function tell(what: string, attempts: readonly Attempt[]): void {
+  const failed = attempts.filter(({ answer }) => answer !== 200).length;
+  const gap = Math.max(...longestGaps(attempts));
+  console.error(
+    `${what}: longest gap of a client ${gap} ms, ${failed} of ${attempts.length} requests failed`,
+  );
+}
