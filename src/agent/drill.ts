@@ -3,7 +3,7 @@ import type { Membership, RoleName } from "../cluster/types.ts";
 import { refused } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import type { Guards } from "./guards.ts";
-import type { Status } from "./status.ts";
+import { pairsOf, type Status } from "./status.ts";
 
 interface Deps {
   membership: Pick<Membership, "self" | "members" | "call">;
@@ -31,7 +31,9 @@ export async function answerDrillKill(deps: Deps, params: unknown, from: string)
 /** Only a writer whose commits are all on the other node, too: judged here, where it is known best. */
 async function killHere({ membership, guards, status }: Deps, role: RoleName, asker: string): Promise<void> {
   const { name } = membership.self;
-  const here = status().roles[role]?.nodes.find((node) => node.name === name);
+  const here = pairsOf(status())
+    .get(role)
+    ?.nodes.find((node) => node.name === name);
   if (here?.state !== "writer" || !here.protected) {
     throw refused(
       "drill.not_level",

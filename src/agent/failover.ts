@@ -5,7 +5,7 @@ import type { Happening } from "../roles/happening.ts";
 import type { FailoverReport, FailoverResult } from "../roles/failover-report.ts";
 import type { Guards } from "./guards.ts";
 import { refuseInMaintenance } from "./maintenance.ts";
-import type { Status } from "./status.ts";
+import { pairsOf, type Status } from "./status.ts";
 
 interface Deps {
   membership: Membership;
@@ -45,7 +45,7 @@ export async function failOver(deps: Deps, to: string, word: string | null): Pro
 
 /** @throws as above */
 function rolesOf({ status, membership }: Deps, to: string): RoleName[] {
-  const served = Object.entries(status().roles);
+  const served = [...pairsOf(status())];
   const found = served.filter(([, { nodes }]) => nodes.some(({ name }) => name === to)).map(([role]) => role);
   if (found.length === 0) {
     const known = [...new Set(served.flatMap(([, { nodes }]) => nodes.map(({ name }) => name)))].join(", ");

@@ -8,7 +8,7 @@ import type { Problem } from "../roles/guard.ts";
 import type { Guards } from "./guards.ts";
 import type { History } from "./history.ts";
 import { reportOf } from "./report.ts";
-import type { Status } from "./status.ts";
+import { pairsOf, type Status } from "./status.ts";
 
 /** `chime-node maintenance on|off --json`. */
 export interface MaintenanceResult {
@@ -143,7 +143,7 @@ function without(name: string, { membership, status }: Deps) {
     .members()
     .filter((member) => member.state === "alive" && reportOf(member).maintenance === null)
     .map((member) => member.name);
-  return Object.entries(status().roles)
+  return [...pairsOf(status())]
     .filter(([role]) => membership.self.roles.includes(role))
     .map(([role, { nodes }]) => {
       const isProtected = nodes.some((node) => node.state === "writer" && node.protected);

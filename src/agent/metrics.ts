@@ -1,5 +1,6 @@
+import { isPair } from "../roles/types.ts";
 import type { BackendView } from "../vip/balancer/types.ts";
-import type { Status } from "./status.ts";
+import { pairsOf, type Status } from "./status.ts";
 
 /** One sample line: name, labels, value (Prometheus text exposition format 0.0.4). */
 type Sample = readonly [labels: Record<string, string>, value: number];
@@ -48,7 +49,8 @@ export function renderMetrics(
           .map((m) => [{ role: vip.role, member: m.name }, flag(vip.holders.includes(m.name))] as const),
       ),
     },
-    ...roleMetrics(status),
+    ...pairMetrics(status),
+    ...storeMetrics(status),
     ...balancerMetrics(backends),
   ];
   return metrics.map(render).join("");
@@ -76,8 +78,8 @@ function balancerMetrics(backends: readonly BackendView[]): Metric[] {
   ];
 }
 
-function roleMetrics(status: Status): Metric[] {
-  const nodes = Object.entries(status.roles).flatMap(([role, { nodes }]) =>
+function pairMetrics(status: Status): Metric[] {
+  const nodes = [...pairsOf(status)].flatMap(([role, { nodes }]) =>
     nodes.map((node) => ({ labels: { role, member: node.name }, node })),
   );
   const one = (
@@ -103,6 +105,39 @@ function roleMetrics(status: Status): Metric[] {
       n.protected ? 1 : 0,
     ),
     one("chime_node_lag_seconds", "Replication lag.", (n) => n.lag_seconds),
+  ];
+}
+
+function storeMetrics(status: Status): Metric[] {
+  const stores = Object.entries(status.roles).flatMap(([role, found]) =>
+    isPair(found) ? [] : [{ role, ...found }],
+  );
+  if (stores.length === 0) return [];
+  const drives = (state: "total" | "online" | "healing") =>
+    stores.flatMap(({ role, nodes }) =>
+      nodes.map(({ name, drives }) => [{ role, member: name, state }, drives[state]] as const),
+    );
+  const bytes = (kind: "total" | "free") =>
+    stores.flatMap(({ role, capacity }) => (capacity ? [[{ role, kind }, capacity[kind]] as const] : []));
+  return [
+    {
+      name: "chime_node_drives",
+      help: "Drives of the store, those that are online, and those that are being healed.",
+      samples: [...drives("total"), ...drives("online"), ...drives("healing")],
+    },
+    {
+      name: "chime_node_drives_needed",
+      help: "Drives that have to be online for reads and for writes.",
+      samples: stores.flatMap(({ role, quorum }) => [
+        [{ role, for: "read" }, quorum.read] as const,
+        [{ role, for: "write" }, quorum.write] as const,
+      ]),
+    },
+    {
+      name: "chime_node_store_bytes",
+      help: "Size of the drives that are online, and what is free on them; parity is not taken off.",
+      samples: [...bytes("total"), ...bytes("free")],
+    },
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { MemberView } from "../cluster/types.ts";
-import type { Role, RoleContext, RoleStatus } from "../roles/types.ts";
+import { isPair, type PairStatus, type Role, type RoleContext, type RoleStatus } from "../roles/types.ts";
 import { isPromotion } from "./cluster-history.ts";
 import { isGuarded } from "./guards.ts";
 import { byTime, type HistoryEvent } from "./event.ts";
@@ -25,6 +25,11 @@ export interface Status {
   history: HistoryEvent[];
   problems: Problem[];
   healthy: boolean;
+}
+
+/** The roles that have one writer, by name. */
+export function pairsOf({ roles }: Pick<Status, "roles">): Map<string, PairStatus> {
+  return new Map(Object.entries(roles).flatMap(([name, role]) => (isPair(role) ? [[name, role]] : [])));
 }
 
 /** More are a question for `chime-node history`. */

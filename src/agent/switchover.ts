@@ -5,7 +5,7 @@ import { failed, usageError } from "../core/errors.ts";
 import type { Happening } from "../roles/happening.ts";
 import type { Guards } from "./guards.ts";
 import { refuseInMaintenance } from "./maintenance.ts";
-import type { Status } from "./status.ts";
+import { pairsOf, type Status } from "./status.ts";
 
 /** One role whose writer moved. */
 export interface Move {
@@ -33,7 +33,7 @@ const handoverMs = 35_000;
  */
 export async function switchOver(deps: Deps, to: string | undefined): Promise<Move[]> {
   const moves: Move[] = [];
-  for (const [role, { writable, nodes }] of Object.entries(deps.status().roles)) {
+  for (const [role, { writable, nodes }] of pairsOf(deps.status())) {
     const [from] = writable;
     if (from === undefined) {
       throw failed(

@@ -1,6 +1,7 @@
 import type { Status } from "../agent/status.ts";
-import type { RoleNodeStatus } from "../roles/types.ts";
+import { isPair, type PairNodeStatus, type RoleStatus, type StoreStatus } from "../roles/types.ts";
 import type { Style } from "./style.ts";
+import { sizeText } from "../core/size.ts";
 import { renderHistory } from "./render-history.ts";
 import { table } from "./table.ts";
 
@@ -44,14 +45,31 @@ function overview(status: Status, style: Style): string[] {
     );
   }
   for (const [name, role] of Object.entries(status.roles)) {
-    sections.push(
-      table([
-        [name.toUpperCase(), "STATE", "REPLICATING", "LAG", "SEMI-SYNC", "PROTECTED"].map(style.dim),
-        ...role.nodes.map((node) => roleRow(node, style)),
-      ]) + `\n${style.dim(`${role.topology}, ${role.engine}`)}`,
-    );
+    sections.push(renderRole(name.toUpperCase(), role, style));
   }
   return sections;
+}
+
+function renderRole(title: string, role: RoleStatus, style: Style): string {
+  const about = style.dim(`${role.topology}, ${role.engine}`);
+  if (!isPair(role)) return `${storeTable(title, role, style)}\n${about}`;
+  const rows = role.nodes.map((node) => pairRow(node, style));
+  const head = [title, "STATE", "REPLICATING", "LAG", "SEMI-SYNC", "PROTECTED"].map(style.dim);
+  return `${table([head, ...rows])}\n${about}`;
+}
+
+function storeTable(title: string, { nodes, drives, quorum, capacity }: StoreStatus, style: Style): string {
+  const rows = nodes.map(({ name, state, drives }) => [
+    name,
+    state === "serving" ? style.green(state) : style.red(state),
+    `${drives.online} of ${drives.total}`,
+    drives.healing === 0 ? "-" : String(drives.healing),
+  ]);
+  const space = capacity ? `, ${sizeText(capacity.free)} of ${sizeText(capacity.total)} free` : "";
+  return [
+    table([[title, "STATE", "DRIVES", "HEALING"].map(style.dim), ...rows]),
+    `${drives.online} of ${drives.total} drives are online: ${quorum.read} are enough to read, ${quorum.write} to write${space}`,
+  ].join("\n");
 }
 
 function history({ history }: Status, style: Style): string[] {
@@ -75,7 +93,7 @@ export function statusLine(status: Status): string {
   return [status.healthy ? "healthy" : "NOT HEALTHY", ...roles, ...vips, ...problems].join("; ");
 }
 
-function roleRow(node: RoleNodeStatus, style: Style): string[] {
+function pairRow(node: PairNodeStatus, style: Style): string[] {
   const good = node.state === "writer" || node.state === "replica";
   return [
     node.name,

@@ -20,6 +20,10 @@ export const paths = {
   trustedKeys: "/var/lib/chime-node/trusted-keys",
   /** The disks that were given to this node's roles. */
   disks: "/var/lib/chime-node/disks.json",
+  /** Which place in the layout of the S3 store this node has. */
+  minioSlot: "/var/lib/chime-node/minio-slot",
+  /** Is there while objects of the S3 store may not be on all drives that they should be on. */
+  minioOwes: "/var/lib/chime-node/minio-owes",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
   /** Track files and the notify FIFO: what agent and keepalived say to each other. */

@@ -11,8 +11,10 @@ const vendorSchema = v.strictObject({
   name: v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/)),
   /** For dnf with its variable `$basearch`. */
   url: https,
-  /** Of an apt repository; its suite is the system's codename. */
+  /** Of an apt repository. */
   component: v.optional(v.string()),
+  /** Of an apt repository, where it is not the system's codename. */
+  suite: v.optional(v.string()),
   /** Patterns of other repositories' packages that would be taken for its own. dnf alone. */
   hides: v.optional(v.array(v.string())),
   /** What signs it: where to fetch it, and the fingerprint of its primary key. */

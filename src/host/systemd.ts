@@ -88,6 +88,14 @@ export function systemctl(verb: UnitVerb, unit: string, signal?: AbortSignal): P
   return run([verb, unit], signal);
 }
 
+/**
+ * Has a unit started and waits for nothing: one that says when it is ready may do so in days.
+ * @throws ChimeError `service.failed` where systemd does not know it
+ */
+export function startSoon(unit: string): Promise<void> {
+  return run(["start", "--no-block", unit], undefined);
+}
+
 /** The unit is the last word. */
 async function run(
   words: readonly string[],

@@ -11,6 +11,7 @@ import { readFacts, type Facts } from "../host/facts.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { plan, type Outcome, type PlannedChange } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
+import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { vipsOf } from "../spec/vips.ts";
 import { readContext } from "./context.ts";
@@ -20,6 +21,9 @@ import { requireFitVips } from "./preflight.ts";
 import { findEdit, publishEdit, type Edit } from "./publish.ts";
 import { requireRoleNames } from "./role-names.ts";
 import { requireChangeable } from "./spec-change.ts";
+
+/** How often it is looked whether the others are there. */
+const togetherMs = 200;
 
 /** What the agent answers about one role of this node. */
 export interface RoleProgress {
@@ -121,6 +125,7 @@ export async function bringUp(
 ): Promise<void> {
   for (const phase of ["installed", "configured"] as const) {
     // Read again: members that joined while packages were being installed belong into the configuration.
+    if (phase === "configured" && !(await untilAllThere(names, facts, readyMs, io))) return;
     const { context } = await readContext(facts);
     await makeOrThrow(nodeResources(desired(context, names), phase), io);
     for (const role of names) await setPhase(role, phase);
@@ -131,6 +136,42 @@ export async function bringUp(
   const { context } = await readContext(facts);
   await makeOrThrow(nodeResources(desired(context, names)), io);
   await markReady(names);
+}
+
+/**
+ * The nodes of some roles can only be configured together.
+ * @returns false where others are missing and nobody is to wait for them
+ * @throws ChimeError `ready.timeout`
+ */
+async function untilAllThere(
+  names: readonly RoleName[],
+  facts: Facts,
+  limitMs: number | undefined,
+  io: Io,
+): Promise<boolean> {
+  const mine = roles.filter(({ name }) => names.includes(name));
+  const giveUp = systemClock.now() + (limitMs ?? 0);
+  for (;;) {
+    const { context } = await readContext(facts);
+    const [first] = mine.flatMap((role) => {
+      const line = role.awaits?.(context);
+      return line === undefined ? [] : [{ role: role.name, line }];
+    });
+    if (!first) return true;
+    if (limitMs === undefined) {
+      io.note(`${first.role}: ${first.line}; then the same command here again`);
+      return false;
+    }
+    if (systemClock.now() > giveUp) throw notReady(first.role, limitMs, first.line);
+    io.progress(`${first.role}: ${first.line}`);
+    await systemClock.sleep(togetherMs, io.signal);
+  }
+}
+
+function notReady(role: RoleName, limitMs: number, line: string): Error {
+  return failed("ready.timeout", `${role} is not ready after ${limitMs / 1000} s: ${line}`, {
+    remedy: "chime-node status shows what is missing; the same command again goes on waiting",
+  });
 }
 
 async function markReady(names: readonly RoleName[]): Promise<void> {
@@ -145,11 +186,7 @@ export async function untilReady(role: RoleName, deadline: number, readyMs: numb
   for (;;) {
     const { ready, awaiting } = await callAgent<RoleProgress>("role.progress", { role });
     if (ready) return;
-    if (systemClock.now() > deadline) {
-      throw failed("ready.timeout", `${role} is not ready after ${readyMs / 1000} s: ${awaiting}`, {
-        remedy: "chime-node status shows what is missing; the same command again goes on waiting",
-      });
-    }
+    if (systemClock.now() > deadline) throw notReady(role, readyMs, awaiting);
     io.progress(`${role}: ${awaiting}`);
     await systemClock.sleep(50, io.signal);
   }

@@ -17,6 +17,7 @@ import { givenKeys } from "./bundle/trust.ts";
 import { startAgent } from "./agent.ts";
 import { requireInstalled, requireRoot } from "./context.ts";
 import { bringUp } from "./converge.ts";
+import { requireNoDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
 import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
@@ -57,6 +58,7 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
   requireRoot();
   requireInstalled(options.binary);
   requireRoleNames(options.role);
+  requireNoDisks(options.role);
   return withLock("apply", "init", async () => {
     const wanted = await wantedSpec(options);
     requireVips(options.role, wanted.spec);

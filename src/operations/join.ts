@@ -14,6 +14,8 @@ import { ChimeError, Exit, refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
+import type { Disk } from "../host/disks/look.ts";
+import { loadGiven } from "../host/disks/record.ts";
 import { file } from "../resources/file.ts";
 import { downloadPackages } from "../resources/package.ts";
 import type { RoleContext } from "../roles/types.ts";
@@ -22,6 +24,7 @@ import { pullBundle } from "./bundle/pull.ts";
 import { startAgent } from "./agent.ts";
 import { readContext, requireInstalled, requireRoot, type ClusterView } from "./context.ts";
 import { bringUp } from "./converge.ts";
+import { chooseForRoles, recordDisks, requireDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
 import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName } from "./local.ts";
@@ -39,6 +42,8 @@ export interface JoinOptions {
   timeout: number;
   wait: boolean;
   ignore: readonly string[];
+  /** For the roles that take whole disks. */
+  disk: readonly string[];
   binary: string;
   askToken: () => Promise<string | undefined>;
 }
@@ -64,9 +69,10 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     io.progress("checking this machine");
     const facts = await readFacts();
     const member = await membership(options);
+    const disks = await chooseForRoles(options, io);
     const { identity, ask } = member ? { identity: member } : await enter(options, facts, io);
     await startAgent(io);
-    await takeRoles(options, { facts, ask }, io);
+    await takeRoles(options, { facts, ask, disks }, io);
     await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);
     return summarize(identity, options.role);
   });
@@ -143,7 +149,7 @@ const hostOf = (address: string) => splitAddress(address).host;
 
 async function takeRoles(
   options: JoinOptions,
-  { facts, ask }: { facts: Facts; ask?: Surroundings | undefined },
+  { facts, ask, disks }: { facts: Facts; ask?: Surroundings | undefined; disks: readonly Disk[] },
   io: Io,
 ): Promise<void> {
   const { context, view } = await readContext(facts);
@@ -154,6 +160,7 @@ async function takeRoles(
   const planned = { ...context, self: { ...context.self, roles: options.role } };
   // Roles that already run here were checked when they were taken.
   const fresh = options.role.filter((role) => !isGuarded(context.self.phase[role]));
+  requireDisks(options.role, disks, await loadGiven(), context.spec);
   if (fresh.length > 0) {
     await requireFit(planned, { roles: fresh, ignore: options.ignore }, io, {
       ask,
@@ -161,6 +168,7 @@ async function takeRoles(
       meanwhile: (signal) => fetchPackages(planned, signal, io),
     });
   }
+  await recordDisks(options.role, disks, context.spec);
   if (more.length > 0) await callAgent("role.take", { roles: more });
 }
 

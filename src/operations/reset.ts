@@ -5,6 +5,9 @@ import { clusterFiles, removeWhole, writeAtomic } from "../cluster/files.ts";
 import { refused } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
+import { eraseGiven } from "../host/disks/erase.ts";
+import { describeDisk } from "../host/disks/identity.ts";
+import { loadGiven, type GivenDisk } from "../host/disks/record.ts";
 import { missingDirectories } from "../host/files.ts";
 import { openLedger, type Ledger } from "../plan/ledger.ts";
 import { undoAll } from "../plan/reset.ts";
@@ -17,7 +20,7 @@ import { declined, sayGoodbye, stopAgent } from "./leave.ts";
 export interface ResetResult {
   node: string | null;
   cluster: string | null;
-  /** Data directories that stay, with their marker. */
+  /** Data directories that stay, with their marker, and disks with what is on them. */
   kept: string[];
   deleted: string[];
   summary: string;
@@ -57,10 +60,14 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
       await rm(clusterFiles.pki, { recursive: true, force: true });
     }
     await undoAll(ledger, [...kinds, ...roleKinds], io);
-    const deleted = options.deleteData === undefined ? [] : (intent?.data ?? []);
-    for (const directory of deleted) await rm(directory, { recursive: true, force: true });
+    const disks = await loadGiven();
+    const data = [
+      ...(intent?.data ?? []),
+      ...disks.map(({ label, identity }) => `${label} on ${identity.name}`),
+    ];
+    if (options.deleteData !== undefined) await deleteData(intent?.data ?? [], disks, io);
     await forgetEverything();
-    const kept = deleted.length > 0 ? [] : (intent?.data ?? []);
+    const [deleted, kept] = options.deleteData === undefined ? [[], data] : [data, []];
     const about =
       deleted.length > 0 ? `data deleted: ${deleted.join(", ")}` : `data kept: ${kept.join(", ") || "none"}`;
     return {
@@ -71,6 +78,19 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
       summary: `this node is as it was before chime-node; ${about}`,
     };
   });
+}
+
+/** Its disks are blank again, and can be given to whatever comes next. */
+async function deleteData(
+  directories: readonly string[],
+  disks: readonly GivenDisk[],
+  io: Io,
+): Promise<void> {
+  for (const directory of directories) await rm(directory, { recursive: true, force: true });
+  for (const disk of disks) {
+    io.progress(`erasing ${disk.label}`);
+    await eraseGiven(disk);
+  }
 }
 
 /** What was imported on a node that was in no cluster yet. */
@@ -96,7 +116,8 @@ function dataDirectories(ledger: Ledger): string[] {
 
 async function ask(intent: Intent | undefined, deletes: boolean, io: Io): Promise<void> {
   const where = intent ? `${intent.node} out of ${intent.cluster} and ` : "";
-  const data = deletes ? `, DELETING ${intent?.data.join(", ")}` : "";
+  const disks = (await loadGiven()).map(({ identity }) => describeDisk(identity));
+  const data = deletes ? `, DELETING ${[...(intent?.data ?? []), ...disks].join(", ")}` : "";
   if (!(await io.confirm(`Take ${where}everything that chime-node made here back${data}?`))) throw declined();
 }
 

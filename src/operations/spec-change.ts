@@ -2,8 +2,13 @@ import type { Member } from "../cluster/types.ts";
 import { refused } from "../core/errors.ts";
 import type { Spec } from "../spec/types.ts";
 
+type Roles = Spec["roles"];
+
 /** Keys of a role by which its data are laid out: other values are for other servers, with nothing in them. */
-const fixed = ["engine", "topology"] as const;
+const fixed: { [R in keyof Roles]-?: Partial<Record<keyof NonNullable<Roles[R]>, string>> } = {
+  mysql: { engine: "engine", topology: "topology" },
+  minio: { engine: "engine", topology: "topology", nodes: "nodes", disksPerNode: "disks_per_node" },
+};
 
 /**
  * What an edit must leave as it is: apply puts nothing in the place of what holds the data. Pure.
@@ -17,25 +22,27 @@ export function requireChangeable(
   const { spec, cluster, members } = now;
   if (next.cluster.name !== cluster.name)
     throw fixedKey("cluster.name", cluster.name, "its members' identity says so");
-  for (const [role, present] of Object.entries(spec.roles)) {
+  for (const role of Object.keys(spec.roles) as (keyof Roles)[]) {
     const holders = members.filter(({ roles }) => roles.includes(role)).map(({ name }) => name);
     if (holders.length === 0) continue;
     const who = holders.join(" and ");
-    const wanted = next.roles[role as keyof Spec["roles"]];
+    const [wanted, present] = [next.roles[role], spec.roles[role]].map(
+      (found) => found as Record<string, unknown> | undefined,
+    );
     if (!wanted) {
       throw refused("spec.fixed", `[roles.${role}] is gone, and ${who} serves ${role} by it`, {
         remedy: `put it back; to give the role up: chime-node reset on ${who}`,
       });
     }
-    for (const key of fixed) {
-      if (wanted[key] !== present[key])
-        throw fixedKey(`roles.${role}.${key}`, present[key], `${who} has data of it`);
+    for (const [key, written] of Object.entries(fixed[role])) {
+      const value = present?.[key];
+      if (wanted[key] !== value) throw fixedKey(`roles.${role}.${written}`, value, `${who} has data of it`);
     }
   }
 }
 
-function fixedKey(key: string, value: string, why: string) {
-  return refused("spec.fixed", `${key} is ${value} and stays so: ${why}`, {
-    remedy: `put ${key.split(".").at(-1)} = "${value}" back; another one is another cluster, made with chime-node init`,
+function fixedKey(key: string, value: unknown, why: string) {
+  return refused("spec.fixed", `${key} is ${String(value)} and stays so: ${why}`, {
+    remedy: `put ${key.split(".").at(-1)} = ${JSON.stringify(value)} back; another one is another cluster, made with chime-node init`,
   });
 }

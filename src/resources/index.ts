@@ -6,9 +6,11 @@ import { hostsKind } from "./hosts.ts";
 import { mountKind, mountPointKind } from "./mount.ts";
 import { packageKind } from "./package.ts";
 import { portKind } from "./port.ts";
+import { programKind } from "./program.ts";
 import { serviceKind } from "./service.ts";
 import { sysctlKind } from "./sysctl.ts";
 import type { Kind } from "./types.ts";
+import { userKind } from "./user.ts";
 import { vendorKeyKind } from "./vendor-key.ts";
 
 /** Every kind of resource that this room has; roles with kinds of their own add them where reset is composed. */
@@ -22,7 +24,9 @@ export const kinds: readonly Kind[] = [
   mountPointKind,
   packageKind,
   portKind,
+  programKind,
   serviceKind,
   sysctlKind,
+  userKind,
   vendorKeyKind,
 ];

@@ -1,4 +1,6 @@
+import { minio } from "./minio/index.ts";
 import { mysql } from "./mysql/index.ts";
+import { applicationKind } from "./minio/application.ts";
 import type { Kind } from "../resources/types.ts";
 import { databaseKind } from "./mysql/first-data.ts";
 import { markerKind } from "./mysql/marker.ts";
@@ -7,7 +9,7 @@ import type { Role } from "./types.ts";
 import { witness } from "./witness/index.ts";
 
 /** Every role there is; a new one is a directory and a line here. */
-export const roles: readonly Role[] = [mysql, witness];
+export const roles: readonly Role[] = [mysql, minio, witness];
 
 /** The kinds of resource that roles bring along, for reset. */
-export const roleKinds: readonly Kind[] = [databaseKind, markerKind, sqlKind];
+export const roleKinds: readonly Kind[] = [applicationKind, databaseKind, markerKind, sqlKind];

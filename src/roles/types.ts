@@ -38,20 +38,31 @@ export interface VipRequest {
   nodes: readonly Member[];
 }
 
+/** What a disk becomes that is given to a role. */
+export interface DiskSlot {
+  /** Of its file system, 12 characters at most. */
+  label: string;
+  /** Where it is mounted. */
+  at: string;
+}
+
 /** Resources by the phase that they complete; the phases are the barriers between nodes. */
 export type RolePlan = Record<Exclude<Phase, "joined">, Resource[]>;
 
 /** `status.roles.<role>` of the contract. */
-export interface RoleStatus {
+export type RoleStatus = PairStatus | StoreStatus;
+
+/** Of a role with one writer. */
+export interface PairStatus {
   topology: string;
   engine: string;
   writable: string[];
-  nodes: RoleNodeStatus[];
+  nodes: PairNodeStatus[];
   /** The members whose majority decides who may write; empty before the first writer was chosen. */
   voters: string[];
 }
 
-export interface RoleNodeStatus {
+export interface PairNodeStatus {
   name: string;
   state: "writer" | "replica" | "quarantined" | "down";
   replicating: boolean;
@@ -59,6 +70,32 @@ export interface RoleNodeStatus {
   semi_sync: boolean;
   /** True while every acknowledged commit is on both nodes. */
   protected: boolean;
+}
+
+/** Of a role whose nodes serve together. */
+export interface StoreStatus {
+  topology: string;
+  engine: string;
+  nodes: StoreNodeStatus[];
+  drives: { total: number; online: number; healing: number };
+  /** Drives that have to be online. */
+  quorum: { read: number; write: number };
+  /** Of the online drives, bytes; what parity costs is not taken off. Null while no node tells. */
+  capacity: { total: number; free: number } | null;
+}
+
+export interface StoreNodeStatus {
+  name: string;
+  /** `waiting`: not all nodes of the layout are there, or the others do not answer its server yet. */
+  state: "serving" | "waiting" | "down";
+  drives: { total: number; online: number; healing: number };
+  /** SHA-256 of the operator's own program; null where it came as a package. */
+  binary_sha256: string | null;
+}
+
+/** Whether one node of it writes, so that writing can move. */
+export function isPair(status: RoleStatus): status is PairStatus {
+  return "writable" in status;
 }
 
 /** One role: pure on the left of `plan`, a guard in the agent on the right. Registered in roles/index.ts. */
@@ -72,6 +109,10 @@ export interface Role {
   limit(spec: Spec): { max: number; reason: string };
   /** Named preflight checks of this role alone (ports, foreign data, sizes). Nothing is touched. */
   checks(local: LocalContext): Check[];
+  /** Whom this node has to wait for before it may be configured, one line; undefined: nobody. None: it never waits. */
+  awaits?(context: RoleContext): string | undefined;
+  /** How many disks a node gives to it (`join --disk`), and how they are called and where they are mounted. */
+  disks?(spec: Spec): readonly DiskSlot[];
   plan(context: RoleContext): RolePlan;
   vip(context: RoleContext): VipRequest | undefined;
   /** What its VIP's holder spreads over its nodes; undefined where the holder itself serves. */

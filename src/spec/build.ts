@@ -147,6 +147,22 @@ const sections: readonly { table: string; lines: readonly Line[] }[] = [
       { key: "databases", sample: ["chime", "portal"], about: "created, with an account that may use them" },
     ],
   },
+  {
+    table: "roles.minio",
+    lines: [
+      {
+        key: "vip",
+        sample: "192.168.231.50",
+        about: "clients connect here; ADDRESS/PREFIX, /32 unless given",
+      },
+      { key: "topology", sample: "pool", about: "pool | mirror" },
+      { key: "engine", sample: "silo", about: "silo | minio" },
+      { key: "binary", sample: "/root/minio", about: "your own program instead of a package" },
+      { key: "nodes", sample: 2, about: "the store is laid out on so many, and starts when they are there" },
+      { key: "disks_per_node", sample: 3, about: "whole disks, given with join --disk" },
+      { key: "bucket", sample: "chime", about: "created, with an account that may use it" },
+    ],
+  },
 ];
 
 function render(given: ReadonlyMap<string, Given["value"]>): string {

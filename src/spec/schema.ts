@@ -28,12 +28,11 @@ const domain = text(
 );
 /** IFNAMSIZ is 16 with its final zero; the kernel refuses `/` and blanks (dev_valid_name). */
 const interfaceName = text(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, '"auto" or the name of an interface, like "eth0"');
-const vridBase = v.pipe(
-  v.number("must be a whole number from 1 to 255"),
-  v.integer("must be a whole number from 1 to 255"),
-  v.minValue(1, "must be a whole number from 1 to 255"),
-  v.maxValue(255, "must be a whole number from 1 to 255"),
-);
+
+function wholeNumber(least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return v.pipe(v.number(message), v.integer(message), v.minValue(least, message), v.maxValue(most, message));
+}
 
 /** Ed25519 in SPKI form (RFC 8410): 12 bytes that are always the same, then 32. */
 const publicKeys = v.array(
@@ -63,6 +62,14 @@ const databases = v.pipe(
   v.check((names) => new Set(names).size === names.length, "names a database twice"),
 );
 
+/** AWS S3 User Guide, "Bucket naming rules", without dots: no certificate covers them. */
+const bucket = text(
+  /^(?!xn--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/,
+  "3 to 63 of a-z, 0-9 and -, not beginning or ending with -",
+);
+/** It stands in unit files and environment files. */
+const programPath = text(/^(\/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+$/, 'the path of a program, like "/root/minio"');
+
 /** cluster.toml as written (design.md §5), with its defaults. */
 export const specSchema = v.object({
   cluster: v.optional(
@@ -71,7 +78,7 @@ export const specSchema = v.object({
       domain: v.optional(domain, "chime.com"),
       interface: v.optional(interfaceName, "auto"),
       packages: v.optional(word(["auto", "os", "vendor", "bundle"]), "auto"),
-      vrid_base: v.optional(vridBase),
+      vrid_base: v.optional(wholeNumber(1, 255)),
       trusted_keys: v.optional(publicKeys),
       revoked_keys: v.optional(publicKeys),
     }),
@@ -91,6 +98,17 @@ export const specSchema = v.object({
           engine: v.optional(word(["percona", "mysql", "mariadb"]), "percona"),
           vip,
           databases: v.optional(databases, ["chime", "portal"]),
+        }),
+      ),
+      minio: v.optional(
+        v.object({
+          topology: v.optional(word(["pool", "mirror"]), "pool"),
+          engine: v.optional(word(["silo", "minio"]), "silo"),
+          binary: v.optional(programPath),
+          vip,
+          nodes: v.optional(wholeNumber(2, 16), 2),
+          disks_per_node: v.optional(wholeNumber(1, 16), 3),
+          bucket: v.optional(bucket, "chime"),
         }),
       ),
     }),

@@ -17,6 +17,7 @@ export interface Spec {
   };
   roles: {
     mysql?: MysqlSpec;
+    minio?: MinioSpec;
   };
 }
 
@@ -27,6 +28,20 @@ export interface MysqlSpec {
   /** IPv4, with the prefix it is to have on the interface (32 unless given). */
   vip: { address: string; prefix: number };
   databases: readonly string[];
+}
+
+export interface MinioSpec {
+  /** Which of the words this release serves is the role's to say (its preflight checks). */
+  topology: "pool" | "mirror";
+  engine: "silo" | "minio";
+  /** The operator's own server program, at the same path on each node; none: it comes as a package. */
+  binary?: string;
+  /** IPv4, with the prefix it is to have on the interface (32 unless given). */
+  vip: { address: string; prefix: number };
+  /** What the store is laid out by, once and for all: it starts when so many nodes are there. */
+  nodes: number;
+  disksPerNode: number;
+  bucket: string;
 }
 
 /** secrets.toml: one table a role, `[A-Za-z0-9]{32}` values. Registered with core/mask.ts when loaded. */

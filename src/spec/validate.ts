@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { nearest } from "../core/nearest.ts";
 import { namesUnder, specSchema } from "./schema.ts";
-import type { Spec } from "./types.ts";
+import type { MinioSpec, Spec } from "./types.ts";
 import { repeatedVips, vipsOf } from "./vips.ts";
 
 export interface SpecProblem {
@@ -28,7 +28,10 @@ export function validateSpec(raw: unknown): { spec: Spec } | { problems: SpecPro
       ...(revokedKeys && { revokedKeys }),
     },
     failover,
-    roles: roles.mysql ? { mysql: roles.mysql } : {},
+    roles: {
+      ...(roles.mysql && { mysql: roles.mysql }),
+      ...(roles.minio && { minio: minioSpec(roles.minio) }),
+    },
   };
   const problems = repeatedVips(vipsOf(spec)).map(({ key, message }): SpecProblem => ({
     path: key.split("."),
@@ -36,6 +39,14 @@ export function validateSpec(raw: unknown): { spec: Spec } | { problems: SpecPro
     message,
   }));
   return problems.length > 0 ? { problems } : { spec };
+}
+
+function minioSpec({
+  disks_per_node: disksPerNode,
+  binary,
+  ...rest
+}: NonNullable<v.InferOutput<typeof specSchema>["roles"]["minio"]>): MinioSpec {
+  return { ...rest, disksPerNode, ...(binary !== undefined && { binary }) };
 }
 
 /** Tables and their keys. Not left to valibot: its strict objects tell one unknown key a table, and take a date for one. */

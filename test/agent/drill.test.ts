@@ -16,7 +16,7 @@ function agent(state: string, isProtected: boolean) {
     guards: { need: () => ({ command: async (method: string) => done.push(method) }) } as unknown as Guards,
     status: () =>
       ({
-        roles: { demo: { nodes: [{ name: "node1", state, protected: isProtected }] } },
+        roles: { demo: { writable: [], nodes: [{ name: "node1", state, protected: isProtected }] } },
       }) as unknown as Status,
   };
   return { deps, done };

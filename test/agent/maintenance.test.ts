@@ -9,7 +9,7 @@ import { reportKey } from "../../src/agent/report.ts";
 import type { Status } from "../../src/agent/status.ts";
 import { failed } from "../../src/core/errors.ts";
 import type { MemberView } from "../../src/cluster/types.ts";
-import type { RoleNodeStatus } from "../../src/roles/types.ts";
+import type { PairNodeStatus } from "../../src/roles/types.ts";
 import { member } from "./members.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "chime-maintenance-"));
@@ -21,9 +21,9 @@ let files = 0;
 
 function node(
   name: string,
-  state: RoleNodeStatus["state"],
-  change: Partial<RoleNodeStatus> = {},
-): RoleNodeStatus {
+  state: PairNodeStatus["state"],
+  change: Partial<PairNodeStatus> = {},
+): PairNodeStatus {
   const replicates = state === "replica";
   return {
     name,
@@ -37,7 +37,7 @@ function node(
 }
 
 /** node1 as seen by its own agent, with a role whose nodes are these. */
-async function agent(nodes: RoleNodeStatus[], other: Partial<MemberView> = {}, handover = async () => ({})) {
+async function agent(nodes: PairNodeStatus[], other: Partial<MemberView> = {}, handover = async () => ({})) {
   const path = join(directory, `${files++}.json`);
   const maintenance = await Maintenance.load(path);
   const told: Happening[] = [];
@@ -50,12 +50,12 @@ async function agent(nodes: RoleNodeStatus[], other: Partial<MemberView> = {}, h
     maintenance,
     history: { record: (happening: Happening) => void told.push(happening) },
     clock,
-    status: () => ({ roles: { demo: { nodes } } }) as unknown as Status,
+    status: () => ({ roles: { demo: { writable: [], nodes } } }) as unknown as Status,
   };
   return { deps, told, asked, path, maintenance };
 }
 
-const pair = (first: RoleNodeStatus["state"], second: RoleNodeStatus["state"]) => [
+const pair = (first: PairNodeStatus["state"], second: PairNodeStatus["state"]) => [
   node("node1", first),
   node("node2", second),
 ];
@@ -102,7 +102,7 @@ test("a handover that fails leaves the node as it was", async () => {
 describe("refused where nobody else could write, unless accepted", () => {
   const inMaintenance = { roleState: { [reportKey]: { vips: {}, problems: [], maintenance: since } } };
   const catchingUp = [node("node1", "writer", { protected: false }), node("node2", "replica")];
-  type Case = [what: string, nodes: RoleNodeStatus[], other: Partial<MemberView>];
+  type Case = [what: string, nodes: PairNodeStatus[], other: Partial<MemberView>];
   test.each<Case>([
     ["it serves alone", [node("node1", "writer")], {}],
     ["the other is dead", pair("writer", "down"), { state: "dead" }],

@@ -183,3 +183,25 @@ test("metrics: exposition format with escaped labels", () => {
   for (const line of text.trimEnd().split("\n"))
     expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{.*\})? -?\d+)$/);
 });
+
+test("metrics of a store: drives, what is needed of them, and room", () => {
+  const drives = { total: 3, online: 2, healing: 1 };
+  const store = {
+    topology: "pool",
+    engine: "e",
+    nodes: [{ name: "node1", state: "serving" as const, drives, binary_sha256: null }],
+    drives,
+    quorum: { read: 2, write: 3 },
+    capacity: { total: 300, free: 200 },
+  };
+  const text = renderMetrics(
+    status([member("node1")], demoRole({ status: store, problems: [] })),
+    "0.1.0",
+    [],
+  );
+  expect(text).toContain('chime_node_drives{role="demo",member="node1",state="online"} 2\n');
+  expect(text).toContain('chime_node_drives{role="demo",member="node1",state="healing"} 1\n');
+  expect(text).toContain('chime_node_drives_needed{role="demo",for="write"} 3\n');
+  expect(text).toContain('chime_node_store_bytes{role="demo",kind="free"} 200\n');
+  expect(text).not.toContain("chime_node_writer{");
+});

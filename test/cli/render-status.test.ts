@@ -111,3 +111,34 @@ test("a log gets one line that names writer, holder and problems", () => {
     "NOT HEALTHY; mysql: node1 writer, node2 down; VIP 10.0.0.30/32 at nobody; member.dead; drift",
   );
 });
+
+test("a store: what is online of each node, and what is enough", () => {
+  const drives = (online: number, healing = 0) => ({ total: 3, online, healing });
+  const store: Status = {
+    ...status,
+    roles: {
+      minio: {
+        topology: "pool",
+        engine: "minio",
+        nodes: [
+          { name: "node1", state: "serving", drives: drives(3, 1), binary_sha256: null },
+          { name: "node2", state: "down", drives: drives(0), binary_sha256: null },
+        ],
+        drives: { total: 6, online: 3, healing: 1 },
+        quorum: { read: 3, write: 4 },
+        capacity: { total: 12 * 2 ** 40, free: 9 * 2 ** 40 },
+        last_promotion: null,
+      },
+    },
+  };
+  const text = renderStatus(store, createStyle(false));
+  expect(text).toContain(
+    [
+      "MINIO  STATE    DRIVES  HEALING",
+      "node1  serving  3 of 3  1",
+      "node2  down     0 of 3  -",
+      "3 of 6 drives are online: 3 are enough to read, 4 to write, 9 TiB of 12 TiB free",
+      "pool, minio",
+    ].join("\n"),
+  );
+});

@@ -10,7 +10,7 @@ import {
 import { packageManager } from "../../src/host/packages/index.ts";
 import { parseOsRelease } from "../../src/host/os.ts";
 import { releases } from "./os-releases.ts";
-import { vendorRepository } from "../../src/roles/mysql/repository.ts";
+import { vendorRepository } from "../../src/roles/repository.ts";
 
 const names: Record<string, string> = { "12": "bookworm", "13": "trixie" };
 const debian = (version: string) =>
@@ -206,4 +206,34 @@ test.each([
 ] as const)("%s with cluster.packages = %s: a repository is added: %p", (name, packages, added) => {
   const os = debian("12");
   expect(vendorRepository(product(name, os), os, packages) !== undefined).toBe(added);
+});
+
+/** domain.md §5; repo.pigsty.io's own instructions (INFRA repository). */
+describe("silo, the maintained MinIO", () => {
+  test.each(releases.filter(({ key }) => key !== "el-8").map((release) => [release.key, release] as const))(
+    "%s",
+    (_, { text, family }) => {
+      const os = parseOsRelease(text);
+      const row = product("silo", os);
+      const source = vendorRepository(row, os, "auto");
+      const place = family === "el" ? source?.uri : `${source?.uri} ${source?.suite} ${source?.component}`;
+      expect(place).toBe(
+        family === "el"
+          ? "https://repo.pigsty.io/yum/infra/$basearch"
+          : "https://repo.pigsty.io/apt/infra generic main",
+      );
+      expect(source?.key).toEqual({
+        url: "https://repo.pigsty.io/key",
+        fingerprint: "9592A7BC7A682E7333376E09E7935D8DB9BD8B20",
+      });
+      expect([row.unit, row.untried, productPath(row, "binary")]).toEqual([
+        "silo.service",
+        true,
+        "/usr/bin/silo",
+      ]);
+      // Formatting disks takes xfsprogs whichever engine there is.
+      expect(row.packages).toEqual(["silo", "xfsprogs"]);
+      expect(product("minio", os).packages).toEqual(["xfsprogs"]);
+    },
+  );
 });

@@ -5,7 +5,7 @@ import type { Running } from "./process.ts";
 import type { Attempt } from "./store-load-program.ts";
 import { waitUntil } from "./wait.ts";
 
-export const bucket = "lab";
+const bucket = "lab";
 export const storeUnit = "minio.service";
 
 /** MinIO on every node, three directories each, set up by hand: no role, no disks. One set, as a pool has it. */

@@ -37,7 +37,7 @@ interface System {
 }
 
 const mariadb = {
-  mirror: ["mariadb-server", "mariadb-backup", "keepalived", "haproxy"],
+  mirror: ["mariadb-server", "mariadb-backup", "keepalived", "haproxy", "xfsprogs"],
   engine: "mariadb",
   unit: "mariadb.service",
   client: "mariadb",
@@ -62,7 +62,7 @@ const systems: readonly System[] = [
   {
     name: "debian-sid",
     suite: "sid",
-    mirror: ["mysql-server", "keepalived", "haproxy"],
+    mirror: ["mysql-server", "keepalived", "haproxy", "xfsprogs"],
     engine: "mysql",
     unit: "mysql.service",
     client: "mysql",

@@ -32,6 +32,15 @@ vip = "192.168.231.30/24"      # clients connect here; ADDRESS/PREFIX, /32 unles
 # topology = "dual-master"     # dual-master | pxc | galera | group-replication
 engine = "mariadb"             # percona | mysql | mariadb
 databases = ["chime", "shop"]  # created, with an account that may use them
+
+# [roles.minio]
+# vip = "192.168.231.50"  # clients connect here; ADDRESS/PREFIX, /32 unless given
+# topology = "pool"       # pool | mirror
+# engine = "silo"         # silo | minio
+# binary = "/root/minio"  # your own program instead of a package
+# nodes = 2               # the store is laid out on so many, and starts when they are there
+# disks_per_node = 3      # whole disks, given with join --disk
+# bucket = "chime"        # created, with an account that may use it
 `);
 });
 
@@ -95,7 +104,7 @@ test.each([
     ["toString=10.0.0.9"],
     [],
     "usage.unknown_key",
-    "--vip toString=10.0.0.9: toString is not a role with a VIP; known: mysql",
+    "--vip toString=10.0.0.9: toString is not a role with a VIP; known: mysql, minio",
   ],
   [
     ["mysql=10.0.0.999"],

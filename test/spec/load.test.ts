@@ -102,7 +102,7 @@ cluster.toml:7:34: roles.mysql.databases[3] must be a string: a name of up to 64
 cluster.toml:7:37: roles.mysql.databases[4] is a schema of the server itself
   7 | \tdatabases = ["chime", "my sql", 3, "mysql"]
     | \t                                   ^^^^^^^
-cluster.toml:8:8: roles.influxdb is a role that this version does not know; known here: mysql
+cluster.toml:8:8: roles.influxdb is a role that this version does not know; known here: mysql, minio
   8 | [roles.influxdb]
     |        ^^^^^^^^
 cluster.toml:10:10: failover.policy must be "available" or "safe" (did you mean "safe"?)

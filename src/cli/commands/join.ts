@@ -26,6 +26,11 @@ export const join = defineVerb({
     name: sharedArgs.name,
     timeout: { type: "duration", summary: "how long to wait for readiness", default: "10m" },
     wait: { type: "flag", summary: "return once everything is installed and configured", default: true },
+    disk: {
+      type: "list",
+      hint: "DEV",
+      summary: "a whole disk for a role that stores on disks, or auto:NxSIZE; what is on it is refused",
+    },
     ignore: sharedArgs.ignore,
   },
   async run(context) {

@@ -20,7 +20,11 @@ const schema = v.pipe(v.string(), v.parseJson(), v.object({ disks: v.array(given
 /** @throws ChimeError `disks.corrupt` */
 export async function loadGiven(path: string = paths.disks): Promise<GivenDisk[]> {
   const text = await readText(path);
-  if (text === undefined) return [];
+  return text === undefined ? [] : parseGiven(text, path);
+}
+
+/** @throws ChimeError `disks.corrupt` */
+export function parseGiven(text: string, path: string): GivenDisk[] {
   const parsed = v.safeParse(schema, text);
   if (parsed.success) return parsed.output.disks;
   throw failed("disks.corrupt", `${path} cannot be read: ${parsed.issues[0].message}`, {

@@ -1,5 +1,5 @@
 import { callAgent } from "../../agent/socket.ts";
-import type { Status } from "../../agent/status.ts";
+import { pairsOf, type Status } from "../../agent/status.ts";
 import { systemClock } from "../../core/clock.ts";
 import { failed } from "../../core/errors.ts";
 import type { RoleContext } from "../../roles/types.ts";
@@ -20,8 +20,8 @@ const switchoverMs = 60_000;
 export function liveStage(role: string, writer: DrillWriter, signal: AbortSignal): Stage<LiveKind> {
   return {
     async strike(kind) {
-      const { roles } = await callAgent<Status>("status", {}, { signal });
-      const [victim = ""] = roles[role]?.writable ?? [];
+      const now = await callAgent<Status>("status", {}, { signal });
+      const [victim = ""] = pairsOf(now).get(role)?.writable ?? [];
       // Before: the other node's clock is not this one's.
       const at = systemClock.wall();
       if (kind === "kill") await callAgent("drill.kill", { role, node: victim }, { signal });
@@ -48,7 +48,7 @@ async function untilLevel(role: string, ms: number, signal: AbortSignal): Promis
 
 /** Why a fault would be an outage now; undefined: the other node can take over at once. */
 export function obstacle(status: Status, role: string): string | undefined {
-  const found = status.roles[role];
+  const found = pairsOf(status).get(role);
   if (!found) return `no node serves ${role}`;
   const problem = status.problems.find(
     ({ severity, code }) => severity === "error" || code === "maintenance",

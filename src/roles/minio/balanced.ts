@@ -1,7 +1,5 @@
 import type { BalancedService, HealthCheck } from "../../vip/balancer/types.ts";
-
-const s3Port = 9000;
-const consolePort = 9001;
+import { consolePort, s3Port } from "./layout.ts";
 
 const check = {
   everyMs: 1_000,

@@ -10,7 +10,7 @@ import { Session, text } from "./client.ts";
 import { engines } from "./engine/index.ts";
 import { layoutOf, mysqlPort, users, type Layout } from "./layout.ts";
 import { readMarker } from "./marker.ts";
-import { repositoryCheck } from "./repository.ts";
+import { repositoryCheck } from "../repository.ts";
 import { quote } from "./sql.ts";
 
 type Name = MysqlSpec["engine"];
@@ -25,7 +25,7 @@ export function checks(local: LocalContext): Check[] {
   return [
     { name: "mysql.topology", run: () => Promise.resolve(spec && checkTopology(spec)) },
     { name: "mysql.system", run: () => Promise.resolve(checkSystem(name, place.product, os)) },
-    repositoryCheck(place.product, os, local.spec),
+    repositoryCheck("mysql", place.product, os, local.spec),
     { name: "mysql.foreign_data", run: () => checkData(local, place, engines[name].systemAccounts) },
     { name: "mysql.port", run: () => checkPort(place) },
   ];

@@ -20,7 +20,7 @@ import type { Engine } from "./engine/types.ts";
 import { isHeld } from "./guard/unit.ts";
 import { layout, mysqlPort, mysqlSpec, roleName } from "./layout.ts";
 import { marker } from "./marker.ts";
-import { vendorRepository } from "./repository.ts";
+import { vendorRepository } from "../repository.ts";
 
 /** All that a node of the pair has on its host, by the phase it completes. */
 export function resources(context: RoleContext): RolePlan {

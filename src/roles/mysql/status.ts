@@ -1,6 +1,6 @@
 import type { Problem } from "../guard.ts";
 import type { MemberView } from "../../cluster/types.ts";
-import type { RoleContext, RoleNodeStatus, RoleStatus } from "../types.ts";
+import type { PairNodeStatus, PairStatus, RoleContext } from "../types.ts";
 import { engineOf } from "./engine/index.ts";
 import { mysqlSpec, nodes } from "./layout.ts";
 import { leftBehind, voterProblems } from "./voter-problems.ts";
@@ -10,7 +10,7 @@ import { publishedBy, type Published } from "./published.ts";
 export function mysqlStatus(
   context: RoleContext,
   members: readonly MemberView[],
-): { status: RoleStatus; problems: Problem[] } {
+): { status: PairStatus; problems: Problem[] } {
   const { topology, engine } = mysqlSpec(context);
   const present = nodes(members).filter((member) => member.state !== "left");
   const seen = present.map((member) => ({ member, said: heard(member) }));
@@ -54,7 +54,7 @@ function heard(member: MemberView): Published | null {
   return member.state === "dead" ? null : publishedBy(member);
 }
 
-function nodeStatus(member: MemberView, said: Published | null): RoleNodeStatus {
+function nodeStatus(member: MemberView, said: Published | null): PairNodeStatus {
   return {
     name: member.name,
     state: said === null ? "down" : said.state === "broken" ? "replica" : said.state,

@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import type { Status } from "../../../src/agent/status.ts";
 import { obstacle } from "../../../src/operations/drill/live.ts";
 import { missing } from "../../../src/operations/drill/writer.ts";
-import type { RoleNodeStatus } from "../../../src/roles/types.ts";
+import type { PairNodeStatus } from "../../../src/roles/types.ts";
 
-const node = (state: RoleNodeStatus["state"], change: Partial<RoleNodeStatus> = {}) => ({
+const node = (state: PairNodeStatus["state"], change: Partial<PairNodeStatus> = {}) => ({
   name: state,
   state,
   replicating: state === "replica",
@@ -14,7 +14,7 @@ const node = (state: RoleNodeStatus["state"], change: Partial<RoleNodeStatus> = 
   ...change,
 });
 const status = (
-  nodes: RoleNodeStatus[],
+  nodes: PairNodeStatus[],
   writable = ["writer"],
   problems: Partial<Status["problems"][0]>[] = [],
 ) => ({ roles: { mysql: { nodes, writable } }, problems }) as unknown as Status;

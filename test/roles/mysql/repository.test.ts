@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
 import { product } from "../../../src/host/catalog.ts";
 import { parseOsRelease } from "../../../src/host/os.ts";
-import { repositoryCheck } from "../../../src/roles/mysql/repository.ts";
+import { repositoryCheck } from "../../../src/roles/repository.ts";
 import { parseSpec } from "../../../src/spec/load.ts";
 
 const os = parseOsRelease('ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nPRETTY_NAME="Debian 12"\n');
 
 function check(engine: "mariadb" | "percona", packages: string) {
   const toml = `[cluster]\npackages = "${packages}"\n[roles.mysql]\nengine = "${engine}"\nvip = "10.0.0.9"\n`;
-  return repositoryCheck(product(engine, os), os, parseSpec(toml, "cluster.toml")).run();
+  return repositoryCheck("mysql", product(engine, os), os, parseSpec(toml, "cluster.toml")).run();
 }
 
 test("MariaDB is Debian's own", async () => {
@@ -32,5 +32,5 @@ test("Percona with the system's own repositories alone: none offers it, and what
 });
 
 test("before the spec is known nothing is asked of the network", async () => {
-  expect(await repositoryCheck(product("percona", os), os, undefined).run()).toBeUndefined();
+  expect(await repositoryCheck("mysql", product("percona", os), os, undefined).run()).toBeUndefined();
 });

@@ -1,12 +1,13 @@
-import type { Check, Finding } from "../../host/checks.ts";
-import type { Facts } from "../../host/facts.ts";
-import type { Product } from "../../host/catalog.ts";
-import { vendorOf } from "../../host/vendor.ts";
-import { packageManager } from "../../host/packages/index.ts";
-import { pinnedKey } from "../../host/packages/pinned-key.ts";
-import type { Repository } from "../../host/packages/types.ts";
-import type { Spec } from "../../spec/types.ts";
-import { toChimeError } from "../../core/errors.ts";
+import type { RoleName } from "../cluster/types.ts";
+import type { Check, Finding } from "../host/checks.ts";
+import type { Facts } from "../host/facts.ts";
+import type { Product } from "../host/catalog.ts";
+import { vendorOf } from "../host/vendor.ts";
+import { packageManager } from "../host/packages/index.ts";
+import { pinnedKey } from "../host/packages/pinned-key.ts";
+import type { Repository } from "../host/packages/types.ts";
+import type { Spec } from "../spec/types.ts";
+import { toChimeError } from "../core/errors.ts";
 
 /** The vendor's repository that `cluster.packages` has us add; undefined where none is wanted or known. */
 export function vendorRepository(
@@ -21,11 +22,21 @@ export function vendorRepository(
 const fetchMs = 20_000;
 
 /** Where the server is to come from, and whether it can be had there. Looks at the network only where the spec is known. */
-export function repositoryCheck(product: Product, os: Facts["os"], spec: Spec | undefined): Check {
-  return { name: "mysql.repository", run: () => find(product, os, spec) };
+export function repositoryCheck(
+  role: RoleName,
+  product: Product,
+  os: Facts["os"],
+  spec: Spec | undefined,
+): Check {
+  return { name: `${role}.repository`, run: () => find(role, product, os, spec) };
 }
 
-async function find(product: Product, os: Facts["os"], spec: Spec | undefined): Promise<Finding | undefined> {
+async function find(
+  role: RoleName,
+  product: Product,
+  os: Facts["os"],
+  spec: Spec | undefined,
+): Promise<Finding | undefined> {
   const wanted = spec?.cluster.packages ?? "auto";
   const [name = ""] = product.packages;
   if (product.repository === "os") {
@@ -44,7 +55,7 @@ async function find(product: Product, os: Facts["os"], spec: Spec | undefined): 
     return {
       severity: "error",
       message: `no package repository of this node offers ${name}`,
-      remedy: `set cluster.packages = "auto", and ${product.repository.url} is added; or set another roles.mysql.engine`,
+      remedy: `set cluster.packages = "auto", and ${product.repository.url} is added; or set another roles.${role}.engine`,
     };
   }
   if (await manager.hasBundled(product.packages)) return undefined;

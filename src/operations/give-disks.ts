@@ -1,0 +1,117 @@
+import { randomUUID } from "node:crypto";
+import type { RoleName } from "../cluster/types.ts";
+import { refused, usageError } from "../core/errors.ts";
+import { sizeText } from "../core/size.ts";
+import { chooseDisks } from "../host/disks/choose.ts";
+import { describeDisk, identify, isSameDisk } from "../host/disks/identity.ts";
+import { lookAtDisks, type Disk } from "../host/disks/look.ts";
+import { numberAt } from "../host/disks/number.ts";
+import { keepGiven, loadGiven, type GivenDisk } from "../host/disks/record.ts";
+import { roles } from "../roles/index.ts";
+import type { DiskSlot } from "../roles/types.ts";
+import type { Spec } from "../spec/types.ts";
+import type { Io } from "./io.ts";
+
+/**
+ * The disks that an operator's words stand for, before anything is touched. Those that this node was given earlier are
+ * taken for what they are, so that the same command can be run again.
+ * @throws ChimeError `disk.refused`, `disk.no_role`, `apply.declined`
+ */
+export async function chooseForRoles(
+  { role, disk: words }: { role: readonly RoleName[]; disk: readonly string[] },
+  io: Io,
+): Promise<Disk[]> {
+  if (words.length === 0) return [];
+  if (!roles.some((one) => one.disks && role.includes(one.name))) {
+    throw usageError("disk.no_role", `${role.join(", ")} takes no disks`, "leave out --disk");
+  }
+  io.progress("looking at the disks");
+  const given = await loadGiven();
+  const choices = chooseDisks(words, await lookAtDisks(), numberAt);
+  const isGiven = ({ facts }: Disk) => given.some(({ identity }) => isSameDisk(identity, identify(facts)));
+  for (const { word, disks, finding } of choices) {
+    if (word.startsWith("auto:") && given.length > 0) return [];
+    if (finding?.severity === "error" && !(disks.length > 0 && disks.every(isGiven))) {
+      throw refused("disk.refused", finding.message, finding.remedy);
+    }
+    if (word.startsWith("auto:")) await agree(word, disks, io);
+    else if (finding?.severity === "warning") io.warn(`disk: ${finding.message}`);
+  }
+  return choices.flatMap(({ disks }) => disks);
+}
+
+/** @throws ChimeError `disk.by_join`: only `join` is told which disks */
+export function requireNoDisks(names: readonly RoleName[]): void {
+  const taker = roles.find((one) => one.disks && names.includes(one.name));
+  if (!taker) return;
+  throw usageError(
+    "disk.by_join",
+    `${taker.name} takes disks, which init is not told`,
+    `chime-node init without it, then: chime-node join --role ${taker.name} --disk DEV`,
+  );
+}
+
+/** A proposal is nobody's word until somebody has read its names. */
+async function agree(word: string, disks: readonly Disk[], io: Io): Promise<void> {
+  for (const { facts } of disks) io.note(`${word}: ${describeDisk(identify(facts))}`);
+  if (await io.confirm(`Format these ${disks.length} disks?`)) return;
+  throw usageError("disk.declined", "nothing was changed", "name the disks: --disk DEV for each");
+}
+
+/**
+ * Whether they are what the roles take. Pure.
+ * @throws ChimeError `disk.count`, `disk.unequal`, `disk.given` (exit 3)
+ */
+export function requireDisks(
+  names: readonly RoleName[],
+  chosen: readonly Disk[],
+  given: readonly GivenDisk[],
+  spec: Spec,
+): void {
+  const wanted = slotsOf(names, spec);
+  const kept = wanted.flatMap(({ label }) => given.filter((one) => one.label === label));
+  if (kept.length > 0) {
+    const other = chosen.find(
+      ({ facts }) => !kept.some(({ identity }) => isSameDisk(identity, identify(facts))),
+    );
+    if (!other) return;
+    throw refused("disk.given", `this node gave other disks than ${other.facts.stableName} already`, {
+      remedy: "leave out --disk, and those are taken",
+    });
+  }
+  if (chosen.length !== wanted.length) {
+    throw refused(
+      "disk.count",
+      `${names.join(", ")} takes ${wanted.length} disks a node, and ${chosen.length} are given`,
+      {
+        remedy: "--disk DEV for each: chime-node disks shows those that are free",
+      },
+    );
+  }
+  const sizes = [...new Set(chosen.map(({ facts }) => facts.device.size))];
+  if (sizes.length > 1) {
+    throw refused("disk.unequal", `the disks are of different sizes (${sizes.map(sizeText).join(", ")})`, {
+      remedy: "give disks of one size: no more of each is used than the smallest has",
+    });
+  }
+}
+
+/** Writes down which disks are the roles' from now on, by identity, and how each will be called. */
+export async function recordDisks(
+  names: readonly RoleName[],
+  chosen: readonly Disk[],
+  spec: Spec,
+): Promise<void> {
+  const given = await loadGiven();
+  const wanted = slotsOf(names, spec).filter(({ label }) => !given.some((one) => one.label === label));
+  if (wanted.length === 0) return;
+  const more = wanted.flatMap((slot, i): GivenDisk[] => {
+    const disk = chosen[i];
+    return disk ? [{ ...slot, uuid: randomUUID(), identity: identify(disk.facts) }] : [];
+  });
+  await keepGiven([...given, ...more]);
+}
+
+function slotsOf(names: readonly RoleName[], spec: Spec): DiskSlot[] {
+  return roles.filter(({ name }) => names.includes(name)).flatMap((role) => role.disks?.(spec) ?? []);
+}

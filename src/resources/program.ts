@@ -1,0 +1,106 @@
+import { createHash } from "node:crypto";
+import { createReadStream, type Stats } from "node:fs";
+import { chmod, copyFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import * as v from "valibot";
+import { refused } from "../core/errors.ts";
+import {
+  isMissing,
+  makeParents,
+  missingDirectories,
+  readText,
+  removeEmptyDirectories,
+  temporaryOf,
+  writeAtomically,
+} from "../host/files.ts";
+import type { FileResource } from "./file.ts";
+import { fingerprint } from "./fingerprint.ts";
+import type { Kind } from "./types.ts";
+
+/** Where the hash of a program of ours stands, as sha256sum(1) reads it. */
+const hashFile = (path: string): string => `${path}.sha256`;
+
+/** The hash that was noted when it was copied; undefined where it was not. */
+export async function notedHash(path: string): Promise<string | undefined> {
+  return /^[0-9a-f]{64}/.exec((await readText(hashFile(path))) ?? "")?.[0];
+}
+
+/**
+ * An operator's own program, copied to a place where nobody changes it by accident. A source that is gone, or that this
+ * process may not see, changes nothing; a new one is told by its size and time.
+ */
+export function program({ from, to }: { from: string; to: string }): FileResource {
+  const id = `program:${to}`;
+  return {
+    id,
+    needs: [],
+    desired: fingerprint({ from, to }),
+    // Small, and changes exactly with the program.
+    files: [hashFile(to)],
+    async inspect() {
+      const [there, source, hash] = await Promise.all([look(to), look(from), notedHash(to)]);
+      const isWhole = there !== undefined && hash !== undefined && (there.mode & 0o7777) === 0o755;
+      if (isWhole && (!source || isCopy(source, there))) return undefined;
+      return {
+        action: there ? "update" : "create",
+        impact: "none",
+        diff: `+ a copy of ${from}`,
+        async apply(context) {
+          if (!source) {
+            throw refused("program.missing", `there is no ${from} on this node`, {
+              remedy: `copy the program to ${from}, then run this again`,
+            });
+          }
+          await context.ledger.before(id, { missing: await missingDirectories(dirname(to)) });
+          context.progress(`copying ${from}`);
+          await makeParents(to);
+          await copy(from, to, source);
+        },
+      };
+    },
+  };
+}
+
+async function copy(from: string, to: string, source: Stats): Promise<void> {
+  const next = temporaryOf(to);
+  await copyFile(from, next);
+  await chmod(next, 0o755);
+  await utimes(next, source.atimeMs / 1000, source.mtimeMs / 1000);
+  const hash = await hashOf(next);
+  await rename(next, to);
+  await writeAtomically(hashFile(to), `${hash}  ${basename(to)}\n`, { mode: 0o644, uid: 0, gid: 0 });
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+/** utimes(2) by the runtime is exact to the second. */
+function isCopy(source: Stats, copied: Stats): boolean {
+  return source.size === copied.size && Math.abs(source.mtimeMs - copied.mtimeMs) < 1_000;
+}
+
+async function look(path: string): Promise<Stats | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found : undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (isMissing(error) || code === "EACCES") return undefined;
+    throw error;
+  }
+}
+
+const beforeSchema = v.object({ missing: v.array(v.string()) });
+
+export const programKind: Kind = {
+  name: "program",
+  async undo(id, before) {
+    const to = id.slice("program:".length);
+    const { missing } = v.parse(beforeSchema, before);
+    for (const path of [temporaryOf(to), to, hashFile(to)]) await rm(path, { force: true });
+    await removeEmptyDirectories(missing);
+  },
+};

@@ -1,0 +1,225 @@
+import { failed, toChimeError } from "../../../core/errors.ts";
+import { log } from "../../../core/log.ts";
+import { showUnit, startSoon } from "../../../host/systemd.ts";
+import { notedHash } from "../../../resources/program.ts";
+import type { Guard, GuardDeps, Problem } from "../../guard.ts";
+import { haproxy } from "../../../vip/balancer/haproxy.ts";
+import { serves } from "../../../vip/balancer/types.ts";
+import { layout, minioSpec, nodes, roleName } from "../layout.ts";
+import { releaseLocks } from "../left-behind.ts";
+import { publishedBy, type Published } from "../published.ts";
+import { rememberedSlot, rememberSlot, slots } from "../slots.ts";
+import { probe } from "../probe.ts";
+import { createBucket } from "../s3.ts";
+import { ownStore } from "../stores.ts";
+import { awaitsNodes } from "../together.ts";
+import { readHealth, type Health } from "./health.ts";
+import { inquire, type Seen } from "./inquiry.ts";
+import { Redundancy } from "./redundancy.ts";
+
+/** How often the server is asked how it is, the balancer whether it finds any, and the server about its drives. */
+const lookEveryMs = 1_000;
+const gateEveryMs = 500;
+const inquireEveryMs = 5_000;
+/** A DELETE without quorum hangs for a minute and more. */
+const proofMs = 10_000;
+/** keepalived gives an address up within 0.1 s. */
+const leftMs = 5_000;
+
+/** Starts the node's server when all are there, tells how it is, and lets the VIP come only to a node that serves. */
+export class MinioGuard implements Guard {
+  readonly #deps: GuardDeps;
+  readonly #stop = new AbortController();
+  readonly #loops: Promise<void>[] = [];
+  #health: Health = { up: false, reads: false, writes: false };
+  #seen: Seen | null = null;
+  #proven = false;
+  /** Why an object does not go through yet, or the server does not start. */
+  #trouble: string | null = null;
+  #leaving = false;
+  /** What an earlier run of the server had locked is free again. */
+  #unlocked = false;
+  readonly #redundancy = new Redundancy();
+
+  constructor(deps: GuardDeps) {
+    this.#deps = deps;
+  }
+
+  async start(): Promise<void> {
+    await this.#look();
+    this.#loops.push(
+      this.#every(lookEveryMs, () => this.#complete()),
+      this.#every(gateEveryMs, () => this.#setGate()),
+      this.#every(lookEveryMs, () => this.#look()),
+      this.#every(inquireEveryMs, async () => {
+        if (this.#health.reads) this.#seen = await this.#inquire();
+      }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#loops);
+  }
+
+  onVip(): void {}
+
+  handle(method: string): Promise<unknown> {
+    return Promise.reject(failed("guard.unknown_method", `minio has no method ${method}`));
+  }
+
+  async command(method: string): Promise<unknown> {
+    if (method === "handover") return this.#leave();
+    throw failed("guard.unknown_command", `minio has no command ${method}`);
+  }
+
+  ready(): boolean {
+    return this.#proven && this.#redundancy.attached;
+  }
+
+  awaiting(): string {
+    const missing = awaitsNodes(this.#deps.context());
+    if (missing !== undefined) return missing;
+    if (!this.#health.up) return `waiting for the server to start${because(this.#trouble)}`;
+    if (!this.#health.reads) return "waiting for the servers of the other nodes";
+    if (this.#proven) return "waiting for the server to find all drives (up to 15 s)";
+    return `waiting for a PUT, a GET and a DELETE to go through${because(this.#trouble)}`;
+  }
+
+  problems(): Problem[] {
+    return [];
+  }
+
+  /** Runs until the guard stops, or stands still where the clock says so. */
+  async #every(ms: number, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await work().catch((error: unknown) => log.warn("minio:", toChimeError(error).message));
+      await this.#deps.clock.sleep(ms, signal).catch(() => undefined);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { signal } = this.#stop;
+    const context = this.#deps.context();
+    this.#health = await readHealth(context.self.address, signal);
+    if (signal.aborted) return;
+    if (!this.#health.up) {
+      if (rememberedSlot() !== null) await this.#redundancy.down();
+      this.#unlocked = false;
+      await this.#startServer();
+    } else if (this.#health.reads && !this.#unlocked) await this.#unlock();
+    if (!this.#health.reads) this.#seen = null;
+    else this.#seen ??= await this.#inquire();
+    if (this.#health.writes && !this.#proven) await this.#prove();
+    await this.#publish();
+  }
+
+  async #unlock(): Promise<void> {
+    const context = this.#deps.context();
+    const { startedAt } = await showUnit(layout(context).product.unit);
+    await releaseLocks(context, context.self.name, startedAt);
+    this.#unlocked = true;
+  }
+
+  /** Has objects completed that may not be everywhere. */
+  async #complete(): Promise<void> {
+    const slot = rememberedSlot();
+    if (!this.#proven || slot === null) return;
+    const context = this.#deps.context();
+    const { bucket, nodes: count, disksPerNode } = minioSpec(context);
+    const members = this.#deps.membership.members().filter(({ name }) => name !== context.self.name);
+    // An agent that has just started has said nothing yet, which says nothing of its server.
+    const others = nodes(members).flatMap((member) =>
+      member.state === "dead" ? [null] : (publishedBy(member) ?? []),
+    );
+    const online = this.#seen?.nodes.reduce((sum, { drives }) => sum + drives.online, 0) ?? null;
+    await this.#redundancy.note(online, count * disksPerNode, others);
+    const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
+    await this.#redundancy.advance(ownStore(context), bucket, slot, others, limits);
+  }
+
+  /** The VIP belongs where a balancer finds a server that objects can be read from: that need not be this node's. */
+  async #setGate(): Promise<void> {
+    const serving = serves(await haproxy.view().catch(() => []), roleName, "read");
+    this.#deps.setEligible(serving && !this.#leaving && !this.#deps.inMaintenance());
+  }
+
+  async #startServer(): Promise<void> {
+    const context = this.#deps.context();
+    if (this.#leaving || this.#deps.inMaintenance() || awaitsNodes(context) !== undefined) return;
+    const { unit } = layout(context).product;
+    const { active } = await showUnit(unit);
+    this.#trouble = active === "failed" ? `${unit} failed: journalctl -u ${unit}` : null;
+    if (active === "inactive" || active === "failed") await startSoon(unit);
+  }
+
+  async #prove(): Promise<void> {
+    const context = this.#deps.context();
+    try {
+      const { bucket } = minioSpec(context);
+      const store = ownStore(context);
+      const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
+      await createBucket(store, bucket, limits);
+      await probe(store, bucket, context.self.name, limits);
+      this.#proven = true;
+      this.#trouble = null;
+    } catch (error) {
+      this.#trouble = toChimeError(error).message;
+    }
+  }
+
+  /** Null where the server cannot say it now. */
+  async #inquire(): Promise<Seen | null> {
+    const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
+    return inquire(ownStore(this.#deps.context()), limits).catch(() => null);
+  }
+
+  async #publish(): Promise<void> {
+    const context = this.#deps.context();
+    const { health, detail } = { health: this.#health, detail: this.#detail() };
+    const state: Published = {
+      slot: await this.#ownSlot(),
+      state: health.reads ? "serving" : health.up ? "waiting" : "down",
+      writable: health.writes && this.#proven,
+      seen: this.#seen,
+      attached: this.#redundancy.attached,
+      owes: this.#redundancy.owes,
+      healed: this.#redundancy.healed,
+      binary: (await notedHash(layout(context).binary)) ?? null,
+      detail,
+    };
+    await this.#deps.publish(state);
+  }
+
+  #detail(): string | null {
+    return this.#health.reads && this.#proven ? null : this.awaiting().slice(0, 400);
+  }
+
+  /** Kept from the first moment on at which all nodes were there. */
+  async #ownSlot(): Promise<number | null> {
+    const kept = rememberedSlot();
+    const context = this.#deps.context();
+    if (kept !== null || awaitsNodes(context) !== undefined) return kept;
+    for (const [slot, { name }] of slots(context, context.members, kept)) {
+      if (name !== context.self.name) continue;
+      // What is written before each server has found all drives is not on all.
+      await this.#redundancy.owe();
+      await rememberSlot(slot);
+      return slot;
+    }
+    return null;
+  }
+
+  /** This node's drives go on serving until its server is stopped; clients do not come here any more. */
+  async #leave(): Promise<null> {
+    this.#leaving = true;
+    this.#deps.setEligible(false);
+    const { clock } = this.#deps;
+    const giveUp = clock.now() + leftMs;
+    while (this.#deps.vip() === "MASTER" && clock.now() < giveUp) await clock.sleep(50, this.#stop.signal);
+    return null;
+  }
+}
+
+const because = (why: string | null): string => (why === null ? "" : ` (${why})`);

@@ -1,0 +1,105 @@
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { paths } from "../../../core/paths.ts";
+import { makeParents, writeAtomically } from "../../../host/files.ts";
+import { heal } from "../heal.ts";
+import type { Published } from "../published.ts";
+import { putObject } from "../s3.ts";
+import type { Limits, Store } from "../store.ts";
+
+/** What the other nodes' guards say, as far as it matters here; null: the node is dead. */
+export type Others = readonly (Pick<Published, "state" | "slot" | "attached" | "owes" | "healed"> | null)[];
+
+const folder = ".chime-node/drives";
+
+/**
+ * Whether each object is on all drives that it should be on. What is written while drives are away is on the others
+ * alone, and so is what goes through a server that has not found all drives yet (it looks every 15 s); the engine itself
+ * notices in days. The next loss would then take acknowledged objects with it. So it is remembered that drives were away,
+ * and once all are back, and every server uses them, one node has everything looked at and completed.
+ */
+export class Redundancy {
+  /** Its own server has stored something on every drive since it started. */
+  attached = false;
+  /** When this node last completed everything, ISO 8601. */
+  healed: string | null = null;
+  #owes: boolean;
+  #whole = false;
+  /** What the others had completed when all drives were there again. */
+  #known: string | null = null;
+  readonly #path: string;
+
+  constructor(path: string = paths.minioOwes) {
+    this.#path = path;
+    this.#owes = existsSync(path);
+  }
+
+  /** Something may not be everywhere. */
+  get owes(): boolean {
+    return this.#owes;
+  }
+
+  async owe(): Promise<void> {
+    if (this.#owes) return;
+    this.#owes = true;
+    await makeParents(this.#path);
+    await writeAtomically(this.#path, "drives were away\n", { mode: 0o600, uid: 0, gid: 0 });
+  }
+
+  async #settle(): Promise<void> {
+    this.#owes = false;
+    await rm(this.#path, { force: true });
+  }
+
+  /**
+   * To be told at each look, since an outage may be short.
+   * @param online how many drives are there; null: nobody knows
+   */
+  async note(online: number | null, total: number, others: Others): Promise<void> {
+    const serving = others.every((one) => one?.state === "serving");
+    if (serving && online === null) return;
+    const whole = serving && online !== null && online >= total;
+    if (!whole) await this.owe();
+    if (whole && !this.#whole) this.#known = newest(others);
+    this.#whole = whole;
+    if (whole && this.#owes && newest(others) !== this.#known) await this.#settle();
+  }
+
+  /** Its own server is down: it will have to find all drives again, and the others write without its own. */
+  async down(): Promise<void> {
+    this.attached = false;
+    await this.owe();
+  }
+
+  /**
+   * One step towards it, where it is this node's turn.
+   * @param own this node's place
+   * @throws ChimeError `minio.*`
+   */
+  async advance(store: Store, bucket: string, own: number, others: Others, limits: Limits): Promise<void> {
+    if (!this.#whole) return;
+    if (!this.attached) {
+      const prefix = `${folder}/${own}`;
+      await putObject(store, bucket, prefix, new Uint8Array(32), limits);
+      this.attached = (await heal(store, limits, { bucket, prefix })).partial === 0;
+    }
+    if (!isDue(own, this, others)) return;
+    const { partial } = await heal(store, limits);
+    if (partial > 0) return;
+    await this.#settle();
+    this.healed = new Date().toISOString();
+  }
+}
+
+/** Pure: the serving node with the lowest place does it, once every serving server uses all drives. */
+export function isDue(own: number, mine: { attached: boolean; owes: boolean }, others: Others): boolean {
+  const serving = others.filter((one) => one !== null).filter(({ state }) => state === "serving");
+  if (!mine.attached || serving.some(({ attached }) => !attached)) return false;
+  if (serving.some(({ slot }) => slot !== null && slot < own)) return false;
+  return mine.owes || serving.some(({ owes }) => owes);
+}
+
+function newest(others: Others): string | null {
+  const times = others.flatMap((one) => one?.healed ?? []);
+  return times.toSorted().at(-1) ?? null;
+}

@@ -1,0 +1,55 @@
+import type { Role } from "../types.ts";
+import { balancedServices } from "./balanced.ts";
+import { checks } from "./checks.ts";
+import { labelOf } from "./given.ts";
+import { MinioGuard } from "./guard/guard.ts";
+import { releaseLocks } from "./left-behind.ts";
+import { consolePort, minioSpec, nodes, place, productName, roleName, s3Port, users } from "./layout.ts";
+import { awaitsNodes } from "./together.ts";
+import { quorumOf } from "./quorum.ts";
+import { resources } from "./resources.ts";
+import { minioStatus } from "./status.ts";
+
+/** An S3 store over whole disks of several nodes, behind one address. */
+export const minio: Role = {
+  name: roleName,
+  secretNames: ["root_password", "secret_key"],
+  products: (spec) => [productName(minioSpec({ spec })), "keepalived", "haproxy"],
+  limit: ({ roles }) => ({
+    max: roles.minio?.nodes ?? 0,
+    reason: "the store is laid out on roles.minio.nodes nodes; more are another cluster's",
+  }),
+  checks,
+  awaits: awaitsNodes,
+  disks: ({ roles }) =>
+    Array.from({ length: roles.minio?.disksPerNode ?? 0 }, (_, i) => ({
+      label: labelOf(i + 1),
+      at: place(i + 1),
+    })),
+  plan: resources,
+  vip({ spec, members }) {
+    if (!spec.roles.minio) return undefined;
+    const { address, prefix } = spec.roles.minio.vip;
+    return { name: roleName, address: `${address}/${prefix}`, nodes: nodes(members) };
+  },
+  balanced(context) {
+    const spec = context.spec.roles.minio;
+    if (!spec) return [];
+    const { vip, nodes: count, disksPerNode } = spec;
+    const quorum = quorumOf({ nodes: count, drivesPerNode: disksPerNode });
+    const mine = nodes(context.members);
+    return balancedServices({ vip: vip.address, nodes: mine, losesWrites: quorum.writes.nodes === 0 });
+  },
+  connection(context) {
+    const { vip } = minioSpec(context);
+    return {
+      endpoint: `http://${vip.address}:${s3Port}`,
+      console: `http://${vip.address}:${consolePort}`,
+      access_key: users.application,
+      secret_key: context.secrets[roleName]?.["secret_key"] ?? "",
+    };
+  },
+  afterVanished: (context, node) => releaseLocks(context, node),
+  status: minioStatus,
+  guard: (deps) => new MinioGuard(deps),
+};

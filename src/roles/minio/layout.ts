@@ -1,0 +1,71 @@
+import type { Member } from "../../cluster/types.ts";
+import { product, productPath, type Product } from "../../host/catalog.ts";
+import type { Facts } from "../../host/facts.ts";
+import type { MinioSpec } from "../../spec/types.ts";
+import type { RoleContext } from "../types.ts";
+
+export const roleName = "minio";
+export const s3Port = 9000;
+export const consolePort = 9001;
+
+/** The administrator, who is for chime-node alone, and the account for applications (`access_key`). */
+export const users = { root: "chime-root", application: "chime-server" } as const;
+
+/** Where things of the chosen engine are on this system. */
+export interface Layout {
+  product: Product;
+  /** What is run. */
+  binary: string;
+  /** The unit's variables, the administrator's password among them. */
+  environment: string;
+}
+
+/** @throws ChimeError `host.unsupported` */
+export function layout({ spec, facts }: Pick<RoleContext, "spec" | "facts">): Layout {
+  return layoutOf(minioSpec({ spec }), facts.os);
+}
+
+/** The operator's own program takes the place of the engine's package. @throws ChimeError `host.unsupported` */
+export function layoutOf({ engine, binary }: Pick<MinioSpec, "engine" | "binary">, os: Facts["os"]): Layout {
+  const found = product(productName({ engine, binary }), os);
+  return {
+    product: found,
+    binary: productPath(found, "binary"),
+    environment: productPath(found, "environment"),
+  };
+}
+
+/** The catalog's name for what is installed. */
+export function productName({
+  engine,
+  binary,
+}: {
+  engine: MinioSpec["engine"];
+  binary?: string | undefined;
+}) {
+  return binary === undefined ? engine : "minio";
+}
+
+export function minioSpec({ spec }: Pick<RoleContext, "spec">): MinioSpec {
+  const found = spec.roles.minio;
+  if (!found) throw new Error("a member has the role minio, which cluster.toml does not configure");
+  return found;
+}
+
+/** The members with this role, by rising index. */
+export function nodes<T extends Pick<Member, "roles" | "index">>(members: readonly T[]): T[] {
+  return members.filter((member) => member.roles.includes(roleName)).sort((a, b) => a.index - b.index);
+}
+
+/** The name of a place in the layout, which every node knows by its /etc/hosts: whoever has the place has the name. */
+export const slotName = (slot: number | string, domain: string): string => `minio${slot}.${domain}`;
+
+/** What all nodes are started with, the same on each. */
+export function volumes({ spec }: Pick<RoleContext, "spec">): string {
+  const { nodes, disksPerNode } = minioSpec({ spec });
+  const disks = disksPerNode === 1 ? "1" : `{1...${disksPerNode}}`;
+  return `http://${slotName(`{1...${nodes}}`, spec.cluster.domain)}:${s3Port}${place(disks)}`;
+}
+
+/** Where the n-th disk of a node is mounted. */
+export const place = (disk: number | string): string => `/minio/disk${disk}`;

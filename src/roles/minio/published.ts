@@ -1,0 +1,44 @@
+import * as v from "valibot";
+import type { Member } from "../../cluster/types.ts";
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000));
+const bytes = v.pipe(v.number(), v.minValue(0));
+const drives = v.object({ total: count, online: count, healing: count });
+
+/**
+ * What a node's guard publishes of itself (`Member.roleState.minio`): enough for any member to tell the status. Changes
+ * rarely; no counters.
+ */
+const publishedSchema = v.object({
+  /** Its place in the layout, from 1; null before all nodes of the layout were there. */
+  slot: v.nullable(count),
+  /** `serving`: its own server answers reads. */
+  state: v.picklist(["serving", "waiting", "down"]),
+  /** Its server says that writes find enough drives. */
+  writable: v.boolean(),
+  /** By its own server, of all nodes; null while that does not answer. */
+  seen: v.nullable(
+    v.object({
+      /** By the place of the node. */
+      nodes: v.pipe(v.array(v.object({ slot: count, drives })), v.maxLength(32)),
+      capacity: v.object({ total: bytes, free: bytes }),
+    }),
+  ),
+  /** Its server has found every drive. */
+  attached: v.boolean(),
+  /** Since drives were away, objects may not be on all that they should be on. */
+  owes: v.boolean(),
+  /** When it last had all objects completed, ISO 8601. */
+  healed: v.nullable(v.pipe(v.string(), v.maxLength(40))),
+  /** SHA-256 of the operator's own program. */
+  binary: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+  /** Why it waits or is down, one line. */
+  detail: v.nullable(v.pipe(v.string(), v.maxLength(400))),
+});
+export type Published = v.InferOutput<typeof publishedSchema>;
+
+/** What a member last said of itself; null where it said nothing, or nothing that we understand. */
+export function publishedBy(member: Pick<Member, "roleState">): Published | null {
+  const parsed = v.safeParse(publishedSchema, member.roleState["minio"]);
+  return parsed.success ? parsed.output : null;
+}

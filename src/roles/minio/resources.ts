@@ -1,0 +1,139 @@
+import { disk } from "../../resources/disk.ts";
+import { file } from "../../resources/file.ts";
+import { hosts } from "../../resources/hosts.ts";
+import { mount } from "../../resources/mount.ts";
+import { pkg } from "../../resources/package.ts";
+import { port } from "../../resources/port.ts";
+import { program } from "../../resources/program.ts";
+import { repository } from "../../resources/repository.ts";
+import { service, unitCheck } from "../../resources/service.ts";
+import type { Resource } from "../../resources/types.ts";
+import { user } from "../../resources/user.ts";
+import { vendorRepository } from "../repository.ts";
+import type { RoleContext, RolePlan } from "../types.ts";
+import { application } from "./application.ts";
+import { givenDisks } from "./given.ts";
+import { rememberedSlot, slots } from "./slots.ts";
+import { consolePort, layout, minioSpec, place, s3Port, slotName, users, volumes } from "./layout.ts";
+
+/** All that a node of the store has on its host, by the phase it completes. */
+export function resources(context: RoleContext): RolePlan {
+  const { facts, spec } = context;
+  const { product, binary, environment } = layout(context);
+  const { binary: own } = minioSpec(context);
+  const { family } = facts.os;
+  const from = spec.cluster.packages;
+  const vendor = vendorRepository(product, facts.os, from);
+  const source = vendor ? repository(vendor, { packages: product.packages, family, from }) : [];
+  const needs = source.map(({ id }) => id);
+  const packages = product.packages.map((name) =>
+    pkg({ name, family, from, units: [product.unit], needs, repository: vendor }),
+  );
+  const installed = packages.map(({ id }) => id);
+  const programs = own === undefined ? [] : [program({ from: own, to: binary })];
+  const runsAs = user(product.user);
+  const disks = givenDisks().map((given) => ({
+    disk: disk(given, installed),
+    mount: mount(given, product.unit),
+  }));
+  // In place of the package's own, which an update may change.
+  const unit = file({
+    path: `/etc/systemd/system/${product.unit}`,
+    content: unitText({ binary, environment, user: product.user }),
+    check: unitCheck,
+    needs: [runsAs.id, ...installed, ...programs.map(({ id }) => id)],
+  });
+  const settings = file({
+    path: environment,
+    content: environmentText(context),
+    mode: 0o640,
+    group: product.user,
+    secret: true,
+    needs: [runsAs.id],
+  });
+  const names = hosts({ name: "minio", entries: slotEntries(context) });
+  const mounted = disks.flatMap(({ mount }) => mount.map(({ id }) => id));
+  const server = service({
+    unit: product.unit,
+    // It says that it has started when the others have, too: the agent tells it to, and waits for nothing.
+    isHeld: () => Promise.resolve(true),
+    restartOn: [settings, unit, ...programs],
+    needs: [...installed, ...mounted, names.id],
+  });
+  return {
+    installed: [runsAs, ...source, ...packages, ...programs, ...disks.flatMap(flat)],
+    configured: [
+      settings,
+      unit,
+      names,
+      server,
+      port({ port: s3Port, protocol: "tcp" }),
+      port({ port: consolePort, protocol: "tcp" }),
+    ],
+    ready: [application(context, [server.id])],
+  };
+}
+
+const flat = ({ disk, mount }: { disk: Resource; mount: Resource[] }): Resource[] => [disk, ...mount];
+
+function slotEntries(context: RoleContext): { address: string; names: string[] }[] {
+  const { members, spec } = context;
+  return [...slots(context, members, rememberedSlot())]
+    .sort(([a], [b]) => a - b)
+    .map(([slot, { address }]) => ({ address, names: [slotName(slot, spec.cluster.domain)] }));
+}
+
+/**
+ * No start time-out: a node alone waits for the others, for days if need be. A new file system belongs to root; a disk
+ * that is not mounted is an immutable directory, which stays root's (docs/disks.md).
+ */
+function unitText({
+  binary,
+  environment,
+  user,
+}: {
+  binary: string;
+  environment: string;
+  user: string;
+}): string {
+  return `# Written by chime-node.
+[Unit]
+Description=S3 store of chime-node
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+User=${user}
+Group=${user}
+EnvironmentFile=${environment}
+ExecStartPre=+/bin/sh -c 'for d in ${place("*")}; do mountpoint -q $$d && chown ${user}: $$d; done; :'
+ExecStart=${binary} server $MINIO_OPTS $MINIO_VOLUMES
+Restart=always
+RestartSec=1s
+TimeoutStartSec=infinity
+TimeoutStopSec=30s
+LimitNOFILE=1048576
+TasksMax=infinity
+NoNewPrivileges=yes
+ProtectSystem=full
+ProtectHome=yes
+PrivateTmp=yes
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+function environmentText(context: RoleContext): string {
+  const { self, secrets } = context;
+  const { address } = self;
+  return `# Written by chime-node.
+MINIO_ROOT_USER=${users.root}
+MINIO_ROOT_PASSWORD=${secrets["minio"]?.["root_password"] ?? ""}
+MINIO_VOLUMES="${volumes(context)}"
+MINIO_OPTS="--address ${address}:${s3Port} --console-address ${address}:${consolePort}"
+MINIO_UPDATE=off
+`;
+}

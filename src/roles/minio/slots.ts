@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+import type { Member } from "../../cluster/types.ts";
+import { paths } from "../../core/paths.ts";
+import { makeParents, writeAtomically } from "../../host/files.ts";
+import type { RoleContext } from "../types.ts";
+import { minioSpec, nodes } from "./layout.ts";
+import { publishedBy } from "./published.ts";
+
+type Node = Pick<Member, "name" | "index" | "roles" | "roleState">;
+
+/**
+ * Which place in the layout each node has, from 1: for good, since its drives know it. A node keeps the one that it was
+ * given; when all nodes are there, those without one take what is free, by rising index. So a node that is gone moves
+ * nobody, and a new one gets the lost one's place. Pure.
+ * @param own the place that this node remembers; what it said of itself is forgotten at each start of its agent
+ */
+export function slots<T extends Node>(
+  { spec, self }: Pick<RoleContext, "spec" | "self">,
+  members: readonly T[],
+  own: number | null,
+): Map<number, T> {
+  const present = nodes(members);
+  const taken = new Map<number, T>();
+  const without: T[] = [];
+  for (const node of present) {
+    const slot = (node.name === self.name ? own : null) ?? publishedBy(node)?.slot ?? null;
+    if (slot === null || taken.has(slot)) without.push(node);
+    else taken.set(slot, node);
+  }
+  if (present.length < minioSpec({ spec }).nodes) return taken;
+  for (const node of without) {
+    let slot = 1;
+    while (taken.has(slot)) slot++;
+    taken.set(slot, node);
+  }
+  return taken;
+}
+
+/** This node's own place, as it was given to it; null before that. */
+export function rememberedSlot(path: string = paths.minioSlot): number | null {
+  try {
+    const slot = Number(readFileSync(path, "utf8"));
+    return Number.isInteger(slot) && slot > 0 ? slot : null;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+export async function rememberSlot(slot: number, path: string = paths.minioSlot): Promise<void> {
+  await makeParents(path);
+  await writeAtomically(path, `${slot}\n`, { mode: 0o600, uid: 0, gid: 0 });
+}

@@ -1,0 +1,182 @@
+import type { MemberView } from "../../cluster/types.ts";
+import type { Problem } from "../guard.ts";
+import type { RoleContext, StoreNodeStatus, StoreStatus } from "../types.ts";
+import { minioSpec, nodes } from "./layout.ts";
+import { publishedBy, type Published } from "./published.ts";
+import { rememberedSlot, slots } from "./slots.ts";
+import { quorumOf, quorumWarning, type Quorum } from "./quorum.ts";
+
+/** `status.roles.minio` and what is wrong with the store, from what its nodes published. Pure. */
+export function minioStatus(
+  context: RoleContext,
+  members: readonly MemberView[],
+): { status: StoreStatus; problems: Problem[] } {
+  const spec = minioSpec(context);
+  const quorum = quorumOf({ nodes: spec.nodes, drivesPerNode: spec.disksPerNode });
+  const present = members.filter((member) => member.state !== "left");
+  const slotOf = new Map(
+    [...slots(context, present, rememberedSlot())].map(([slot, { name }]) => [name, slot]),
+  );
+  const heard = nodes(present).map((member) => ({ member, said: hear(member) }));
+  const view = heard.find(({ said }) => said?.state === "serving" && said.seen)?.said?.seen ?? null;
+  const found = heard.map(({ member, said }): StoreNodeStatus => {
+    const here = view?.nodes.find(({ slot }) => slot === slotOf.get(member.name))?.drives;
+    return {
+      name: member.name,
+      state: said?.state ?? "down",
+      drives: { total: spec.disksPerNode, online: here?.online ?? 0, healing: here?.healing ?? 0 },
+      binary_sha256: said?.binary ?? null,
+    };
+  });
+  const sum = (key: "online" | "healing") => found.reduce((all, { drives }) => all + drives[key], 0);
+  const status: StoreStatus = {
+    topology: spec.topology,
+    engine: spec.engine,
+    nodes: found,
+    drives: { total: spec.nodes * spec.disksPerNode, online: sum("online"), healing: sum("healing") },
+    quorum: { read: quorum.readQuorum, write: quorum.writeQuorum },
+    capacity: view?.capacity ?? null,
+  };
+  return { status, problems: problemsOf(status, heard, spec.nodes, quorum) };
+}
+
+interface Heard {
+  member: MemberView;
+  said: Published | null;
+}
+
+/** What a dead member last said is history. */
+function hear(member: MemberView): Published | null {
+  return member.state === "dead" ? null : publishedBy(member);
+}
+
+function problemsOf(status: StoreStatus, heard: readonly Heard[], wanted: number, quorum: Quorum): Problem[] {
+  const [first] = heard;
+  if (!first) return [];
+  if (heard.length < wanted) return [incomplete(first.member.name, heard.length, wanted)];
+  // Part of a join that is still under way.
+  if (heard.every(({ member }) => member.phase["minio"] !== "ready")) return [];
+  const serving = heard.filter(({ said }) => said?.state === "serving");
+  if (serving.length === 0) return [nobodyServes(heard)];
+  return [
+    ...readOnly(serving, status),
+    ...heard.flatMap((one) => nodeProblems(one, status)),
+    ...completing(heard),
+    ...programProblems(status.nodes),
+    ...layoutProblems(first.member.name, quorum),
+  ];
+}
+
+function incomplete(node: string, there: number, wanted: number): Problem {
+  return {
+    code: "minio.incomplete",
+    severity: "warning",
+    node,
+    message: `the store is laid out on ${wanted} nodes and starts when all are there: ${there} ${there === 1 ? "is" : "are"}`,
+    remedy: `chime-node join --role minio --disk … on ${wanted - there} more`,
+  };
+}
+
+function nobodyServes(heard: readonly Heard[]): Problem {
+  const down = heard.map(({ member, said }) => `${member.name}: ${said?.detail ?? "nothing heard"}`);
+  return {
+    code: "minio.down",
+    severity: "error",
+    node: heard.map(({ member }) => member.name).join(", "),
+    message: `no node serves objects (${down.join("; ")})`,
+    remedy: "start the nodes that are down: the store comes up by itself when enough drives are there",
+  };
+}
+
+function readOnly(serving: readonly Heard[], { drives, quorum }: StoreStatus): Problem[] {
+  if (serving.some(({ said }) => said?.writable)) return [];
+  return [
+    {
+      code: "minio.read_only",
+      severity: "error",
+      node: serving.map(({ member }) => member.name).join(", "),
+      message: `the store is read-only: ${drives.online} of ${drives.total} drives are online, and a write needs ${quorum.write}`,
+      remedy: "bring the missing nodes or drives back; writes go on by themselves",
+    },
+  ];
+}
+
+function nodeProblems({ member: { name }, said }: Heard, status: StoreStatus): Problem[] {
+  if (said?.state !== "serving") {
+    const why = said?.detail ? `: ${said.detail}` : "";
+    return [
+      {
+        code: "minio.node_down",
+        severity: "error",
+        node: name,
+        message: `the store's server on ${name} does not serve${why}`,
+        remedy: `start ${name}; its drives catch up by themselves. journalctl -u chime-node there says more`,
+      },
+    ];
+  }
+  const drives = status.nodes.find((node) => node.name === name)?.drives;
+  // While no server tells of its drives, nothing is known of them.
+  if (!drives || status.capacity === null) return [];
+  const problems: Problem[] = [];
+  if (drives.online < drives.total) {
+    problems.push({
+      code: "minio.drive_missing",
+      severity: "error",
+      node: name,
+      message: `${drives.total - drives.online} of ${drives.total} drives of ${name} are not in use`,
+      remedy: `chime-node disks on ${name} shows whether they are there`,
+    });
+  }
+  if (drives.healing > 0) {
+    problems.push({
+      code: "minio.healing",
+      severity: "warning",
+      node: name,
+      message: `${drives.healing} ${drives.healing === 1 ? "drive" : "drives"} of ${name} are being filled with what the others hold`,
+      remedy: "wait; until then it counts as a drive that is missing",
+    });
+  }
+  return problems;
+}
+
+/** What the next loss would cost more than it should. */
+function completing(heard: readonly Heard[]): Problem[] {
+  const owing = heard.filter(({ said }) => said?.owes).map(({ member }) => member.name);
+  if (owing.length === 0) return [];
+  return [
+    {
+      code: "minio.completing",
+      severity: "warning",
+      node: owing.join(", "),
+      message: "objects that were written while drives were away may be on the other drives alone",
+      remedy: "wait: once all drives are there, everything is completed; until then lose no other node",
+    },
+  ];
+}
+
+/** A server of another build is waited for, not served with (a rolling upgrade stands still). */
+function programProblems(found: readonly StoreNodeStatus[]): Problem[] {
+  const hashes = Map.groupBy(
+    found.filter(({ binary_sha256 }) => binary_sha256 !== null),
+    ({ binary_sha256 }) => binary_sha256,
+  );
+  if (hashes.size < 2) return [];
+  const who = [...hashes].map(
+    ([hash, of]) => `${of.map(({ name }) => name).join(", ")}: ${hash?.slice(0, 12)}`,
+  );
+  return [
+    {
+      code: "minio.programs_differ",
+      severity: "error",
+      node: found.map(({ name }) => name).join(", "),
+      message: `the nodes run different programs (SHA-256 ${who.join("; ")})`,
+      remedy: "copy the same program to roles.minio.binary on all nodes, then chime-node apply on all",
+    },
+  ];
+}
+
+/** Known since before anything was formatted; said as long as it is so. */
+function layoutProblems(node: string, quorum: Quorum): Problem[] {
+  const found = quorumWarning(quorum);
+  return found ? [{ code: "minio.margin", severity: "warning", node, ...found }] : [];
+}

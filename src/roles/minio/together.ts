@@ -1,0 +1,23 @@
+import { phases, type Member } from "../../cluster/types.ts";
+import type { RoleContext } from "../types.ts";
+import { minioSpec, nodes } from "./layout.ts";
+
+/**
+ * Whom this node waits for before it is configured: a store starts with all its nodes or not at all, and each has to know
+ * the addresses of all. Undefined: nobody. Pure.
+ */
+export function awaitsNodes(context: RoleContext): string | undefined {
+  const wanted = minioSpec(context).nodes;
+  const there = nodes(context.members);
+  if (there.length < wanted) {
+    const missing = wanted - there.length;
+    const more = missing === 1 ? "one more node" : `${missing} more nodes`;
+    return `waiting for ${more} (roles.minio.nodes is ${wanted}): chime-node join --role minio --disk … there`;
+  }
+  const late = there.filter((node) => !isInstalled(node)).map(({ name }) => name);
+  return late.length === 0 ? undefined : `waiting for ${late.join(" and ")} to be installed`;
+}
+
+function isInstalled({ phase }: Member): boolean {
+  return phases.indexOf(phase["minio"] ?? "joined") >= phases.indexOf("installed");
+}

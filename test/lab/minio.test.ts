@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Status } from "../../src/agent/status.ts";
+import type { Store } from "../../src/roles/minio/store.ts";
+import { chime, verdict } from "./chime.ts";
+import type { Lab } from "./lab.ts";
+import { minioBinary } from "./minio-binary.ts";
+import type { LabNode } from "./node.ts";
+import type { Initialized } from "./pair.ts";
+import {
+  applicationStore,
+  joinStore,
+  openStoreLab,
+  problemsOf,
+  storeInit,
+  storeStatus,
+  useStore,
+} from "./store.ts";
+import { bodyOf, sha256 } from "./store-program.ts";
+import { waitUntil } from "./wait.ts";
+
+const minio = await minioBinary();
+const why = minio ? "" : " (skipped: needs Go >= 1.24 and its modules)";
+
+/** Longer than MinIO takes to find out that a node has lost its power. */
+const patienceMs = 90_000;
+
+describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
+  let lab: Lab;
+  let node1: LabNode;
+  let token: string;
+  let store: Store;
+  /** Was without power while "second" was written. */
+  let away: LabNode;
+  beforeAll(async () => {
+    lab = await openStoreLab(3, 3, minio ?? "");
+    node1 = lab.node("node1");
+    const { json } = await chime<Initialized>(node1, storeInit(3, 3));
+    ({ token } = json);
+  }, 300_000);
+  afterAll(() => lab?.close());
+
+  const joinWords = (disks: readonly string[], more: readonly string[] = []) => [
+    "join",
+    "--role",
+    "minio",
+    ...disks.flatMap((path) => ["--disk", path]),
+    ...more,
+  ];
+  const untilWhole = () =>
+    waitUntil("the store to be whole", 120_000, async () => {
+      const answered = await chime<Status>(node1, ["status"]);
+      const role = answered.json.roles?.["minio"];
+      const incomplete = answered.json.problems?.some(({ code }) => code === "minio.completing");
+      const isHealthy = answered.json.healthy && role !== undefined && !incomplete;
+      return isHealthy && (await storeStatus(node1)).drives.online === 9;
+    });
+  const vipHolder = async () => {
+    const { json } = await chime<Status>(node1, ["status"]);
+    return json.vips[0]?.holders[0] ?? "";
+  };
+
+  test("disks that are too few, one twice, or not free are refused, and nothing is formatted", async () => {
+    const [first = "", second = "", third = ""] = node1.devices;
+    expect(verdict(await chime(node1, joinWords([first, second])))).toEqual([3, "disk.count"]);
+    expect(verdict(await chime(node1, joinWords([first, second, first])))).toEqual([3, "disk.refused"]);
+    await node1.run(["mkfs.ext4", "-q", third]);
+    const taken = await chime(node1, joinWords(node1.devices));
+    expect(verdict(taken)).toEqual([3, "disk.refused"]);
+    expect(taken.json.error?.message).toContain("ext4");
+    await node1.sh(`head -c 2M /dev/zero >${third}`);
+    expect((await node1.sh(`cat ${first} ${second} | tr -d '\\0' | head -c 1 | wc -c`)).stdout.trim()).toBe(
+      "0",
+    );
+    expect(verdict(await chime(node1, ["init", "--role", "minio"]))).toEqual([2, "disk.by_join"]);
+  }, 60_000);
+
+  test("a node alone waits, and says for whom", async () => {
+    const waited = await chime(node1, joinWords(node1.devices, ["--timeout", "1s"]), { timeoutMs: 120_000 });
+    expect(verdict(waited)).toEqual([1, "ready.timeout"]);
+    expect(waited.json.error?.message).toContain("waiting for 2 more nodes");
+    expect(await problemsOf(node1)).toContain("minio.incomplete");
+  }, 150_000);
+
+  test("the others come, all serve, and an application's object goes in and out through the VIP", async () => {
+    await Promise.all(lab.nodes.map((node) => joinStore(node, token)));
+    await untilWhole();
+    store = await applicationStore(node1);
+    const put = await useStore(lab, { store, verb: "put", key: "first", patienceMs: 10_000 });
+    expect(put.error).toBeNull();
+    const got = await useStore(lab, { store, verb: "get", key: "first" });
+    expect(got.sha256).toBe(sha256(bodyOf("first")));
+    expect((await storeStatus(node1)).quorum).toEqual({ read: 5, write: 5 });
+    const { stdout } = await node1.sh("stat -c '%a %U:%G' /etc/default/chime-node-minio; chime-node plan");
+    expect(stdout).toContain("640 root:minio-user\n0 to create, 0 to update, 0 to delete");
+  }, 200_000);
+
+  test("the VIP's node loses its power: the object is read, another one written, and it comes back whole", async () => {
+    const holder = lab.node(await vipHolder());
+    away = holder;
+    await holder.powerOff();
+    const got = await useStore(lab, { store, verb: "get", key: "first", patienceMs });
+    expect(got).toMatchObject({ error: null, sha256: sha256(bodyOf("first")) });
+    const put = await useStore(lab, { store, verb: "put", key: "second", seed: "second", patienceMs });
+    expect(put.error).toBeNull();
+    console.error(`power cut of the VIP's node: GET after ${got.ms} ms, PUT after ${put.ms} ms`);
+    const asked = lab.nodes.find((node) => node.running) ?? node1;
+    await waitUntil("the loss to be told", 30_000, async () => {
+      const found = await problemsOf(asked);
+      return found.includes("member.dead") && found.includes("minio.node_down");
+    });
+    await holder.boot();
+    await untilWhole();
+  }, 300_000);
+
+  test("what was written while a node was away is on it when it is back: another one may go", async () => {
+    await lab.nodes.find((node) => node !== away)?.powerOff();
+    const got = await useStore(lab, { store, verb: "get", key: "second", patienceMs: 20_000 });
+    expect(got).toMatchObject({ error: null, sha256: sha256(bodyOf("second")) });
+  }, 60_000);
+
+  test("after a reboot of every node all disks are back by identity, and every object is there", async () => {
+    await Promise.all(lab.nodes.filter((node) => node.running).map((node) => node.powerOff()));
+    await Promise.all(lab.nodes.map((node) => node.boot()));
+    await untilWhole();
+    for (const key of ["first", "second"]) {
+      const got = await useStore(lab, { store, verb: "get", key, patienceMs });
+      expect(got.sha256).toBe(sha256(bodyOf(key)));
+    }
+  }, 200_000);
+
+  test.skipIf(!process.env["CHIME_LONG"])(
+    "a reset leaves the disks as they are; with the cluster's name they are blank",
+    async () => {
+      const [node2, node3] = [lab.node("node2"), lab.node("node3")];
+      const labels = async (node: LabNode) =>
+        (await node.sh(`for d in ${node.devices.join(" ")}; do blkid -p -o value -s LABEL $d || :; done`))
+          .stdout;
+      const kept = await chime(node3, ["reset", "--yes"]);
+      expect(kept.code).toBe(0);
+      expect(await labels(node3)).toBe("minio-disk1\nminio-disk2\nminio-disk3\n");
+      expect(
+        (await node3.sh("ls /minio /usr/local/lib/chime-node 2>&1 || :; id minio-user 2>&1 || :")).stdout,
+      ).not.toContain("uid=");
+      expect(verdict(await chime(node3, joinWords(node3.devices), { env: { CHIME_TOKEN: token } }))).toEqual([
+        3,
+        "disk.refused",
+      ]);
+      const gone = await chime(node2, ["reset", "--yes", "--delete-data=chime"]);
+      expect(gone.code).toBe(0);
+      expect(await labels(node2)).toBe("");
+      const { json } = await chime<{ disks: { usable: boolean; name: string }[] }>(node2, ["disks"]);
+      expect(
+        json.disks.filter(({ name }) => node2.devices.includes(name)).map(({ usable }) => usable),
+      ).toEqual([true, true, true]);
+    },
+    120_000,
+  );
+});

@@ -1,0 +1,44 @@
+import { describe, expect, test } from "bun:test";
+import { identify } from "../../src/host/disks/identity.ts";
+import type { Disk } from "../../src/host/disks/look.ts";
+import type { GivenDisk } from "../../src/host/disks/record.ts";
+import { requireDisks, requireNoDisks } from "../../src/operations/give-disks.ts";
+import { parseSpec } from "../../src/spec/load.ts";
+import { diskOf, factsOf } from "../host/disks/facts.ts";
+
+const spec = parseSpec('[roles.minio]\nvip = "10.0.0.50"\ndisks_per_node = 2', "cluster.toml");
+const disk = (serial: string, size = 4e12): Disk =>
+  diskOf({ stableName: `/dev/disk/by-id/${serial}` }, { serial, size });
+const given = (slot: number, serial: string): GivenDisk => ({
+  label: `minio-disk${slot}`,
+  uuid: `6f1c8b1e-0000-4000-8000-${String(slot).padStart(12, "0")}`,
+  at: `/minio/disk${slot}`,
+  identity: identify(factsOf({}, { serial, size: 4e12 }), "boot"),
+});
+const [a, b, c] = [disk("A"), disk("B"), disk("C")];
+
+describe("what a node gives to its roles", () => {
+  type Case = [what: string, chosen: Disk[], before: GivenDisk[], code: string | undefined];
+  test.each<Case>([
+    ["as many as the layout has", [a, b], [], undefined],
+    ["too few", [a], [], "disk.count"],
+    ["none", [], [], "disk.count"],
+    ["too many", [a, b, c], [], "disk.count"],
+    ["of two sizes", [a, disk("D", 8e12)], [], "disk.unequal"],
+    ["the same again", [a, b], [given(1, "A"), given(2, "B")], undefined],
+    ["none again", [], [given(1, "A"), given(2, "B")], undefined],
+    ["another one than before", [a, c], [given(1, "A"), given(2, "B")], "disk.given"],
+  ])("%s", (_, chosen, before, code) => {
+    const act = () => requireDisks(["minio"], chosen, before, spec);
+    if (code === undefined) expect(act).not.toThrow();
+    else expect(act).toThrow(expect.objectContaining({ code, exit: 3 }));
+  });
+
+  test("a role without disks takes none", () => {
+    expect(() => requireDisks(["mysql"], [], [], spec)).not.toThrow();
+    expect(() => requireNoDisks(["mysql", "witness"])).not.toThrow();
+    expect(() => requireNoDisks(["minio"])).toThrow(
+      expect.objectContaining({ code: "disk.by_join", exit: 2 }),
+    );
+  });
+});

@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openLedger } from "../../src/plan/ledger.ts";
+import { apply, plan } from "../../src/plan/run.ts";
+import { notedHash, program, programKind } from "../../src/resources/program.ts";
+
+let directory: string;
+let from: string;
+let to: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "chime-program-"));
+  [from, to] = [join(directory, "given"), join(directory, "lib/of/program")];
+  await writeFile(from, "first");
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const ledger = () => openLedger(join(directory, "ledger"));
+const make = async () => {
+  const { failed } = await apply([program({ from, to })], await ledger(), {
+    signal: new AbortController().signal,
+    progress: () => undefined,
+  });
+  return failed.map(({ error }) => error.code);
+};
+const changes = async () => (await plan([program({ from, to })], await ledger())).map(({ action }) => action);
+
+test("it is copied with its hash, and copied again only when it is another one", async () => {
+  expect(await changes()).toEqual(["create"]);
+  expect(await make()).toEqual([]);
+  expect(await changes()).toEqual([]);
+  expect((await stat(to)).mode & 0o7777).toBe(0o755);
+  expect(await notedHash(to)).toBe(createHash("sha256").update("first").digest("hex"));
+  await writeFile(from, "second program");
+  expect(await changes()).toEqual(["update"]);
+  expect(await make()).toEqual([]);
+  expect(await readFile(to, "utf8")).toBe("second program");
+  expect(await notedHash(to)).toBe(createHash("sha256").update("second program").digest("hex"));
+});
+
+test("one of the same size and another time is another one", async () => {
+  await make();
+  await utimes(from, 1, 1);
+  expect(await changes()).toEqual(["update"]);
+});
+
+test("a source that is gone changes nothing; without any there is nothing to begin with", async () => {
+  await make();
+  await rm(from);
+  expect(await changes()).toEqual([]);
+  await rm(to);
+  expect(await make()).toEqual(["program.missing"]);
+});
+
+test("a copy without its hash is made again: it may be half of one", async () => {
+  await make();
+  await rm(`${to}.sha256`);
+  expect(await make()).toEqual([]);
+  expect(await notedHash(to)).toBeDefined();
+});
+
+test("taken back with the directories that it made", async () => {
+  await make();
+  const before = (await ledger()).noted(`program:${to}`);
+  await programKind.undo(`program:${to}`, before, { progress: () => undefined });
+  expect(await Bun.file(to).exists()).toBe(false);
+  expect(stat(join(directory, "lib"))).rejects.toThrow("ENOENT");
+  await programKind.undo(`program:${to}`, before, { progress: () => undefined });
+});

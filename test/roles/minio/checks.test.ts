@@ -1,0 +1,66 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { checkPort, checks } from "../../../src/roles/minio/checks.ts";
+import { storeContext, storeNode } from "./context.ts";
+
+const directory = await mkdtemp(join(tmpdir(), "chime-checks-"));
+afterAll(() => rm(directory, { recursive: true }));
+const program = join(directory, "minio");
+await writeFile(program, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2]));
+const script = join(directory, "script");
+await writeFile(script, "#!/bin/sh\n");
+
+async function found(name: string, toml: string): Promise<[severity: string, message: string] | undefined> {
+  const { spec, facts } = storeContext([storeNode(1)], toml);
+  const local = { spec, facts, node: "node1", address: "10.0.0.11", clusterId: "1" };
+  const check = checks(local).find((one) => one.name === name);
+  const finding = await check?.run();
+  return finding && [finding.severity, finding.message];
+}
+
+test.each([
+  ["nodes = 3", undefined],
+  ["nodes = 2", ["warning", expect.stringContaining("read-only")]],
+] as const)("what %s can stand is said before anything is formatted", async (toml, expected) => {
+  expect(await found("minio.quorum", toml)).toEqual(expected as never);
+});
+
+test("a topology of another release", async () => {
+  expect(await found("minio.topology", 'topology = "mirror"')).toEqual([
+    "error",
+    expect.stringContaining("mirror"),
+  ]);
+  expect(await found("minio.topology", "")).toBeUndefined();
+});
+
+test("silo was never tried", async () => {
+  expect(await found("minio.system", "")).toEqual(["warning", expect.stringContaining("never tried")]);
+  expect(await found("minio.system", `engine = "minio"\nbinary = "${program}"`)).toBeUndefined();
+});
+
+test.each([
+  ['engine = "silo"', undefined],
+  ['engine = "minio"', ["error", expect.stringContaining("source only")]],
+  [`engine = "minio"\nbinary = "${program}"`, undefined],
+  [`engine = "minio"\nbinary = "${script}"`, ["error", `${script} is not a program`]],
+  [`engine = "minio"\nbinary = "${program}x"`, ["error", `there is no ${program}x`]],
+] as const)("the program: %s", async (toml, expected) => {
+  expect(await found("minio.binary", toml)).toEqual(expected as never);
+});
+
+const own = "/usr/local/lib/chime-node/minio";
+test.each([
+  ["nobody", undefined, undefined],
+  ["its own server", { pid: 7, program: "minio", binary: own }, undefined],
+  ["the balancer", { pid: 7, program: "haproxy", binary: "/usr/sbin/haproxy" }, undefined],
+  [
+    "another program",
+    { pid: 7, program: "php-fpm", binary: "/usr/sbin/php-fpm" },
+    "port 9000 is taken by php-fpm (pid 7)",
+  ],
+  ["a container", "unknown", "port 9000 is taken by a program of another container"],
+] as const)("a port of the store that %s has", (_, holder, message) => {
+  expect(checkPort(9000, holder, own)?.message).toBe(message as string);
+});

@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isDue, Redundancy, type Others } from "../../../src/roles/minio/guard/redundancy.ts";
+
+type Other = NonNullable<Others[number]>;
+const other = (slot: number, own: Partial<Other> = {}): Other => ({
+  slot,
+  state: "serving",
+  attached: true,
+  owes: false,
+  healed: null,
+  ...own,
+});
+const owing = { attached: true, owes: true };
+
+describe("who has everything completed, and when", () => {
+  const cases: [what: string, own: number, mine: typeof owing, others: Others, due: boolean][] = [
+    ["the first of all", 1, owing, [other(2), other(3)], true],
+    ["for another one that owes", 1, { attached: true, owes: false }, [other(2, { owes: true })], true],
+    ["nothing is owed", 1, { attached: true, owes: false }, [other(2), other(3)], false],
+    ["not the first", 2, owing, [other(1), other(3)], false],
+    ["the first that serves", 2, owing, [other(1, { state: "down" }), other(3)], true],
+    ["the first is dead", 2, owing, [null, other(3)], true],
+    ["a server has not found all drives", 1, owing, [other(2, { attached: false })], false],
+    ["this one has not", 1, { attached: false, owes: true }, [other(2)], false],
+  ];
+  test.each(cases)("%s", (_, own, mine, others, due) => {
+    expect(isDue(own, mine, others)).toBe(due);
+  });
+});
+
+describe("that drives were away", () => {
+  let directory: string;
+  let path: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "chime-owes-"));
+    path = join(directory, "state/minio-owes");
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  test("is remembered over a restart", async () => {
+    const first = new Redundancy(path);
+    await first.note(9, 9, []);
+    expect(first.owes).toBe(false);
+    await first.note(6, 9, []);
+    expect(new Redundancy(path).owes).toBe(true);
+  });
+
+  test("is over when another node has completed everything since all are back, not before", async () => {
+    const node = new Redundancy(path);
+    const before = [other(1, { healed: "2026-11-22T01:00:00.000Z" })];
+    const after = [other(1, { healed: "2026-11-22T02:00:00.000Z" })];
+    await node.note(6, 9, before);
+    await node.note(9, 9, before);
+    expect(node.owes).toBe(true);
+    await node.note(9, 9, after);
+    expect(node.owes).toBe(false);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("what was completed while drives were away counts for nothing", async () => {
+    const node = new Redundancy(path);
+    const after = [other(1, { healed: "2026-11-22T02:00:00.000Z" })];
+    await node.note(6, 9, []);
+    await node.note(6, 9, after);
+    await node.note(9, 9, after);
+    await node.note(9, 9, after);
+    expect(node.owes).toBe(true);
+  });
+
+  test("is remembered for a node that is dead or does not serve, too, before its drives are missed", async () => {
+    for (const others of [[null], [other(2, { state: "waiting" })], [other(2, { state: "down" })]]) {
+      const node = new Redundancy(path);
+      await node.note(9, 9, others);
+      expect(node.owes).toBe(true);
+      await rm(path);
+    }
+    const own = new Redundancy(path);
+    own.attached = true;
+    await own.down();
+    expect([own.owes, own.attached]).toEqual([true, false]);
+  });
+
+  test("while nobody tells of drives nothing changes", async () => {
+    const node = new Redundancy(path);
+    await node.note(null, 9, []);
+    expect(node.owes).toBe(false);
+  });
+});
