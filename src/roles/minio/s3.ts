@@ -14,14 +14,29 @@ export async function putObject(
   await askWell(store, { method: "PUT", path: encodePath(bucket, key), body }, limits);
 }
 
+/** A store with a mirror asks that for what it does not hold; this has it answer for itself. */
+interface Own {
+  own?: boolean;
+}
+
+function ownHeader({ own = false }: Own): Record<string, string> {
+  return own ? { "x-minio-source-proxy-request": "false" } : {};
+}
+
 /** @param limits.maxBytes a longer object is an error; default 4 MiB. @throws ChimeError `minio.no_object` */
 export async function getObject(
   store: Store,
   bucket: string,
   key: string,
-  { maxBytes, ...limits }: Limits & { maxBytes?: number },
+  limits: Limits & Own & { maxBytes?: number },
 ): Promise<Uint8Array> {
-  const asked = { method: "GET", path: encodePath(bucket, key), ...(maxBytes && { maxBytes }) } as const;
+  const { maxBytes } = limits;
+  const asked = {
+    method: "GET",
+    path: encodePath(bucket, key),
+    headers: ownHeader(limits),
+    ...(maxBytes && { maxBytes }),
+  } as const;
   return (await askWell(store, asked, limits)).body;
 }
 
@@ -30,9 +45,9 @@ export async function headObject(
   store: Store,
   bucket: string,
   key: string,
-  limits: Limits,
+  limits: Limits & Own,
 ): Promise<{ bytes: number; etag: string } | undefined> {
-  const asked = { method: "HEAD", path: encodePath(bucket, key) } as const;
+  const asked = { method: "HEAD", path: encodePath(bucket, key), headers: ownHeader(limits) } as const;
   const answer = await ask(store, asked, limits);
   if (answer.status === 404) return undefined;
   if (answer.status !== 200) throw storeError(whereOf(store), asked, answer);
@@ -59,6 +74,12 @@ export async function hasBucket(store: Store, bucket: string, limits: Limits): P
   return answer.status === 200;
 }
 
+/** Whether there is any bucket at all. */
+export async function hasBuckets(store: Store, limits: Limits): Promise<boolean> {
+  const { body } = await askWell(store, { method: "GET", path: "/" }, limits);
+  return xmlText(new TextDecoder().decode(body), "Name") !== undefined;
+}
+
 /** Keys that begin with `prefix`, sorted, a thousand at a time. `limits` hold for each thousand. */
 export async function* listObjects(
   store: Store,
@@ -72,9 +93,39 @@ export async function* listObjects(
     if (from !== undefined) query["continuation-token"] = from;
     const { body } = await askWell(store, { method: "GET", path: encodePath(bucket), query }, limits);
     const xml = new TextDecoder().decode(body);
-    for (const key of xmlTexts(xml, "Key")) yield decodeURIComponent(key.replaceAll("+", " "));
+    for (const key of xmlTexts(xml, "Key")) yield keyOf(key);
     from = xmlText(xml, "NextContinuationToken");
   } while (from !== undefined);
+}
+
+/** One state of an object that the store keeps. */
+export interface Version {
+  key: string;
+  id: string;
+  /** The object was deleted with it. */
+  isDeletion: boolean;
+}
+
+/** All versions of all objects, a thousand at a time; a bucket without versioning has one of each. */
+export async function* listVersions(store: Store, bucket: string, limits: Limits): AsyncGenerator<Version> {
+  let from: Record<string, string> | undefined = {};
+  while (from) {
+    const query = { versions: "", "encoding-type": "url", ...from };
+    const { body } = await askWell(store, { method: "GET", path: encodePath(bucket), query }, limits);
+    const xml = new TextDecoder().decode(body);
+    for (const [, kind, inner = ""] of xml.matchAll(/<(Version|DeleteMarker)>(.*?)<\/\1>/gs)) {
+      const key = keyOf(xmlText(inner, "Key") ?? "");
+      yield { key, id: xmlText(inner, "VersionId") ?? "", isDeletion: kind === "DeleteMarker" };
+    }
+    const key = xmlText(xml, "NextKeyMarker");
+    const id = xmlText(xml, "NextVersionIdMarker");
+    from = key ? { "key-marker": keyOf(key), ...(id && { "version-id-marker": id }) } : undefined;
+  }
+}
+
+/** As it stands in a list. */
+function keyOf(encoded: string): string {
+  return decodeURIComponent(encoded.replaceAll("+", " "));
 }
 
 /**

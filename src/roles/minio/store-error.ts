@@ -35,15 +35,19 @@ export function storeError(
 ): ChimeError {
   const refusal = refusalOf(answer.body);
   const why = refusal ? `${refusal.code}: ${refusal.message}` : `status ${answer.status}`;
-  const [code, remedy] = known[refusal?.code ?? ""] ?? byStatus(asked.method, answer.status);
+  const [code, remedy] = known[refusal?.code ?? ""] ?? byStatus(asked.method, answer.status, refusal);
   return failed(code, mask(`${where} refuses ${asked.method} ${asked.path}: ${why}`), remedy);
 }
 
 /** HEAD is answered without a body, and a proxy in front has none of the store's codes. */
-function byStatus(method: string, status: number): [code: string, remedy: string] {
+function byStatus(
+  method: string,
+  status: number,
+  refusal: Refusal | undefined,
+): [code: string, remedy: string] {
   if (status === 403) return ["minio.denied", "chime-node secrets show --role minio"];
   if (status === 404 && method === "HEAD") return ["minio.no_object", "ask for another object"];
-  return [status === 503 ? "minio.no_quorum" : "minio.refused", "chime-node status"];
+  return [status === 503 && !refusal ? "minio.no_quorum" : "minio.refused", "chime-node status"];
 }
 
 const refusalSchema = v.object({ Code: v.string(), Message: v.string() });

@@ -94,6 +94,11 @@ export async function askWell(store: Store, asked: Asked, limits: Limits): Promi
   throw storeError(whereOf(store), asked, answer);
 }
 
+/** `http://node1.chime.com:9000`: how others are told of it. */
+export function originOf(store: Store): string {
+  return `${store.ca ? "https" : "http"}://${authority(store.name ?? store.address, store.port)}`;
+}
+
 /** For messages. */
 export function whereOf({ address, port }: Store): string {
   return `the store at ${authority(address, port)}`;

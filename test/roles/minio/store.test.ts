@@ -57,6 +57,8 @@ test.each([
   [503, "XMinioServerNotInitialized", "minio.starting"],
   [507, "XMinioStorageFull", "minio.full"],
   [400, "SomethingNew", "minio.refused"],
+  [503, "SomethingNew", "minio.refused"],
+  [403, "SomethingNew", "minio.denied"],
 ])("%d %s is %s", async (status, theirs, ours) => {
   const store = serve(() => refuse(status, theirs, "it says &lt;why&gt;"));
   const error = await errorOf(getObject(store, "chime", "x", limits));

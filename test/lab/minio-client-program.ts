@@ -1,4 +1,4 @@
-/** What minio-api.test.ts runs in namespaces of its own. */
+/** What minio-client.test.ts runs in namespaces of its own. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import {
   putInParts,
   putObject,
 } from "../../src/roles/minio/s3.ts";
-import { startMinio, type MinioServer } from "./minio-server.ts";
+import { addresses, startMinio, type MinioServer } from "./minio-server.ts";
 import { waitUntil } from "./wait.ts";
 
 const { MINIO: binary = "", DIRECTORY: directory = "" } = process.env;
@@ -27,7 +27,7 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 
 let server: MinioServer;
 beforeAll(async () => {
-  server = await startMinio(binary, { directory, address: "127.0.0.1", drives: 4, credentials });
+  server = await startMinio(binary, { directory, address: addresses[0], drives: 4, credentials });
   await server.ready();
 }, 60_000);
 afterAll(() => server?.process.signal("SIGKILL"));
@@ -116,7 +116,7 @@ test("a drive that is gone is told, while the rest goes on", async () => {
   const before = await storeInfo(server.store, limits);
   expect(before).toMatchObject({ mode: "online", backend: { onlineDisks: 4, standardSCParity: 2 } });
   const [node] = before.servers;
-  expect(node).toMatchObject({ state: "online", endpoint: "127.0.0.1:9000" });
+  expect(node).toMatchObject({ state: "online", endpoint: `${addresses[0]}:9000` });
   expect(node?.drives.map(({ state, set_index }) => `${state} ${set_index}`)).toEqual(Array(4).fill("ok 0"));
   expect(node?.drives[0]?.totalspace).toBe(256 << 20);
   await exec(["umount", "-l", join(directory, "disk4")]);
