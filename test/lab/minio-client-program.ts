@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
+import { ObjectClients } from "../../src/operations/drill/objects.ts";
 import { ensureAccount, hasAccount, removeAccount } from "../../src/roles/minio/account.ts";
 import { storeInfo } from "../../src/roles/minio/info.ts";
 import { probe } from "../../src/roles/minio/probe.ts";
@@ -25,9 +26,10 @@ const limits = { timeoutMs: 10_000 };
 const bucket = "chime";
 const bytes = (text: string) => new TextEncoder().encode(text);
 
+const wanted = { directory, address: addresses[0], drives: 4, credentials };
 let server: MinioServer;
 beforeAll(async () => {
-  server = await startMinio(binary, { directory, address: addresses[0], drives: 4, credentials });
+  server = await startMinio(binary, wanted);
   await server.ready();
 }, 60_000);
 afterAll(() => server?.process.signal("SIGKILL"));
@@ -111,6 +113,30 @@ test("an account for one bucket, made once, put right where it is wrong, and gon
   await removeAccount(server.store, account.accessKey, limits);
   expect(await hasAccount(server.store, account.accessKey, other, limits)).toBe(false);
 });
+
+test("clients of all kinds over a kill -9: whatever was acknowledged is there, and only that", async () => {
+  const common = { store: server.store, bucket, pauseMs: 2, requestMs: 5_000 };
+  const clients = new ObjectClients({ ...common, prefix: "drill/", writers: 2, readers: 1 });
+  await clients.clear();
+  clients.start();
+  const more = async (count: number) => {
+    const wanted = clients.acknowledged.length + count;
+    await waitUntil("acknowledged changes", 60_000, () => clients.acknowledged.length > wanted);
+  };
+  await more(60);
+  server.process.signal("SIGKILL");
+  await server.process.exited;
+  server = await startMinio(binary, wanted);
+  await server.ready();
+  await more(60);
+  await clients.stop();
+  expect(new Set(clients.requests.map(({ kind }) => kind)).size).toBe(4);
+  expect(clients.requests.some(({ ok }) => !ok)).toBe(true);
+  expect(clients.misread).toEqual([]);
+  expect(await clients.faultsOn(server.store)).toEqual([]);
+  await clients.clear();
+  expect(await Array.fromAsync(listObjects(server.store, bucket, "drill/", limits))).toEqual([]);
+}, 120_000);
 
 test("a drive that is gone is told, while the rest goes on", async () => {
   const before = await storeInfo(server.store, limits);

@@ -16,7 +16,7 @@ async function run(program: string): Promise<string> {
 }
 
 test.skipIf(!binary)(
-  `objects, accounts and what is told of drives, asked of a real MinIO${why}`,
+  `objects, accounts, drives and a kill -9 under load, with a real MinIO${why}`,
   async () => expect(await run("minio-client-program.ts")).toBe("passed"),
   120_000,
 );

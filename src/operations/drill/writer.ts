@@ -1,4 +1,5 @@
 import { systemClock } from "../../core/clock.ts";
+import { againMs, Clients } from "./clients.ts";
 import { connect, drop, query, within, type Connection } from "./database.ts";
 import type { Acknowledged } from "./outage.ts";
 
@@ -16,25 +17,21 @@ export interface WriterSettings extends Connection {
 /** What an impatient client waits for, so that the outage seen is the pair's and not its own. */
 export const impatient = { connectMs: 150, statementMs: 300 } as const;
 
-/** How soon it tries again after whatever went wrong. */
-const againMs = 5;
-
-/** Comparable between processes and, unlike Date.now(), finer than a millisecond. */
-const now = () => performance.timeOrigin + performance.now();
-
 /**
  * Clients of the pair: connections that insert rows as fast as they are acknowledged, come back as soon as they can,
  * and remember what they were promised.
  */
-export class DrillWriter {
+export class DrillWriter extends Clients {
   readonly settings: WriterSettings;
-  readonly acknowledged: Acknowledged[] = [];
+  protected readonly count: number;
+  protected readonly patienceMs: number;
   #nextId = 1;
-  #running: Promise<unknown> = Promise.resolve();
-  readonly #stop = new AbortController();
 
   constructor(settings: WriterSettings) {
+    super();
     this.settings = settings;
+    this.count = settings.connections;
+    this.patienceMs = settings.statementMs + settings.connectMs;
   }
 
   /** Makes the table where it is not there, and begins behind its last row. @throws Error of the server */
@@ -46,21 +43,8 @@ export class DrillWriter {
     this.#nextId = Number((row as { last: string }).last) + 1;
   }
 
-  start(): void {
-    this.#running = Promise.all(Array.from({ length: this.settings.connections }, () => this.#write()));
-  }
-
-  /** What was acknowledged until now, by time. Waits for no statement longer than its limit. */
-  async stop(): Promise<readonly Acknowledged[]> {
-    this.#stop.abort();
-    const { statementMs, connectMs } = this.settings;
-    await Promise.race([this.#running, systemClock.sleep(statementMs + connectMs)]);
-    return this.acknowledged;
-  }
-
-  async #write(): Promise<void> {
+  protected async client(_nth: number, signal: AbortSignal): Promise<void> {
     const { table, connectMs, statementMs, pauseMs } = this.settings;
-    const { signal } = this.#stop;
     while (!signal.aborted) {
       const sql = connect(this.settings);
       try {
@@ -69,7 +53,7 @@ export class DrillWriter {
           const id = this.#nextId++;
           const insert = `INSERT INTO ${table} (id, noted, server) VALUES (${id}, NOW(6), @@server_id)`;
           await within(statementMs, sql.unsafe(insert));
-          this.acknowledged.push({ id, at: now() });
+          this.promise(id);
           if (pauseMs > 0) await systemClock.sleep(pauseMs);
         }
       } catch {

@@ -54,9 +54,15 @@ export async function headObject(
   return { bytes: Number(answer.headers.get("content-length")), etag: etagOf(answer.headers.get("etag")) };
 }
 
-/** Nothing happens where there is none. */
-export async function deleteObject(store: Store, bucket: string, key: string, limits: Limits): Promise<void> {
-  await askWell(store, { method: "DELETE", path: encodePath(bucket, key) }, limits);
+/** Nothing happens where there is none. @param limits.version of all that a bucket keeps, this one goes for good */
+export async function deleteObject(
+  store: Store,
+  bucket: string,
+  key: string,
+  limits: Limits & { version?: string },
+): Promise<void> {
+  const query: Record<string, string> = limits.version ? { versionId: limits.version } : {};
+  await askWell(store, { method: "DELETE", path: encodePath(bucket, key), query }, limits);
 }
 
 /** Nothing happens where it is there and ours. */

@@ -1,0 +1,209 @@
+import { createHash, randomBytes, randomInt } from "node:crypto";
+import { ChimeError } from "../../core/errors.ts";
+import { systemClock } from "../../core/clock.ts";
+import { deleteObject, getObject, listVersions, putInParts, putObject } from "../../roles/minio/s3.ts";
+import type { Store } from "../../roles/minio/store.ts";
+import { againMs, Clients, now } from "./clients.ts";
+
+export interface ObjectSettings {
+  /** Where clients reach it: the VIP. */
+  store: Store;
+  bucket: string;
+  /** All names begin with it; nothing else in the bucket is touched. */
+  prefix: string;
+  /** How many clients change objects, and how many read them. */
+  writers: number;
+  readers: number;
+  /** Pause after each answer, ms. */
+  pauseMs: number;
+  /** A request without an answer is given up after this, ms. */
+  requestMs: number;
+}
+
+/** One request, for figures; `at` on the clock of `Date.now()`. */
+export interface ObjectRequest {
+  kind: "put" | "parts" | "delete" | "get";
+  at: number;
+  ms: number;
+  ok: boolean;
+}
+
+/** An object that is not as it was promised. */
+export interface ObjectFault {
+  key: string;
+  /** `lost`: not there. `old`: as it was before what was acknowledged last. `changed`: other bytes than any that were sent. */
+  problem: "lost" | "old" | "changed";
+}
+
+/** Its sha256; null where there is none. */
+type State = string | null;
+
+/** What one object may be: a change that nobody answered may have happened or not, or happen yet. */
+interface Tracked {
+  key: string;
+  /** In the order in which they were asked for. */
+  states: State[];
+  /** The last of them that was acknowledged. */
+  sure: number;
+}
+
+/** More of them are deleted first, so that a long drill does not fill the disks. */
+const mostObjects = 200;
+const partBytes = 5 << 20;
+/** Of twenty changes; the others are new objects. */
+const turns = { overwrite: [3, 13], delete: [5, 10, 15], parts: [19] };
+
+/**
+ * Clients of a store: some put new objects, in parts too, write over, and delete; the others read what was acknowledged
+ * and compare it by its hash, under way and at the end.
+ */
+export class ObjectClients extends Clients {
+  readonly settings: ObjectSettings;
+  protected readonly count: number;
+  protected readonly patienceMs: number;
+  readonly requests: ObjectRequest[] = [];
+  /** What was read under way and was not as promised. */
+  readonly misread: ObjectFault[] = [];
+  readonly #all: Tracked[] = [];
+  /** Those that are there for sure and that nobody changes just now. */
+  readonly #free: Tracked[] = [];
+  #next = 0;
+
+  constructor(settings: ObjectSettings) {
+    super();
+    this.settings = settings;
+    this.count = settings.writers + settings.readers;
+    // An upload in parts is four requests.
+    this.patienceMs = 4 * settings.requestMs;
+  }
+
+  /** Removes what a drill that was killed left, with all that the bucket keeps of it. @throws ChimeError `minio.*` */
+  async clear(): Promise<void> {
+    const { store, bucket, prefix, requestMs: timeoutMs } = this.settings;
+    for await (const { key, id } of listVersions(store, bucket, { timeoutMs })) {
+      if (key.startsWith(prefix)) await deleteObject(store, bucket, key, { timeoutMs, version: id });
+    }
+  }
+
+  protected async client(nth: number, signal: AbortSignal): Promise<void> {
+    const isWriter = nth < this.settings.writers;
+    while (!signal.aborted) {
+      const isAnswered = isWriter ? await this.#change() : await this.#read();
+      await systemClock.sleep(isAnswered ? this.settings.pauseMs : againMs);
+    }
+  }
+
+  async #change(): Promise<boolean> {
+    const id = this.#next++;
+    const turn = id % 20;
+    const old =
+      this.#free.length > mostObjects || turns.delete.includes(turn) || turns.overwrite.includes(turn)
+        ? this.#take()
+        : undefined;
+    if (!old) return this.#put(id, this.#track(`${this.settings.prefix}${id}`), turns.parts.includes(turn));
+    return turns.overwrite.includes(turn) ? this.#put(id, old, false) : this.#delete(id, old);
+  }
+
+  async #put(id: number, tracked: Tracked, inParts: boolean): Promise<boolean> {
+    const { store, bucket, requestMs: timeoutMs } = this.settings;
+    const small = randomBytes(randomInt(1, 65_536));
+    const parts = inParts ? [randomBytes(partBytes), small] : [small];
+    return this.#attempt(id, inParts ? "parts" : "put", tracked, hashOf(...parts), () =>
+      inParts
+        ? putInParts(store, bucket, tracked.key, parts, { timeoutMs })
+        : putObject(store, bucket, tracked.key, small, { timeoutMs }),
+    );
+  }
+
+  async #delete(id: number, tracked: Tracked): Promise<boolean> {
+    const { store, bucket, requestMs: timeoutMs } = this.settings;
+    return this.#attempt(id, "delete", tracked, null, () =>
+      deleteObject(store, bucket, tracked.key, { timeoutMs }),
+    );
+  }
+
+  async #attempt(
+    id: number,
+    kind: ObjectRequest["kind"],
+    tracked: Tracked,
+    state: State,
+    work: () => Promise<void>,
+  ): Promise<boolean> {
+    tracked.states.push(state);
+    const isDone = await this.#timed(kind, work);
+    if (!isDone) return false;
+    tracked.sure = tracked.states.length - 1;
+    this.promise(id);
+    if (state !== null) this.#free.push(tracked);
+    return true;
+  }
+
+  async #timed(kind: ObjectRequest["kind"], work: () => Promise<void>): Promise<boolean> {
+    const at = now();
+    const ok = await work().then(
+      () => true,
+      () => false,
+    );
+    this.requests.push({ kind, at, ms: now() - at, ok });
+    return ok;
+  }
+
+  async #read(): Promise<boolean> {
+    const tracked = this.#free[randomInt(Math.max(1, this.#free.length))];
+    if (!tracked) return false;
+    return this.#timed("get", async () => {
+      const problem = await this.#look(this.settings.store, tracked, false);
+      if (problem) this.misread.push({ key: tracked.key, problem });
+    });
+  }
+
+  /** What one object is now, against what it may be since the moment this was asked. @throws ChimeError `minio.*` */
+  async #look(store: Store, tracked: Tracked, own: boolean): Promise<ObjectFault["problem"] | undefined> {
+    const { bucket, requestMs: timeoutMs } = this.settings;
+    const { sure } = tracked;
+    const limits = { timeoutMs, own, maxBytes: 2 * partBytes };
+    const found = await getObject(store, bucket, tracked.key, limits).then(hashOf, absent);
+    if (tracked.states.includes(found, sure)) return undefined;
+    if (found === null) return "lost";
+    return tracked.states.includes(found) ? "old" : "changed";
+  }
+
+  #track(key: string): Tracked {
+    const tracked = { key, states: [null], sure: 0 };
+    this.#all.push(tracked);
+    return tracked;
+  }
+
+  /** One that nobody else changes; one whose change went unanswered never comes back: a late one might overtake the next. */
+  #take(): Tracked | undefined {
+    return this.#free.splice(randomInt(Math.max(1, this.#free.length)), 1)[0];
+  }
+
+  /**
+   * Reads every object back from one store, by itself, and compares it with what was acknowledged.
+   * @throws ChimeError `minio.*` where one cannot be read
+   */
+  async faultsOn(store: Store): Promise<ObjectFault[]> {
+    const faults: ObjectFault[] = [];
+    const left = this.#all.values();
+    const reader = async () => {
+      for (const tracked of left) {
+        const problem = await this.#look(store, tracked, true);
+        if (problem) faults.push({ key: tracked.key, problem });
+      }
+    };
+    await Promise.all(Array.from({ length: 4 }, reader));
+    return faults;
+  }
+}
+
+function hashOf(...pieces: Uint8Array[]): string {
+  const hash = createHash("sha256");
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
+}
+
+function absent(error: unknown): null {
+  if (error instanceof ChimeError && error.code === "minio.no_object") return null;
+  throw error;
+}
