@@ -34,9 +34,10 @@ const largestSet = 16;
 /**
  * What may be lost, by the engine's rules: the set's size as in cmd/endpoint-ellipses.go, parity as in
  * storageclass.DefaultParityBlocks, quorums as in erasureObjects.defaultRQuorum and defaultWQuorum (which its health
- * page goes by), votes for locks as in dsync. A PUT while drives are missing is given more parity and needs fewer drives
- * than that (`MINIO_STORAGE_CLASS_OPTIMIZE`); what is written over, deleted or appended to then is not, so it is no promise.
- * @throws ChimeError `minio.layout` where the engine would not make sets of it
+ * page goes by). Locks need more than half of a set's nodes, which is never the tighter limit.
+ * A PUT while drives are missing is given more parity and needs fewer drives than that (`MINIO_STORAGE_CLASS_OPTIMIZE`);
+ * what is written over, deleted or appended to then is not, so it is no promise.
+ * @throws ChimeError `minio.layout` where the engine would not make sets of it, `minio.parity`
  */
 export function quorumOf(shape: PoolShape): Quorum {
   const { nodes, drivesPerNode } = shape;
@@ -51,9 +52,7 @@ export function quorumOf(shape: PoolShape): Quorum {
   }
   const readQuorum = setSize - parity;
   const writeQuorum = readQuorum === parity ? readQuorum + 1 : readQuorum;
-  const drives = { reads: setSize - readQuorum, writes: setSize - writeQuorum };
   const sets = drivesOnNodes(shape, setSize);
-  const least = (loss: (ofNodes: number[]) => number) => Math.min(...sets.map(loss));
   return {
     nodes,
     drivesPerNode,
@@ -62,14 +61,8 @@ export function quorumOf(shape: PoolShape): Quorum {
     setSize,
     readQuorum,
     writeQuorum,
-    reads: {
-      drives: drives.reads,
-      nodes: least((ofNodes) => nodesWithin(drives.reads, ofNodes, Math.floor(ofNodes.length / 2))),
-    },
-    writes: {
-      drives: drives.writes,
-      nodes: least((ofNodes) => nodesWithin(drives.writes, ofNodes, Math.ceil(ofNodes.length / 2) - 1)),
-    },
+    reads: lossOf(setSize - readQuorum, sets),
+    writes: lossOf(setSize - writeQuorum, sets),
   };
 }
 
@@ -104,16 +97,19 @@ function drivesOnNodes({ nodes, drivesPerNode }: PoolShape, setSize: number): nu
   return sets.map((ofNodes) => [...ofNodes.values()]);
 }
 
-/** How many nodes, the largest first, have no more than so many drives together; no more than whose votes can be spared. */
-function nodesWithin(drives: number, ofNodes: readonly number[], votes: number): number {
-  let left = drives;
-  let nodes = 0;
-  for (const has of ofNodes.toSorted((a, b) => b - a)) {
-    left -= has;
-    if (left < 0 || nodes === votes) break;
-    nodes++;
-  }
-  return nodes;
+/** How many nodes have no more than so many drives of any set together, the largest counted first. */
+function lossOf(drives: number, sets: readonly number[][]): Loss {
+  const nodes = sets.map((ofNodes) => {
+    let left = drives;
+    let lost = 0;
+    for (const has of ofNodes.toSorted((a, b) => b - a)) {
+      left -= has;
+      if (left < 0) break;
+      lost++;
+    }
+    return lost;
+  });
+  return { drives, nodes: Math.min(...nodes) };
 }
 
 /**
