@@ -40,13 +40,26 @@ export async function packProgram(file: string, arch: Arch, out: string): Promis
     if (isPacked) throw badProgram(`${file} cannot be unpacked`);
     throw fileError(out, error);
   }
-  const start = sum.start;
+  requireElf(file, sum, arch);
+  const path = isPacked ? file : out;
+  return { path, size: Bun.file(path).size, binary: sum.result() };
+}
+
+/** A program that goes into a bundle as it is. Streamed. @throws ChimeError `bundle.bad_program` (exit 2), `file.*` */
+export async function sumProgram(file: string, arch: Arch): Promise<{ sha256: string; size: number }> {
+  const sum = new Sum();
+  await pipeline(createReadStream(file), sum, nowhere()).catch((error: unknown) => {
+    throw fileError(file, error);
+  });
+  requireElf(file, sum, arch);
+  return sum.result();
+}
+
+function requireElf(file: string, { start }: Sum, arch: Arch): void {
   const isElf = start.length >= 20 && start.readUInt32BE(0) === 0x7f454c46;
   if (!isElf || start.readUInt16LE(18) !== machines[arch]) {
     throw badProgram(`${file} is no program for ${arch}`);
   }
-  const path = isPacked ? file : out;
-  return { path, size: Bun.file(path).size, binary: sum.result() };
 }
 
 /** Sums up what passes. */
@@ -95,5 +108,5 @@ async function readHead(file: string): Promise<Buffer> {
 }
 
 function badProgram(message: string) {
-  return usageError("bundle.bad_program", message, "--add-binary chime-node=FILE with the file of a release");
+  return usageError("bundle.bad_program", message, "give --add-binary a program for the nodes' CPU (--arch)");
 }

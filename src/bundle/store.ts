@@ -14,6 +14,7 @@ import {
 } from "../host/files.ts";
 import { freeBytes } from "../host/free-space.ts";
 import { repositoryName } from "../host/packages/bundle-repositories.ts";
+import { addedDirectory, placeAdded } from "./added.ts";
 import { ByteSource } from "./bytes.ts";
 import {
   contentSize,
@@ -81,6 +82,7 @@ export async function importBundle(
 export async function settle(work: string, store: string, opened: Opened): Promise<void> {
   await writeSigned(work, opened);
   await syncTree(work);
+  await placeAdded(work, store, opened.manifest);
   await rename(work, join(store, opened.id));
   await syncPath(store);
   await rm(pullPlaces(store, opened.id).directory, { recursive: true, force: true });
@@ -147,9 +149,10 @@ async function removeCovered(store: string, { id, manifest }: Opened): Promise<v
   }
 }
 
-/** What a node uses after the program has its place, and what others take from it: the repository. */
+/** What a node uses after chime-node has its place, and what others take from it: the repository, programs of roles. */
 export function keptFiles({ files }: Pick<Manifest, "files">): BundleFile[] {
-  return files.filter(({ name }) => name.startsWith(`${repositoryName}/`));
+  const kept = [repositoryName, addedDirectory];
+  return files.filter(({ name }) => kept.some((directory) => name.startsWith(`${directory}/`)));
 }
 
 /** These files below a directory that is not there yet; the others go nowhere. Their names were checked. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { importBundle, storedBundles } from "../../src/bundle/store.ts";
 import { failure } from "../plan/failure.ts";
-import { about, contents, forge, manifestOf, trust } from "./forge.ts";
+import { about, contents, entry, forge, manifestOf, trust } from "./forge.ts";
 
 let work: string;
 let store: string;
@@ -59,6 +59,25 @@ test("one that is refused leaves those that are there, and so does what a killed
   expect(await failure(take(forge().subarray(0, 4000)))).toMatchObject({ code: "bundle.truncated" });
   expect(await readdir(store)).toEqual([id]);
   expect(await storedBundles(store)).toHaveLength(1);
+});
+
+test("a program of the operator's has one place, that of the last bundle with it, and stays when its bundle goes", async () => {
+  const withProgram = (content: string) => {
+    const program = about("programs/minio", content);
+    return forge(manifestOf({ files: [program] }), [entry(program.name, content)]);
+  };
+  const place = join(store, "programs", "minio");
+  const first = await take(withProgram("one"));
+  expect(await readFile(place, "utf8")).toBe("one");
+  expect((await stat(place)).mode & 0o777).toBe(0o755);
+  const second = await take(withProgram("two"));
+  expect(await readFile(place, "utf8")).toBe("two");
+  expect((await readdir(store)).sort()).toEqual([second.id, "programs"].sort());
+  const third = await take(forge());
+  expect((await readdir(store)).sort()).toEqual([third.id, "programs"].sort());
+  expect(await readFile(place, "utf8")).toBe("two");
+  expect((await storedBundles(store)).map(({ id }) => id)).toEqual([third.id]);
+  expect(first.id).not.toBe(second.id);
 });
 
 test("a newer one for the same roles takes the older one's place; one for others stands beside it", async () => {

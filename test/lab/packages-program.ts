@@ -59,6 +59,7 @@ async function makeBundle({ system, sources, installed }: NonNullable<Wanted["bu
       installed,
       // Any will do, and this one is packed at once.
       program: { path: "/usr/bin/true", version: "0.1.0" },
+      added: [],
       key: pair.privateKey,
     },
     (url) => packageManager(family).fetch(url, { signal }),

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateKeys } from "../../src/bundle/keys.ts";
 import { targetSystem } from "../../src/bundle/systems.ts";
+import { ByteSource } from "../../src/bundle/bytes.ts";
+import { readBundle } from "../../src/bundle/read.ts";
 import { createBundle, type CreateOptions } from "../../src/operations/bundle/create.ts";
 import { requireFittingFor, type Here } from "../../src/operations/bundle/fit.ts";
 import { packageManager } from "../../src/host/packages/index.ts";
@@ -97,6 +99,99 @@ test("a system that there are no bundles for is told the nearest one", () => {
   expect(() => targetSystem("debian11")).toThrow(
     "bundles are made for debian12, debian13, ubuntu22.04, ubuntu24.04, el8, el9, el10, not for debian11",
   );
+});
+
+describe("--add-binary", () => {
+  const quiet = () => undefined;
+  const io = {
+    signal: new AbortController().signal,
+    progress: quiet,
+    note: quiet,
+    warn: quiet,
+    confirm: () => Promise.resolve(false),
+  };
+  const arch = process.arch === "arm64" ? "arm64" : "x64";
+  const other = arch === "x64" ? "arm64" : "x64";
+  /** A bundle without packages, around a small program in place of chime-node. */
+  async function make(addBinary: readonly string[], changes: Partial<CreateOptions> = {}) {
+    const prefix = join(mkdtempSync(join(work, "added-")), "key");
+    const { key, line } = await generateKeys(prefix);
+    const own = `${prefix}.gz`;
+    await Bun.write(own, Bun.gzipSync(await Bun.file("/bin/true").bytes()));
+    const output = `${prefix}.tar`;
+    await createBundle(
+      {
+        os: "debian12",
+        arch,
+        role: ["witness"],
+        config: undefined,
+        set: [],
+        addBinary: [`chime-node=${own}`, ...addBinary],
+        source: [],
+        installed: undefined,
+        key,
+        output,
+        binary: process.execPath,
+        ...changes,
+      },
+      io,
+    );
+    return { output, trust: { keys: [line], revoked: [] } };
+  }
+
+  test("a program of the operator's is in it, in the manifest and in the bill of materials", async () => {
+    const { output, trust } = await make(["minio=/bin/bash"]);
+    const kept = new Map<string, Buffer>();
+    let name = "";
+    const sink = {
+      begin: (next: string) => Promise.resolve(void kept.set((name = next), Buffer.alloc(0))),
+      write: (chunk: Uint8Array) =>
+        Promise.resolve(void kept.set(name, Buffer.concat([kept.get(name) ?? Buffer.alloc(0), chunk]))),
+      close: () => Promise.resolve(),
+    };
+    const { manifest } = await ByteSource.over(output, (source) =>
+      readBundle(source, trust, undefined, () => sink),
+    );
+    const bash = Buffer.from(await Bun.file("/bin/bash").bytes());
+    const sha256 = new Bun.CryptoHasher("sha256").update(bash).digest("hex");
+    const version = expect.stringMatching(/^\d+\.\d+/);
+    expect(manifest.files.find((file) => file.name === "programs/minio")).toMatchObject({
+      version,
+      origin: "given to bundle create",
+      sha256,
+      size: bash.length,
+    });
+    expect(kept.get("programs/minio")?.equals(bash)).toBe(true);
+    const bill = JSON.parse(kept.get("sbom.cdx.json")?.toString() ?? "") as { components: unknown[] };
+    expect(bill.components).toMatchObject([
+      { type: "application", name: "minio", version, hashes: [{ alg: "SHA-256", content: sha256 }] },
+    ]);
+  });
+
+  test("without one there is no bill of materials where there are no packages either", async () => {
+    const { output, trust } = await make([]);
+    const { manifest } = await ByteSource.over(output, (source) => readBundle(source, trust));
+    expect(manifest.files.map(({ name }) => name)).toEqual([
+      "install.sh",
+      `chime-node-linux-${arch}.gz`,
+      "LICENSES.txt",
+    ]);
+  });
+
+  test.each([
+    ["a name that no role knows", ["mongo=/bin/bash"], "usage.bad_value"],
+    ["no file", ["minio="], "usage.bad_value"],
+    ["a name twice", ["minio=/bin/bash", "minio=/bin/true"], "usage.bad_value"],
+    ["no program", ["minio=/etc/os-release"], "bundle.bad_program"],
+  ])("%s is refused", async (_, added, code) => {
+    expect(await failure(make(added))).toMatchObject({ code, exit: 2 });
+  });
+
+  test("a program for another CPU is refused", async () => {
+    expect(await failure(make(["minio=/bin/bash"], { arch: other }))).toMatchObject({
+      code: "bundle.bad_program",
+    });
+  });
 });
 
 test("where a system stands for several, nobody guesses where its packages come from", async () => {

@@ -39,7 +39,8 @@ const create = defineVerb({
     addBinary: {
       type: "list",
       hint: "NAME=FILE",
-      summary: "chime-node=FILE: this program instead of the one that runs",
+      summary:
+        "a program of your own: minio=FILE, the server that roles.minio.binary names; chime-node=FILE instead of the one that runs",
     },
     source: {
       type: "list",

@@ -2,10 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { KeyObject } from "node:crypto";
 import installer from "../../../install.sh" with { type: "text" };
+import { addedDirectory, type AddedProgram } from "../../bundle/added.ts";
 import { aptClosure } from "../../bundle/apt-closure.ts";
 import { poolName, type Closure, type ClosurePackage, type VendorSource } from "../../bundle/closure.ts";
 import { dnfClosure } from "../../bundle/dnf-closure.ts";
-import { cyclonedx } from "../../bundle/cyclonedx.ts";
+import { cyclonedx, type Component } from "../../bundle/cyclonedx.ts";
 import { renderLicenses } from "../../bundle/licenses.ts";
 import { programName, type Manifest } from "../../bundle/manifest.ts";
 import { packBundle, type Packed } from "../../bundle/pack.ts";
@@ -30,6 +31,8 @@ export interface Parts {
   /** The list of installed packages of the nodes' image. */
   installed: string | undefined;
   program: { path: string; version: string };
+  /** Servers of the operator's own. */
+  added: readonly AddedProgram[];
   key: KeyObject;
 }
 
@@ -95,9 +98,10 @@ async function programFiles({ program, arch }: Parts, work: string): Promise<Pac
 async function repositoryFiles(
   { packages, index }: Closure,
   vendors: readonly VendorSource[],
-  { system, program }: Parts,
+  parts: Parts,
   work: string,
 ): Promise<Packed[]> {
+  const { system, program, added } = parts;
   const about = { version: program.version, origin: "chime-node" };
   const format = packageFormat(system);
   const add = async (name: string, text: string) => ({
@@ -105,12 +109,20 @@ async function repositoryFiles(
     name,
     ...(await textFile(work, name, text)),
   });
-  const licensed = packages.map((one) => ({ title: `${one.name} ${one.version}`, text: one.license }));
+  const licensed = [...packages, ...added.map((one) => ({ ...one, license: "" }))].map((one) => ({
+    title: `${one.name} ${one.version}`,
+    text: one.license,
+  }));
   return [
     await add("LICENSES.txt", [licenses, renderLicenses(licensed)].join("\n")),
-    ...(packages.length > 0
-      ? [await add("sbom.cdx.json", renderSbom(packages, system, program.version))]
+    ...(packages.length > 0 || added.length > 0
+      ? [await add("sbom.cdx.json", renderSbom(packages, parts))]
       : []),
+    ...added.map(({ name, ...one }) => ({
+      ...one,
+      origin: "given to bundle create",
+      name: `${addedDirectory}/${name}`,
+    })),
     ...vendors.map(({ name, key, keyFile }) => {
       const origin = key.url;
       return { version: key.fingerprint, origin, name: `keys/${name}.asc`, ...sized(keyFile) };
@@ -123,19 +135,22 @@ async function repositoryFiles(
   ];
 }
 
-/** The bill of materials of the packages. What the program is made of is in its own release's. */
-function renderSbom(packages: readonly ClosurePackage[], system: TargetSystem, version: string): string {
-  const kind = `pkg:${packageFormat(system)}/${system.os.id}`;
-  return cyclonedx(
-    { version, commit: build.commit },
-    packages.map((one) => ({
-      type: "library",
-      name: one.name,
-      version: one.version,
-      purl: `${kind}/${encodeURIComponent(one.name)}@${encodeURIComponent(one.version)}?arch=${one.arch}`,
-      hash: { alg: "SHA-256", content: one.sha256 },
-    })),
-  );
+/** The bill of materials of packages and added programs. What chime-node is made of is in its own release's. */
+function renderSbom(packages: readonly ClosurePackage[], { system, program, arch, added }: Parts): string {
+  const own = `pkg:${packageFormat(system)}/${system.os.id}`;
+  return cyclonedx({ version: program.version, commit: build.commit }, [
+    ...packages.map((one) => component("library", own, one)),
+    ...added.map((one) => component("application", "pkg:generic", { ...one, arch })),
+  ]);
+}
+
+function component(
+  type: Component["type"],
+  kind: string,
+  { name, version, arch, sha256 }: Pick<ClosurePackage, "name" | "version" | "arch" | "sha256">,
+): Component {
+  const purl = `${kind}/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${arch}`;
+  return { type, name, version, purl, hash: { alg: "SHA-256", content: sha256 } };
 }
 
 const sized = (path: string): { path: string; size: number } => ({ path, size: Bun.file(path).size });

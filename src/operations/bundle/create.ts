@@ -1,4 +1,5 @@
 import packageJson from "../../../package.json" with { type: "json" };
+import { addedNames, addedProgram, type AddedProgram } from "../../bundle/added.ts";
 import { readPrivateKey } from "../../bundle/keys.ts";
 import { contentSize, type Manifest } from "../../bundle/manifest.ts";
 import { versionOf } from "../../bundle/program.ts";
@@ -49,7 +50,10 @@ export async function createBundle(options: CreateOptions, io: Io): Promise<Crea
   const system = targetSystem(options.os);
   const wanted = await wantedPackages(options, system);
   const key = await readPrivateKey(options.key);
-  const path = programOf(options);
+  const given = givenPrograms(options.addBinary);
+  const path = given.get(ownName) ?? ownProgram(options);
+  const added: AddedProgram[] = [];
+  for (const [name, file] of given) if (name !== ownName) added.push(await addedProgram(name, file, arch));
   const here = parseOsRelease((await readText("/etc/os-release")) ?? "");
   const made = await assembleBundle(
     output,
@@ -61,6 +65,7 @@ export async function createBundle(options: CreateOptions, io: Io): Promise<Crea
       sources: sourcesOf(options, system, systemName(here)),
       installed: options.installed,
       program: { path, version: await programVersion(path, arch) },
+      added,
       key,
     },
     (url) => packageManager(here.family).fetch(url, io),
@@ -79,22 +84,29 @@ export async function createBundle(options: CreateOptions, io: Io): Promise<Crea
   };
 }
 
-/** `--add-binary chime-node=FILE`, or the program that runs. */
-function programOf({ addBinary, arch, binary }: CreateOptions): string {
+const ownName = "chime-node";
+
+/** `--add-binary NAME=FILE`: files by name. @throws ChimeError `usage.bad_value` */
+function givenPrograms(texts: readonly string[]): Map<string, string> {
+  const known = [ownName, ...addedNames];
   const given = new Map<string, string>();
-  for (const text of addBinary) {
+  for (const text of texts) {
     const [name = "", ...rest] = text.split("=");
-    if (name !== "chime-node" || rest.join("=") === "" || given.has(name)) {
+    const file = rest.join("=");
+    if (!known.includes(name) || file === "" || given.has(name)) {
       throw usageError(
         "usage.bad_value",
-        `--add-binary ${text}: must be chime-node=FILE, once`,
+        `--add-binary ${text}: must be NAME=FILE with ${known.join(" or ")} as NAME, each once`,
         "write it like --add-binary chime-node=dist/chime-node-linux-arm64",
       );
     }
-    given.set(name, rest.join("="));
+    given.set(name, file);
   }
-  const program = given.get("chime-node");
-  if (program !== undefined) return program;
+  return given;
+}
+
+/** The program that runs. @throws ChimeError `bundle.other_arch` */
+function ownProgram({ arch, binary }: CreateOptions): string {
   if (process.arch === arch) return binary;
   throw usageError(
     "bundle.other_arch",
