@@ -129,6 +129,8 @@ describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
     );
     expect(lists[0]?.json).toHaveLength(1);
     expect(lists[1]?.json).toEqual(lists[0]?.json ?? []);
+    // The server came in chunks, each with a sum of its own.
+    await node2.sh(`grep -q '"chunks":.*"name":"repo/pool/' /var/lib/chime-node/bundles/*/manifest.json`);
     // Whom init trusted, the cluster trusts: node2 was told no key.
     await copyFile(bundle, node2.path("/root/bundle.tar"));
     expect((await chime(node2, ["bundle", "import", "/root/bundle.tar"])).code).toBe(0);
