@@ -7,9 +7,13 @@ import { packBundle, type Packed } from "../../src/bundle/pack.ts";
 import { exec } from "../../src/core/exec.ts";
 import { median, type Row } from "./row.ts";
 
-/** As many and as large as the packages of a bundle with several roles. */
-const count = 64;
-const fileBytes = 4 << 20;
+/** How many files of how many MiB: as in a bundle with several roles, of which more than half is the program. */
+const contents = [
+  { name: "program.gz", count: 1, mebibytes: 144 },
+  { name: "repo/pool/small", count: 48, mebibytes: 1 },
+  { name: "repo/pool/large", count: 8, mebibytes: 8 },
+];
+const totalMebibytes = contents.reduce((sum, { count, mebibytes }) => sum + count * mebibytes, 0);
 
 /** Packing against tar, verifying against sha256sum, of the same bytes from the page cache, in turns. */
 export async function measureBundle(
@@ -19,7 +23,7 @@ export async function measureBundle(
 ): Promise<Row[]> {
   const work = await mkdtemp(join(tmpdir(), "chime-node-bench-"));
   try {
-    progress(`bundle: packing and verifying ${(count * fileBytes) / 2 ** 20} MiB, ${runs} times`);
+    progress(`bundle: packing and verifying ${totalMebibytes} MiB, ${runs} times`);
     const files = await makeFiles(join(work, "files"));
     const pair = generateKeyPairSync("ed25519");
     const pub = join(work, "key.pub");
@@ -85,12 +89,14 @@ const ratio = (one: number[], other: number[]): number[] => [median(one) / media
 
 async function makeFiles(directory: string): Promise<Packed[]> {
   await mkdir(directory);
-  const bytes = Buffer.alloc(fileBytes);
   const files: Packed[] = [];
-  for (let at = 0; at < count; at++) {
-    const path = join(directory, `f${at}`);
-    await writeFile(path, randomFillSync(bytes));
-    files.push({ name: `repo/pool/f${at}`, path, size: fileBytes, version: "1", origin: "bench" });
+  for (const { name, count, mebibytes } of contents) {
+    const size = mebibytes << 20;
+    for (let at = 0; at < count; at++) {
+      const path = join(directory, `f${files.length}`);
+      await writeFile(path, randomFillSync(Buffer.alloc(size)));
+      files.push({ name: `${name}${at}`, path, size, version: "1", origin: "bench" });
+    }
   }
   return files;
 }

@@ -22,7 +22,10 @@ const fields = v.object({
   version: word,
   /** Where it came from. */
   origin: word,
-  /** Sums of its chunks, of `chunkBytes` each, where there are several; bundles of the first versions have none. */
+  /**
+   * Sums of its chunks, of `chunkBytes` each, where there are several and nodes take it from each other; bundles of the
+   * first versions have none.
+   */
   chunks: v.optional(v.pipe(v.array(sha256), v.minLength(1))),
   name: v.string(),
   sha256,

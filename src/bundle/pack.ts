@@ -4,6 +4,7 @@ import { failed } from "../core/errors.ts";
 import { fileError } from "../host/files.ts";
 import { ByteSource, readBuffers } from "./bytes.ts";
 import { ChunkSums, chunkCount } from "./chunks.ts";
+import { isKept } from "./kept.ts";
 import {
   bundleId,
   manifestName,
@@ -70,9 +71,14 @@ interface Sums {
 }
 
 /** As long as the sums will be. */
-function placeholder({ size }: Packed): Sums {
+function placeholder(file: Packed): Sums {
   const sha256 = "0".repeat(64);
-  return { sha256, chunks: Array<string>(chunkCount(size)).fill(sha256) };
+  return { sha256, chunks: Array<string>(chunksToSum(file)).fill(sha256) };
+}
+
+/** Only what nodes take from each other is checked in chunks; to sum up all twice would take packing half as long again. */
+function chunksToSum({ name, size }: Pick<Packed, "name" | "size">): number {
+  return isKept(name) ? chunkCount(size) : 0;
 }
 
 function describe(file: Packed, { sha256, chunks }: Sums): BundleFile {
@@ -93,7 +99,7 @@ async function copy(
   buffers: ReturnType<typeof readBuffers>,
 ): Promise<Sums> {
   const hash = new Bun.CryptoHasher("sha256");
-  const chunks = chunkCount(size) > 0 ? new ChunkSums() : undefined;
+  const chunks = chunksToSum({ name, size }) > 0 ? new ChunkSums() : undefined;
   const block = header({ name, size });
   let position = start;
   const put = async (chunk: Uint8Array) => {

@@ -13,9 +13,9 @@ import {
   syncTree,
 } from "../host/files.ts";
 import { freeBytes } from "../host/free-space.ts";
-import { repositoryName } from "../host/packages/bundle-repositories.ts";
-import { addedDirectory, placeAdded } from "./added.ts";
+import { placeAdded } from "./added.ts";
 import { ByteSource } from "./bytes.ts";
+import { keptFiles } from "./kept.ts";
 import {
   contentSize,
   largestManifest,
@@ -147,12 +147,6 @@ async function removeCovered(store: string, { id, manifest }: Opened): Promise<v
     if (other.id === id || !isSame || !roles.every((role) => manifest.roles.includes(role))) continue;
     await rm(other.directory, { recursive: true, force: true });
   }
-}
-
-/** What a node uses after chime-node has its place, and what others take from it: the repository, programs of roles. */
-export function keptFiles({ files }: Pick<Manifest, "files">): BundleFile[] {
-  const kept = [repositoryName, addedDirectory];
-  return files.filter(({ name }) => kept.some((directory) => name.startsWith(`${directory}/`)));
 }
 
 /** These files below a directory that is not there yet; the others go nowhere. Their names were checked. */

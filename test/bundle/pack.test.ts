@@ -54,11 +54,12 @@ test("what is packed is read again, whatever the sizes; the same contents are th
   expect(opened.manifest.files.map(({ size }) => size)).toEqual(sizes);
 });
 
-test("a file of more than 4 MiB has a sum of each 4 MiB; the others need none", async () => {
+test("what nodes take from each other has a sum of each 4 MiB, if it is larger; the others need none", async () => {
   const sizes = [chunkBytes, chunkBytes + 1, 3 * chunkBytes];
   const files = await Promise.all(sizes.map((size, at) => input(`repo/big${at}`, size, at)));
+  files.push(await input("program.gz", 2 * chunkBytes, files.length));
   const { manifest } = await packBundle(join(work, "big.tar"), { head, files, key });
-  expect(manifest.files.map(({ chunks }) => chunks?.length)).toEqual([undefined, 2, 3]);
+  expect(manifest.files.map(({ chunks }) => chunks?.length)).toEqual([undefined, 2, 3, undefined]);
   for (const [at, file] of manifest.files.entries()) {
     const bytes = Buffer.alloc(file.size, at);
     const chunks = chunksOf(file);

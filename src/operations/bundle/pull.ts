@@ -1,17 +1,11 @@
 import type { Offer } from "../../agent/bundles.ts";
 import { callAgent } from "../../agent/socket.ts";
+import { keptFiles } from "../../bundle/kept.ts";
 import { openManifest, type Opened } from "../../bundle/read.ts";
 import { pullFiles, type Source } from "../../bundle/pull.ts";
 import type { Arrived } from "../../bundle/coming-file.ts";
 import { contentSize, type Manifest } from "../../bundle/manifest.ts";
-import {
-  keptFiles,
-  pullPlaces,
-  requireSpace,
-  settle,
-  storedBundles,
-  writeSigned,
-} from "../../bundle/store.ts";
+import { pullPlaces, requireSpace, settle, storedBundles, writeSigned } from "../../bundle/store.ts";
 import { systemName } from "../../bundle/systems.ts";
 import type { RoleName } from "../../cluster/types.ts";
 import { systemClock } from "../../core/clock.ts";
