@@ -45,16 +45,17 @@ export class MinioGuard implements Guard {
     this.#deps = deps;
   }
 
-  async start(): Promise<void> {
-    await this.#look();
+  /** Waits for nothing: a server that has just lost another one answers late, and the agent has to be up by then. */
+  start(): Promise<void> {
     this.#loops.push(
+      this.#every(lookEveryMs, () => this.#look()),
       this.#every(lookEveryMs, () => this.#complete()),
       this.#every(gateEveryMs, () => this.#setGate()),
-      this.#every(lookEveryMs, () => this.#look()),
       this.#every(inquireEveryMs, async () => {
         if (this.#health.reads) this.#seen = await this.#inquire();
       }),
     );
+    return Promise.resolve();
   }
 
   async stop(): Promise<void> {
@@ -177,7 +178,7 @@ export class MinioGuard implements Guard {
 
   async #publish(): Promise<void> {
     const context = this.#deps.context();
-    const { health, detail } = { health: this.#health, detail: this.#detail() };
+    const health = this.#health;
     const state: Published = {
       slot: await this.#ownSlot(),
       state: health.reads ? "serving" : health.up ? "waiting" : "down",
@@ -187,7 +188,7 @@ export class MinioGuard implements Guard {
       owes: this.#redundancy.owes,
       healed: this.#redundancy.healed,
       binary: (await notedHash(layout(context).binary)) ?? null,
-      detail,
+      detail: this.#detail(),
     };
     await this.#deps.publish(state);
   }
