@@ -11,6 +11,7 @@ import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { parseSpec } from "../spec/load.ts";
 import type { BackendView } from "../vip/balancer/types.ts";
+import { drain, heldVips, isConnected, stopTaking } from "./drain.ts";
 import { Clients, sharedVips } from "./clients.ts";
 import { newest } from "./cluster-history.ts";
 import { buildContext } from "./context.ts";
@@ -181,6 +182,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     cluster: identity.cluster,
     status,
     look: pulse,
+    drain: () => drain(heldVips(context(), vips), stopTaking, isConnected),
   };
   servePeers(agent, roles);
   if (isMember()) {

@@ -17,6 +17,7 @@ import type { Reconciler } from "./reconcile.ts";
 import { mayHoldAlone } from "./removal.ts";
 import type { Handlers } from "./socket.ts";
 import { answerHandover, switchOver } from "./switchover.ts";
+import { balancerName } from "../vip/balancer/haproxy.ts";
 import type { Status } from "./status.ts";
 
 interface Agent {
@@ -28,6 +29,8 @@ interface Agent {
   voters: ReadonlyMap<RoleName, Voter>;
   cluster: { name: string };
   status: () => Status;
+  /** Before the balancer of this node stops. */
+  drain: () => Promise<void>;
   /** Publishes at once what changed on this node. */
   look: () => Promise<void> | undefined;
 }
@@ -70,7 +73,9 @@ export function socketHandlers(agent: Agent): Handlers {
     },
 
     async "service.stopping"(params) {
-      await guards.get(v.parse(role, params).role)?.command("before-stop", {});
+      const { role: name } = v.parse(role, params);
+      if (name === balancerName) await agent.drain();
+      else await guards.get(name)?.command("before-stop", {});
     },
 
     async "role.command"(params) {

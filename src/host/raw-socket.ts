@@ -1,5 +1,5 @@
-import { dlopen } from "bun:ffi";
 import { failed } from "../core/errors.ts";
+import { libc } from "./libc.ts";
 
 /** Linux numbers, the same on x64 and arm64 (socket(2), packet(7), ip(7)). */
 const AF_INET = 2;
@@ -99,23 +99,4 @@ function wrap(fd: number): RawSocket {
 
 function swap16(value: number): number {
   return ((value & 0xff) << 8) | (value >> 8);
-}
-
-let symbols: ReturnType<typeof load> | undefined;
-
-/** Loaded at the first use only: most runs need no raw socket. */
-function libc(): ReturnType<typeof load> {
-  return (symbols ??= load());
-}
-
-function load() {
-  return dlopen("libc.so.6", {
-    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-    bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
-    setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
-    sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
-    recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
-    close: { args: ["i32"], returns: "i32" },
-    if_nametoindex: { args: ["ptr"], returns: "u32" },
-  }).symbols;
 }

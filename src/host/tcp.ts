@@ -25,21 +25,21 @@ export function parseStalled(procNetTcp: string, localPort: number, remote: stri
   });
 }
 
-/** Established connections to an address of this machine. Pure: the text of /proc/net/tcp. */
+/** Connections to an address of this machine that its programs have or that still carry bytes. Pure: the text of /proc/net/tcp. */
 export function parseConnections(procNetTcp: string, address: string, limit: number): Connection[] {
   const word = Buffer.from(ipv4Bytes(address).toReversed()).toString("hex").toUpperCase();
   const found: Connection[] = [];
   for (const line of procNetTcp.split("\n")) {
     if (found.length >= limit) break;
-    const [, local = "", remote = "", state] = line.trim().split(/\s+/);
-    if (state !== established || !local.startsWith(`${word}:`)) continue;
+    const [, local = "", remote = "", state = ""] = line.trim().split(/\s+/);
+    if (!carrying.has(state) || !local.startsWith(`${word}:`)) continue;
     found.push({ local: { address, port: hex(local.slice(9)) }, remote: endpoint(remote) });
   }
   return found;
 }
 
-/** TCP_ESTABLISHED of the kernel. */
-const established = "01";
+/** The kernel's TCP_ESTABLISHED, FIN_WAIT1 (closed here, and not all acknowledged), CLOSE_WAIT and LAST_ACK. */
+const carrying: ReadonlySet<string> = new Set(["01", "04", "08", "09"]);
 
 function endpoint(text: string): Connection["remote"] {
   const [word = "", port = ""] = text.split(":");
@@ -50,7 +50,7 @@ function hex(text: string): number {
   return Number.parseInt(text, 16);
 }
 
-/** Established connections to an address of this machine, at most so many. */
+/** The same of this machine now, at most so many. */
 export async function connectionsTo(address: string, limit: number): Promise<Connection[]> {
   return parseConnections(await readFile("/proc/net/tcp", "utf8"), address, limit);
 }

@@ -20,7 +20,7 @@ test.each([
   expect(parseStalled(`${head}\n${text}\n`, 3306, "10.77.0.12")).toBe(expected);
 });
 
-test("who is connected to an address: established alone, and no more than asked for", () => {
+test("who is connected to an address: none that only waits for its end, and no more than asked for", () => {
   const text = [
     head,
     "   0: 32004D0A:2328 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 1 1 0 10 0",

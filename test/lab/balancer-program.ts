@@ -1,8 +1,9 @@
 /**
  * VIP and balancer alone, without roles and agent, compiled, in a node: `apply SELF ADDRESS…`, where node1, node2, … have
  * these addresses. `view`: what the node's balancer thinks of its backends. `watch SELF ADDRESS…`: cuts off those that
- * vanish, as an agent does that hears of nobody. `connections` to the VIP, and `tickle JSON` of such a list.
+ * vanish, as an agent does that hears of nobody. `agent`: before haproxy stops. `connections` to the VIP, and `tickle JSON` of such a list.
  */
+import { drain, isConnected, stopTaking } from "../../src/agent/drain.ts";
 import { hostNetwork, Vanished } from "../../src/agent/vanished.ts";
 import { readFacts } from "../../src/host/facts.ts";
 import { connectionsTo } from "../../src/host/tcp.ts";
@@ -13,6 +14,8 @@ import { haproxy } from "../../src/vip/balancer/haproxy.ts";
 import { vipResources } from "../../src/vip/resources.ts";
 import { releaseLocksOf } from "../../src/roles/minio/locks.ts";
 import { balancedServices } from "../../src/roles/minio/balanced.ts";
+import { holdsAddress } from "../../src/vip/holder.ts";
+import { writeEligible } from "../../src/vip/track.ts";
 import { context, member } from "../vip/fixtures.ts";
 
 export const vip = "10.77.0.50";
@@ -22,11 +25,27 @@ if (import.meta.main) {
   const verbs: Record<string, () => Promise<unknown>> = {
     apply: () => applyBalancer(rest),
     view: () => haproxy.view(),
+    agent: () => drainHere(),
     watch: () => watch(rest),
     connections: () => connectionsTo(vip, 100),
     tickle: () => Promise.resolve(tickle(JSON.parse(rest[0] ?? "[]"))),
   };
   console.log(JSON.stringify(await verbs[verb]?.()));
+}
+
+/** What the agent does as haproxy's unit stops. */
+async function drainHere(): Promise<void> {
+  let here = await holdsAddress(vip);
+  const held = {
+    role: "minio",
+    address: vip,
+    ports: [9000, 9001],
+    isHere: () => here,
+    leave: () => writeEligible("minio", false),
+  };
+  const looking = setInterval(() => void holdsAddress(vip).then((holds) => (here = holds)), 10);
+  await drain([held], stopTaking, isConnected);
+  clearInterval(looking);
 }
 
 async function watch([name, ...addresses]: string[]): Promise<never> {

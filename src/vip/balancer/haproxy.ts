@@ -1,3 +1,4 @@
+import { paths } from "../../core/paths.ts";
 import { product, productPath } from "../../host/catalog.ts";
 import type { Finding } from "../../host/checks.ts";
 import { readText } from "../../host/files.ts";
@@ -12,6 +13,9 @@ import type { Balancer } from "./types.ts";
 
 /** On every system that the catalog has it for. */
 const configPath = "/etc/haproxy/haproxy.cfg";
+
+/** As what its unit asks the agent before it stops. */
+export const balancerName = "balancer";
 
 /** Known before the spec is: a joiner may ignore it by name. */
 export const foreignCheck = "haproxy.foreign";
@@ -66,6 +70,8 @@ StartLimitIntervalSec=0
 
 [Service]
 RuntimeDirectory=haproxy
+# Nobody new is let in, what is under way is ended, and the VIP leaves: then it is told to stop.
+ExecStop=-+${paths.binary} agent --before-stop ${balancerName}
 # It listens on the VIPs also while they are on another node (ip-sysctl: ip_nonlocal_bind).
 ExecStartPre=+/bin/sh -c 'echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind'
 KillSignal=SIGUSR1

@@ -7,7 +7,8 @@ test("the whole file of a store with two nodes", () => {
   expect(renderHaproxy("c0ffee", [store])).toBe(
     `# Written by chime-node for cluster c0ffee; changes made by hand are undone by \`chime-node apply\`.
 global
-    maxconn 8192
+    maxconn 4096
+    tune.bufsize 65536
     stats socket /run/haproxy/chime-node.sock mode 600 level admin expose-fd listeners
     stats timeout 10s
     hard-stop-after 30m
@@ -24,6 +25,7 @@ defaults
     timeout http-keep-alive 2m
     retries 3
     option redispatch 1
+    option splice-auto
     default-server on-marked-down shutdown-sessions
 
 frontend store

@@ -1,0 +1,94 @@
+import { log } from "../core/log.ts";
+import { exec } from "../core/exec.ts";
+import { listenDeaf } from "../host/deaf-listener.ts";
+import { connectionsTo } from "../host/tcp.ts";
+import type { RoleContext } from "../roles/types.ts";
+import { rolesHere } from "./backends.ts";
+import type { Vips } from "./vips.ts";
+
+const haproxyUnit = "haproxy.service";
+
+/** What is needed of one VIP that is held here. */
+export interface HeldVip {
+  role: string;
+  address: string;
+  ports: readonly number[];
+  isHere(): boolean;
+  /** Closes this node's way to it. */
+  leave(): void;
+}
+
+/** Those of what is balanced on this node. */
+export function heldVips(context: RoleContext, vips: Pick<Vips, "state" | "setEligible">): HeldVip[] {
+  return rolesHere(context).flatMap((role) => {
+    const { name } = role;
+    const services = role.balanced?.(context) ?? [];
+    return [...new Set(services.map(({ address }) => address))].map((address) => ({
+      role: name,
+      address,
+      ports: services.filter((service) => service.address === address).map(({ port }) => port),
+      isHere: () => vips.state(name) === "MASTER",
+      leave: () => vips.setEligible(name, false),
+    }));
+  });
+}
+
+/** A client that is not let in asks again after 1 s, then after 3: what takes longer is cut off, and its client tries again. */
+const longestMs = 2_500;
+const movesMs = 1_000;
+const lookMs = 10;
+
+/**
+ * Before the balancer stops: nobody new is let in, what is under way is ended, and the VIP leaves when nothing is any more.
+ * So no request is lost; who came meanwhile asks the next holder.
+ * @param stop tells the balancer to take nothing new and to end what it is answering
+ * @param busy whether anybody is connected to the address
+ */
+export async function drain(
+  vips: readonly HeldVip[],
+  stop: () => Promise<void>,
+  busy: (address: string) => Promise<boolean>,
+): Promise<void> {
+  const held = vips.filter((vip) => vip.isHere());
+  const doors = held.flatMap(({ address, ports }) => ports.flatMap((port) => door(address, port)));
+  try {
+    if (held.length > 0) await stop();
+    await Promise.all(
+      held.map(async (vip) => {
+        const ended = await until(longestMs, async () => !(await busy(vip.address)));
+        vip.leave();
+        const left = await until(movesMs, () => Promise.resolve(!vip.isHere()));
+        const how = ended ? "" : `, with requests under way that took longer than ${longestMs / 1_000} s`;
+        log.info(`VIP ${vip.role}: ${left ? "given up" : "nobody takes it"} before the balancer stops${how}`);
+      }),
+    );
+  } finally {
+    for (const door of doors) door.close();
+  }
+}
+
+/** Without it, whoever connects while the balancer stops is turned away. */
+function door(address: string, port: number): { close(): void }[] {
+  try {
+    return [listenDeaf(address, port)];
+  } catch (error) {
+    log.warn("drain:", error);
+    return [];
+  }
+}
+
+/** SIGUSR1 to haproxy's first process, which tells the others (management.txt, 4). */
+export async function stopTaking(): Promise<void> {
+  await exec(["systemctl", "kill", "--kill-who=main", "--signal=SIGUSR1", haproxyUnit], { timeoutMs: 5_000 });
+}
+
+export async function isConnected(address: string): Promise<boolean> {
+  return (await connectionsTo(address, 1)).length > 0;
+}
+
+async function until(limitMs: number, ask: () => Promise<boolean>): Promise<boolean> {
+  for (const end = performance.now() + limitMs; performance.now() < end; await Bun.sleep(lookMs)) {
+    if (await ask()) return true;
+  }
+  return false;
+}
