@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { ChunkSums, chunkCount } from "../../src/bundle/chunks.ts";
 import type { BundleFile } from "../../src/bundle/manifest.ts";
 import { ensureImage } from "../../test/lab/image.ts";
 import { Lab } from "../../test/lab/lab.ts";
@@ -53,7 +54,18 @@ async function fill(node: LabNode, mirror: string): Promise<BundleFile[]> {
     await copyFile(join(mirror, name), node.path(`/root/whole/${name}`));
     const content = await Bun.file(join(mirror, name)).bytes();
     const sha256 = new Bun.CryptoHasher("sha256").update(content).digest("hex");
-    files.push({ version: "1", origin: "bench", name, sha256, size: content.length });
+    const size = content.length;
+    const sums = new ChunkSums();
+    if (chunkCount(size) > 0) sums.update(content);
+    const chunks = sums.digests();
+    files.push({
+      version: "1",
+      origin: "bench",
+      ...(chunks.length > 0 && { chunks }),
+      name,
+      sha256,
+      size,
+    });
   }
   return files;
 }

@@ -23,8 +23,6 @@ export interface PullOptions {
   clock?: Clock;
 }
 
-/** Chunks that come from one node at once: while one's piece is written, the other's is on its way. */
-const lanes = 2;
 /** Between two looks at who else has something by now. */
 const lookMs = 250;
 /** For an answer; and for nodes that all wait for each other: who had the rest is gone. */
@@ -38,7 +36,7 @@ interface Job {
 
 /**
  * Brings files of a signed manifest from other nodes, in chunks, each from any node that has the file and checked when
- * it is there. Of a node that has all files, those come first that no other one has; nodes that take the bundle at the
+ * it is there. Each node is asked for one at a time: of five that begin together, each has something to give the sooner. Of a node that has all files, those come first that no other one has; nodes that take the bundle at the
  * same time take different files first, and the rest from each other. What was cut off goes on where it ended. A node
  * that fails, does not answer for 20 s or gives something else is asked no more.
  * @throws ChimeError `bundle.pull_failed`, `host.no_space`, `file.*`
@@ -86,7 +84,7 @@ export async function pullFiles(options: PullOptions): Promise<void> {
     const read: Source["read"] = (...what) => inTime(source.read(...what), node, clock);
     let job: Job | undefined;
     try {
-      while (!isLost() && !failing.has(node) && (job = await take(source))) {
+      while (!isLost() && (job = await take(source))) {
         signal.throwIfAborted();
         await job.coming.bring(job.chunk, { node, read }, arrived);
         await finish(job.coming);
@@ -97,7 +95,7 @@ export async function pullFiles(options: PullOptions): Promise<void> {
       // Where our own disk says no, no other node can help.
       if (!(error instanceof ChimeError) || /^(host|file)\./.test(error.code)) fatal = error;
       else reason = error.message;
-      if (error instanceof ChimeError && error.code === "bundle.pull_wrong" && !failing.has(node)) {
+      if (error instanceof ChimeError && error.code === "bundle.pull_wrong") {
         warn(`${error.message}: it is asked no more`);
       }
       failing.add(node);
@@ -112,13 +110,11 @@ export async function pullFiles(options: PullOptions): Promise<void> {
       // What one had that is gone is to come from others.
       for (const node of held.keys()) if (!sources.some((one) => one.node === node)) held.delete(node);
       for (const source of sources) {
-        for (const lane of Array.from({ length: lanes }, (_, at) => `${source.node} ${at}`)) {
-          if (busy.has(lane)) continue;
-          busy.set(
-            lane,
-            drain(source).finally(() => busy.delete(lane)),
-          );
-        }
+        if (busy.has(source.node)) continue;
+        busy.set(
+          source.node,
+          drain(source).finally(() => busy.delete(source.node)),
+        );
       }
       const rest = clock.sleep(lookMs, signal);
       const done = Promise.all(busy.values());
