@@ -1,5 +1,5 @@
 import { agentUnit } from "../agent/resources.ts";
-import { cutOffNow, letThrough } from "../host/cut-off.ts";
+import { letAllThrough } from "../host/cut-off.ts";
 import { readFacts } from "../host/facts.ts";
 import { systemClock, type Clock } from "../core/clock.ts";
 import { showUnit, type UnitState } from "../host/systemd.ts";
@@ -24,7 +24,7 @@ export async function standInForAgent(io: Io): Promise<void> {
   io.warn(
     `systemd has given up on ${agentUnit}: this node gives up its VIPs (${closed.join(", ") || "none"})`,
   );
-  for (const endpoint of await cutOffNow()) await letThrough(endpoint);
+  await letAllThrough();
   const { os } = await readFacts();
   for (const role of roles) await role.abandon?.(os);
   io.note(`when its cause is mended: systemctl reset-failed ${agentUnit} && systemctl start ${agentUnit}`);
