@@ -33,6 +33,8 @@ export interface ObjectFault {
   key: string;
   /** `lost`: not there. `old`: as it was before what was acknowledged last. `changed`: other bytes than any that were sent. */
   problem: "lost" | "old" | "changed";
+  /** A later change of it, that this had to survive, went unanswered. */
+  unanswered: boolean;
 }
 
 /** Its sha256; null where there is none. */
@@ -152,20 +154,21 @@ export class ObjectClients extends Clients {
     const tracked = this.#free[randomInt(Math.max(1, this.#free.length))];
     if (!tracked) return false;
     return this.#timed("get", async () => {
-      const problem = await this.#look(this.settings.store, tracked, false);
-      if (problem) this.misread.push({ key: tracked.key, problem });
+      const fault = await this.#look(this.settings.store, tracked, false);
+      if (fault) this.misread.push(fault);
     });
   }
 
   /** What one object is now, against what it may be since the moment this was asked. @throws ChimeError `minio.*` */
-  async #look(store: Store, tracked: Tracked, own: boolean): Promise<ObjectFault["problem"] | undefined> {
+  async #look(store: Store, tracked: Tracked, own: boolean): Promise<ObjectFault | undefined> {
     const { bucket, requestMs: timeoutMs } = this.settings;
     const { sure } = tracked;
     const limits = { timeoutMs, own, maxBytes: 2 * partBytes };
     const found = await getObject(store, bucket, tracked.key, limits).then(hashOf, absent);
     if (tracked.states.includes(found, sure)) return undefined;
-    if (found === null) return "lost";
-    return tracked.states.includes(found) ? "old" : "changed";
+    const { key, states } = tracked;
+    const known = states.includes(found) ? "old" : "changed";
+    return { key, problem: found === null ? "lost" : known, unanswered: states.length > sure + 1 };
   }
 
   #track(key: string): Tracked {
@@ -188,8 +191,8 @@ export class ObjectClients extends Clients {
     const left = this.#all.values();
     const reader = async () => {
       for (const tracked of left) {
-        const problem = await this.#look(store, tracked, true);
-        if (problem) faults.push({ key: tracked.key, problem });
+        const fault = await this.#look(store, tracked, true);
+        if (fault) faults.push(fault);
       }
     };
     await Promise.all(Array.from({ length: 4 }, reader));

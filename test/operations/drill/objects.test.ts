@@ -69,8 +69,8 @@ test("what is lost, changed, or not what was acknowledged last is found", async 
   const name = (path: string) => path.replace("/chime/", "");
   expect(await load.faultsOn(store)).toEqual(
     expect.arrayContaining([
-      { key: name(lost), problem: "lost" },
-      { key: name(changed), problem: "changed" },
+      { key: name(lost), problem: "lost", unanswered: false },
+      { key: name(changed), problem: "changed", unanswered: false },
     ]),
   );
 });
