@@ -94,6 +94,27 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
     expect(stdout).toContain("640 root:minio-user\n0 to create, 0 to update, 0 to delete");
   }, 200_000);
 
+  test("an account that the servers have forgotten is known again without a hand", async () => {
+    const { stdout } = await node1.sh(". /etc/default/chime-node-minio; echo $MINIO_ROOT_PASSWORD");
+    const root = { accessKey: "chime-root", secretKey: stdout.trim() };
+    const at = ({ address }: LabNode) => ({ ...store, address });
+    const asRoot = { ...at(node1), credentials: root };
+    const forgotten = await useStore(lab, {
+      store: asRoot,
+      verb: "forget",
+      key: store.credentials.accessKey,
+    });
+    expect(forgotten.error).toBeNull();
+    for (const node of lab.nodes) {
+      const got = await useStore(lab, { store: at(node), verb: "get", key: "first", patienceMs: 20_000 });
+      expect(got).toMatchObject({ error: null, sha256: sha256(bodyOf("first")) });
+    }
+    const noticed = await Promise.all(
+      lab.nodes.map((node) => node.sh("journalctl -u chime-node | grep -c 'made known again' || :")),
+    );
+    expect(noticed.some((count) => count.stdout.trim() !== "0")).toBe(true);
+  }, 60_000);
+
   test("the VIP's node loses its power: the object is read, another one written, and it comes back whole", async () => {
     const holder = lab.node(await vipHolder());
     away = holder;

@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
+import { removeAccount } from "../../src/roles/minio/account.ts";
 import { deleteObject, getObject, putObject } from "../../src/roles/minio/s3.ts";
 import type { Store } from "../../src/roles/minio/store.ts";
 
 /** One request of an application, on the lab's client machine. */
 export interface StoreJob {
   store: Store;
-  verb: "put" | "get" | "delete";
+  /** `forget`: no application's, but the administrator's, of the account with that name. */
+  verb: "put" | "get" | "delete" | "forget";
   key: string;
   /** What `put` sends is made of it. */
   seed: string;
@@ -35,7 +37,8 @@ async function once({ store, verb, key, seed }: StoreJob): Promise<string | null
   const limits = { timeoutMs: attemptMs };
   if (verb === "get") return sha256(await getObject(store, "chime", key, limits));
   if (verb === "put") await putObject(store, "chime", key, bodyOf(seed), limits);
-  else await deleteObject(store, "chime", key, limits);
+  else if (verb === "delete") await deleteObject(store, "chime", key, limits);
+  else await removeAccount(store, key, limits);
   return null;
 }
 

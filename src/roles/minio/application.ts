@@ -1,12 +1,13 @@
 import { systemClock } from "../../core/clock.ts";
-import { ChimeError } from "../../core/errors.ts";
+import { ChimeError, failed } from "../../core/errors.ts";
 import { fingerprint } from "../../resources/fingerprint.ts";
 import type { Kind, Resource } from "../../resources/types.ts";
 import type { RoleContext } from "../types.ts";
 import { ensureAccount, hasAccount } from "./account.ts";
 import { minioSpec, roleName, users } from "./layout.ts";
 import { createBucket, hasBucket } from "./s3.ts";
-import type { Limits, Store } from "./store.ts";
+import type { Credentials } from "./signature.ts";
+import type { Limits } from "./store.ts";
 import { ownStore } from "./stores.ts";
 
 /** A write that does not find enough drives is refused at once, or never answered. */
@@ -24,20 +25,14 @@ export function application(context: RoleContext, needs: readonly string[]): Res
   const { bucket } = minioSpec(context);
   const id = `s3-account:${users.application}`;
   const desired = fingerprint({ bucket, account: users.application });
-  const wanted = [`the bucket ${bucket}`, `the account ${users.application}`];
-  const store = ownStore(context);
-  const credentials = {
-    accessKey: users.application,
-    secretKey: context.secrets[roleName]?.["secret_key"] ?? "",
-  };
   return {
     id,
     needs,
     desired,
     async inspect({ ledger }) {
       const wasMade = ledger.reached(id) === desired;
-      const missing = await lacks(store, bucket, credentials, lookLimits).catch((error: unknown) => {
-        if (error instanceof ChimeError && silent.has(error.code)) return wasMade ? [] : wanted;
+      const missing = await lacks(context, lookLimits).catch((error: unknown) => {
+        if (error instanceof ChimeError && silent.has(error.code)) return wasMade ? [] : all(bucket);
         throw error;
       });
       if (missing.length === 0) return undefined;
@@ -45,55 +40,76 @@ export function application(context: RoleContext, needs: readonly string[]): Res
         action: "create",
         impact: "none",
         diff: missing.map((what) => `+ ${what}`).join("\n"),
-        async apply(context) {
-          await context.ledger.before(id, null);
-          context.progress(`making the bucket ${bucket} and its account`);
-          await untilMade(context.signal, async () => {
-            if ((await lacks(store, bucket, credentials, limits)).length === 0) return;
-            await createBucket(store, bucket, limits);
-            await ensureAccount(store, credentials, bucket, limits);
-          });
+        async apply({ ledger, progress, signal }) {
+          await ledger.before(id, null);
+          progress(`making the bucket ${bucket} and its account`);
+          await untilMade(signal, () => make(context));
         },
       };
     },
   };
 }
 
+/**
+ * Makes the account known to this node's server where that has forgotten it. Each server keeps the accounts in memory; one
+ * that reads them while another one writes them, or before it has found all drives, drops them, and reads them again ten
+ * minutes later. Of a user it does not know it would look at once, but not of an account whose owner is the administrator
+ * (LoadUser in MinIO's iam-store.go takes the administrator, who is not stored, for a reason to give up).
+ * @returns true where it had
+ * @throws ChimeError `minio.*`
+ */
+export async function remindOfAccount(context: RoleContext): Promise<boolean> {
+  if (await opens(context, limits)) return false;
+  await make(context);
+  return true;
+}
+
 /** All nodes get there at the same time, and while one of them writes it the store refuses the others. */
-async function untilMade(signal: AbortSignal, make: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+async function untilMade(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
+  for (let nth = 1; ; nth++) {
     try {
-      return await make();
+      return await attempt();
     } catch (error) {
-      if (attempt === attempts) throw error;
-      await systemClock.sleep(againMs * attempt, signal);
+      if (nth === attempts) throw error;
+      await systemClock.sleep(againMs * nth, signal);
     }
   }
 }
 
-async function lacks(
-  store: Store,
-  bucket: string,
-  account: Store["credentials"],
-  limits: Limits,
-): Promise<string[]> {
-  if (!(await hasBucket(store, bucket, limits)))
-    return [`the bucket ${bucket}`, `the account ${account.accessKey}`];
+async function make(context: RoleContext): Promise<void> {
+  if ((await lacks(context, limits)).length === 0) return;
+  const { bucket } = minioSpec(context);
+  const store = ownStore(context);
+  await createBucket(store, bucket, limits);
+  await ensureAccount(store, credentials(context), bucket, limits);
+  const missing = await lacks(context, limits);
+  if (missing.length > 0) {
+    throw failed("minio.no_account", `the store does not keep ${missing.join(" and ")}`, {
+      remedy: "chime-node apply --role minio",
+    });
+  }
+}
+
+const all = (bucket: string): string[] => [`the bucket ${bucket}`, `the account ${users.application}`];
+
+function credentials({ secrets }: RoleContext): Credentials {
+  return { accessKey: users.application, secretKey: secrets[roleName]?.["secret_key"] ?? "" };
+}
+
+async function lacks(context: RoleContext, limits: Limits): Promise<string[]> {
+  const { bucket } = minioSpec(context);
+  const store = ownStore(context);
+  if (!(await hasBucket(store, bucket, limits))) return all(bucket);
   const isRight =
-    (await hasAccount(store, account.accessKey, bucket, limits)) &&
-    (await opens(store, bucket, account, limits));
-  return isRight ? [] : [`the account ${account.accessKey}, which may use ${bucket}`];
+    (await hasAccount(store, users.application, bucket, limits)) && (await opens(context, limits));
+  return isRight ? [] : [`the account ${users.application}, which may use ${bucket}`];
 }
 
 /** Whether its secret key is the one that we tell: the store itself says of no key what it is. */
-async function opens(
-  store: Store,
-  bucket: string,
-  credentials: Store["credentials"],
-  limits: Limits,
-): Promise<boolean> {
+async function opens(context: RoleContext, limits: Limits): Promise<boolean> {
+  const { bucket } = minioSpec(context);
   try {
-    return await hasBucket({ ...store, credentials }, bucket, limits);
+    return await hasBucket({ ...ownStore(context), credentials: credentials(context) }, bucket, limits);
   } catch (error) {
     if (error instanceof ChimeError && error.code === "minio.denied") return false;
     throw error;

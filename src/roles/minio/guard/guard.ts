@@ -5,6 +5,8 @@ import { notedHash } from "../../../resources/program.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves } from "../../../vip/balancer/types.ts";
+import type { RoleContext } from "../../types.ts";
+import { remindOfAccount } from "../application.ts";
 import { layout, minioSpec, nodes, roleName } from "../layout.ts";
 import { releaseLocks } from "../left-behind.ts";
 import { publishedBy, type Published } from "../published.ts";
@@ -113,6 +115,7 @@ export class MinioGuard implements Guard {
     if (!this.#health.reads) this.#seen = null;
     else this.#seen ??= await this.#inquire();
     if (this.#health.writes && !this.#proven) await this.#prove();
+    if (this.#health.writes && context.self.phase[roleName] === "ready") await this.#keepAccount(context);
     await this.#publish();
   }
 
@@ -168,6 +171,13 @@ export class MinioGuard implements Guard {
     } catch (error) {
       this.#trouble = toChimeError(error).message;
     }
+  }
+
+  async #keepAccount(context: RoleContext): Promise<void> {
+    const has = await remindOfAccount(context).catch((error: unknown) => toChimeError(error).message);
+    if (has === true)
+      log.warn("minio: the server had forgotten the account of the applications: made known again");
+    else if (has !== false) log.warn(`minio: the account of the applications: ${has}`);
   }
 
   /** Null where the server cannot say it now. */
