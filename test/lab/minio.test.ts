@@ -109,10 +109,12 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
       const got = await useStore(lab, { store: at(node), verb: "get", key: "first", patienceMs: 20_000 });
       expect(got).toMatchObject({ error: null, sha256: sha256(bodyOf("first")) });
     }
-    const noticed = await Promise.all(
-      lab.nodes.map((node) => node.sh("journalctl -u chime-node | grep -c 'made known again' || :")),
-    );
-    expect(noticed.some((count) => count.stdout.trim() !== "0")).toBe(true);
+    await waitUntil("a node to say so", 10_000, async () => {
+      const said = lab.nodes.map((node) =>
+        node.sh("journalctl -u chime-node | grep -c 'made known again' || :"),
+      );
+      return (await Promise.all(said)).some(({ stdout }) => stdout.trim() !== "0");
+    });
   }, 60_000);
 
   test("the VIP's node loses its power: the object is read, another one written, and it comes back whole", async () => {

@@ -40,10 +40,10 @@ export function application(context: RoleContext, needs: readonly string[]): Res
         action: "create",
         impact: "none",
         diff: missing.map((what) => `+ ${what}`).join("\n"),
-        async apply({ ledger, progress, signal }) {
-          await ledger.before(id, null);
-          progress(`making the bucket ${bucket} and its account`);
-          await untilMade(signal, () => make(context));
+        async apply(run) {
+          await run.ledger.before(id, null);
+          run.progress(`making the bucket ${bucket} and its account`);
+          await untilMade(run.signal, () => make(context));
         },
       };
     },
