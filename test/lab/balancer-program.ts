@@ -75,7 +75,7 @@ async function applyBalancer([name, ...addresses]: string[]) {
   if (!self) throw new Error(`${name} is none of the nodes`);
   const here = context({ self, members, facts: await readFacts() });
   const of = { context: here, requests: [{ name: "minio", address: vip, nodes: members }] };
-  const services = balancedServices({ vip, nodes: members, losesWrites: members.length < 3 });
+  const services = balancedServices({ vip, nodes: members });
   const parts = [vipResources(of), haproxy.resources({ context: here, services })];
   const resources = parts.flatMap(({ installed, configured }) => [...installed, ...configured]);
   const outcome = await apply(resources, await openLedger(), {

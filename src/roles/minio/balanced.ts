@@ -5,32 +5,23 @@ const check = {
   everyMs: 1_000,
   // When a node has lost its power, the others answer so late while they look for it; they are well.
   timeoutMs: 15_000,
-  backMs: 200,
+  // A server that comes back looks for the others' drives every 15 s, and says before that it is well. Until it has found
+  // them all it says of objects that are there that they are not, and that it has deleted those that it did not find; of a
+  // store that comes back to its write quorum (2 × 3) it refuses writes [all tried].
+  backMs: 20_000,
 } as const;
-
-/**
- * Where a store comes back to its write quorum, it says so seconds before it takes a write again [tried, 2 × 3: 200 after
- * 1.5 s, writes after 15 s].
- */
-const slowBackMs = 20_000;
 
 /**
  * What is served at the VIP: S3, reads apart from writes, because a store without write quorum still reads and would let
  * a DELETE hang for minutes, where now it is refused at once; and the console. Pure.
- * @param losesWrites whether the loss of one node takes the write quorum away
  */
 export function balancedServices(store: {
   vip: string;
   nodes: readonly { name: string; address: string }[];
-  losesWrites: boolean;
 }): BalancedService[] {
   const at = (port: number) => store.nodes.map(({ name, address }) => ({ node: name, address, port }));
   const reads: HealthCheck = { ...check, path: "/minio/health/cluster/read" };
-  const writes: HealthCheck = {
-    ...check,
-    path: "/minio/health/cluster",
-    backMs: store.losesWrites ? slowBackMs : check.backMs,
-  };
+  const writes: HealthCheck = { ...check, path: "/minio/health/cluster" };
   return [
     {
       name: "minio",

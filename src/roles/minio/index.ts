@@ -6,7 +6,6 @@ import { MinioGuard } from "./guard/guard.ts";
 import { releaseLocks } from "./left-behind.ts";
 import { consolePort, minioSpec, nodes, place, productName, roleName, s3Port, users } from "./layout.ts";
 import { awaitsNodes } from "./together.ts";
-import { quorumOf } from "./quorum.ts";
 import { resources } from "./resources.ts";
 import { minioStatus } from "./status.ts";
 
@@ -35,10 +34,7 @@ export const minio: Role = {
   balanced(context) {
     const spec = context.spec.roles.minio;
     if (!spec) return [];
-    const { vip, nodes: count, disksPerNode } = spec;
-    const quorum = quorumOf({ nodes: count, drivesPerNode: disksPerNode });
-    const mine = nodes(context.members);
-    return balancedServices({ vip: vip.address, nodes: mine, losesWrites: quorum.writes.nodes === 0 });
+    return balancedServices({ vip: spec.vip.address, nodes: nodes(context.members) });
   },
   connection(context) {
     const { vip } = minioSpec(context);

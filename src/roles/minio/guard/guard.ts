@@ -107,8 +107,9 @@ export class MinioGuard implements Guard {
     const context = this.#deps.context();
     this.#health = await readHealth(context.self.address, signal);
     if (signal.aborted) return;
+    // One that starts anew may be up again at the next look, but does not read for some seconds.
+    if (!this.#health.reads && rememberedSlot() !== null) await this.#redundancy.down();
     if (!this.#health.up) {
-      if (rememberedSlot() !== null) await this.#redundancy.down();
       this.#unlocked = false;
       await this.#startServer();
     } else if (this.#health.reads && !this.#unlocked) await this.#unlock();
