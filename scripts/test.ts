@@ -224,6 +224,8 @@ async function plan(flags: { unit: boolean; long: boolean }): Promise<Step[]> {
   return [...fast, build, binaryTests(binary, flags.long), ...emulated, ...slow];
 }
 
+const sizeOf = (file: string): number => Bun.file(join(root, file)).size;
+
 async function main(): Promise<number> {
   const usage = "usage: scripts/test [--unit] [--long] [NAME…]";
   const options = { unit: { type: "boolean" }, long: { type: "boolean" } } as const;
@@ -262,7 +264,8 @@ async function main(): Promise<number> {
     console.log(`── ${step.name}: ${result} (${seconds} s)`);
   };
   for (const step of steps.filter((one) => !one.beside)) await take(step);
-  const waiting = steps.filter((one) => one.beside);
+  // Long files take long: begun last, one of them would be waited for alone.
+  const waiting = steps.filter((one) => one.beside).toSorted((a, b) => sizeOf(b.name) - sizeOf(a.name));
   const lane = async (): Promise<void> => {
     for (let step = waiting.shift(); step; step = waiting.shift()) await take(step);
   };
