@@ -28,8 +28,8 @@ interface Step {
   beside?: boolean;
 }
 
-/** How many steps that mostly wait run at once: two leave most of two cores idle. */
-const lanes = 3;
+/** How many steps that mostly wait run at once; on two cores and one disk more of them only slow each other down. */
+const lanes = 2;
 
 const children = new Set<Bun.Subprocess>();
 /** Nothing more is started. */
