@@ -24,9 +24,9 @@ export async function standInForAgent(io: Io): Promise<void> {
   io.warn(
     `systemd has given up on ${agentUnit}: this node gives up its VIPs (${closed.join(", ") || "none"})`,
   );
-  await letAllThrough();
   const { os } = await readFacts();
   for (const role of roles) await role.abandon?.(os);
+  await letAllThrough();
   io.note(`when its cause is mended: systemctl reset-failed ${agentUnit} && systemctl start ${agentUnit}`);
 }
 

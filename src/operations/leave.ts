@@ -7,6 +7,7 @@ import type { Identity, RoleName } from "../cluster/types.ts";
 import { ChimeError, failed, refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
+import { letAllThrough } from "../host/cut-off.ts";
 import { systemctl } from "../host/systemd.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { undoAll } from "../plan/reset.ts";
@@ -20,11 +21,14 @@ import type { Io } from "./io.ts";
 
 /**
  * A guard that still ran would start again what is being taken down. Its last word to keepalived is no: whatever comes
- * between now and keepalived's end, no VIP comes to a node that nobody watches.
+ * between now and keepalived's end, no VIP comes to a node that nobody watches. Machines that it had cut off may be
+ * connected to again.
  */
 export async function stopAgent(): Promise<void> {
   await systemctl("stop", agentUnit);
   closeGates();
+  // One that was killed has not done so itself.
+  await letAllThrough();
 }
 
 /** Hands over, says goodbye to the cluster, stops this node's services. Packages, configuration and data stay. */

@@ -5,7 +5,6 @@ import { clusterFiles, removeWhole, writeAtomic } from "../cluster/files.ts";
 import { refused } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
-import { letAllThrough } from "../host/cut-off.ts";
 import { eraseGiven } from "../host/disks/erase.ts";
 import { describeDisk } from "../host/disks/identity.ts";
 import { loadGiven, type GivenDisk } from "../host/disks/record.ts";
@@ -58,8 +57,6 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
     if (identity) {
       await sayGoodbye(identity, io);
       await stopAgent();
-      // One that was killed has not done so itself.
-      await letAllThrough();
       await rm(clusterFiles.pki, { recursive: true, force: true });
     }
     await undoAll(ledger, [...kinds, ...roleKinds], io);
