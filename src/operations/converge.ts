@@ -123,13 +123,15 @@ export async function bringUp(
   readyMs: number | undefined,
   io: Io,
 ): Promise<void> {
-  for (const phase of ["installed", "configured"] as const) {
-    // Read again: members that joined while packages were being installed belong into the configuration.
-    if (phase === "configured" && !(await untilAllThere(names, facts, readyMs, io))) return;
-    const { context } = await readContext(facts);
+  const complete = async (context: RoleContext, phase: "installed" | "configured") => {
     await makeOrThrow(nodeResources(desired(context, names), phase), io);
     for (const role of names) await setPhase(role, phase);
-  }
+  };
+  await complete((await readContext(facts)).context, "installed");
+  // Read again: members that joined while packages were being installed belong into the configuration.
+  const all = await untilAllThere(names, facts, readyMs, io);
+  if (!all) return;
+  await complete(all, "configured");
   if (readyMs === undefined) return;
   const deadline = systemClock.now() + readyMs;
   for (const role of names) await untilReady(role, deadline, readyMs, io);
@@ -140,7 +142,7 @@ export async function bringUp(
 
 /**
  * The nodes of some roles can only be configured together.
- * @returns false where others are missing and nobody is to wait for them
+ * @returns what is to be made then; undefined where others are missing and nobody is to wait for them
  * @throws ChimeError `ready.timeout`
  */
 async function untilAllThere(
@@ -148,7 +150,7 @@ async function untilAllThere(
   facts: Facts,
   limitMs: number | undefined,
   io: Io,
-): Promise<boolean> {
+): Promise<RoleContext | undefined> {
   const mine = roles.filter(({ name }) => names.includes(name));
   const giveUp = systemClock.now() + (limitMs ?? 0);
   for (;;) {
@@ -157,10 +159,10 @@ async function untilAllThere(
       const line = role.awaits?.(context);
       return line === undefined ? [] : [{ role: role.name, line }];
     });
-    if (!first) return true;
+    if (!first) return context;
     if (limitMs === undefined) {
       io.note(`${first.role}: ${first.line}; then the same command here again`);
-      return false;
+      return undefined;
     }
     if (systemClock.now() > giveUp) throw notReady(first.role, limitMs, first.line);
     io.progress(`${first.role}: ${first.line}`);

@@ -15,7 +15,7 @@ import type { Io } from "./io.ts";
 /**
  * The disks that an operator's words stand for, before anything is touched. Those that this node was given earlier are
  * taken for what they are, so that the same command can be run again.
- * @throws ChimeError `disk.refused`, `disk.no_role`, `apply.declined`
+ * @throws ChimeError `disk.refused`, `disk.no_role`, `disk.declined`
  */
 export async function chooseForRoles(
   { role, disk: words }: { role: readonly RoleName[]; disk: readonly string[] },
