@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, type Stats } from "node:fs";
-import { chmod, copyFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { chmod, copyFile, open, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import * as v from "valibot";
 import { refused } from "../core/errors.ts";
@@ -16,6 +16,8 @@ import {
 import type { FileResource } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { Kind } from "./types.ts";
+
+const root = { mode: 0o644, uid: 0, gid: 0 };
 
 /** Where the hash of a program of ours stands, as sha256sum(1) reads it. */
 const hashFile = (path: string): string => `${path}.sha256`;
@@ -66,9 +68,21 @@ async function copy(from: string, to: string, source: Stats): Promise<void> {
   await copyFile(from, next);
   await chmod(next, 0o755);
   await utimes(next, source.atimeMs / 1000, source.mtimeMs / 1000);
-  const hash = await hashOf(next);
+  await flush(next);
+  // First, so that no program is ever there under the hash of the one before.
+  await writeAtomically(hashFile(to), `${await hashOf(next)}  ${basename(to)}\n`, root);
   await rename(next, to);
-  await writeAtomically(hashFile(to), `${hash}  ${basename(to)}\n`, { mode: 0o644, uid: 0, gid: 0 });
+  await flush(dirname(to));
+}
+
+/** What a power cut right after it finds. */
+async function flush(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function hashOf(path: string): Promise<string> {
