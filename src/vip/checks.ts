@@ -6,12 +6,15 @@ import { ipv4Number } from "../host/ipv4.ts";
 import { readLocalAddresses } from "../host/local-addresses.ts";
 import { type HeardRouter, listenVrrp } from "../host/vrrp.ts";
 import type { RoleContext, VipRequest } from "../roles/types.ts";
+import { foreignConfig } from "./foreign.ts";
 import { vipInterface } from "./instances.ts";
 import { configMarker, configPath } from "./keepalived.ts";
 import { virtualRouterId, vridCount } from "./vrid.ts";
 
 /** Adverts come every second unless configured otherwise (RFC 9568 §6.1): long enough to hear one of each router. */
 const listenMs = 1100;
+
+const keepalived = { name: "keepalived", path: configPath, marker: configMarker };
 
 /** What the checks ask the machine and its network; tests put recordings in its place. */
 export interface Surroundings {
@@ -68,7 +71,10 @@ export function vipChecks(
     ]),
     { name: "vip.router-id", run: () => checkRouterIds(context, requests, surroundings) },
     { name: "vip.firewall", run: () => Promise.resolve(checkFirewall(context)) },
-    { name: "keepalived.foreign", run: () => checkForeign(context, surroundings) },
+    {
+      name: "keepalived.foreign",
+      run: async () => foreignConfig(keepalived, await surroundings.keepalivedConfig(), context.cluster.id),
+    },
   ];
 }
 
@@ -158,23 +164,6 @@ function checkFirewall({ facts }: RoleContext): Finding | undefined {
     message: "the packet filter turns away what it does not know, VRRP between the nodes too",
     remedy: `let it in on every node: ${nftRule({ protocol: "vrrp" })}`,
   };
-}
-
-async function checkForeign({ cluster }: RoleContext, ask: Surroundings): Promise<Finding | undefined> {
-  const [first = "", ...rest] = ((await ask.keepalivedConfig()) ?? "").trimStart().split("\n");
-  if (first === "" && rest.length === 0) return undefined;
-  if (!first.startsWith(configMarker)) {
-    return error(
-      `keepalived serves something else on this node already (${configPath} is not ours)`,
-      `move that service to another node, or remove ${configPath}`,
-    );
-  }
-  const owner = first.slice(configMarker.length).match(/^ for cluster ([\w-]+);/)?.[1];
-  if (owner === undefined || cluster.id === "" || owner === cluster.id) return undefined;
-  return error(
-    `keepalived is still set up for another chime-node cluster (${owner})`,
-    `run chime-node reset, or remove ${configPath}`,
-  );
 }
 
 function addressOf(request: VipRequest): string {
