@@ -2,6 +2,7 @@ import { ptr } from "bun:ffi";
 import { failed } from "../core/errors.ts";
 import { ipv4Bytes } from "./ipv4.ts";
 import { libc } from "./libc.ts";
+import { internetAddress } from "./raw-socket.ts";
 
 /** Linux numbers, the same on x64 and arm64 (socket(2), socket(7)). */
 const AF_INET = 2;
@@ -29,10 +30,7 @@ export function listenDeaf(address: string, port: number): { close(): void } {
   view.setUint16(0, 1, true);
   view.setBigUint64(8, BigInt(ptr(keepNothing)), true);
   const one = new Uint8Array(new Int32Array([1]).buffer);
-  const where = new Uint8Array(16);
-  new DataView(where.buffer).setUint16(0, AF_INET, true);
-  new DataView(where.buffer).setUint16(2, port);
-  where.set(ipv4Bytes(address), 4);
+  const where = internetAddress(ipv4Bytes(address), port);
   const done =
     fd >= 0 &&
     // Connections that were accepted by another user than the one who listens stand in the way without it.

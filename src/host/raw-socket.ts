@@ -47,10 +47,11 @@ export function openSendingSocket(): RawSocket {
   return wrap(open(AF_INET, SOCK_RAW, IPPROTO_RAW));
 }
 
-/** `struct sockaddr_in` (ip(7)), with no port. */
-export function internetAddress(address: Uint8Array): Uint8Array {
+/** `struct sockaddr_in` (ip(7)). */
+export function internetAddress(address: Uint8Array, port = 0): Uint8Array {
   const name = new Uint8Array(16);
   new DataView(name.buffer).setUint16(0, AF_INET, true);
+  new DataView(name.buffer).setUint16(2, port);
   name.set(address, 4);
   return name;
 }

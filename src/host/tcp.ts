@@ -1,6 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { ipv4Bytes } from "./ipv4.ts";
-import type { Connection } from "./tickle.ts";
+
+/** A TCP connection of this machine. */
+export interface Connection {
+  local: { address: string; port: number };
+  remote: { address: string; port: number };
+}
 
 /** On a network that loses frames one retransmission is common, two of the same bytes are not. */
 const inVain = 2;
@@ -10,8 +15,7 @@ const inVain = 2;
  * the machine at the other end, or the way to it, is gone. Pure: the text of /proc/net/tcp (proc_net_tcp.txt).
  */
 export function parseStalled(procNetTcp: string, localPort: number, remote: string): boolean {
-  // Addresses are printed as the kernel's native word, ports as they are.
-  const word = Buffer.from(ipv4Bytes(remote).toReversed()).toString("hex").toUpperCase();
+  const word = kernelWord(remote);
   const port = localPort.toString(16).toUpperCase().padStart(4, "0");
   return procNetTcp.split("\n").some((line) => {
     const [, local = "", peer = "", , queues = "", , retransmitted = "0"] = line.trim().split(/\s+/);
@@ -27,7 +31,7 @@ export function parseStalled(procNetTcp: string, localPort: number, remote: stri
 
 /** Connections to an address of this machine that its programs have or that still carry bytes. Pure: the text of /proc/net/tcp. */
 export function parseConnections(procNetTcp: string, address: string, limit: number): Connection[] {
-  const word = Buffer.from(ipv4Bytes(address).toReversed()).toString("hex").toUpperCase();
+  const word = kernelWord(address);
   const found: Connection[] = [];
   for (const line of procNetTcp.split("\n")) {
     if (found.length >= limit) break;
@@ -40,6 +44,11 @@ export function parseConnections(procNetTcp: string, address: string, limit: num
 
 /** The kernel's TCP_ESTABLISHED, FIN_WAIT1 (closed here, and not all acknowledged), CLOSE_WAIT and LAST_ACK. */
 const carrying: ReadonlySet<string> = new Set(["01", "04", "08", "09"]);
+
+/** Addresses are printed as the kernel's native word, ports as they are. */
+function kernelWord(address: string): string {
+  return Buffer.from(ipv4Bytes(address).toReversed()).toString("hex").toUpperCase();
+}
 
 function endpoint(text: string): Connection["remote"] {
   const [word = "", port = ""] = text.split(":");

@@ -1,18 +1,13 @@
 import { ipv4Bytes } from "./ipv4.ts";
 import { internetAddress, openSendingSocket } from "./raw-socket.ts";
-
-/** A TCP connection between an address that moves and one who does not know that it has moved. */
-export interface Connection {
-  /** The address that is here now, and its port. */
-  local: { address: string; port: number };
-  remote: { address: string; port: number };
-}
+import type { Connection } from "./tcp.ts";
 
 /**
  * Has the other ends find out that their connections are gone: each is sent an acknowledgement that fits nothing, which
  * it answers to whoever has the address now (RFC 9293 §3.10.7.4), and is told that there is no such connection. Without
  * it, who waits for an answer waits until its own patience ends: it has nothing to send that could be refused. A
  * connection that lives answers, and goes on.
+ * @param connections as the one that had their local address before knew them
  * @throws ChimeError `net.raw_socket`
  */
 export function tickle(connections: readonly Connection[]): void {

@@ -6,7 +6,7 @@ import { describeDisk, identify, isSameDisk } from "../host/disks/identity.ts";
 import type { Disk } from "../host/disks/look.ts";
 import { lookFor } from "../host/disks/look-for.ts";
 import type { GivenDisk } from "../host/disks/record.ts";
-import { findXfs, readXfsHead } from "../host/disks/xfs.ts";
+import { findOneXfs, readXfsHead } from "../host/disks/xfs.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { ApplyContext, Change, Kind, Resource } from "./types.ts";
 
@@ -61,15 +61,9 @@ export const diskKind: Kind = {
 
 /** @throws ChimeError `disk.half_ours`, `disk.unfinished`, `disk.twice` */
 async function isOurs({ label, uuid }: GivenDisk): Promise<boolean> {
-  const found = await findXfs(uuid);
-  const [one, other] = found;
+  const one = await findOneXfs(uuid);
   if (!one) return false;
   const { path } = one.device;
-  if (other) {
-    throw refused("disk.twice", `${path} and ${other.device.path} both carry the file system ${uuid}`, {
-      remedy: "take the copy out of this machine, then run this again",
-    });
-  }
   if (one.head.label !== label) {
     const message = `${path} carries our file system ${uuid}, but under the name "${one.head.label}"`;
     throw refused("disk.half_ours", message, {

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { refused } from "../../core/errors.ts";
 import { lockDisk } from "./hold.ts";
 import type { GivenDisk } from "./record.ts";
-import { findXfs, readXfsHead } from "./xfs.ts";
+import { findOneXfs, readXfsHead } from "./xfs.ts";
 
 const MiB = 2 ** 20;
 
@@ -17,14 +17,9 @@ export async function eraseGiven({
   uuid,
   label,
 }: Pick<GivenDisk, "uuid" | "label">): Promise<string | undefined> {
-  const [one, other] = await findXfs(uuid);
+  const one = await findOneXfs(uuid);
   if (!one) return undefined;
   const { path, size } = one.device;
-  if (other) {
-    throw refused("disk.twice", `${path} and ${other.device.path} both carry the file system ${uuid}`, {
-      remedy: "take the copy out of this machine, then run this again",
-    });
-  }
   await using _ = await lockDisk(one.device);
   const handle = await open(path, constants.O_RDWR | constants.O_EXCL | constants.O_NONBLOCK).catch(
     (error: Error) => {

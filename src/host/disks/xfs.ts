@@ -1,7 +1,7 @@
-import { statSync } from "node:fs";
 import { constants, open } from "node:fs/promises";
+import { refused } from "../../core/errors.ts";
 import { listDevices } from "./lsblk.ts";
-import { blockNumber } from "./number.ts";
+import { numberAt } from "./number.ts";
 import { shared } from "./shared.ts";
 import { readKernelView } from "./sysfs.ts";
 import { inTurns } from "./turns.ts";
@@ -58,9 +58,22 @@ export async function findXfs(uuid: string): Promise<XfsDisk[]> {
   return (await lookForXfs()).filter(({ head }) => head.uuid === uuid);
 }
 
+/** The one that does; undefined where there is none. @throws ChimeError `disk.twice` */
+export async function findOneXfs(uuid: string): Promise<XfsDisk | undefined> {
+  const [one, other] = await findXfs(uuid);
+  if (!one || !other) return one;
+  throw refused(
+    "disk.twice",
+    `${one.device.path} and ${other.device.path} both carry the file system ${uuid}`,
+    {
+      remedy: "take the copy out of this machine, then run this again",
+    },
+  );
+}
+
 function mayCarry({ type, removable, size, path, number, kernelName }: Device): boolean {
   if (!["disk", "mpath", "loop"].includes(type) || removable || size === 0) return false;
-  if (blockNumber(statSync(path, { throwIfNoEntry: false })) !== number) return false;
+  if (numberAt(path) !== number) return false;
   try {
     // One of several ways to a disk, of which the device upon it is the one to use.
     return readKernelView(kernelName).holders.length === 0;
