@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import type { Membership, MemberView, RoleName } from "../cluster/types.ts";
 import { log } from "../core/log.ts";
-import { connectionsTo } from "../host/tcp.ts";
-import { tickle, type Connection } from "../host/tickle.ts";
+import { connectionsTo, type Connection } from "../host/tcp.ts";
+import { tickle } from "../host/tickle.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { rolesHere } from "./backends.ts";
 
@@ -10,7 +10,7 @@ import { rolesHere } from "./backends.ts";
 export interface SharedVip {
   role: RoleName;
   address: string;
-  others: readonly string[];
+  others: readonly Pick<MemberView, "name" | "incarnation">[];
 }
 
 /** The VIPs of what is balanced on this node. */
@@ -18,8 +18,10 @@ export function sharedVips(context: RoleContext, members: readonly MemberView[])
   return rolesHere(context).flatMap((role) => {
     const vip = role.vip(context);
     if (!vip || (role.balanced?.(context) ?? []).length === 0) return [];
-    const names = vip.nodes.map(({ name }) => name).filter((name) => name !== context.self.name);
-    const others = names.filter((name) => members.some((m) => m.name === name && m.state === "alive"));
+    const others = members.filter(
+      ({ name, state }) =>
+        name !== context.self.name && state === "alive" && vip.nodes.some((node) => node.name === name),
+    );
     return [{ role: role.name, address: vip.address.split("/")[0] ?? "", others }];
   });
 }
@@ -57,10 +59,11 @@ export class Clients {
     const clients = (await connectionsTo(address, most)).map(
       ({ local, remote }) => [local.port, remote.address, remote.port] as const,
     );
-    const text = JSON.stringify([clients, others]);
+    // An agent that was started anew has heard nothing yet.
+    const text = JSON.stringify([clients, others.map(({ name, incarnation }) => [name, incarnation])]);
     if (this.#told.get(role) === text) return;
-    const calls = others.map((node) =>
-      this.#membership.call(node, "vip.clients", { role, clients }, answerMs),
+    const calls = others.map(({ name }) =>
+      this.#membership.call(name, "vip.clients", { role, clients }, answerMs),
     );
     // Who does not hear it now does so a second later.
     if ((await Promise.allSettled(calls)).every(({ status }) => status === "fulfilled")) {

@@ -10,8 +10,8 @@ import { readFacts } from "../host/facts.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { parseSpec } from "../spec/load.ts";
-import type { BackendView } from "../vip/balancer/types.ts";
-import { drain, heldVips, isConnected, stopTaking } from "./drain.ts";
+import { haproxy } from "../vip/balancer/haproxy.ts";
+import { drain, heldVips, isConnected } from "./drain.ts";
 import { Clients, sharedVips } from "./clients.ts";
 import { newest } from "./cluster-history.ts";
 import { buildContext } from "./context.ts";
@@ -70,19 +70,17 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   const history = await History.load(paths.history, identity.self.name, systemClock);
   const maintenance = await Maintenance.load(paths.maintenance);
   const publisher = new Publisher(membership);
-  let backends: readonly BackendView[] = [];
   const isMember = () => !membership.self.left;
   const clients = new Clients(membership);
   membership.handle("vip.clients", (params) => Promise.resolve(clients.heard(params)));
   async function takeClientsOver(role: string): Promise<void> {
     const vip = sharedVips(context(), membership.members()).find((shared) => shared.role === role);
-    const isHere = () => vips.state(role) === "MASTER";
-    await (vip && clients.takeOver(vip, isHere))?.catch((error: unknown) => log.warn(`VIP ${role}:`, error));
+    if (vip) await clients.takeOver(vip, () => vips.state(role) === "MASTER");
   }
   const vips = await watchVips({
     onState(role, state) {
       guards.get(role)?.onVip(state);
-      if (state === "MASTER") void takeClientsOver(role);
+      if (state === "MASTER") takeClientsOver(role).catch(warnOf(role));
       void pulse();
     },
     onDisobeyed: (role) => evictHere(context(), roles, role),
@@ -105,7 +103,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     vips,
     claimVip(role) {
       const isHere = () => vips.state(role) === "MASTER" && vips.isEligible(role);
-      claimHere(context(), roles, role, isHere).catch((error: unknown) => log.warn(`VIP ${role}:`, error));
+      claimHere(context(), roles, role, isHere).catch(warnOf(role));
     },
     askGateway: (timeoutMs) => askGateway(context(), timeoutMs),
     publish: (role, state) => publisher.role(role, state),
@@ -160,10 +158,9 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       events: newest(history.events),
       maintenance: maintenance.since,
     });
-    backends = await lookAtBackends(context());
     for (const vip of sharedVips(context(), members)) {
       if (vips.state(vip.role) !== "MASTER") continue;
-      clients.share(vip).catch((error: unknown) => log.warn(`VIP ${vip.role}:`, error));
+      clients.share(vip).catch(warnOf(vip.role));
     }
     if (unfinished().length > 0) reconciler.kick();
   }
@@ -182,7 +179,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     cluster: identity.cluster,
     status,
     look: pulse,
-    drain: () => drain(heldVips(context(), vips), stopTaking, isConnected),
+    drain: () => drain(heldVips(context(), vips), () => haproxy.stopTaking(), isConnected),
   };
   servePeers(agent, roles);
   if (isMember()) {
@@ -193,8 +190,8 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     await guards.align();
   }
   const socket = serveSocket(socketHandlers(agent));
-  const metrics = serveMetrics(metricsPort, () =>
-    isMember() ? renderMetrics(status(), packageJson.version, backends) : "",
+  const metrics = serveMetrics(metricsPort, async () =>
+    isMember() ? renderMetrics(status(), packageJson.version, await lookAtBackends(context())) : "",
   );
   const relevant = relevantChanges(membership, () => {
     reconciler.kick();
@@ -211,7 +208,6 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   );
   const lookAround = () =>
     isMember() ? vanished.look().catch((error: unknown) => log.error("vanished:", error)) : undefined;
-  await vanished.start();
   const unheard = membership.onChange(() => void lookAround());
   const unwatch = watchMembers(membership, (happening) => history.record(happening));
   log.info(`agent of ${identity.self.name} in ${identity.cluster.name} (${identity.cluster.id}) is up`);
@@ -252,6 +248,10 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   await vips.close();
   await cluster.stop();
   await history.flushed();
+}
+
+function warnOf(role: string): (error: unknown) => void {
+  return (error) => log.warn(`VIP ${role}:`, error);
 }
 
 function certificateProblems(node: string, trouble: string | undefined): Problem[] {

@@ -1,12 +1,9 @@
 import { log } from "../core/log.ts";
-import { exec } from "../core/exec.ts";
 import { listenDeaf } from "../host/deaf-listener.ts";
 import { connectionsTo } from "../host/tcp.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { rolesHere } from "./backends.ts";
 import type { Vips } from "./vips.ts";
-
-const haproxyUnit = "haproxy.service";
 
 /** What is needed of one VIP that is held here. */
 export interface HeldVip {
@@ -75,11 +72,6 @@ function door(address: string, port: number): { close(): void }[] {
     log.warn("drain:", error);
     return [];
   }
-}
-
-/** SIGUSR1 to haproxy's first process, which tells the others (management.txt, 4). */
-export async function stopTaking(): Promise<void> {
-  await exec(["systemctl", "kill", "--kill-who=main", "--signal=SIGUSR1", haproxyUnit], { timeoutMs: 5_000 });
 }
 
 export async function isConnected(address: string): Promise<boolean> {

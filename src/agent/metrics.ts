@@ -157,13 +157,13 @@ function render({ name, help, samples }: Metric): string {
 }
 
 /** Serves `/metrics` on loopback only. */
-export function serveMetrics(port: number, text: () => string): { stop(): void } {
+export function serveMetrics(port: number, text: () => Promise<string>): { stop(): void } {
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port,
-    fetch: (request) =>
+    fetch: async (request) =>
       new URL(request.url).pathname === "/metrics"
-        ? new Response(text(), { headers: { "content-type": "text/plain; version=0.0.4" } })
+        ? new Response(await text(), { headers: { "content-type": "text/plain; version=0.0.4" } })
         : new Response("not found\n", { status: 404 }),
   });
   return { stop: () => void server.stop(true) };

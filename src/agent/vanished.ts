@@ -59,9 +59,11 @@ export class Vanished {
   readonly #cut = new Map<string, Endpoint>();
   /** How often the roles were told of a node that is gone. */
   readonly #told = new Map<string, number>();
+  readonly #telling = new Set<string>();
+  #adopted: Promise<void> | undefined;
   #looking: Promise<void> | undefined;
 
-  /** @param onGone at the first looks, about a second each, after a node was cut off */
+  /** @param onGone at the first looks, about a second each, after a node was cut off; one call a node at a time */
   constructor(
     network: Network,
     neighbours: () => readonly Neighbour[],
@@ -72,11 +74,6 @@ export class Vanished {
     this.#onGone = onGone;
   }
 
-  /** An agent that was killed may have left some cut off. */
-  async start(): Promise<void> {
-    for (const endpoint of await this.#network.cutOffNow()) this.#cut.set(key(endpoint), endpoint);
-  }
-
   /** At each change of the membership, and each second. One look at a time: those who come meanwhile share it. */
   look(): Promise<void> {
     return (this.#looking ??= this.#lookNow().finally(() => (this.#looking = undefined)));
@@ -84,6 +81,8 @@ export class Vanished {
 
   async #lookNow(): Promise<void> {
     const neighbours = this.#neighbours();
+    if (neighbours.length === 0 && this.#cut.size === 0) return;
+    await (this.#adopted ??= this.#adopt());
     const silent = neighbours.filter(({ state }) => state === "suspect" || state === "dead");
     const addresses = [...new Set(silent.map(({ address }) => address))];
     const there = new Map(
@@ -104,8 +103,30 @@ export class Vanished {
     for (const node of nodes) {
       const told = this.#told.get(node) ?? 0;
       if (told === tellings) continue;
-      this.#told.set(node, told + 1);
+      if (!this.#telling.has(node)) void this.#tell(node, told + 1);
+    }
+  }
+
+  /** An agent that was killed may have left some cut off. */
+  async #adopt(): Promise<void> {
+    try {
+      for (const endpoint of await this.#network.cutOffNow()) this.#cut.set(key(endpoint), endpoint);
+    } catch (error) {
+      this.#adopted = undefined;
+      throw error;
+    }
+  }
+
+  /** Beside the looks: it may take long, and who is back meanwhile is let through at once. */
+  async #tell(node: string, time: number): Promise<void> {
+    this.#told.set(node, time);
+    this.#telling.add(node);
+    try {
       await this.#onGone(node);
+    } catch (error) {
+      log.warn(`${node} has vanished:`, error);
+    } finally {
+      this.#telling.delete(node);
     }
   }
 
@@ -119,7 +140,7 @@ export class Vanished {
   async #letThrough(endpoint: Endpoint): Promise<void> {
     await this.#network.letThrough(endpoint);
     this.#cut.delete(key(endpoint));
-    log.info(`${endpoint.address} is back: its port ${endpoint.port} may be connected to`);
+    log.info(`port ${endpoint.port} of ${endpoint.address} may be connected to again`);
   }
 
   /** Nobody watches from now on. */

@@ -14,7 +14,8 @@ export interface Endpoint {
 /**
  * Tells this machine's programs that another machine's port is gone: connections to and from it end at once with an
  * error (sock_diag(7), SOCK_DESTROY), and new ones fail without waiting. A machine that has lost its power says neither,
- * and a program that knows no better waits for it, often for a minute. Doing it twice is no error.
+ * and a program that knows no better waits for it, often for a minute. Doing it twice is no error; one that fails has
+ * changed nothing.
  * @throws ChimeError `exec.failed`
  */
 export async function cutOff(endpoint: Endpoint): Promise<void> {
@@ -22,7 +23,12 @@ export async function cutOff(endpoint: Endpoint): Promise<void> {
   // 2: it is there already.
   await exec(["ip", "rule", "add", ...selector(endpoint), "unreachable"], { ok: [0, 2], timeoutMs });
   const at = ["dst", address, "and", "(", "dport", "=", `:${port}`, "or", "sport", "=", `:${port}`, ")"];
-  await exec(["ss", "-K", "-Htn", ...at], { timeoutMs });
+  try {
+    await exec(["ss", "-K", "-Htn", ...at], { timeoutMs });
+  } catch (error) {
+    await letThrough(endpoint);
+    throw error;
+  }
 }
 
 /** Lets new connections go there again. Doing it twice is no error. @throws ChimeError `exec.failed` */

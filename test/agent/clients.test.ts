@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { Clients } from "../../src/agent/clients.ts";
-import type { Connection } from "../../src/host/tickle.ts";
+import type { Connection } from "../../src/host/tcp.ts";
 
-const vip = { role: "minio", address: "10.0.0.50", others: ["node2"] };
+const vip = { role: "minio", address: "10.0.0.50", others: [{ name: "node2", incarnation: 1 }] };
 const membership = { call: () => Promise.reject(new Error("nobody is asked")) };
 const told = { role: "minio", clients: [[9000, "10.0.0.100", 45_678]] };
 const connection: Connection = {
@@ -39,6 +39,14 @@ test("nobody is told twice, and nobody of whom nothing was heard", async () => {
   clients.heard(told);
   await takeOver(clients);
   expect(await takeOver(clients)).toEqual([]);
+});
+
+test("who may hold it next is told when that changes, or its agent was started anew", async () => {
+  const asked: string[] = [];
+  const clients = new Clients({ call: (peer) => Promise.resolve(void asked.push(peer)) });
+  const share = (incarnation: number) =>
+    clients.share({ ...vip, others: [{ name: "node2", incarnation }] }).then(() => asked.length);
+  expect([await share(1), await share(1), await share(2), await share(2)]).toEqual([1, 1, 2, 2]);
 });
 
 test("a VIP that went on meanwhile is another's business", async () => {

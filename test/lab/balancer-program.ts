@@ -3,7 +3,7 @@
  * these addresses. `view`: what the node's balancer thinks of its backends. `watch SELF ADDRESS…`: cuts off those that
  * vanish, as an agent does that hears of nobody. `agent`: before haproxy stops. `connections` to the VIP, and `tickle JSON` of such a list.
  */
-import { drain, isConnected, stopTaking } from "../../src/agent/drain.ts";
+import { drain, isConnected } from "../../src/agent/drain.ts";
 import { hostNetwork, Vanished } from "../../src/agent/vanished.ts";
 import { readFacts } from "../../src/host/facts.ts";
 import { connectionsTo } from "../../src/host/tcp.ts";
@@ -44,7 +44,7 @@ async function drainHere(): Promise<void> {
     leave: () => writeEligible("minio", false),
   };
   const looking = setInterval(() => void holdsAddress(vip).then((holds) => (here = holds)), 10);
-  await drain([held], stopTaking, isConnected);
+  await drain([held], () => haproxy.stopTaking(), isConnected);
   clearInterval(looking);
 }
 

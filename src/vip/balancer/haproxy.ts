@@ -1,3 +1,4 @@
+import { exec } from "../../core/exec.ts";
 import { paths } from "../../core/paths.ts";
 import { product, productPath } from "../../host/catalog.ts";
 import type { Finding } from "../../host/checks.ts";
@@ -6,13 +7,15 @@ import { file } from "../../resources/file.ts";
 import { pkg } from "../../resources/package.ts";
 import { service } from "../../resources/service.ts";
 import { sysctl } from "../../resources/sysctl.ts";
-import { configMarker, renderHaproxy } from "./haproxy-config.ts";
+import { configMarker as marker, renderHaproxy } from "./haproxy-config.ts";
 import { askHaproxy } from "./haproxy-socket.ts";
+import { foreignConfig } from "../foreign.ts";
 import { parseStats, showServers } from "./stats.ts";
 import type { Balancer } from "./types.ts";
 
 /** On every system that the catalog has it for. */
 const configPath = "/etc/haproxy/haproxy.cfg";
+const unit = "haproxy.service";
 
 /** As what its unit asks the agent before it stops. */
 export const balancerName = "balancer";
@@ -54,15 +57,19 @@ export const haproxy: Balancer = {
     const answer = await askHaproxy(showServers);
     return answer === undefined ? [] : parseStats(answer);
   },
+  async stopTaking() {
+    const argv = ["systemctl", "kill", "--kill-who=main", `--signal=${stopSignal}`, unit];
+    await exec(argv, { timeoutMs: 5_000 });
+  },
 };
+
+/** To its first process, which tells the others: nothing new is taken, what is under way is ended (management.txt, 4). */
+const stopSignal = "SIGUSR1";
 
 /** Long enough for what is under way when it is told to stop; large objects are begun again by their clients. */
 const stopSeconds = 20;
 
-/**
- * SIGUSR1: it takes nothing new and ends what it is answering (management.txt, 4). After the agent, so that at a shutdown
- * it stops while that still runs.
- */
+/** After the agent, so that at a shutdown it stops while that still runs. */
 const dropInText = `# Written by chime-node.
 [Unit]
 After=chime-node.service keepalived.service
@@ -74,7 +81,7 @@ RuntimeDirectory=haproxy
 ExecStop=-+${paths.binary} agent --before-stop ${balancerName}
 # It listens on the VIPs also while they are on another node (ip-sysctl: ip_nonlocal_bind).
 ExecStartPre=+/bin/sh -c 'echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind'
-KillSignal=SIGUSR1
+KillSignal=${stopSignal}
 TimeoutStopSec=${stopSeconds}s
 Restart=always
 RestartSec=100ms
@@ -82,21 +89,6 @@ RestartSec=100ms
 
 /** What packages bring along has no part that serves anything; on Enterprise Linux it has, as an example. Pure. */
 export function checkForeign(text: string | undefined, clusterId: string): Finding | undefined {
-  if (text === undefined) return undefined;
-  const first = text.trimStart().split("\n", 1)[0] ?? "";
-  if (!first.startsWith(configMarker)) {
-    if (!/^\s*(frontend|listen)\s/m.test(text)) return undefined;
-    return {
-      severity: "error",
-      message: `haproxy serves something else on this node already (${configPath} is not ours)`,
-      remedy: `move that service to another node, or remove ${configPath}`,
-    };
-  }
-  const owner = first.slice(configMarker.length).match(/^ for cluster ([\w-]+);/)?.[1];
-  if (owner === undefined || clusterId === "" || owner === clusterId) return undefined;
-  return {
-    severity: "error",
-    message: `haproxy is still set up for another chime-node cluster (${owner})`,
-    remedy: `run chime-node reset, or remove ${configPath}`,
-  };
+  const serves = text !== undefined && /^\s*(frontend|listen)\s/m.test(text);
+  return serves ? foreignConfig({ name: "haproxy", path: configPath, marker }, text, clusterId) : undefined;
 }

@@ -15,7 +15,6 @@ const row = v.object({
   svname: v.pipe(v.string(), v.regex(/^[\w.-]{1,253}$/)),
   status: v.pipe(v.string(), v.maxLength(64)),
   scur: count,
-  stot: count,
 });
 
 /**
@@ -31,9 +30,9 @@ export function parseStats(text: string): BackendView[] {
     const fields = line.split(",");
     const parsed = v.safeParse(row, Object.fromEntries(names.map((name, i) => [name, fields[i]])));
     if (!parsed.success) throw unknown(line);
-    const { pxname, svname, status, scur, stot } = parsed.output;
+    const { pxname, svname, status, scur } = parsed.output;
     const [service = "", route = ""] = pxname.split(".");
-    return { service, route, node: svname, up: isUp(status), sessions: scur, total: stot };
+    return { service, route, node: svname, up: isUp(status), sessions: scur };
   });
 }
 

@@ -56,8 +56,6 @@ export interface BackendView {
   up: boolean;
   /** Requests or connections that it is answering. */
   sessions: number;
-  /** Since the balancer was last started. */
-  total: number;
 }
 
 /** What spreads a service over its backends, on each of its nodes; the one that holds the VIP is the one that is used. */
@@ -76,6 +74,8 @@ export interface Balancer {
   };
   /** What this node's balancer thinks of all backends; none where it does not run. @throws ChimeError `balancer.stats` */
   view(): Promise<BackendView[]>;
+  /** Has it take nothing new, and end what it is answering. @throws ChimeError `exec.failed` */
+  stopTaking(): Promise<void>;
 }
 
 /** Whether one of the route's backends can be given a request now. */
