@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isDue, Redundancy, type Others } from "../../../src/roles/minio/guard/redundancy.ts";
+import { isDue, othersOf, Redundancy, type Others } from "../../../src/roles/minio/guard/redundancy.ts";
+import { storeNode } from "./context.ts";
 
 type Other = NonNullable<Others[number]>;
 const other = (slot: number, own: Partial<Other> = {}): Other => ({
@@ -30,6 +31,16 @@ describe("who has everything completed, and when", () => {
   test.each(cases)("%s", (_, own, mine, others, due) => {
     expect(isDue(own, mine, others)).toBe(due);
   });
+});
+
+test("a node that has left is waited for no more, a dead one is", () => {
+  const members = [
+    storeNode(1),
+    storeNode(2),
+    storeNode(3, { liveness: "dead" }),
+    storeNode(4, { liveness: "left", state: "down" }),
+  ];
+  expect(othersOf("node1", members)).toEqual([expect.objectContaining({ slot: 2 }), null]);
 });
 
 describe("that drives were away", () => {

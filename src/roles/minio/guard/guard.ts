@@ -7,9 +7,9 @@ import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves } from "../../../vip/balancer/types.ts";
 import type { RoleContext } from "../../types.ts";
 import { remindOfAccount } from "../application.ts";
-import { layout, minioSpec, nodes, roleName } from "../layout.ts";
+import { layout, minioSpec, roleName } from "../layout.ts";
 import { releaseLocks } from "../left-behind.ts";
-import { publishedBy, type Published } from "../published.ts";
+import type { Published } from "../published.ts";
 import { rememberedSlot, rememberSlot, slots } from "../slots.ts";
 import { probe } from "../probe.ts";
 import { createBucket } from "../s3.ts";
@@ -17,7 +17,7 @@ import { ownStore } from "../stores.ts";
 import { awaitsNodes } from "../together.ts";
 import { readHealth, type Health } from "./health.ts";
 import { inquire, type Seen } from "./inquiry.ts";
-import { Redundancy } from "./redundancy.ts";
+import { othersOf, Redundancy } from "./redundancy.ts";
 
 /** How often the server is asked how it is, the balancer whether it finds any, and the server about its drives. */
 const lookEveryMs = 1_000;
@@ -133,11 +133,7 @@ export class MinioGuard implements Guard {
     if (!this.#proven || slot === null) return;
     const context = this.#deps.context();
     const { bucket, nodes: count, disksPerNode } = minioSpec(context);
-    const members = this.#deps.membership.members().filter(({ name }) => name !== context.self.name);
-    // An agent that has just started has said nothing yet, which says nothing of its server.
-    const others = nodes(members).flatMap((member) =>
-      member.state === "dead" ? [null] : (publishedBy(member) ?? []),
-    );
+    const others = othersOf(context.self.name, this.#deps.membership.members());
     const online = this.#seen?.nodes.reduce((sum, { drives }) => sum + drives.online, 0) ?? null;
     await this.#redundancy.note(online, count * disksPerNode, others);
     const limits = { timeoutMs: proofMs, signal: this.#stop.signal };

@@ -3,12 +3,21 @@ import { rm } from "node:fs/promises";
 import { paths } from "../../../core/paths.ts";
 import { makeParents, writeAtomically } from "../../../host/files.ts";
 import { heal } from "../heal.ts";
-import type { Published } from "../published.ts";
+import type { MemberView } from "../../../cluster/types.ts";
+import { nodes } from "../layout.ts";
+import { publishedBy, type Published } from "../published.ts";
 import { putObject } from "../s3.ts";
 import type { Limits, Store } from "../store.ts";
 
 /** What the other nodes' guards say, as far as it matters here; null: the node is dead. */
 export type Others = readonly (Pick<Published, "state" | "slot" | "attached" | "owes" | "healed"> | null)[];
+
+/** Pure. Of a node that has left the cluster nothing is expected any more. */
+export function othersOf(self: string, members: readonly MemberView[]): Others {
+  const others = nodes(members).filter(({ name, state }) => name !== self && state !== "left");
+  // An agent that has just started has said nothing yet, which says nothing of its server.
+  return others.flatMap((member) => (member.state === "dead" ? [null] : (publishedBy(member) ?? [])));
+}
 
 const folder = ".chime-node/drives";
 
