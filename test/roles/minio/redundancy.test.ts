@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { isDue, othersOf, Redundancy, type Others } from "../../../src/roles/minio/guard/redundancy.ts";
 import { storeNode } from "./context.ts";
 
-type Other = NonNullable<Others[number]>;
+type Other = Exclude<Others[number], string>;
 const other = (slot: number, own: Partial<Other> = {}): Other => ({
   slot,
   state: "serving",
@@ -24,7 +24,7 @@ describe("who has everything completed, and when", () => {
     ["nothing is owed", 1, { attached: true, owes: false }, [other(2), other(3)], false],
     ["not the first", 2, owing, [other(1), other(3)], false],
     ["the first that serves", 2, owing, [other(1, { state: "down" }), other(3)], true],
-    ["the first is dead", 2, owing, [null, other(3)], true],
+    ["the first is dead", 2, owing, ["dead", other(3)], true],
     ["a server has not found all drives", 1, owing, [other(2, { attached: false })], false],
     ["this one has not", 1, { attached: false, owes: true }, [other(2)], false],
   ];
@@ -39,8 +39,9 @@ test("a node that has left is waited for no more, a dead one is", () => {
     storeNode(2),
     storeNode(3, { liveness: "dead" }),
     storeNode(4, { liveness: "left", state: "down" }),
+    storeNode(5, { silent: true }),
   ];
-  expect(othersOf("node1", members)).toEqual([expect.objectContaining({ slot: 2 }), null]);
+  expect(othersOf("node1", members)).toEqual([expect.objectContaining({ slot: 2 }), "dead", "silent"]);
 });
 
 describe("that drives were away", () => {
@@ -82,8 +83,33 @@ describe("that drives were away", () => {
     expect(node.owes).toBe(true);
   });
 
+  test("is not over because the node that completed something long ago forgets it, or goes", async () => {
+    const node = new Redundancy(path);
+    const before = [other(1, { healed: "2026-11-22T01:00:00.000Z" })];
+    await node.note(6, 9, before);
+    await node.note(9, 9, before);
+    for (const others of [[other(1)], []]) {
+      await node.note(9, 9, others);
+      expect(node.owes).toBe(true);
+    }
+  });
+
+  test("is not said for a node that has said nothing yet, whose word is waited for", async () => {
+    const node = new Redundancy(path);
+    await node.note(9, 9, ["silent"]);
+    expect(node.owes).toBe(false);
+    await node.note(6, 9, [other(1)]);
+    await node.note(9, 9, [other(1, { healed: "2026-11-22T01:00:00.000Z" }), "silent"]);
+    await node.note(9, 9, [other(1, { healed: "2026-11-22T01:00:00.000Z" }), other(2)]);
+    expect(node.owes).toBe(true);
+  });
+
   test("is remembered for a node that is dead or does not serve, too, before its drives are missed", async () => {
-    for (const others of [[null], [other(2, { state: "waiting" })], [other(2, { state: "down" })]]) {
+    for (const others of [
+      ["dead" as const],
+      [other(2, { state: "waiting" })],
+      [other(2, { state: "down" })],
+    ]) {
       const node = new Redundancy(path);
       await node.note(9, 9, others);
       expect(node.owes).toBe(true);

@@ -9,15 +9,18 @@ import { publishedBy, type Published } from "../published.ts";
 import { putObject } from "../s3.ts";
 import type { Limits, Store } from "../store.ts";
 
-/** What the other nodes' guards say, as far as it matters here; null: the node is dead. */
-export type Others = readonly (Pick<Published, "state" | "slot" | "attached" | "owes" | "healed"> | null)[];
+/** What another node's guard says, as far as it matters here. */
+type Said = Pick<Published, "state" | "slot" | "attached" | "owes" | "healed">;
+/** `silent`: its agent has just started and has said nothing yet, which says nothing of its server. */
+export type Others = readonly (Said | "dead" | "silent")[];
 
 /** Pure. Of a node that has left the cluster nothing is expected any more. */
 export function othersOf(self: string, members: readonly MemberView[]): Others {
   const others = nodes(members).filter(({ name, state }) => name !== self && state !== "left");
-  // An agent that has just started has said nothing yet, which says nothing of its server.
-  return others.flatMap((member) => (member.state === "dead" ? [null] : (publishedBy(member) ?? [])));
+  return others.map((member) => (member.state === "dead" ? "dead" : (publishedBy(member) ?? "silent")));
 }
+
+const saidBy = (others: Others): Said[] => others.filter((one) => one !== "dead" && one !== "silent");
 
 const folder = ".chime-node/drives";
 
@@ -65,13 +68,14 @@ export class Redundancy {
    * @param online how many drives are there; null: nobody knows
    */
   async note(online: number | null, total: number, others: Others): Promise<void> {
-    const serving = others.every((one) => one?.state === "serving");
-    if (serving && online === null) return;
-    const whole = serving && online !== null && online >= total;
-    if (!whole) await this.owe();
+    const away = others.includes("dead") || saidBy(others).some(({ state }) => state !== "serving");
+    if (!away && online === null) return;
+    const lost = away || (online ?? 0) < total;
+    if (lost) await this.owe();
+    const whole = !lost && !others.includes("silent");
     if (whole && !this.#whole) this.#known = newest(others);
     this.#whole = whole;
-    if (whole && this.#owes && newest(others) !== this.#known) await this.#settle();
+    if (whole && this.#owes && (newest(others) ?? "") > (this.#known ?? "")) await this.#settle();
   }
 
   /** Its own server is down: it will have to find all drives again, and the others write without its own. */
@@ -102,13 +106,13 @@ export class Redundancy {
 
 /** Pure: the serving node with the lowest place does it, once every serving server uses all drives. */
 export function isDue(own: number, mine: { attached: boolean; owes: boolean }, others: Others): boolean {
-  const serving = others.filter((one) => one !== null).filter(({ state }) => state === "serving");
+  const serving = saidBy(others).filter(({ state }) => state === "serving");
   if (!mine.attached || serving.some(({ attached }) => !attached)) return false;
   if (serving.some(({ slot }) => slot !== null && slot < own)) return false;
   return mine.owes || serving.some(({ owes }) => owes);
 }
 
 function newest(others: Others): string | null {
-  const times = others.flatMap((one) => one?.healed ?? []);
+  const times = saidBy(others).flatMap(({ healed }) => healed ?? []);
   return times.toSorted().at(-1) ?? null;
 }
