@@ -4,12 +4,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDue, othersOf, Redundancy, type Others } from "../../../src/roles/minio/guard/redundancy.ts";
-import { storeNode } from "./context.ts";
+import type { Store } from "../../../src/roles/minio/store.ts";
+import { waitUntil } from "../../lab/wait.ts";
+import { allSeen, storeNode } from "./context.ts";
 
 type Other = Exclude<Others[number], string>;
 const other = (slot: number, own: Partial<Other> = {}): Other => ({
   slot,
   state: "serving",
+  seen: null,
   attached: true,
   owes: false,
   healed: null,
@@ -127,3 +130,108 @@ describe("that drives were away", () => {
     expect(node.owes).toBe(false);
   });
 });
+
+/** A store of which every heal of everything lasts until the test says how it ended. */
+class HealingStore {
+  readonly #server: Bun.Server<undefined>;
+  #begun = 0;
+  #ended = 0;
+  #partial = 0;
+
+  constructor() {
+    this.#server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: (request) => this.#answer(request) });
+  }
+
+  get store(): Store {
+    const credentials = { accessKey: "root", secretKey: "a-secret-key" };
+    return { address: "127.0.0.1", port: this.#server.port ?? 0, credentials };
+  }
+
+  get begun(): number {
+    return this.#begun;
+  }
+
+  /** The heal that is under way finds nothing more. @param partial objects that it could not complete */
+  end(partial = 0): void {
+    this.#partial = partial;
+    this.#ended = this.#begun;
+  }
+
+  async close(): Promise<void> {
+    await this.#server.stop(true);
+  }
+
+  #answer(request: Request): Response {
+    const { pathname, searchParams } = new URL(request.url);
+    if (!pathname.includes("/heal/")) return new Response();
+    const isAll = pathname.endsWith("/heal/");
+    if (!searchParams.has("clientToken")) {
+      if (isAll) this.#begun++;
+      return Response.json({ clientToken: "x" });
+    }
+    if (!isAll) return Response.json({ Summary: "finished" });
+    if (this.#ended < this.#begun) return Response.json({ Summary: "running" });
+    const Items = Array.from({ length: this.#partial }, () => ({
+      after: { drives: [{ state: "missing" }] },
+    }));
+    return Response.json({ Summary: "finished", Items });
+  }
+}
+
+describe("everything is completed", () => {
+  let directory: string;
+  let node: Redundancy;
+  let served: HealingStore;
+  const limits = { timeoutMs: 5_000 };
+  const others = [other(2), other(3)];
+  const advance = () => node.advance(served.store, "chime", 1, others, limits);
+  const begun = (times: number) =>
+    waitUntil("the heal to begin", 5_000, () => Promise.resolve(served.begun === times));
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "chime-owes-"));
+    node = new Redundancy(join(directory, "minio-owes"));
+    served = new HealingStore();
+    await node.note(6, 9, others);
+    await node.note(9, 9, others);
+  });
+  afterEach(async () => {
+    await served.close();
+    await rm(directory, { recursive: true });
+  });
+
+  test("by one node, which says when", async () => {
+    const work = advance();
+    await begun(1);
+    expect([node.attached, node.owes, node.healed]).toEqual([true, true, null]);
+    served.end();
+    await work;
+    expect([node.owes, node.healed]).toEqual([false, expect.any(String)]);
+  });
+
+  const meanwhile: [what: string, strike: () => Promise<void>, attached: boolean][] = [
+    ["drives were away", () => node.note(6, 9, others), true],
+    ["another server was away", () => node.note(9, 9, [other(2, { state: "down" }), other(3)]), true],
+    ["another server looks for drives", () => node.note(9, 9, [other(2, { attached: false })]), true],
+    ["another server misses some", () => node.note(9, 9, [other(2, { seen: allSeenBut(1) })]), true],
+    ["its own server was away", () => node.down(), false],
+  ];
+  test.each(meanwhile)("not while %s", async (_, strike, attached) => {
+    const work = advance();
+    await begun(1);
+    await strike();
+    await node.note(9, 9, others);
+    served.end();
+    await work;
+    expect([node.attached, node.owes, node.healed]).toEqual([attached, true, null]);
+  });
+});
+
+function allSeenBut(missing: number): NonNullable<Other["seen"]> {
+  const [first, ...rest] = allSeen.nodes;
+  if (!first) throw new Error("nobody is seen");
+  return {
+    ...allSeen,
+    nodes: [{ ...first, drives: { total: 3, online: 3 - missing, healing: 0 } }, ...rest],
+  };
+}

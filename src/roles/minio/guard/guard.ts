@@ -17,7 +17,7 @@ import { ownStore } from "../stores.ts";
 import { awaitsNodes } from "../together.ts";
 import { readHealth, type Health } from "./health.ts";
 import { inquire, type Seen } from "./inquiry.ts";
-import { othersOf, Redundancy } from "./redundancy.ts";
+import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
 
 /** How often the server is asked how it is, the balancer whether it finds any, and the server about its drives. */
 const lookEveryMs = 1_000;
@@ -51,6 +51,7 @@ export class MinioGuard implements Guard {
   start(): Promise<void> {
     this.#loops.push(
       this.#every(lookEveryMs, () => this.#look()),
+      this.#every(lookEveryMs, () => this.#watchDrives()),
       this.#every(lookEveryMs, () => this.#complete()),
       this.#every(gateEveryMs, () => this.#setGate()),
       this.#every(inquireEveryMs, async () => {
@@ -127,17 +128,30 @@ export class MinioGuard implements Guard {
     this.#unlocked = true;
   }
 
-  /** Has objects completed that may not be everywhere. */
+  async #watchDrives(): Promise<void> {
+    if (!this.#proven || rememberedSlot() === null) return;
+    const { nodes: count, disksPerNode } = minioSpec(this.#deps.context());
+    await this.#redundancy.note(this.#seen && onlineIn(this.#seen), count * disksPerNode, this.#others());
+  }
+
+  /** Has objects completed that may not be everywhere, which takes hours where there are many. */
   async #complete(): Promise<void> {
     const slot = rememberedSlot();
     if (!this.#proven || slot === null) return;
     const context = this.#deps.context();
-    const { bucket, nodes: count, disksPerNode } = minioSpec(context);
-    const others = othersOf(context.self.name, this.#deps.membership.members());
-    const online = this.#seen?.nodes.reduce((sum, { drives }) => sum + drives.online, 0) ?? null;
-    await this.#redundancy.note(online, count * disksPerNode, others);
     const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
-    await this.#redundancy.advance(ownStore(context), bucket, slot, others, limits);
+    await this.#redundancy.advance(
+      ownStore(context),
+      minioSpec(context).bucket,
+      slot,
+      this.#others(),
+      limits,
+    );
+  }
+
+  #others(): Others {
+    const { name } = this.#deps.context().self;
+    return othersOf(name, this.#deps.membership.members());
   }
 
   /** The VIP belongs where a balancer finds a server that objects can be read from: that need not be this node's. */

@@ -10,7 +10,7 @@ import { putObject } from "../s3.ts";
 import type { Limits, Store } from "../store.ts";
 
 /** What another node's guard says, as far as it matters here. */
-type Said = Pick<Published, "state" | "slot" | "attached" | "owes" | "healed">;
+type Said = Pick<Published, "state" | "slot" | "seen" | "attached" | "owes" | "healed">;
 /** `silent`: its agent has just started and has said nothing yet, which says nothing of its server. */
 export type Others = readonly (Said | "dead" | "silent")[];
 
@@ -18,6 +18,11 @@ export type Others = readonly (Said | "dead" | "silent")[];
 export function othersOf(self: string, members: readonly MemberView[]): Others {
   const others = nodes(members).filter(({ name, state }) => name !== self && state !== "left");
   return others.map((member) => (member.state === "dead" ? "dead" : (publishedBy(member) ?? "silent")));
+}
+
+/** Pure: how many drives are there, as one server sees it. */
+export function onlineIn(seen: NonNullable<Published["seen"]>): number {
+  return seen.nodes.reduce((sum, { drives }) => sum + drives.online, 0);
 }
 
 const saidBy = (others: Others): Said[] => others.filter((one) => one !== "dead" && one !== "silent");
@@ -37,6 +42,8 @@ export class Redundancy {
   healed: string | null = null;
   #owes: boolean;
   #whole = false;
+  /** How often something was away: what was begun before is not done by then. */
+  #losses = 0;
   /** What the others had completed when all drives were there again. */
   #known: string | null = null;
   readonly #path: string;
@@ -64,13 +71,16 @@ export class Redundancy {
   }
 
   /**
-   * To be told at each look, since an outage may be short.
-   * @param online how many drives are there; null: nobody knows
+   * To be told each second, since an outage may be short, also while `advance` is under way.
+   * @param online how many drives are there for its own server; null: nobody knows
    */
   async note(online: number | null, total: number, others: Others): Promise<void> {
-    const away = others.includes("dead") || saidBy(others).some(({ state }) => state !== "serving");
+    const said = saidBy(others);
+    const away = others.includes("dead") || said.some(({ state }) => state !== "serving");
     if (!away && online === null) return;
-    const lost = away || (online ?? 0) < total;
+    const seen = said.flatMap((one) => (one.seen ? [onlineIn(one.seen)] : []));
+    const lost = away || Math.min(online ?? 0, ...seen) < total;
+    if (lost || said.some(({ attached }) => !attached)) this.#losses++;
     if (lost) await this.owe();
     const whole = !lost && !others.includes("silent");
     if (whole && !this.#whole) this.#known = newest(others);
@@ -81,6 +91,7 @@ export class Redundancy {
   /** Its own server is down: it will have to find all drives again, and the others write without its own. */
   async down(): Promise<void> {
     this.attached = false;
+    this.#losses++;
     await this.owe();
   }
 
@@ -91,14 +102,16 @@ export class Redundancy {
    */
   async advance(store: Store, bucket: string, own: number, others: Others, limits: Limits): Promise<void> {
     if (!this.#whole) return;
+    const losses = this.#losses;
     if (!this.attached) {
       const prefix = `${folder}/${own}`;
       await putObject(store, bucket, prefix, new Uint8Array(32), limits);
-      this.attached = (await heal(store, limits, { bucket, prefix })).partial === 0;
+      const { partial } = await heal(store, limits, { bucket, prefix });
+      this.attached = partial === 0 && losses === this.#losses;
     }
     if (!isDue(own, this, others)) return;
     const { partial } = await heal(store, limits);
-    if (partial > 0) return;
+    if (partial > 0 || losses !== this.#losses) return;
     await this.#settle();
     this.healed = new Date().toISOString();
   }
