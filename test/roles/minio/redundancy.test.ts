@@ -18,6 +18,10 @@ const other = (slot: number, own: Partial<Other> = {}): Other => ({
   healed: null,
   ...own,
 });
+/** Time passes where a test says so. */
+let now = 0;
+const clock = { now: () => now };
+
 const owing = { attached: true, owes: true };
 
 describe("who has everything completed, and when", () => {
@@ -57,15 +61,15 @@ describe("that drives were away", () => {
   afterEach(() => rm(directory, { recursive: true }));
 
   test("is remembered over a restart", async () => {
-    const first = new Redundancy(path);
+    const first = new Redundancy(clock, path);
     await first.note(9, 9, []);
     expect(first.owes).toBe(false);
     await first.note(6, 9, []);
-    expect(new Redundancy(path).owes).toBe(true);
+    expect(new Redundancy(clock, path).owes).toBe(true);
   });
 
   test("is over when another node has completed everything since all are back, not before", async () => {
-    const node = new Redundancy(path);
+    const node = new Redundancy(clock, path);
     const before = [other(1, { healed: "2026-11-22T01:00:00.000Z" })];
     const after = [other(1, { healed: "2026-11-22T02:00:00.000Z" })];
     await node.note(6, 9, before);
@@ -77,7 +81,7 @@ describe("that drives were away", () => {
   });
 
   test("what was completed while drives were away counts for nothing", async () => {
-    const node = new Redundancy(path);
+    const node = new Redundancy(clock, path);
     const after = [other(1, { healed: "2026-11-22T02:00:00.000Z" })];
     await node.note(6, 9, []);
     await node.note(6, 9, after);
@@ -87,7 +91,7 @@ describe("that drives were away", () => {
   });
 
   test("is not over because the node that completed something long ago forgets it, or goes", async () => {
-    const node = new Redundancy(path);
+    const node = new Redundancy(clock, path);
     const before = [other(1, { healed: "2026-11-22T01:00:00.000Z" })];
     await node.note(6, 9, before);
     await node.note(9, 9, before);
@@ -98,7 +102,7 @@ describe("that drives were away", () => {
   });
 
   test("is not said for a node that has said nothing yet, whose word is waited for", async () => {
-    const node = new Redundancy(path);
+    const node = new Redundancy(clock, path);
     await node.note(9, 9, ["silent"]);
     expect(node.owes).toBe(false);
     await node.note(6, 9, [other(1)]);
@@ -113,19 +117,19 @@ describe("that drives were away", () => {
       [other(2, { state: "waiting" })],
       [other(2, { state: "down" })],
     ]) {
-      const node = new Redundancy(path);
+      const node = new Redundancy(clock, path);
       await node.note(9, 9, others);
       expect(node.owes).toBe(true);
       await rm(path);
     }
-    const own = new Redundancy(path);
+    const own = new Redundancy(clock, path);
     own.attached = true;
     await own.down();
     expect([own.owes, own.attached]).toEqual([true, false]);
   });
 
   test("while nobody tells of drives nothing changes", async () => {
-    const node = new Redundancy(path);
+    const node = new Redundancy(clock, path);
     await node.note(null, 9, []);
     expect(node.owes).toBe(false);
   });
@@ -136,6 +140,7 @@ class HealingStore {
   readonly #server: Bun.Server<undefined>;
   #begun = 0;
   #ended = 0;
+  #stopped = 0;
   #partial = 0;
 
   constructor() {
@@ -157,6 +162,11 @@ class HealingStore {
     this.#ended = this.#begun;
   }
 
+  /** It is stopped by somebody. */
+  fail(): void {
+    this.#stopped = this.#begun;
+  }
+
   async close(): Promise<void> {
     await this.#server.stop(true);
   }
@@ -170,6 +180,7 @@ class HealingStore {
       return Response.json({ clientToken: "x" });
     }
     if (!isAll) return Response.json({ Summary: "finished" });
+    if (this.#stopped === this.#begun) return Response.json({ Summary: "stopped" });
     if (this.#ended < this.#begun) return Response.json({ Summary: "running" });
     const Items = Array.from({ length: this.#partial }, () => ({
       after: { drives: [{ state: "missing" }] },
@@ -190,7 +201,7 @@ describe("everything is completed", () => {
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "chime-owes-"));
-    node = new Redundancy(join(directory, "minio-owes"));
+    node = new Redundancy(clock, join(directory, "minio-owes"));
     served = new HealingStore();
     await node.note(6, 9, others);
     await node.note(9, 9, others);
@@ -207,6 +218,40 @@ describe("everything is completed", () => {
     served.end();
     await work;
     expect([node.owes, node.healed]).toEqual([false, expect.any(String)]);
+  });
+
+  test.each(["some objects are left", "it fails"])("not again at once where %s", async (what) => {
+    const work = advance();
+    await begun(1);
+    now += 1_000;
+    if (what === "it fails") served.fail();
+    else served.end(2);
+    await work.catch(() => undefined);
+    expect([node.owes, node.healed]).toEqual([true, null]);
+    now += 3_999;
+    await advance();
+    expect(served.begun).toBe(1);
+    now++;
+    const again = advance();
+    await begun(2);
+    served.end();
+    await again;
+    expect(node.owes).toBe(false);
+  });
+
+  test("at once again when drives were away since some objects were left", async () => {
+    const work = advance();
+    await begun(1);
+    now += 1_000;
+    served.end(2);
+    await work;
+    await node.note(6, 9, others);
+    await node.note(9, 9, others);
+    const again = advance();
+    await begun(2);
+    served.end();
+    await again;
+    expect(node.owes).toBe(false);
   });
 
   const meanwhile: [what: string, strike: () => Promise<void>, attached: boolean][] = [

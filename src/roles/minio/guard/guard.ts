@@ -41,10 +41,11 @@ export class MinioGuard implements Guard {
   #leaving = false;
   /** What an earlier run of the server had locked is free again. */
   #unlocked = false;
-  readonly #redundancy = new Redundancy();
+  readonly #redundancy: Redundancy;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
+    this.#redundancy = new Redundancy(deps.clock);
   }
 
   /** Waits for nothing: a server that has just lost another one answers late, and the agent has to be up by then. */

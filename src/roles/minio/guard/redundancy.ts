@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import type { Clock } from "../../../core/clock.ts";
 import { paths } from "../../../core/paths.ts";
 import { makeParents, writeAtomically } from "../../../host/files.ts";
 import { heal } from "../heal.ts";
@@ -29,6 +30,9 @@ const saidBy = (others: Others): Said[] => others.filter((one) => one !== "dead"
 
 const folder = ".chime-node/drives";
 
+/** What could not be completed will not be a moment later, and looking at everything costs: so many times as long is waited. */
+const restFactor = 4;
+
 /**
  * Whether each object is on all drives that it should be on. What is written while drives are away is on the others
  * alone, and so is what goes through a server that has not found all drives yet (it looks every 15 s); the engine itself
@@ -46,9 +50,13 @@ export class Redundancy {
   #losses = 0;
   /** What the others had completed when all drives were there again. */
   #known: string | null = null;
+  /** Until when (of its clock) nothing is tried again, if nothing was away since then. */
+  #rest = { losses: 0, until: Number.NEGATIVE_INFINITY };
+  readonly #clock: Pick<Clock, "now">;
   readonly #path: string;
 
-  constructor(path: string = paths.minioOwes) {
+  constructor(clock: Pick<Clock, "now">, path: string = paths.minioOwes) {
+    this.#clock = clock;
     this.#path = path;
     this.#owes = existsSync(path);
   }
@@ -110,10 +118,24 @@ export class Redundancy {
       this.attached = partial === 0 && losses === this.#losses;
     }
     if (!isDue(own, this, others)) return;
-    const { partial } = await heal(store, limits);
-    if (partial > 0 || losses !== this.#losses) return;
+    if (losses === this.#rest.losses && this.#clock.now() < this.#rest.until) return;
+    if (!(await this.#completes(store, limits)) || losses !== this.#losses) return;
     await this.#settle();
     this.healed = new Date().toISOString();
+  }
+
+  /** Whether nothing is left to do. */
+  async #completes(store: Store, limits: Limits): Promise<boolean> {
+    const losses = this.#losses;
+    const start = this.#clock.now();
+    let isWhole = false;
+    try {
+      isWhole = (await heal(store, limits)).partial === 0;
+      return isWhole;
+    } finally {
+      const now = this.#clock.now();
+      if (!isWhole) this.#rest = { losses, until: now + restFactor * (now - start) };
+    }
   }
 }
 
