@@ -1,14 +1,12 @@
-import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import type { Clock } from "../../../core/clock.ts";
 import { paths } from "../../../core/paths.ts";
-import { makeParents, writeAtomically } from "../../../host/files.ts";
 import { heal } from "../heal.ts";
 import type { MemberView } from "../../../cluster/types.ts";
 import { nodes } from "../layout.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { putObject } from "../s3.ts";
 import type { Limits, Store } from "../store.ts";
+import { Debt } from "./debt.ts";
 
 /** What another node's guard says, as far as it matters here. */
 type Said = Pick<Published, "state" | "slot" | "seen" | "attached" | "owes" | "healed">;
@@ -44,7 +42,7 @@ export class Redundancy {
   attached = false;
   /** When this node last completed everything, ISO 8601. */
   healed: string | null = null;
-  #owes: boolean;
+  readonly #debt: Debt;
   #whole = false;
   /** How often something was away: what was begun before is not done by then. */
   #losses = 0;
@@ -53,29 +51,19 @@ export class Redundancy {
   /** Until when (of its clock) nothing is tried again, if nothing was away since then. */
   #rest = { losses: 0, until: Number.NEGATIVE_INFINITY };
   readonly #clock: Pick<Clock, "now">;
-  readonly #path: string;
 
   constructor(clock: Pick<Clock, "now">, path: string = paths.minioOwes) {
     this.#clock = clock;
-    this.#path = path;
-    this.#owes = existsSync(path);
+    this.#debt = new Debt(path);
   }
 
   /** Something may not be everywhere. */
   get owes(): boolean {
-    return this.#owes;
+    return this.#debt.isOwed;
   }
 
-  async owe(): Promise<void> {
-    if (this.#owes) return;
-    this.#owes = true;
-    await makeParents(this.#path);
-    await writeAtomically(this.#path, "drives were away\n", { mode: 0o600, uid: 0, gid: 0 });
-  }
-
-  async #settle(): Promise<void> {
-    this.#owes = false;
-    await rm(this.#path, { force: true });
+  owe(): Promise<void> {
+    return this.#debt.owe();
   }
 
   /**
@@ -93,7 +81,8 @@ export class Redundancy {
     const whole = !lost && !others.includes("silent");
     if (whole && !this.#whole) this.#known = newest(others);
     this.#whole = whole;
-    if (whole && this.#owes && (newest(others) ?? "") > (this.#known ?? "")) await this.#settle();
+    if (whole && (newest(others) ?? "") > (this.#known ?? "")) await this.#debt.settle();
+    await this.#debt.keep();
   }
 
   /** Its own server is down: it will have to find all drives again, and the others write without its own. */
@@ -120,7 +109,7 @@ export class Redundancy {
     if (!isDue(own, this, others)) return;
     if (losses === this.#rest.losses && this.#clock.now() < this.#rest.until) return;
     if (!(await this.#completes(store, limits)) || losses !== this.#losses) return;
-    await this.#settle();
+    await this.#debt.settle();
     this.healed = new Date().toISOString();
   }
 
