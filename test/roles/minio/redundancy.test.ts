@@ -152,6 +152,18 @@ class HealingStore {
     return { address: "127.0.0.1", port: this.#server.port ?? 0, credentials };
   }
 
+  /** Heals of one prefix that were begun. */
+  parts = 0;
+  #isHeld = false;
+
+  holdParts(): void {
+    this.#isHeld = true;
+  }
+
+  endParts(): void {
+    this.#isHeld = false;
+  }
+
   get begun(): number {
     return this.#begun;
   }
@@ -177,9 +189,10 @@ class HealingStore {
     const isAll = pathname.endsWith("/heal/");
     if (!searchParams.has("clientToken")) {
       if (isAll) this.#begun++;
+      else this.parts++;
       return Response.json({ clientToken: "x" });
     }
-    if (!isAll) return Response.json({ Summary: "finished" });
+    if (!isAll) return Response.json({ Summary: this.#isHeld ? "running" : "finished" });
     if (this.#stopped === this.#begun) return Response.json({ Summary: "stopped" });
     if (this.#ended < this.#begun) return Response.json({ Summary: "running" });
     const Items = Array.from({ length: this.#partial }, () => ({
@@ -196,8 +209,7 @@ describe("everything is completed", () => {
   const limits = { timeoutMs: 5_000 };
   const others = [other(2), other(3)];
   const advance = () => node.advance(served.store, "chime", 1, others, limits);
-  const begun = (times: number) =>
-    waitUntil("the heal to begin", 5_000, () => Promise.resolve(served.begun === times));
+  const begun = (times: number) => waitUntil("the heal to begin", 5_000, () => served.begun === times);
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "chime-owes-"));
@@ -209,6 +221,17 @@ describe("everything is completed", () => {
   afterEach(async () => {
     await served.close();
     await rm(directory, { recursive: true });
+  });
+
+  test("by nobody before each server has found all drives, for which none waits for another", async () => {
+    const looking = [other(2, { attached: false }), other(3)];
+    served.holdParts();
+    const work = node.advance(served.store, "chime", 1, looking, limits);
+    await waitUntil("its own look", 5_000, () => served.parts === 1);
+    await node.note(9, 9, looking);
+    served.endParts();
+    await work;
+    expect([node.attached, served.begun]).toEqual([true, 0]);
   });
 
   test("by one node, which says when", async () => {

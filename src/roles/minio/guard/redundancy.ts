@@ -46,6 +46,8 @@ export class Redundancy {
   #whole = false;
   /** How often something was away: what was begun before is not done by then. */
   #losses = 0;
+  /** How often its own server was. */
+  #downs = 0;
   /** What the others had completed when all drives were there again. */
   #known: string | null = null;
   /** Until when (of its clock) nothing is tried again, if nothing was away since then. */
@@ -88,6 +90,7 @@ export class Redundancy {
   /** Its own server is down: it will have to find all drives again, and the others write without its own. */
   async down(): Promise<void> {
     this.attached = false;
+    this.#downs++;
     this.#losses++;
     await this.owe();
   }
@@ -101,10 +104,11 @@ export class Redundancy {
     if (!this.#whole) return;
     const losses = this.#losses;
     if (!this.attached) {
+      const downs = this.#downs;
       const prefix = `${folder}/${own}`;
       await putObject(store, bucket, prefix, new Uint8Array(32), limits);
       const { partial } = await heal(store, limits, { bucket, prefix });
-      this.attached = partial === 0 && losses === this.#losses;
+      this.attached = partial === 0 && downs === this.#downs;
     }
     if (!isDue(own, this, others)) return;
     if (losses === this.#rest.losses && this.#clock.now() < this.#rest.until) return;
