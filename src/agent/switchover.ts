@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Membership, RoleName } from "../cluster/types.ts";
 import { systemClock } from "../core/clock.ts";
-import { failed, usageError } from "../core/errors.ts";
+import { failed, refused, usageError } from "../core/errors.ts";
 import type { Happening } from "../roles/happening.ts";
 import type { Guards } from "./guards.ts";
 import { refuseInMaintenance } from "./maintenance.ts";
@@ -28,12 +28,18 @@ const handoverMs = 35_000;
 /**
  * Moves the writer of every single-writer role away from where it is, or to the given node. Asked on any node; the
  * writer's own agent does it.
- * @throws ChimeError `switchover.no_writer`, `switchover.no_replica`, `switchover.no_such_node`,
+ * @throws ChimeError `switchover.no_pair` (exit 3), `switchover.no_writer`, `switchover.no_replica`, `switchover.no_such_node`,
  *   `switchover.in_maintenance`, and what the guard says
  */
 export async function switchOver(deps: Deps, to: string | undefined): Promise<Move[]> {
   const moves: Move[] = [];
-  for (const [role, { writable, nodes }] of pairsOf(deps.status())) {
+  const pairs = [...pairsOf(deps.status())];
+  if (pairs.length === 0) {
+    throw refused("switchover.no_pair", "no role of this cluster has one writer that could move", {
+      remedy: "chime-node status shows what it serves",
+    });
+  }
+  for (const [role, { writable, nodes }] of pairs) {
     const [from] = writable;
     if (from === undefined) {
       throw failed(
