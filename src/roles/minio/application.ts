@@ -11,7 +11,7 @@ import type { Limits } from "./store.ts";
 import { ownStore } from "./stores.ts";
 
 /** A write that does not find enough drives is refused at once, or never answered. */
-const limits: Limits = { timeoutMs: 20_000 };
+const timeoutMs = 20_000;
 /** Together some seconds: a node that made it has told the others by then. */
 const attempts = 6;
 const againMs = 300;
@@ -43,7 +43,7 @@ export function application(context: RoleContext, needs: readonly string[]): Res
         async apply(run) {
           await run.ledger.before(id, null);
           run.progress(`making the bucket ${bucket} and its account`);
-          await untilMade(run.signal, () => make(context));
+          await untilMade(run.signal, () => make(context, { timeoutMs, signal: run.signal }));
         },
       };
     },
@@ -58,9 +58,10 @@ export function application(context: RoleContext, needs: readonly string[]): Res
  * @returns true where it had
  * @throws ChimeError `minio.*`
  */
-export async function remindOfAccount(context: RoleContext): Promise<boolean> {
+export async function remindOfAccount(context: RoleContext, signal: AbortSignal): Promise<boolean> {
+  const limits = { timeoutMs, signal };
   if (await opens(context, limits)) return false;
-  await make(context);
+  await make(context, limits);
   return true;
 }
 
@@ -76,7 +77,7 @@ async function untilMade(signal: AbortSignal, attempt: () => Promise<void>): Pro
   }
 }
 
-async function make(context: RoleContext): Promise<void> {
+async function make(context: RoleContext, limits: Limits): Promise<void> {
   if ((await lacks(context, limits)).length === 0) return;
   const { bucket } = minioSpec(context);
   const store = ownStore(context);

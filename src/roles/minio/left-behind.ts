@@ -2,17 +2,21 @@ import type { RoleContext } from "../types.ts";
 import { s3Port, slotName } from "./layout.ts";
 import { releaseLocksOf } from "./locks.ts";
 import { rememberedSlot, slots } from "./slots.ts";
-import type { Limits } from "./store.ts";
 import { ownStore } from "./stores.ts";
 
-const limits: Limits = { timeoutMs: 10_000 };
+const timeoutMs = 10_000;
 
 /**
  * Ends the locks of a node's server that is gone, asked of this node's own.
- * @param before ms since the epoch: only those of a server that ran before the present one
+ * @param options.before ms since the epoch: only those of a server that ran before the present one
  * @throws ChimeError `minio.*`
  */
-export async function releaseLocks(context: RoleContext, node: string, before?: number): Promise<void> {
+export async function releaseLocks(
+  context: RoleContext,
+  node: string,
+  { before, signal }: { before?: number; signal?: AbortSignal } = {},
+): Promise<void> {
+  const limits = { timeoutMs, signal };
   for (const [slot, { name }] of slots(context, context.members, rememberedSlot())) {
     if (name !== node) continue;
     const owner = `${slotName(slot, context.spec.cluster.domain)}:${s3Port}`;

@@ -5,7 +5,6 @@ import { notedHash } from "../../../resources/program.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves } from "../../../vip/balancer/types.ts";
-import type { RoleContext } from "../../types.ts";
 import { remindOfAccount } from "../application.ts";
 import { layout, minioSpec, roleName } from "../layout.ts";
 import { releaseLocks } from "../left-behind.ts";
@@ -52,6 +51,8 @@ export class MinioGuard implements Guard {
   start(): Promise<void> {
     this.#loops.push(
       this.#every(lookEveryMs, () => this.#look()),
+      this.#every(lookEveryMs, () => this.#unlock()),
+      this.#every(lookEveryMs, () => this.#keepAccount()),
       this.#every(lookEveryMs, () => this.#watchDrives()),
       this.#every(lookEveryMs, () => this.#complete()),
       this.#every(gateEveryMs, () => this.#setGate()),
@@ -111,21 +112,20 @@ export class MinioGuard implements Guard {
     if (signal.aborted) return;
     // One that starts anew may be up again at the next look, but does not read for some seconds.
     if (!this.#health.reads && rememberedSlot() !== null) await this.#redundancy.down();
-    if (!this.#health.up) {
+    if (!this.#health.up) await this.#startServer();
+    if (!this.#health.reads) {
       this.#unlocked = false;
-      await this.#startServer();
-    } else if (this.#health.reads && !this.#unlocked) await this.#unlock();
-    if (!this.#health.reads) this.#seen = null;
-    else this.#seen ??= await this.#inquire();
+      this.#seen = null;
+    } else this.#seen ??= await this.#inquire();
     if (this.#health.writes && !this.#proven) await this.#prove();
-    if (this.#health.writes && context.self.phase[roleName] === "ready") await this.#keepAccount(context);
     await this.#publish();
   }
 
   async #unlock(): Promise<void> {
+    if (!this.#health.reads || this.#unlocked) return;
     const context = this.#deps.context();
     const { startedAt } = await showUnit(layout(context).product.unit);
-    await releaseLocks(context, context.self.name, startedAt);
+    await releaseLocks(context, context.self.name, { before: startedAt, signal: this.#stop.signal });
     this.#unlocked = true;
   }
 
@@ -185,11 +185,11 @@ export class MinioGuard implements Guard {
     }
   }
 
-  async #keepAccount(context: RoleContext): Promise<void> {
-    const has = await remindOfAccount(context).catch((error: unknown) => toChimeError(error).message);
-    if (has === true)
+  async #keepAccount(): Promise<void> {
+    const context = this.#deps.context();
+    if (!this.#health.writes || context.self.phase[roleName] !== "ready") return;
+    if (await remindOfAccount(context, this.#stop.signal))
       log.warn("minio: the server had forgotten the account of the applications: made known again");
-    else if (has !== false) log.warn(`minio: the account of the applications: ${has}`);
   }
 
   /** Null where the server cannot say it now. */
