@@ -111,7 +111,7 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
     }
     await waitUntil("a node to say so", 10_000, async () => {
       const said = lab.nodes.map((node) =>
-        node.sh("journalctl -u chime-node | grep -c 'made known again' || :"),
+        node.sh("journalctl -u chime-node | grep -c 'forgotten the account .*: made known again' || :"),
       );
       return (await Promise.all(said)).some(({ stdout }) => stdout.trim() !== "0");
     });

@@ -4,11 +4,10 @@ import { fingerprint } from "../../resources/fingerprint.ts";
 import type { Kind, Resource } from "../../resources/types.ts";
 import type { RoleContext } from "../types.ts";
 import { ensureAccount, hasAccount } from "./account.ts";
-import { minioSpec, roleName, users } from "./layout.ts";
+import { minioSpec, users } from "./layout.ts";
 import { createBucket, hasBucket } from "./s3.ts";
-import type { Credentials } from "./signature.ts";
 import type { Limits } from "./store.ts";
-import { ownStore } from "./stores.ts";
+import { asApplication, ownStore } from "./stores.ts";
 
 /** A write that does not find enough drives is refused at once, or never answered. */
 const timeoutMs = 20_000;
@@ -32,7 +31,8 @@ export function application(context: RoleContext, needs: readonly string[]): Res
     async inspect({ ledger }) {
       const wasMade = ledger.reached(id) === desired;
       const missing = await lacks(context, lookLimits).catch((error: unknown) => {
-        if (error instanceof ChimeError && silent.has(error.code)) return wasMade ? [] : all(bucket);
+        if (error instanceof ChimeError && silent.has(error.code))
+          return wasMade ? [] : [theBucket(bucket), theAccount(bucket)];
         throw error;
       });
       if (missing.length === 0) return undefined;
@@ -55,21 +55,22 @@ export function application(context: RoleContext, needs: readonly string[]): Res
  * that reads them while another one writes them, or before it has found all drives, drops them, and reads them again ten
  * minutes later. Of a user it does not know it would look at once, but not of an account whose owner is the administrator
  * (LoadUser in MinIO's iam-store.go takes the administrator, who is not stored, for a reason to give up).
- * @returns true where it had
+ * @returns what it had forgotten; a bucket is gone with all that was in it, and is made anew
  * @throws ChimeError `minio.*`
  */
-export async function remindOfAccount(context: RoleContext, signal: AbortSignal): Promise<boolean> {
+export async function remindOfAccount(context: RoleContext, signal: AbortSignal): Promise<string[]> {
   const limits = { timeoutMs, signal };
-  if (await opens(context, limits)) return false;
-  await make(context, limits);
-  return true;
+  const { bucket } = minioSpec(context);
+  const isThere = await hasBucket(asApplication(context), bucket, limits).catch(unlessDenied);
+  return isThere ? [] : make(context, limits);
 }
 
 /** All nodes get there at the same time, and while one of them writes it the store refuses the others. */
-async function untilMade(signal: AbortSignal, attempt: () => Promise<void>): Promise<void> {
+async function untilMade(signal: AbortSignal, attempt: () => Promise<unknown>): Promise<void> {
   for (let nth = 1; ; nth++) {
     try {
-      return await attempt();
+      await attempt();
+      return;
     } catch (error) {
       if (nth === attempts) throw error;
       await systemClock.sleep(againMs * nth, signal);
@@ -77,44 +78,48 @@ async function untilMade(signal: AbortSignal, attempt: () => Promise<void>): Pro
   }
 }
 
-async function make(context: RoleContext, limits: Limits): Promise<void> {
-  if ((await lacks(context, limits)).length === 0) return;
+/** @returns what was missing, and is there now */
+async function make(context: RoleContext, limits: Limits): Promise<string[]> {
+  const missing = await lacks(context, limits);
+  if (missing.length === 0) return [];
   const { bucket } = minioSpec(context);
   const store = ownStore(context);
   await createBucket(store, bucket, limits);
-  await ensureAccount(store, credentials(context), bucket, limits);
-  const missing = await lacks(context, limits);
-  if (missing.length > 0) {
-    throw failed("minio.no_account", `the store does not keep ${missing.join(" and ")}`, {
+  await ensureAccount(store, asApplication(context).credentials, bucket, limits);
+  const still = await lacks(context, limits);
+  if (still.length > 0) {
+    throw failed("minio.no_account", `the store does not keep ${still.join(" and ")}`, {
       remedy: "chime-node apply --role minio",
     });
   }
+  return missing;
 }
 
-const all = (bucket: string): string[] => [`the bucket ${bucket}`, `the account ${users.application}`];
-
-function credentials({ secrets }: RoleContext): Credentials {
-  return { accessKey: users.application, secretKey: secrets[roleName]?.["secret_key"] ?? "" };
-}
+const theBucket = (bucket: string): string => `the bucket ${bucket}`;
+const theAccount = (bucket: string): string => `the account ${users.application}, which may use ${bucket}`;
 
 async function lacks(context: RoleContext, limits: Limits): Promise<string[]> {
   const { bucket } = minioSpec(context);
   const store = ownStore(context);
-  if (!(await hasBucket(store, bucket, limits))) return all(bucket);
+  const missing: string[] = [];
+  if (!(await hasBucket(store, bucket, limits))) missing.push(theBucket(bucket));
   const isRight =
     (await hasAccount(store, users.application, bucket, limits)) && (await opens(context, limits));
-  return isRight ? [] : [`the account ${users.application}, which may use ${bucket}`];
+  if (!isRight) missing.push(theAccount(bucket));
+  return missing;
 }
 
 /** Whether its secret key is the one that we tell: the store itself says of no key what it is. */
 async function opens(context: RoleContext, limits: Limits): Promise<boolean> {
   const { bucket } = minioSpec(context);
-  try {
-    return await hasBucket({ ...ownStore(context), credentials: credentials(context) }, bucket, limits);
-  } catch (error) {
-    if (error instanceof ChimeError && error.code === "minio.denied") return false;
-    throw error;
-  }
+  const asked = hasBucket(asApplication(context), bucket, limits).then(() => true);
+  return asked.catch(unlessDenied);
+}
+
+/** Whom the store does not know, or takes for somebody else, it lets see nothing. */
+function unlessDenied(error: unknown): false {
+  if (error instanceof ChimeError && error.code === "minio.denied") return false;
+  throw error;
 }
 
 /** It is in the store, and stays there with its objects. */

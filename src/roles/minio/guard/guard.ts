@@ -17,6 +17,7 @@ import { awaitsNodes } from "../together.ts";
 import { readHealth, type Health } from "./health.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
+import { repeat } from "./repeat.ts";
 
 /** How often the server is asked how it is, the balancer whether it finds any, and the server about its drives. */
 const lookEveryMs = 1_000;
@@ -49,17 +50,18 @@ export class MinioGuard implements Guard {
 
   /** Waits for nothing: a server that has just lost another one answers late, and the agent has to be up by then. */
   start(): Promise<void> {
-    this.#loops.push(
-      this.#every(lookEveryMs, () => this.#look()),
-      this.#every(lookEveryMs, () => this.#unlock()),
-      this.#every(lookEveryMs, () => this.#keepAccount()),
-      this.#every(lookEveryMs, () => this.#watchDrives()),
-      this.#every(lookEveryMs, () => this.#complete()),
-      this.#every(gateEveryMs, () => this.#setGate()),
-      this.#every(inquireEveryMs, async () => {
-        if (this.#health.reads) this.#seen = await this.#inquire();
-      }),
-    );
+    const { clock } = this.#deps;
+    const every = (ms: number, work: () => Promise<void>) =>
+      this.#loops.push(repeat(clock, ms, this.#stop.signal, work));
+    every(lookEveryMs, () => this.#look());
+    every(lookEveryMs, () => this.#unlock());
+    every(lookEveryMs, () => this.#keepAccount());
+    every(lookEveryMs, () => this.#watchDrives());
+    every(lookEveryMs, () => this.#complete());
+    every(gateEveryMs, () => this.#setGate());
+    every(inquireEveryMs, async () => {
+      if (this.#health.reads) this.#seen = await this.#inquire();
+    });
     return Promise.resolve();
   }
 
@@ -94,15 +96,6 @@ export class MinioGuard implements Guard {
 
   problems(): Problem[] {
     return [];
-  }
-
-  /** Runs until the guard stops, or stands still where the clock says so. */
-  async #every(ms: number, work: () => Promise<void>): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      await work().catch((error: unknown) => log.warn("minio:", toChimeError(error).message));
-      await this.#deps.clock.sleep(ms, signal).catch(() => undefined);
-    }
   }
 
   async #look(): Promise<void> {
@@ -188,8 +181,8 @@ export class MinioGuard implements Guard {
   async #keepAccount(): Promise<void> {
     const context = this.#deps.context();
     if (!this.#health.writes || context.self.phase[roleName] !== "ready") return;
-    if (await remindOfAccount(context, this.#stop.signal))
-      log.warn("minio: the server had forgotten the account of the applications: made known again");
+    for (const what of await remindOfAccount(context, this.#stop.signal))
+      log.warn(`minio: the server had forgotten ${what}: made known again`);
   }
 
   /** Null where the server cannot say it now. */
