@@ -1,4 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { paths } from "../../../src/core/paths.ts";
 import type { MemberView } from "../../../src/cluster/types.ts";
 import { minioStatus } from "../../../src/roles/minio/status.ts";
 import { allSeen, storeContext, storeNode } from "./context.ts";
@@ -84,6 +88,22 @@ test("drives of a dead node are not counted as online, whatever it said last", (
   const { status } = of(storeNode(1, { liveness: "dead" }), storeNode(2, { seen }), storeNode(3, { seen }));
   expect(status.drives.online).toBe(6);
   expect(status.nodes.map(({ state }) => state)).toEqual(["down", "serving", "serving"]);
+});
+
+test("what this node has noted on its disk is not looked at: every node tells the same", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "chime-status-"));
+  const known: { minioSlot: string } = paths;
+  const before = known.minioSlot;
+  try {
+    known.minioSlot = join(directory, "minio-slot");
+    await writeFile(known.minioSlot, "3");
+    const degraded = { ...allSeen, nodes: allSeen.nodes.filter(({ slot }) => slot !== 1) };
+    const { status } = of(storeNode(1, { seen: degraded }), storeNode(2), storeNode(3));
+    expect(status.nodes.map(({ drives }) => drives.online)).toEqual([0, 3, 3]);
+  } finally {
+    known.minioSlot = before;
+    await rm(directory, { recursive: true });
+  }
 });
 
 test("two nodes are told what they are, as long as they are", () => {
