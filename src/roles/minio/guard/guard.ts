@@ -16,6 +16,7 @@ import { ownStore } from "../stores.ts";
 import { awaitsNodes } from "../together.ts";
 import { readHealth, type Health } from "./health.ts";
 import { inquire, type Seen } from "./inquiry.ts";
+import { awaited, isReady, type Progress } from "./readiness.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
 import { repeat } from "./repeat.ts";
 
@@ -38,6 +39,8 @@ export class MinioGuard implements Guard {
   #proven = false;
   /** Why an object does not go through yet, or the server does not start. */
   #trouble: string | null = null;
+  /** This node's balancer finds a server that can be read from. */
+  #balanced = false;
   #leaving = false;
   /** What an earlier run of the server had locked is free again. */
   #unlocked = false;
@@ -82,16 +85,22 @@ export class MinioGuard implements Guard {
   }
 
   ready(): boolean {
-    return this.#proven && this.#redundancy.attached;
+    return isReady(this.#progress());
   }
 
   awaiting(): string {
-    const missing = awaitsNodes(this.#deps.context());
-    if (missing !== undefined) return missing;
-    if (!this.#health.up) return `waiting for the server to start${because(this.#trouble)}`;
-    if (!this.#health.reads) return "waiting for the servers of the other nodes";
-    if (this.#proven) return "waiting for the server to find all drives (up to 15 s)";
-    return `waiting for a PUT, a GET and a DELETE to go through${because(this.#trouble)}`;
+    return awaited(this.#progress());
+  }
+
+  #progress(): Progress {
+    return {
+      lacks: awaitsNodes(this.#deps.context()),
+      health: this.#health,
+      proven: this.#proven,
+      attached: this.#redundancy.attached,
+      balanced: this.#balanced,
+      trouble: this.#trouble,
+    };
   }
 
   problems(): Problem[] {
@@ -150,8 +159,8 @@ export class MinioGuard implements Guard {
 
   /** The VIP belongs where a balancer finds a server that objects can be read from: that need not be this node's. */
   async #setGate(): Promise<void> {
-    const serving = serves(await haproxy.view().catch(() => []), roleName, "read");
-    this.#deps.setEligible(serving && !this.#leaving && !this.#deps.inMaintenance());
+    this.#balanced = serves(await haproxy.view().catch(() => []), roleName, "read");
+    this.#deps.setEligible(this.#balanced && !this.#leaving && !this.#deps.inMaintenance());
   }
 
   async #startServer(): Promise<void> {
@@ -237,5 +246,3 @@ export class MinioGuard implements Guard {
     return null;
   }
 }
-
-const because = (why: string | null): string => (why === null ? "" : ` (${why})`);
