@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { failed } from "../../core/errors.ts";
 import { unseal } from "./sealed.ts";
-import { askWell, whereOf, type Answer, type Asked, type Limits, type Store } from "./store.ts";
+import { askWell, textOf, whereOf, type Answer, type Asked, type Limits, type Store } from "./store.ts";
 
 /** Asks the admin API, version 3. @throws ChimeError `minio.*` */
 export async function askAdmin(
@@ -13,8 +13,19 @@ export async function askAdmin(
   return askWell(store, { ...asked, path: `/minio/admin/v3/${call}`, maxBytes: 16 << 20 }, limits);
 }
 
-/** What an answer says, in the form that is expected. @throws ChimeError `minio.answer` */
-export function parsed<T>(store: Store, call: string, schema: v.GenericSchema<unknown, T>, text: string): T {
+/** The same, for what it answers, in the form that is expected. @throws ChimeError `minio.*` */
+export async function askJson<T>(
+  store: Store,
+  call: string,
+  schema: v.GenericSchema<unknown, T>,
+  asked: Omit<Asked, "path" | "maxBytes">,
+  limits: Limits,
+): Promise<T> {
+  return parsed(store, call, schema, textOf(await askAdmin(store, call, asked, limits)));
+}
+
+/** @throws ChimeError `minio.answer` */
+function parsed<T>(store: Store, call: string, schema: v.GenericSchema<unknown, T>, text: string): T {
   try {
     return v.parse(schema, JSON.parse(text));
   } catch (cause) {
@@ -25,7 +36,7 @@ export function parsed<T>(store: Store, call: string, schema: v.GenericSchema<un
   }
 }
 
-/** The same of an answer that is encrypted with the secret key of who asked. @throws ChimeError `minio.answer` */
+/** What an answer says that is encrypted with the secret key of who asked. @throws ChimeError `minio.answer` */
 export async function unsealed<T>(
   store: Store,
   call: string,
@@ -33,8 +44,4 @@ export async function unsealed<T>(
   body: Uint8Array,
 ): Promise<T> {
   return parsed(store, call, schema, await unseal(store.credentials.secretKey, body));
-}
-
-export function textOf({ body }: Answer): string {
-  return new TextDecoder().decode(body);
 }

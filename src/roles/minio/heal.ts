@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { systemClock } from "../../core/clock.ts";
 import { failed } from "../../core/errors.ts";
-import { askAdmin, parsed, textOf } from "./admin.ts";
+import { askJson } from "./admin.ts";
 import { whereOf, type Limits, type Store } from "./store.ts";
 
 const drives = v.optional(
@@ -42,16 +42,11 @@ export async function heal(
   const call = part ? `heal/${part.bucket}/${part.prefix}` : "heal/";
   const settings = { recursive: true, dryRun: false, remove: false, recreate: false, scanMode: 1 };
   const begin = { method: "POST" as const, query: { forceStart: "true" }, body: JSON.stringify(settings) };
-  const { clientToken } = parsed(
-    store,
-    call,
-    startSchema,
-    textOf(await askAdmin(store, call, begin, limits)),
-  );
+  const { clientToken } = await askJson(store, call, startSchema, begin, limits);
   const healed: Healed = { items: 0, partial: 0 };
   for (;;) {
     const asked = { method: "POST" as const, query: { clientToken } };
-    const status = parsed(store, call, statusSchema, textOf(await askAdmin(store, call, asked, limits)));
+    const status = await askJson(store, call, statusSchema, asked, limits);
     for (const { after } of status.Items ?? []) {
       healed.items++;
       if ((after.drives ?? []).some(({ state }) => state !== "ok")) healed.partial++;

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { askAdmin, parsed, textOf } from "./admin.ts";
+import { askJson } from "./admin.ts";
 import type { Limits, Store } from "./store.ts";
 
 const count = v.optional(v.pipe(v.number(), v.minValue(0)), 0);
@@ -62,5 +62,5 @@ export type StoreInfo = v.InferOutput<typeof infoSchema>;
 
 /** What the store knows of its servers and drives. Asked through one server, it takes a second or more for each that is silent. */
 export async function storeInfo(store: Store, limits: Limits): Promise<StoreInfo> {
-  return parsed(store, "info", infoSchema, textOf(await askAdmin(store, "info", { method: "GET" }, limits)));
+  return askJson(store, "info", infoSchema, { method: "GET" }, limits);
 }

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { askAdmin, parsed, textOf } from "./admin.ts";
+import { askAdmin, askJson } from "./admin.ts";
 import type { Limits, Store } from "./store.ts";
 
 const locks = v.pipe(
@@ -36,8 +36,8 @@ export async function releaseLocksOf(
   before: number = Number.POSITIVE_INFINITY,
 ): Promise<number> {
   const query = { stale: "true", count: String(most) };
-  const answer = await askAdmin(store, "top/locks", { method: "GET", query }, limits);
-  const resources = abandoned(parsed(store, "top/locks", locks, textOf(answer)), owner, before);
+  const all = await askJson(store, "top/locks", locks, { method: "GET", query }, limits);
+  const resources = abandoned(all, owner, before);
   for (const paths of resources) {
     await askAdmin(store, "force-unlock", { method: "POST", query: { paths } }, limits);
   }

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { ChimeError, failed, refused } from "../../core/errors.ts";
-import { askAdmin, parsed, textOf } from "./admin.ts";
+import { askJson } from "./admin.ts";
 import { hasBuckets, listVersions } from "./s3.ts";
 import { seal } from "./sealed.ts";
 import { originOf, type Asked, type Limits, type Store } from "./store.ts";
@@ -45,14 +45,12 @@ async function call<T>(
   limits: Limits,
 ): Promise<T> {
   const name = `site-replication/${what}`;
-  const answer = await askAdmin(store, name, { ...asked, query: { ...version, ...asked.query } }, limits);
-  return parsed(store, name, schema, textOf(answer));
+  return askJson(store, name, schema, { ...asked, query: { ...version, ...asked.query } }, limits);
 }
 
 /** Which deployment answers there: a store on new disks is another one, whatever it is called. */
 async function deploymentOf(store: Store, limits: Limits): Promise<string> {
-  const answer = await askAdmin(store, "info", { method: "GET" }, limits);
-  return parsed(store, "info", storeSchema, textOf(answer)).deploymentID;
+  return (await askJson(store, "info", storeSchema, { method: "GET" }, limits)).deploymentID;
 }
 
 /** Whether every one of them knows all of them, as they are now, and nobody else. */

@@ -1,6 +1,6 @@
 import { failed } from "../../core/errors.ts";
 import { encodePath } from "./signature.ts";
-import { ask, askWell, whereOf, type Limits, type Store } from "./store.ts";
+import { ask, askWell, textOf, whereOf, type Limits, type Store } from "./store.ts";
 import { refusalOf, storeError, xmlText, xmlTexts } from "./store-error.ts";
 
 /** @throws ChimeError `minio.*`, as everything here */
@@ -82,8 +82,8 @@ export async function hasBucket(store: Store, bucket: string, limits: Limits): P
 
 /** Whether there is any bucket at all. */
 export async function hasBuckets(store: Store, limits: Limits): Promise<boolean> {
-  const { body } = await askWell(store, { method: "GET", path: "/" }, limits);
-  return xmlText(new TextDecoder().decode(body), "Name") !== undefined;
+  const answer = await askWell(store, { method: "GET", path: "/" }, limits);
+  return xmlText(textOf(answer), "Name") !== undefined;
 }
 
 /** Keys that begin with `prefix`, sorted, a thousand at a time. `limits` hold for each thousand. */
@@ -97,8 +97,7 @@ export async function* listObjects(
   do {
     const query: Record<string, string> = { "list-type": "2", "encoding-type": "url", prefix };
     if (from !== undefined) query["continuation-token"] = from;
-    const { body } = await askWell(store, { method: "GET", path: encodePath(bucket), query }, limits);
-    const xml = new TextDecoder().decode(body);
+    const xml = textOf(await askWell(store, { method: "GET", path: encodePath(bucket), query }, limits));
     for (const key of xmlTexts(xml, "Key")) yield keyOf(key);
     from = xmlText(xml, "NextContinuationToken");
   } while (from !== undefined);
@@ -117,8 +116,7 @@ export async function* listVersions(store: Store, bucket: string, limits: Limits
   let from: Record<string, string> | undefined = {};
   while (from) {
     const query = { versions: "", "encoding-type": "url", ...from };
-    const { body } = await askWell(store, { method: "GET", path: encodePath(bucket), query }, limits);
-    const xml = new TextDecoder().decode(body);
+    const xml = textOf(await askWell(store, { method: "GET", path: encodePath(bucket), query }, limits));
     for (const [, kind, inner = ""] of xml.matchAll(/<(Version|DeleteMarker)>(.*?)<\/\1>/gs)) {
       const key = keyOf(xmlText(inner, "Key") ?? "");
       yield { key, id: xmlText(inner, "VersionId") ?? "", isDeletion: kind === "DeleteMarker" };
@@ -147,7 +145,7 @@ export async function putInParts(
 ): Promise<void> {
   const path = encodePath(bucket, key);
   const created = await askWell(store, { method: "POST", path, query: { uploads: "" } }, limits);
-  const uploadId = xmlText(new TextDecoder().decode(created.body), "UploadId");
+  const uploadId = xmlText(textOf(created), "UploadId");
   if (uploadId === undefined)
     throw failed("minio.answer", `${whereOf(store)} begins an upload without an id`);
   try {
@@ -177,7 +175,7 @@ async function complete(
   const asked = { method: "POST", path, query: { uploadId }, body } as const;
   const answer = await askWell(store, asked, limits);
   // The head of this answer may be sent before the work is done: what came of it is in the body alone.
-  if (xmlText(new TextDecoder().decode(answer.body), "ETag") === undefined) {
+  if (xmlText(textOf(answer), "ETag") === undefined) {
     throw storeError(whereOf(store), asked, answer);
   }
 }

@@ -99,6 +99,10 @@ export function originOf(store: Store): string {
   return `${store.ca ? "https" : "http"}://${authority(store.name ?? store.address, store.port)}`;
 }
 
+export function textOf({ body }: Answer): string {
+  return new TextDecoder().decode(body);
+}
+
 /** For messages. */
 export function whereOf({ address, port }: Store): string {
   return `the store at ${authority(address, port)}`;
