@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { mkdir, open, rename, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { failed } from "../core/errors.ts";
-import { fileError } from "../host/files.ts";
+import { fileError, writeAt } from "../host/files.ts";
 import { chunksOf, type Chunk } from "./chunks.ts";
 import type { BundleFile } from "./manifest.ts";
 
@@ -19,20 +19,20 @@ export interface Places {
   whole: string;
 }
 
-/** Told of bytes that came, and of the node they came from; less than none where they were not what was signed. */
-export type Arrived = (bytes: number, node: string) => void;
+/**
+ * Told of bytes that are there, and of the node they came from: none where an earlier pull left them. Less than none
+ * where they were not what was signed.
+ */
+export type Arrived = (bytes: number, node: string | undefined) => void;
 
 /** A chunk, and what is there of it. */
 interface ComingChunk extends Chunk {
   position: number;
   /** Of the bytes before `position`. */
   hash: Bun.CryptoHasher;
-  /** Who brought them. */
-  from: Set<string>;
+  /** How many of them came from whom, in the words of `Arrived`. */
+  from: Map<string | undefined, number>;
 }
-
-/** Who brought what was there before this pull: no node has this name. */
-const earlier = "";
 
 /** A file that comes together from chunks, each from any node that has the file. */
 export class ComingFile {
@@ -60,10 +60,15 @@ export class ComingFile {
       // Whole when an earlier pull ended, but a power cut may have come since: checked once more.
       if (await Bun.file(target).exists()) await rename(target, path);
       const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644);
-      const coming = new ComingFile(file, places, handle);
-      const { size } = await handle.stat();
-      for (const chunk of chunksOf(file)) await coming.look(chunk, size);
-      return coming;
+      try {
+        const coming = new ComingFile(file, places, handle);
+        const { size } = await handle.stat();
+        for (const chunk of chunksOf(file)) await coming.look(chunk, size);
+        return coming;
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
     } catch (error) {
       throw fileError(path, error);
     }
@@ -88,7 +93,7 @@ export class ComingFile {
     this.waiting.push(
       isAll
         ? { ...chunk, ...nothing() }
-        : { ...chunk, position: there, hash, from: new Set(there > 0 ? [earlier] : []) },
+        : { ...chunk, position: there, hash, from: new Map(there > 0 ? [[undefined, there]] : []) },
     );
   }
 
@@ -114,7 +119,7 @@ export class ComingFile {
   async bring(chunk: ComingChunk, { node, read }: FileSource, arrived: Arrived): Promise<void> {
     const { name } = this.file;
     for (;;) {
-      chunk.from.add(node);
+      chunk.from.set(node, chunk.from.get(node) ?? 0);
       while (chunk.position < chunk.size) {
         const at = chunk.start + chunk.position;
         const piece = (await read(name, at)).subarray(0, chunk.size - chunk.position);
@@ -122,6 +127,7 @@ export class ComingFile {
         await this.write(piece, at);
         chunk.hash.update(piece);
         chunk.position += piece.length;
+        chunk.from.set(node, (chunk.from.get(node) ?? 0) + piece.length);
         arrived(piece.length, node);
       }
       if (chunk.position === chunk.size && chunk.hash.digest("hex") === chunk.sha256) {
@@ -129,7 +135,7 @@ export class ComingFile {
         return;
       }
       const isItsOwn = chunk.from.size === 1;
-      arrived(-chunk.position, node);
+      for (const [who, bytes] of chunk.from) arrived(-bytes, who);
       Object.assign(chunk, nothing());
       if (isItsOwn) throw failed("bundle.pull_wrong", `${node} has another ${name} than was signed`);
     }
@@ -137,7 +143,7 @@ export class ComingFile {
 
   private async write(piece: Uint8Array, at: number): Promise<void> {
     try {
-      await this.handle.write(piece, 0, piece.length, at);
+      await writeAt(this.handle, piece, at);
     } catch (error) {
       throw fileError(join(this.places.coming, this.file.name), error);
     }
@@ -163,5 +169,5 @@ export class ComingFile {
 }
 
 function nothing(): Pick<ComingChunk, "position" | "hash" | "from"> {
-  return { position: 0, hash: new Bun.CryptoHasher("sha256"), from: new Set() };
+  return { position: 0, hash: new Bun.CryptoHasher("sha256"), from: new Map() };
 }

@@ -36,9 +36,10 @@ interface Job {
 
 /**
  * Brings files of a signed manifest from other nodes, in chunks, each from any node that has the file and checked when
- * it is there. Each node is asked for one at a time: of five that begin together, each has something to give the sooner. Of a node that has all files, those come first that no other one has; nodes that take the bundle at the
- * same time take different files first, and the rest from each other. What was cut off goes on where it ended. A node
- * that fails, does not answer for 20 s or gives something else is asked no more.
+ * it is there. Each node is asked for one at a time: of five that begin together, each has something to give the
+ * sooner. Of a node that has all files, those come first that no other one has; nodes that take the bundle at the same
+ * time take different files first, and the rest from each other. What was cut off goes on where it ended. A node that
+ * fails, does not answer for 20 s or gives something else is asked no more.
  * @throws ChimeError `bundle.pull_failed`, `host.no_space`, `file.*`
  */
 export async function pullFiles(options: PullOptions): Promise<void> {
@@ -75,7 +76,7 @@ export async function pullFiles(options: PullOptions): Promise<void> {
       const opening = ComingFile.open(next, places);
       begun.set(next.name, opening);
       const coming = await opening;
-      if (coming.present > 0) arrived(coming.present, node);
+      if (coming.present > 0) arrived(coming.present, undefined);
       await finish(coming);
     }
   };
@@ -147,7 +148,6 @@ async function inTime<T>(answer: Promise<T>, node: string, clock: Clock): Promis
   try {
     return await Promise.race([answer, late]);
   } finally {
-    late.catch(() => undefined);
     over.abort();
   }
 }

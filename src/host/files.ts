@@ -1,5 +1,16 @@
 import { constants } from "node:fs";
-import { chmod, chown, lstat, mkdir, open, readdir, rename, rm, rmdir } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  type FileHandle,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type ChimeError, failed } from "../core/errors.ts";
 import { relabel } from "./selinux.ts";
@@ -69,6 +80,17 @@ export async function writeAtomically(
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw fileError(path, error);
+  }
+}
+
+/** All of the bytes at their place: the kernel may take a part of them, where the disk is nearly full. */
+export async function writeAt(
+  handle: Pick<FileHandle, "write">,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
   }
 }
 

@@ -112,6 +112,10 @@ interface Line {
   about: string;
 }
 
+function vipLine(sample: string): Line {
+  return { key: "vip", sample, about: "clients connect here; ADDRESS/PREFIX, /32 unless given" };
+}
+
 /** The file from top to bottom: every key that exists, in the order in which a person asks for them. */
 const sections: readonly { table: string; lines: readonly Line[] }[] = [
   {
@@ -137,11 +141,7 @@ const sections: readonly { table: string; lines: readonly Line[] }[] = [
   {
     table: "roles.mysql",
     lines: [
-      {
-        key: "vip",
-        sample: "192.168.231.30",
-        about: "clients connect here; ADDRESS/PREFIX, /32 unless given",
-      },
+      vipLine("192.168.231.30"),
       { key: "topology", sample: "dual-master", about: "dual-master | pxc | galera | group-replication" },
       { key: "engine", sample: "percona", about: "percona | mysql | mariadb" },
       { key: "databases", sample: ["chime", "portal"], about: "created, with an account that may use them" },
@@ -150,11 +150,7 @@ const sections: readonly { table: string; lines: readonly Line[] }[] = [
   {
     table: "roles.minio",
     lines: [
-      {
-        key: "vip",
-        sample: "192.168.231.50",
-        about: "clients connect here; ADDRESS/PREFIX, /32 unless given",
-      },
+      vipLine("192.168.231.50"),
       { key: "topology", sample: "pool", about: "pool | mirror" },
       { key: "engine", sample: "silo", about: "silo | minio" },
       { key: "binary", sample: "/root/minio", about: "your own program instead of a package" },

@@ -31,12 +31,15 @@ let directory: string;
 let places: { coming: string; whole: string };
 let asked: { node: string; name: string; offset: number }[];
 let arrived: number;
+/** By the node that they came from. */
+let given: Map<string | undefined, number>;
 let warnings: string[];
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "chime-node-pull-"));
   places = { coming: join(directory, "coming"), whole: join(directory, "whole") };
   asked = [];
   arrived = 0;
+  given = new Map();
   warnings = [];
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
@@ -61,7 +64,10 @@ const optionsOf = (sources: readonly Source[], signal = new AbortController().si
   places,
   find: () => Promise.resolve(sources),
   signal,
-  arrived: (bytes) => void (arrived += bytes),
+  arrived(bytes, node) {
+    arrived += bytes;
+    given.set(node, (given.get(node) ?? 0) + bytes);
+  },
   warn: (message) => void warnings.push(message),
 });
 const pull = (sources: readonly Source[], signal?: AbortSignal) => pullFiles(optionsOf(sources, signal));
@@ -210,16 +216,27 @@ describe("a file of several chunks", () => {
     expect(warnings).toEqual([`mallory has another ${name} than was signed: it is asked no more`]);
     const again = new Set(asked.filter(({ node }) => node === "b").map(({ offset }) => chunkOf(offset)));
     expect(again).toEqual(new Set([1, 2]));
-    expect(arrived).toBe(big.length);
+    expect([...given]).toEqual([
+      ["mallory", chunkBytes],
+      ["b", big.length - chunkBytes],
+    ]);
   });
 
   test("what two brought together and is wrong is brought again by one, and the honest one is not named", async () => {
     let left = 4;
     const hostile = bigSource("mallory", (piece) => (left-- > 0 ? Buffer.alloc(piece.length) : gone()));
     await pullBig([hostile]).catch(() => undefined);
+    [arrived, given] = [0, new Map()];
     await pullBig([bigSource("b")]);
     expect(sumOf(await readFile(join(places.whole, name)))).toBe(file.sha256);
     expect(warnings).toEqual([]);
+    // What an earlier pull left, and was not of the file, was taken back.
+    expect(given).toEqual(
+      new Map([
+        [undefined, 0],
+        ["b", big.length],
+      ]),
+    );
   });
 
   test("cut off, its whole chunks are not asked for again", async () => {

@@ -3,7 +3,7 @@ import { mkdtemp, open, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
-import { fileError, readText, temporaryOf, writeAtomically } from "../../src/host/files.ts";
+import { fileError, readText, temporaryOf, writeAt, writeAtomically } from "../../src/host/files.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "chime-files-"));
 afterAll(() => rm(directory, { recursive: true }));
@@ -31,6 +31,18 @@ test("a write follows no link that somebody put in its place, or in that of its 
   expect(await readText(path("victim"))).toBe("before");
   expect(await readText(path("file"))).toBe("secret");
   expect((await stat(path("file"))).mode & 0o777).toBe(0o600);
+});
+
+test("what the kernel takes in parts is written to its end", async () => {
+  const bytes = Buffer.from("a disk that is nearly full");
+  const there = Buffer.alloc(bytes.length + 2);
+  const write = (from: Buffer, at: number, length: number, position: number) => {
+    const bytesWritten = Math.min(length, 7);
+    from.copy(there, position, at, at + bytesWritten);
+    return Promise.resolve({ bytesWritten, buffer: from });
+  };
+  await writeAt({ write } as unknown as Parameters<typeof writeAt>[0], bytes, 2);
+  expect(there.subarray(2).toString()).toBe(bytes.toString());
 });
 
 test("an error of the system's is said in its words, with the path that was meant", async () => {

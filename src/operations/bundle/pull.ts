@@ -64,10 +64,10 @@ async function pull(id: string, holders: readonly string[], io: Io): Promise<voi
   await makePrivateDirectory(paths.bundles);
   await requireSpace(paths.bundles, total);
   const places = pullPlaces(paths.bundles, id);
-  const from = new Set<string>();
+  const from = new Map<string, number>();
   const tell = progressOf(total, io);
   const arrived: Arrived = (bytes, node) => {
-    from.add(node);
+    if (node !== undefined) from.set(node, (from.get(node) ?? 0) + bytes);
     tell(bytes, node);
   };
   // From now on others may take from here what has come.
@@ -79,7 +79,9 @@ async function pull(id: string, holders: readonly string[], io: Io): Promise<voi
       .map((offer) => sourceOf(offer, opened.manifest, io));
   await pullFiles({ files, places, find, arrived, warn: io.warn, signal: io.signal });
   await settle(places.whole, paths.bundles, opened);
-  io.note(`packages came from ${[...from].sort().join(", ")}: bundle ${id}`);
+  // What was refused came from nobody.
+  const givers = [...from].flatMap(([node, bytes]) => (bytes > 0 ? node : [])).sort();
+  io.note(`packages came from ${givers.join(", ") || "an earlier run"}: bundle ${id}`);
 }
 
 function offersOf(): Promise<Offer[]> {
@@ -131,15 +133,17 @@ function strange(error: unknown, node: string): unknown {
 }
 
 /** Bytes, rate, from whom; not at every piece. */
-function progressOf(total: number, io: Io): (bytes: number, node: string) => void {
+function progressOf(total: number, io: Io): Arrived {
   const start = systemClock.now();
-  let [arrived, told] = [0, Number.NEGATIVE_INFINITY];
+  let [here, came, told] = [0, 0, Number.NEGATIVE_INFINITY];
   return (bytes, node) => {
-    arrived += bytes;
+    here += bytes;
+    if (node === undefined) return;
+    came += bytes;
     const now = systemClock.now();
     if (now - told < tellMs) return;
     told = now;
-    const rate = mebibytes((arrived / Math.max(1, now - start)) * 1000);
-    io.progress(`taking packages from ${node}: ${mebibytes(arrived)} of ${mebibytes(total)}, ${rate}/s`);
+    const rate = mebibytes((came / Math.max(1, now - start)) * 1000);
+    io.progress(`taking packages from ${node}: ${mebibytes(here)} of ${mebibytes(total)}, ${rate}/s`);
   };
 }
