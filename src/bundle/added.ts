@@ -1,9 +1,8 @@
 import { chmod, link, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { exec } from "../core/exec.ts";
 import { syncPath } from "../host/files.ts";
 import type { Manifest } from "./manifest.ts";
-import { sumProgram } from "./program.ts";
+import { sumProgram, versionOfAny } from "./program.ts";
 
 /** Programs of the operator's own that a bundle may carry: servers that roles run and no repository has. */
 export const addedNames: readonly string[] = ["minio"];
@@ -21,22 +20,16 @@ export interface AddedProgram {
   size: number;
 }
 
-/** @throws ChimeError `bundle.bad_program` (exit 2), `file.*` */
+/** @throws ChimeError `bundle.bad_program` (exit 2), `file.*`; the signal's reason */
 export async function addedProgram(
   name: string,
   path: string,
   arch: Manifest["arch"],
+  signal: AbortSignal,
 ): Promise<AddedProgram> {
-  const sums = await sumProgram(path, arch);
-  const version = arch === process.arch ? await saidVersion(path) : undefined;
+  const sums = await sumProgram(path, arch, signal);
+  const version = arch === process.arch ? await versionOfAny(path) : undefined;
   return { name, path, version: version ?? "unknown", ...sums };
-}
-
-/** `minio version RELEASE.2025-09-07T16-13-09Z (commit-id=…)`, as most programs say it. */
-async function saidVersion(path: string): Promise<string | undefined> {
-  // What does not run, or knows no such option, has not said anything.
-  const said = await exec([path, "--version"], { ok: "any", timeoutMs: 10_000 }).catch(() => undefined);
-  return said?.code === 0 ? /\bversion:? +([!-~]{1,100})/i.exec(said.stdout)?.[1] : undefined;
 }
 
 /** Gives the programs among checked files their places in the store. Links: they stay when their bundle goes. */

@@ -1,7 +1,7 @@
 import { sign, type KeyObject } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { failed } from "../core/errors.ts";
-import { fileError } from "../host/files.ts";
+import { fileError, writeAt } from "../host/files.ts";
 import { ByteSource, readBuffers } from "./bytes.ts";
 import { ChunkSums, chunkCount } from "./chunks.ts";
 import { isKept } from "./kept.ts";
@@ -28,11 +28,12 @@ export interface Packed extends Omit<BundleFile, "sha256" | "chunks"> {
  * Writes the bundle at `out`, replacing what was there only when it is whole. The manifest stands first, so that a
  * reader knows who signed what before it takes anything; as its length does not depend on the sums, the files are
  * read once, and it is put into the room that was left for it.
- * @throws ChimeError `bundle.input_changed`, `host.no_space`, `file.*`
+ * @throws ChimeError `bundle.input_changed`, `host.no_space`, `file.*`; the signal's reason
  */
 export async function packBundle(
   out: string,
   { head, files, key }: { head: Omit<Manifest, "files">; files: readonly Packed[]; key: KeyObject },
+  signal?: AbortSignal,
 ): Promise<{ id: string; manifest: Manifest; size: number }> {
   const temporary = `${out}.part`;
   const handle = await open(temporary, "w", 0o644).catch((error: unknown) => {
@@ -44,15 +45,14 @@ export async function packBundle(
     let position = entrySpace(length) + entrySpace(signatureSize);
     const buffers = readBuffers();
     for (const [at, file] of files.entries()) {
-      manifest.files[at] = describe(file, await copy(handle, file, position, buffers));
+      manifest.files[at] = describe(file, await copy(handle, file, position, buffers, signal));
       position += entrySpace(file.size);
     }
-    await handle.write(Buffer.alloc(trailerSize), 0, trailerSize, position);
+    await writeAt(handle, Buffer.alloc(trailerSize), position);
     const text = Buffer.from(renderManifest(manifest));
     const signature = sign(null, text, key);
     const begin = [...entry(manifestName, text), ...entry(signatureName, signature)];
-    const block = Buffer.concat(begin);
-    await handle.write(block, 0, block.length, 0);
+    await writeAt(handle, Buffer.concat(begin), 0);
     // Not synced, as with tar: who carries it away reads it, and what a power cut took is found by `bundle verify`.
     await rename(temporary, out);
     return { id: bundleId(text.toString()), manifest, size: position + trailerSize };
@@ -97,6 +97,7 @@ async function copy(
   { name, size, path, sha256 }: Packed,
   start: number,
   buffers: ReturnType<typeof readBuffers>,
+  signal: AbortSignal | undefined,
 ): Promise<Sums> {
   const hash = new Bun.CryptoHasher("sha256");
   const chunks = chunksToSum({ name, size }) > 0 ? new ChunkSums() : undefined;
@@ -105,11 +106,12 @@ async function copy(
   const put = async (chunk: Uint8Array) => {
     const at = position;
     position += chunk.length;
-    await out.write(chunk, 0, chunk.length, at);
+    await writeAt(out, chunk, at);
   };
   await put(block);
   const work = async (source: ByteSource) => {
     for (;;) {
+      signal?.throwIfAborted();
       const chunk = await source.some(size + 1 - source.position);
       if (chunk.length === 0 || source.position > size) return source.position;
       const written = put(chunk);

@@ -24,19 +24,27 @@ export interface PackedProgram {
  * A program, packed for every system's gzip; one that is packed already is taken as it is, so that a release's own file
  * goes in unchanged. Streamed.
  * @param out where the packed one goes, if it has to be made
- * @throws ChimeError `bundle.bad_program` (exit 2), `file.*`
+ * @throws ChimeError `bundle.bad_program` (exit 2), `file.*`; the signal's reason
  */
-export async function packProgram(file: string, arch: Arch, out: string): Promise<PackedProgram> {
+export async function packProgram(
+  file: string,
+  arch: Arch,
+  out: string,
+  signal: AbortSignal,
+): Promise<PackedProgram> {
   const head = await readHead(file);
   const isPacked = head[0] === 0x1f && head[1] === 0x8b;
   const sum = new Sum();
   try {
     if (isPacked) {
-      await pipeline(createReadStream(file), createGunzip(), sum, nowhere());
+      await pipeline(createReadStream(file), createGunzip(), sum, nowhere(), { signal });
     } else {
-      await pipeline(createReadStream(file), sum, createGzip({ level: 9 }), createWriteStream(out));
+      await pipeline(createReadStream(file), sum, createGzip({ level: 9 }), createWriteStream(out), {
+        signal,
+      });
     }
   } catch (error) {
+    signal.throwIfAborted();
     if (isPacked) throw badProgram(`${file} cannot be unpacked`);
     throw fileError(out, error);
   }
@@ -45,10 +53,18 @@ export async function packProgram(file: string, arch: Arch, out: string): Promis
   return { path, size: Bun.file(path).size, binary: sum.result() };
 }
 
-/** A program that goes into a bundle as it is. Streamed. @throws ChimeError `bundle.bad_program` (exit 2), `file.*` */
-export async function sumProgram(file: string, arch: Arch): Promise<{ sha256: string; size: number }> {
+/**
+ * A program that goes into a bundle as it is. Streamed.
+ * @throws ChimeError `bundle.bad_program` (exit 2), `file.*`; the signal's reason
+ */
+export async function sumProgram(
+  file: string,
+  arch: Arch,
+  signal: AbortSignal,
+): Promise<{ sha256: string; size: number }> {
   const sum = new Sum();
-  await pipeline(createReadStream(file), sum, nowhere()).catch((error: unknown) => {
+  await pipeline(createReadStream(file), sum, nowhere(), { signal }).catch((error: unknown) => {
+    signal.throwIfAborted();
     throw fileError(file, error);
   });
   requireElf(file, sum, arch);
@@ -81,10 +97,20 @@ class Sum extends Transform {
   }
 }
 
-/** What a program says of itself; undefined where it does not run here. */
-export async function versionOf(program: string): Promise<string | undefined> {
-  const { code, stdout } = await exec([program, "--version"], { ok: "any", timeoutMs: 10_000 });
-  return code === 0 ? /^chime-node (\d\S*)$/m.exec(stdout)?.[1] : undefined;
+/** `minio version RELEASE.2025-09-07T16-13-09Z (commit-id=…)`, as most programs say it. */
+const mostSay = /\bversion:? +([!-~]{1,100})/i;
+const weSay = /^chime-node (\d\S*)$/m;
+
+/** Which version of chime-node a program says that it is; undefined where it says nothing, or does not run here. */
+export const versionOf = (program: string): Promise<string | undefined> => said(program, weSay);
+
+/** The same of a program of anybody's. */
+export const versionOfAny = (program: string): Promise<string | undefined> => said(program, mostSay);
+
+async function said(program: string, pattern: RegExp): Promise<string | undefined> {
+  // One for another CPU or another C library cannot be started at all.
+  const answer = await exec([program, "--version"], { ok: "any", timeoutMs: 10_000 }).catch(() => undefined);
+  return answer?.code === 0 ? pattern.exec(answer.stdout)?.[1] : undefined;
 }
 
 /** Where only the sum counts. */

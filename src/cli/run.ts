@@ -1,5 +1,5 @@
 import { systemClock } from "../core/clock.ts";
-import { ChimeError, Exit, toChimeError, type ExitCode } from "../core/errors.ts";
+import { Exit, toChimeError, whyAborted, type ExitCode } from "../core/errors.ts";
 import type { commonArgs } from "./args.ts";
 import { dispatch, unknownVerb, type Execute, type VerbTable } from "./command.ts";
 import { verbs } from "./index.ts";
@@ -70,9 +70,8 @@ export async function run(
     else await dispatch(table, argv[0] === "--version" ? ["version", ...argv.slice(1)] : argv, execute);
     return code;
   } catch (error) {
-    // Whatever an aborted verb trips over, the cause is the abort; a verb may have last words of its own about that.
-    const lastWords = error instanceof ChimeError && error.exit === Exit.interrupted;
-    const cause: unknown = signal.aborted && !lastWords ? signal.reason : error;
+    // Whatever an aborted verb trips over, the cause is the abort.
+    const cause = signal.aborted ? whyAborted(error, signal) : error;
     out.error(cause);
     return toChimeError(cause).exit;
   } finally {

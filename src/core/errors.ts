@@ -59,6 +59,11 @@ export function failed(code: string, message: string, details: ErrorDetails | st
   );
 }
 
+/** What an aborted piece of work ends with: its own last words where it has some, else the reason of the abort. */
+export function whyAborted(error: unknown, { reason }: AbortSignal): unknown {
+  return error instanceof ChimeError && error.exit === Exit.interrupted ? error : reason;
+}
+
 /** The wire and `--json` form. */
 export interface ErrorJson {
   code: string;

@@ -1,4 +1,4 @@
-import { ChimeError, Exit, toChimeError } from "../core/errors.ts";
+import { ChimeError, Exit, toChimeError, whyAborted } from "../core/errors.ts";
 import type {
   Action,
   ApplyContext,
@@ -61,7 +61,7 @@ export async function plan(resources: readonly Resource[], ledger: Ledger): Prom
 /**
  * The only gate to the host (law 1): looks at each resource afresh when all it needs is done, then changes it.
  * Independent resources go side by side. A failure stops what depends on it; the rest is finished.
- * @throws the abort reason when interrupted; failures of resources are in `failed`
+ * @throws what `whyAborted` says when interrupted; failures of resources are in `failed`
  */
 export async function apply(
   resources: readonly Resource[],
@@ -106,7 +106,7 @@ export async function apply(
       if (found.has(resource.id)) applied.add(resource.id);
       await ledger.done(resource.id, resource.desired);
     } catch (error) {
-      options.signal.throwIfAborted();
+      if (options.signal.aborted) throw whyAborted(error, options.signal);
       errors.set(resource.id, named(resource.id, error));
     }
   });

@@ -84,6 +84,19 @@ test.each([-1, 1])(
   },
 );
 
+test("an interrupt leaves what was there", async () => {
+  const out = join(work, "interrupted.tar");
+  await writeFile(out, "before");
+  const packing = packBundle(
+    out,
+    { head, files: [await input("late", 1000, 1)], key },
+    AbortSignal.abort(new Error("interrupted")),
+  );
+  expect(await failure(packing)).toEqual(new Error("interrupted"));
+  expect(await Bun.file(out).text()).toBe("before");
+  expect((await readdir(work)).filter((name) => name.endsWith(".part"))).toEqual([]);
+});
+
 test("a file with another sum than the index has is refused", async () => {
   const file = { ...(await input("sum", 3, 1)), sha256: "0".repeat(64) };
   const packing = packBundle(join(work, "sum.tar"), { head, files: [file], key });

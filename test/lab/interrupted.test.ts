@@ -52,6 +52,8 @@ describe("an interrupted join", () => {
       } else {
         joining.signal(how === "killed" ? "SIGKILL" : "SIGINT");
         expect(await joining.exited).toBe(how === "killed" ? 137 : 130);
+        const said = joining.lines.some((line) => line.includes("apt-get goes on by itself"));
+        expect(said).toBe(how === "interrupted");
       }
 
       expect(await chime(node, join)).toMatchObject({ code: 0 });

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -103,13 +103,15 @@ test("a system that there are no bundles for is told the nearest one", () => {
 
 describe("--add-binary", () => {
   const quiet = () => undefined;
+  const warnings: string[] = [];
   const io = {
     signal: new AbortController().signal,
     progress: quiet,
     note: quiet,
-    warn: quiet,
+    warn: (text: string) => void warnings.push(text),
     confirm: () => Promise.resolve(false),
   };
+  beforeEach(() => warnings.splice(0));
   const arch = process.arch === "arm64" ? "arm64" : "x64";
   const other = arch === "x64" ? "arm64" : "x64";
   /** A bundle without packages, around a small program in place of chime-node. */
@@ -185,6 +187,32 @@ describe("--add-binary", () => {
     ["no program", ["minio=/etc/os-release"], "bundle.bad_program"],
   ])("%s is refused", async (_, added, code) => {
     expect(await failure(make(added))).toMatchObject({ code, exit: 2 });
+  });
+
+  const store = ["roles.minio.engine=minio", "roles.minio.nodes=2", "roles.minio.disks_per_node=1"];
+
+  test.each([
+    ["none is named", []],
+    ["the bundle's own is named", ["roles.minio.binary=/var/lib/chime-node/bundles/programs/minio"]],
+  ])("a role whose server no repository has needs it: %s", async (_, more) => {
+    const made = make([], { role: ["minio"], set: [...store, ...more] });
+    expect(await failure(made)).toMatchObject({
+      code: "bundle.no_server",
+      exit: 2,
+      remedy: expect.stringContaining("--add-binary minio=FILE"),
+    });
+  });
+
+  test("one that each node has in another way is told of", async () => {
+    // Nothing is fetched: nobody knows where packages for it come from.
+    const set = [...store, "roles.minio.binary=/root/minio"];
+    const made = (added: string[]) => make(added, { os: "el9", role: ["minio"], set });
+    expect(await failure(made([]))).toMatchObject({ code: "bundle.no_source" });
+    expect(warnings).toEqual([
+      "the bundle holds no server for minio: each node needs /root/minio before it joins; --add-binary minio=FILE puts it in",
+    ]);
+    expect(await failure(made(["minio=/bin/bash"]))).toMatchObject({ code: "bundle.no_source" });
+    expect(warnings).toHaveLength(1);
   });
 
   test("a program for another CPU is refused", async () => {

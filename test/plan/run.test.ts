@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { refused } from "../../src/core/errors.ts";
+import { ChimeError, Exit, refused } from "../../src/core/errors.ts";
 import { outcomeJson, planJson, renderPlan } from "../../src/plan/render.ts";
 import { apply, plan } from "../../src/plan/run.ts";
 import { fakeHost, memoryLedger } from "./fake.ts";
@@ -164,6 +164,21 @@ describe("apply", () => {
     const result = await apply(resources, memoryLedger(), { ...options(), only: new Set(["b:2"]) });
     expect(result.applied).toEqual(["b:2"]);
     expect([...values.keys()]).toEqual(["b:2"]);
+  });
+
+  test("an aborted step may have last words of its own", async () => {
+    const { fake } = fakeHost();
+    const controller = new AbortController();
+    const words = new ChimeError(Exit.interrupted, "interrupted", "what it began goes on");
+    const act = () => {
+      controller.abort(new Error("interrupted"));
+      throw words;
+    };
+    const running = apply([fake("a:1", "x", { act })], memoryLedger(), {
+      ...options(),
+      signal: controller.signal,
+    });
+    expect(await failure(running)).toBe(words);
   });
 
   test("an abort rejects with its reason and starts nothing more", async () => {

@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { systemClock } from "../../core/clock.ts";
+import { ChimeError, Exit } from "../../core/errors.ts";
 import { exec } from "../../core/exec.ts";
 import { fileError, isMissing } from "../files.ts";
 import type { PackageWork } from "./types.ts";
@@ -20,9 +21,13 @@ interface LoggedRun {
 const runTimeoutMs = 3_600_000;
 const logPollMs = 250;
 
-/** Runs a package tool with its output in the log, and tells its steps from there. */
+/**
+ * Runs a package tool with its output in the log, and tells its steps from there.
+ * @throws ChimeError `interrupted` where it is left to go on by itself
+ */
 export async function runLogged(run: LoggedRun): Promise<{ code: number; output: string }> {
   const { argv, log, env, work, onAbort } = run;
+  work.signal.throwIfAborted();
   const from = await sizeOf(log);
   const shell = ["/bin/sh", "-c", 'log=$1; shift; exec "$@" >>"$log" 2>&1', "sh", log, ...argv];
   const done = new AbortController();
@@ -31,6 +36,14 @@ export async function runLogged(run: LoggedRun): Promise<{ code: number; output:
     const { signal } = work;
     const { code } = await exec(shell, { ok: "any", env, timeoutMs: runTimeoutMs, signal, onAbort });
     return { code, output: await tail(log, from) };
+  } catch (error) {
+    if (!work.signal.aborted || onAbort === "kill") throw error;
+    throw new ChimeError(
+      Exit.interrupted,
+      "interrupted",
+      `interrupted; ${argv[0]} goes on by itself, because packages that are cut off half-way may be beyond repair`,
+      { remedy: "run the same command again: it waits for that and finishes what is left" },
+    );
   } finally {
     done.abort();
     await telling;

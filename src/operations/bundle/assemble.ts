@@ -25,7 +25,7 @@ export interface Parts {
   system: TargetSystem;
   arch: Manifest["arch"];
   roles: readonly string[];
-  wanted: WantedPackages;
+  wanted: Pick<WantedPackages, "names" | "repositories">;
   /** Where the system's own packages come from; undefined: as this machine has it. */
   sources: readonly string[] | undefined;
   /** The list of installed packages of the nodes' image. */
@@ -55,7 +55,7 @@ export async function assembleBundle(
   try {
     const vendors = await withKeys(wanted.repositories, fetch, join(work, "keys"));
     io.progress("packing the program");
-    const files = await programFiles(parts, work);
+    const files = await programFiles(parts, work, io.signal);
     const closure: Closure =
       wanted.names.length === 0
         ? { packages: [], index: [] }
@@ -78,20 +78,23 @@ export async function assembleBundle(
       roles: parts.roles.toSorted(),
       packages: wanted.names.toSorted(),
     };
-    return { ...(await packBundle(output, { head, files, key })), packages: closure.packages.length };
+    return {
+      ...(await packBundle(output, { head, files, key }, io.signal)),
+      packages: closure.packages.length,
+    };
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
 /** First in the bundle, so that a minimal system finds them at once. */
-async function programFiles({ program, arch }: Parts, work: string): Promise<Packed[]> {
+async function programFiles({ program, arch }: Parts, work: string, signal: AbortSignal): Promise<Packed[]> {
   const { version } = program;
   const about = { version, origin: build.commit === null ? "chime-node" : `chime-node ${build.commit}` };
   const name = programName(arch);
   return [
     { ...about, name: "install.sh", ...(await textFile(work, "install.sh", installer)) },
-    { ...about, name, ...(await packProgram(program.path, arch, join(work, name))) },
+    { ...about, name, ...(await packProgram(program.path, arch, join(work, name), signal)) },
   ];
 }
 

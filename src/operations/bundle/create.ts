@@ -1,16 +1,18 @@
+import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
-import { addedNames, addedProgram, type AddedProgram } from "../../bundle/added.ts";
+import { addedDirectory, addedNames, addedProgram, type AddedProgram } from "../../bundle/added.ts";
 import { readPrivateKey } from "../../bundle/keys.ts";
 import { contentSize, type Manifest } from "../../bundle/manifest.ts";
 import { versionOf } from "../../bundle/program.ts";
 import { systemName, targetSystem, type TargetSystem } from "../../bundle/systems.ts";
 import { usageError } from "../../core/errors.ts";
+import { paths } from "../../core/paths.ts";
 import { readText } from "../../host/files.ts";
 import { parseOsRelease } from "../../host/os.ts";
 import { packageManager } from "../../host/packages/index.ts";
 import type { Io } from "../io.ts";
 import { assembleBundle } from "./assemble.ts";
-import { wantedPackages } from "./wanted.ts";
+import { wantedPackages, type WantedPackages } from "./wanted.ts";
 
 export interface CreateOptions {
   os: string;
@@ -51,9 +53,12 @@ export async function createBundle(options: CreateOptions, io: Io): Promise<Crea
   const wanted = await wantedPackages(options, system);
   const key = await readPrivateKey(options.key);
   const given = givenPrograms(options.addBinary);
+  requireServers(wanted, given, io);
   const path = given.get(ownName) ?? ownProgram(options);
   const added: AddedProgram[] = [];
-  for (const [name, file] of given) if (name !== ownName) added.push(await addedProgram(name, file, arch));
+  for (const [name, file] of given) {
+    if (name !== ownName) added.push(await addedProgram(name, file, arch, io.signal));
+  }
   const here = parseOsRelease((await readText("/etc/os-release")) ?? "");
   const made = await assembleBundle(
     output,
@@ -103,6 +108,25 @@ function givenPrograms(texts: readonly string[]): Map<string, string> {
     given.set(name, file);
   }
   return given;
+}
+
+/**
+ * A server that no repository has is given, or brought to each node by the operator: a bundle without it is found out
+ * in the rack.
+ * @throws ChimeError `bundle.no_server` (exit 2)
+ */
+function requireServers({ servers }: WantedPackages, given: ReadonlyMap<string, string>, io: Io): void {
+  for (const { name, path } of servers.filter((one) => !given.has(one.name))) {
+    const remedy = `--add-binary ${name}=FILE puts it in`;
+    if (path === undefined || path === join(paths.bundles, addedDirectory, name)) {
+      throw usageError(
+        "bundle.no_server",
+        `no repository has a server for ${name}, and none is given: the bundle would hold none`,
+        `${remedy}; where each node gets its own in another way: --set roles.${name}.binary=PATH`,
+      );
+    }
+    io.warn(`the bundle holds no server for ${name}: each node needs ${path} before it joins; ${remedy}`);
+  }
 }
 
 /** The program that runs. @throws ChimeError `bundle.other_arch` */
