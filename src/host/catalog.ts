@@ -34,8 +34,6 @@ const productSchema = v.strictObject({
   lab: v.optional(v.literal(true)),
   /** Written by the vendor's documents: no such machine was seen yet. Preflight warns. */
   untried: v.optional(v.literal(true)),
-  /** A database server whose packages leave its data directory empty. */
-  initialize: v.optional(v.literal(true)),
   unit: v.pipe(v.string(), v.endsWith(".service")),
   /** Who the service runs as. */
   user: v.string(),

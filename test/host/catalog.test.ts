@@ -141,7 +141,6 @@ describe("what a system's products are", () => {
       ]);
       // Of the same names in the system's own repositories.
       expect(source.hides).toEqual(key === "el-10" ? ["mysql8.4*", "mariadb11.8*"] : []);
-      expect(row.initialize).toBe(family === "el" ? true : undefined);
       // Only Debian's family asks for a password.
       expect(row.answers !== undefined).toBe(family === "debian");
     }

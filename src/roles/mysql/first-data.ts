@@ -1,5 +1,6 @@
-import { readdir } from "node:fs/promises";
+import { chown, mkdir, readdir } from "node:fs/promises";
 import { productPath, type Product } from "../../host/catalog.ts";
+import { resolveOwner } from "../../host/users.ts";
 import { fingerprint } from "../../resources/fingerprint.ts";
 import type { Kind, Resource } from "../../resources/types.ts";
 import { fileSystemsOwn } from "./copy/places.ts";
@@ -9,8 +10,8 @@ import type { Engine } from "./engine/types.ts";
 import { readMarker } from "./marker.ts";
 
 /**
- * The empty database of a product whose packages make none: its unit would, in a directory without our marker alone, and
- * with a password for root that stands in a log.
+ * An empty database where the packages have made none: those of Enterprise Linux leave that to their unit, which gives root
+ * a password that stands in a log; others do so when they are installed, and not for a disk that was mounted since.
  */
 export function firstData(
   { data, product }: { data: string; product: Product },
@@ -34,6 +35,10 @@ export function firstData(
         diff: `+ an empty database in ${data}; root by the socket alone`,
         async apply({ ledger }) {
           await ledger.before(id, null);
+          // A disk that was mounted here is root's.
+          const { uid, gid } = await resolveOwner(product.user, product.user);
+          await mkdir(data, { recursive: true });
+          await chown(data, uid, gid);
           const program = productPath(product, first.program);
           await clearData(data, product.user);
           await serverShell(product.user, first.script, [data, program]);

@@ -46,12 +46,12 @@ export function resources(context: RoleContext): RolePlan {
     }),
   );
   const installed = packages.map(({ id }) => id);
-  const database = product.initialize ? [firstData({ data, product }, engine, installed)] : [];
+  const database = firstData({ data, product }, engine, installed);
   const mine = marker(
     data,
     product.user,
     { cluster: cluster.id, clusterName: cluster.name, node: self.name },
-    [...installed, ...database.map(({ id }) => id)],
+    [...installed, database.id],
   );
   // The VIP too: a client that verifies names what it connects to.
   const addresses = [self.address, spec.vip.address];
@@ -93,7 +93,7 @@ export function resources(context: RoleContext): RolePlan {
   return {
     installed: [unit, ...source, ...packages],
     configured: [
-      ...database,
+      database,
       mine,
       keys,
       settings,

@@ -39,8 +39,9 @@ export const mariadb: Engine = {
   stopSeconds: 60,
   first: {
     program: "install",
-    script:
-      '"$2" --no-defaults --datadir="$1" --auth-root-authentication-method=socket --skip-test-db >/dev/null',
+    // Besides root the server's own user, as packages have it: a copy is made as that one.
+    script: `"$2" --no-defaults --datadir="$1" --skip-test-db \\
+  --auth-root-authentication-method=socket --auth-root-socket-user="$(id -un)" >/dev/null`,
   },
   systemAccounts: ["root", "mysql", "mariadb.sys", "debian-sys-maint", "PUBLIC", ""],
   extras,
