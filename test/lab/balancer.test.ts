@@ -29,7 +29,10 @@ function attend(lab: Lab, node: LabNode): void {
 }
 
 async function openStore(count: number, minio: string): Promise<Lab> {
-  const lab = await Lab.open({ nodes: Array.from({ length: count }, (_, i) => `node${i + 1}`) });
+  const lab = await Lab.open({
+    prepared: true,
+    nodes: Array.from({ length: count }, (_, i) => `node${i + 1}`),
+  });
   const built = join(lab.work, "balancer-program");
   const source = join(import.meta.dir, "balancer-program.ts");
   await exec([process.execPath, "build", "--compile", source, "--outfile", built]);

@@ -17,6 +17,8 @@ interface Wanted {
   script: string;
   /** $2 and on. */
   words?: readonly string[];
+  /** It mounts something: that goes with it, however it ends. */
+  mounts?: boolean;
   /** What this machine adds to the script's environment; another machine's makes no other directory. */
   env?: Record<string, string>;
   /** Where its parts come from. */
@@ -28,7 +30,15 @@ interface Wanted {
  * @throws LabUnavailable when its parts cannot be had
  */
 export async function builtOnce(wanted: Wanted, progress: (line: string) => void): Promise<string> {
-  const { name, what, script, words = [], env, source = "the distribution's packages" } = wanted;
+  const {
+    name,
+    what,
+    script,
+    words = [],
+    mounts = false,
+    env,
+    source = "the distribution's packages",
+  } = wanted;
   const key = createHash("sha256")
     .update([script, ...words].join("\n"))
     .digest("hex")
@@ -37,7 +47,8 @@ export async function builtOnce(wanted: Wanted, progress: (line: string) => void
   if (await stat(directory).catch(() => undefined)) return directory;
   await mkdir(cacheDirectory(), { recursive: true });
   progress(`building ${what} in ${directory} (once)`);
-  const argv = ["flock", `${directory}.lock`, "sh", "-c", script, "sh", directory, ...words];
+  const alone = mounts ? ["unshare", "--mount", "--propagation", "private"] : [];
+  const argv = ["flock", `${directory}.lock`, ...alone, "sh", "-c", script, "sh", directory, ...words];
   const { code, stderr } = await exec(argv, { timeoutMs: 900_000, ok: "any", env });
   if (code === 0) return directory;
   const lines = stderr.split("\n").map((line) => line.trim());

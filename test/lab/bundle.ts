@@ -21,12 +21,12 @@ export interface LabBundle {
 }
 
 export async function makeLabBundle(lab: Lab, binary: string, file: string): Promise<LabBundle> {
-  const { root, mirror } = await ensureImage(console.error);
+  const { roots, mirror } = await ensureImage(console.error);
   const key = await makeKey(join(lab.work, "key"));
   const what = ["--os", system.name.replace("-", ""), "--role", "mysql"];
   const engine = ["--set", `roles.mysql.engine=${system.engine}`];
   const from = ["--source", `deb [trusted=yes] file:${mirror} ./`];
-  const image = ["--installed", `${root}/var/lib/dpkg/status`];
+  const image = ["--installed", `${roots[0]}/var/lib/dpkg/status`];
   const argv = [
     binary,
     "bundle",

@@ -21,6 +21,7 @@ let writers: Writers;
 beforeAll(async () => {
   const data = { path: "/var/lib/mysql", sizeMiB: 768 };
   lab = await Lab.open({
+    prepared: true,
     nodes: [
       { name: "node1", data },
       { name: "node2", data },

@@ -16,7 +16,10 @@ let node1: LabNode;
 let token: string;
 beforeAll(async () => {
   const data = { path: "/var/lib/mysql", sizeMiB: 1_024 };
-  lab = await Lab.open({ nodes: [...["node1", "node2"].map((name) => ({ name, data })), "node3"] });
+  lab = await Lab.open({
+    prepared: true,
+    nodes: [...["node1", "node2"].map((name) => ({ name, data })), "node3"],
+  });
   node1 = lab.node("node1");
   ({ token } = await formPair(lab));
   await untilProtected(lab);

@@ -26,7 +26,7 @@ describe("a pair alone whose gateway answers", () => {
   let lab: Lab;
   let writers: Writers;
   beforeAll(async () => {
-    lab = await Lab.open({ nodes: ["node1", "node2"] });
+    lab = await Lab.open({ prepared: true, nodes: ["node1", "node2"] });
     await formPair(lab);
     await untilProtected(lab);
     writers = await startWriters(lab);
@@ -109,7 +109,10 @@ describe("a pair alone without a gateway", () => {
   let lab: Lab;
   let writers: Writers;
   beforeAll(async () => {
-    lab = await Lab.open({ nodes: ["node1", "node2"].map((name) => ({ name, gateway: false })) });
+    lab = await Lab.open({
+      prepared: true,
+      nodes: ["node1", "node2"].map((name) => ({ name, gateway: false })),
+    });
     await formPair(lab);
     await untilProtected(lab);
     writers = await startWriters(lab);

@@ -2,9 +2,10 @@ import { join } from "node:path";
 import { builtOnce } from "./built-once.ts";
 import { system } from "./system.ts";
 
-/** What every node boots from, and the only packages it can install. Both read-only and shared by all labs. */
+/** What every node boots from, and the only packages it can install. All read-only and shared by all labs. */
 export interface Image {
-  root: string;
+  /** Layers of its root, the uppermost first. */
+  roots: readonly string[];
   mirror: string;
 }
 
@@ -56,6 +57,47 @@ chmod -R a+rX "$work"
 mv "$work" "$final"
 `;
 
+/** $1: the directory, $2: the image's root, $3: its mirror. */
+const prepareScript = `
+set -eu
+final=$1 root=$2 mirror=$3 work=$1.new
+[ -d "$final" ] && exit 0
+rm -rf --one-file-system "$work"
+mkdir -p "$work/layer" "$work/overlay" "$work/root"
+mount -t overlay overlay -o "lowerdir=$root,upperdir=$work/layer,workdir=$work/overlay" "$work/root"
+mount --bind "$mirror" "$work/root/mirror"
+mount -t proc proc "$work/root/proc"
+# Nothing is started.
+printf 'exit 101\n' >"$work/root/usr/sbin/policy-rc.d"
+chmod 755 "$work/root/usr/sbin/policy-rc.d"
+export DEBIAN_FRONTEND=noninteractive
+chroot "$work/root" apt-get update -qq
+chroot "$work/root" apt-get install -y -qq ${system.mirror.join(" ")}
+chroot "$work/root" systemctl --quiet disable ${system.services.join(" ")}
+chroot "$work/root" apt-get clean
+rm -rf "$work/root/usr/sbin/policy-rc.d" "$work/root"/var/lib/apt/lists/*
+umount -R "$work/root"
+rm -rf "$work/overlay" "$work/root"
+mv "$work" "$final"
+`;
+
+/**
+ * The same with the pair's packages installed, disabled and never started, as on servers that an operator prepared: for
+ * labs of what comes after the installation, which is most of what forming a pair costs.
+ */
+export async function ensurePrepared(image: Image, progress: (line: string) => void): Promise<Image> {
+  const [root = ""] = image.roots;
+  const wanted = {
+    name: `lab-${system.suite}-prepared`,
+    what: "the layer with the pair's packages",
+    script: prepareScript,
+    mounts: true,
+    words: [root, image.mirror],
+  };
+  const directory = await builtOnce(wanted, progress);
+  return { ...image, roots: [join(directory, "layer"), ...image.roots] };
+}
+
 /**
  * Builds a system's image once (half a minute, needs the distribution's packages) and returns it from the cache afterwards.
  * @throws LabUnavailable when the packages cannot be had
@@ -63,5 +105,5 @@ mv "$work" "$final"
 export async function ensureImage(progress: (line: string) => void): Promise<Image> {
   const wanted = { name: `lab-${system.suite}`, what: "the node image and its package mirror", script };
   const directory = await builtOnce(wanted, progress);
-  return { root: join(directory, "root"), mirror: join(directory, "mirror") };
+  return { roots: [join(directory, "root")], mirror: join(directory, "mirror") };
 }

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { cacheDirectory } from "../../scripts/cache.ts";
 import { exec, type ExecResult } from "../../src/core/exec.ts";
 import { createCgroup, inCgroup } from "./cgroup.ts";
-import { ensureImage } from "./image.ts";
+import { ensureImage, ensurePrepared } from "./image.ts";
 import { clientAddress, Network, subnet } from "./network.ts";
 import { LabNode, type NodeOptions, type RunOptions } from "./node.ts";
 import { ensurePrerequisites } from "./prerequisites.ts";
@@ -13,6 +13,8 @@ import { register, sweep, tearDown } from "./state.ts";
 export interface LabOptions {
   /** Names, or more of a node. They get .11, .12, … in this order. */
   nodes: readonly (string | NodeOptions)[];
+  /** Default false: with the pair's packages installed already. */
+  prepared?: boolean;
   /** Default true: all nodes are booted when `open` returns. */
   boot?: boolean;
   /** One line for each thing that takes a while. Default: stderr. */
@@ -54,7 +56,8 @@ export class Lab {
     await mkdir(cacheDirectory(), { recursive: true });
     await ensurePrerequisites(cacheDirectory(), progress);
     await sweep(progress);
-    const image = await ensureImage(progress);
+    const bare = await ensureImage(progress);
+    const image = options.prepared ? await ensurePrepared(bare, progress) : bare;
 
     if (interruption) throw new Error("interrupted: no lab is opened any more");
     const id = randomBytes(3).toString("hex");

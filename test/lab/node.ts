@@ -132,7 +132,7 @@ export class LabNode {
       await writeFile(join(upper, "etc/machine-id"), `${randomBytes(16).toString("hex")}\n`);
       await writeFile(join(upper, "etc/hostname"), `${this.name}\n`);
     }
-    const layers = `lowerdir=${this.#lab.image.root},upperdir=${upper},workdir=${join(disk, "work")}`;
+    const layers = `lowerdir=${this.#lab.image.roots.join(":")},upperdir=${upper},workdir=${join(disk, "work")}`;
     await exec(["mount", "-t", "overlay", "overlay", "-o", layers, root]);
     return root;
   }

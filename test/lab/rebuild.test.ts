@@ -21,7 +21,10 @@ let node2: LabNode;
 
 beforeAll(async () => {
   // Data with a disk of their own, and data in a directory of the root's: both have to be exchanged.
-  lab = await Lab.open({ nodes: ["node1", { name: "node2", data: { path: data, sizeMiB: 1500 } }] });
+  lab = await Lab.open({
+    prepared: true,
+    nodes: ["node1", { name: "node2", data: { path: data, sizeMiB: 1500 } }],
+  });
   node1 = lab.node("node1");
   node2 = lab.node("node2");
   await formPair(lab);

@@ -14,7 +14,7 @@ describe("a pair's surface", () => {
   let password: string;
 
   beforeAll(async () => {
-    lab = await Lab.open({ nodes: ["node1", "node2"] });
+    lab = await Lab.open({ prepared: true, nodes: ["node1", "node2"] });
     [node1, node2] = lab.nodes as [LabNode, LabNode];
     await formPair(lab);
     await waitUntil("the pair to be protected", 60_000, async () => {

@@ -37,7 +37,7 @@ export function storeInit(nodes: number, disks: number): string[] {
 export async function openStoreLab(nodes: number, disks: number, minio: string): Promise<Lab> {
   const binary = await buildBinary();
   const names = Array.from({ length: nodes }, (_, i) => `node${i + 1}`);
-  const lab = await Lab.open({ nodes: names, boot: false });
+  const lab = await Lab.open({ prepared: true, nodes: names, boot: false });
   try {
     for (const node of lab.nodes) {
       const devices = await Promise.all(

@@ -23,6 +23,8 @@ interface System {
   /** `roles.mysql.engine` of its pairs. */
   engine: "mariadb" | "mysql";
   unit: string;
+  /** What its packages would start at the next boot. */
+  services: readonly string[];
   /** The command line client of its server packages. */
   client: string;
   /** Its file of ours. */
@@ -40,6 +42,7 @@ const mariadb = {
   mirror: ["mariadb-server", "mariadb-backup", "keepalived", "haproxy", "xfsprogs"],
   engine: "mariadb",
   unit: "mariadb.service",
+  services: ["mariadb", "keepalived", "haproxy"],
   client: "mariadb",
   config: "/etc/mysql/mariadb.conf.d/90-chime-node.cnf",
   words: {
@@ -65,6 +68,7 @@ const systems: readonly System[] = [
     mirror: ["mysql-server", "keepalived", "haproxy", "xfsprogs"],
     engine: "mysql",
     unit: "mysql.service",
+    services: ["mysql", "keepalived", "haproxy"],
     client: "mysql",
     config: "/etc/mysql/mysql.conf.d/zz-chime-node.cnf",
     words: {

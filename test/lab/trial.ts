@@ -5,7 +5,7 @@ import type { Writers } from "./writer.ts";
 
 /** A lab with a pair that can stand the first failure. */
 export async function openPair(): Promise<Lab> {
-  const lab = await Lab.open({ nodes: ["node1", "node2"] });
+  const lab = await Lab.open({ prepared: true, nodes: ["node1", "node2"] });
   try {
     await formPair(lab);
     await untilProtected(lab);

@@ -17,7 +17,7 @@ const told = new Map<LabNode, VipState[]>();
 const readers = new Map<LabNode, { close(): Promise<void> }>();
 
 beforeAll(async () => {
-  lab = await Lab.open({ nodes: ["node1", "node2"] });
+  lab = await Lab.open({ prepared: true, nodes: ["node1", "node2"] });
   node1 = lab.node("node1");
   node2 = lab.node("node2");
   const program = join(lab.work, "vip-program");

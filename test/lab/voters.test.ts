@@ -17,7 +17,7 @@ let token: string;
 let writers: Writers;
 
 beforeAll(async () => {
-  lab = await Lab.open({ nodes: ["node1", "node2", "node3", "node4"] });
+  lab = await Lab.open({ prepared: true, nodes: ["node1", "node2", "node3", "node4"] });
   node1 = lab.node("node1");
   ({ token } = await formPair(lab, ["failover.policy=safe"]));
   await untilProtected(lab);

@@ -14,7 +14,7 @@ let writers: Writers;
 let witness: LabNode;
 
 beforeAll(async () => {
-  lab = await Lab.open({ nodes: ["node1", "node2", "node3"] });
+  lab = await Lab.open({ prepared: true, nodes: ["node1", "node2", "node3"] });
   witness = lab.node("node3");
   const created = await formPair(lab);
   await joinWitness(witness, created.token);
