@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import type { Product } from "../../host/catalog.ts";
 import type { Check, Finding } from "../../host/checks.ts";
 import type { Facts } from "../../host/facts.ts";
+import { isMissing } from "../../host/files.ts";
 import { listenerOn } from "../../host/listeners.ts";
 import type { MinioSpec } from "../../spec/types.ts";
 import { repositoryCheck } from "../repository.ts";
@@ -71,8 +72,7 @@ async function checkBinary({ engine, binary }: MinioSpec): Promise<Finding | und
     }
     return { severity: "error", message: `${binary} is not a program`, remedy };
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    const message = missing ? `there is no ${binary}` : `${binary}: ${(error as Error).message}`;
+    const message = isMissing(error) ? `there is no ${binary}` : `${binary}: ${(error as Error).message}`;
     return { severity: "error", message, remedy };
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { paths } from "../../core/paths.ts";
 import { parseGiven, type GivenDisk } from "../../host/disks/record.ts";
+import { isMissing } from "../../host/files.ts";
 import { roleName } from "./layout.ts";
 
 const prefix = `${roleName}-`;
@@ -14,7 +15,7 @@ export function givenDisks(path: string = paths.disks): GivenDisk[] {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if (isMissing(error)) return [];
     throw error;
   }
   return parseGiven(text, path).filter(({ label }) => label.startsWith(prefix));

@@ -1,7 +1,7 @@
 import type { RoleContext } from "../types.ts";
 import { s3Port, slotName } from "./layout.ts";
 import { releaseLocksOf } from "./locks.ts";
-import { rememberedSlot, slots } from "./slots.ts";
+import { rememberedSlot, slotOf } from "./slots.ts";
 import { ownStore } from "./stores.ts";
 
 const timeoutMs = 10_000;
@@ -17,9 +17,8 @@ export async function releaseLocks(
   { before, signal }: { before?: number; signal?: AbortSignal } = {},
 ): Promise<void> {
   const limits = { timeoutMs, signal };
-  for (const [slot, { name }] of slots(context, context.members, rememberedSlot())) {
-    if (name !== node) continue;
-    const owner = `${slotName(slot, context.spec.cluster.domain)}:${s3Port}`;
-    await releaseLocksOf(ownStore(context), owner, limits, before);
-  }
+  const slot = slotOf(context, context.members, node, rememberedSlot());
+  if (slot === null) return;
+  const owner = `${slotName(slot, context.spec.cluster.domain)}:${s3Port}`;
+  await releaseLocksOf(ownStore(context), owner, limits, before);
 }

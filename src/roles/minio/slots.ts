@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Member } from "../../cluster/types.ts";
 import { paths } from "../../core/paths.ts";
-import { makeParents, writeAtomically } from "../../host/files.ts";
+import { isMissing, makeParents, writeAtomically } from "../../host/files.ts";
 import type { RoleContext } from "../types.ts";
 import { minioSpec, nodes } from "./layout.ts";
 import { publishedBy } from "./published.ts";
@@ -36,13 +36,24 @@ export function slots<T extends Node>(
   return taken;
 }
 
+/** The place of one of the members, by its name; null where it has none (yet). Pure. */
+export function slotOf(
+  context: Pick<RoleContext, "spec" | "self">,
+  members: readonly Node[],
+  node: string,
+  own: number | null,
+): number | null {
+  for (const [slot, { name }] of slots(context, members, own)) if (name === node) return slot;
+  return null;
+}
+
 /** This node's own place, as it was given to it; null before that. */
 export function rememberedSlot(path: string = paths.minioSlot): number | null {
   try {
     const slot = Number(readFileSync(path, "utf8"));
     return Number.isInteger(slot) && slot > 0 ? slot : null;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    if (isMissing(error)) return null;
     throw error;
   }
 }

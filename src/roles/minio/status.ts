@@ -3,7 +3,7 @@ import type { Problem } from "../guard.ts";
 import type { RoleContext, StoreNodeStatus, StoreStatus } from "../types.ts";
 import { minioSpec, nodes } from "./layout.ts";
 import { publishedBy, type Published } from "./published.ts";
-import { slots } from "./slots.ts";
+import { slotOf } from "./slots.ts";
 import { quorumOf, quorumWarning, type Quorum } from "./quorum.ts";
 
 /** `status.roles.minio` and what is wrong with the store, from what its nodes published. Pure. */
@@ -14,11 +14,11 @@ export function minioStatus(
   const spec = minioSpec(context);
   const quorum = quorumOf({ nodes: spec.nodes, drivesPerNode: spec.disksPerNode });
   const present = members.filter((member) => member.state !== "left");
-  const slotOf = new Map([...slots(context, present, null)].map(([slot, { name }]) => [name, slot]));
   const heard = nodes(present).map((member) => ({ member, said: hear(member) }));
   const view = heard.find(({ said }) => said?.state === "serving" && said.seen)?.said?.seen ?? null;
   const found = heard.map(({ member, said }): StoreNodeStatus => {
-    const here = view?.nodes.find(({ slot }) => slot === slotOf.get(member.name))?.drives;
+    const place = slotOf(context, present, member.name, null);
+    const here = view?.nodes.find(({ slot }) => slot === place)?.drives;
     return {
       name: member.name,
       state: said?.state ?? "down",

@@ -1,4 +1,4 @@
-import { failed, type ChimeError } from "../../core/errors.ts";
+import { ChimeError, failed } from "../../core/errors.ts";
 import { mask } from "../../core/mask.ts";
 import { encodeQuery, signed, type Credentials } from "./signature.ts";
 import { storeError } from "./store-error.ts";
@@ -81,7 +81,7 @@ export async function ask(store: Store, asked: Asked, { timeoutMs, signal }: Lim
         cause,
       });
     }
-    throw isOurs(cause) ? cause : unreachable(store, cause);
+    throw cause instanceof ChimeError ? cause : unreachable(store, cause);
   } finally {
     clearTimeout(timer);
   }
@@ -110,10 +110,6 @@ export function whereOf({ address, port }: Store): string {
 
 function authority(address: string, port: number): string {
   return `${address.includes(":") ? `[${address}]` : address}:${port}`;
-}
-
-function isOurs(cause: unknown): cause is ChimeError {
-  return cause instanceof Error && cause.name === "ChimeError";
 }
 
 function unreachable(store: Store, cause: unknown): ChimeError {

@@ -9,7 +9,7 @@ import { remindOfAccount } from "../application.ts";
 import { layout, minioSpec, roleName } from "../layout.ts";
 import { releaseLocks } from "../left-behind.ts";
 import type { Published } from "../published.ts";
-import { rememberedSlot, rememberSlot, slots } from "../slots.ts";
+import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
 import { probe } from "../probe.ts";
 import { createBucket } from "../s3.ts";
 import { ownStore } from "../stores.ts";
@@ -226,14 +226,12 @@ export class MinioGuard implements Guard {
     const kept = rememberedSlot();
     const context = this.#deps.context();
     if (kept !== null || awaitsNodes(context) !== undefined) return kept;
-    for (const [slot, { name }] of slots(context, context.members, kept)) {
-      if (name !== context.self.name) continue;
-      // What is written before each server has found all drives is not on all.
-      await this.#redundancy.owe();
-      await rememberSlot(slot);
-      return slot;
-    }
-    return null;
+    const slot = slotOf(context, context.members, context.self.name, kept);
+    if (slot === null) return null;
+    // What is written before each server has found all drives is not on all.
+    await this.#redundancy.owe();
+    await rememberSlot(slot);
+    return slot;
   }
 
   /** This node's drives go on serving until its server is stopped; clients do not come here any more. */

@@ -18,7 +18,7 @@ export function seenIn({ servers }: StoreInfo): Seen {
   const step = Math.max(1, total / 100);
   return {
     nodes: servers.flatMap(({ endpoint, drives }) => {
-      const slot = slotOf(endpoint);
+      const slot = slotIn(endpoint);
       if (slot === undefined) return [];
       const ok = drives.filter(({ state }) => state === "ok");
       const healing = ok.filter((drive) => drive.healing);
@@ -29,7 +29,7 @@ export function seenIn({ servers }: StoreInfo): Seen {
 }
 
 /** `minio2.chime.com:9000` */
-function slotOf(endpoint: string): number | undefined {
+function slotIn(endpoint: string): number | undefined {
   const [, slot] = /^minio(\d+)\./.exec(endpoint) ?? [];
   return slot === undefined ? undefined : Number(slot);
 }
