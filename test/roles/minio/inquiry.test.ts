@@ -8,26 +8,17 @@ const drive = (own: Partial<DriveInfo> = {}): DriveInfo => ({
   endpoint: "",
   path: "",
   state: "ok",
-  uuid: "",
   healing: false,
   heal_info: null,
   totalspace: 1_000,
-  usedspace: 123,
   availspace: 877,
-  set_index: 0,
   ...own,
 });
 const server = (endpoint: string, drives: DriveInfo[]) => ({
-  state: "online",
   endpoint,
-  version: "",
-  uptime: 1,
   drives,
 });
 const info = (servers: StoreInfo["servers"]): StoreInfo => ({
-  mode: "online",
-  deploymentID: "",
-  backend: { onlineDisks: 0, offlineDisks: 0, standardSCParity: 0 },
   servers,
 });
 
