@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { failed } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
 import { mask } from "../core/mask.ts";
@@ -22,7 +23,7 @@ export interface UnitState {
   /** Changes with every start. */
   invocation: string;
   needDaemonReload: boolean;
-  /** When the main process was started, ms since the epoch with a resolution of one second; 0 = never. */
+  /** When the main process was started, ms since the epoch: not later than that, and a second earlier at most; 0 = never. */
   startedAt: number;
 }
 
@@ -33,10 +34,20 @@ const properties = {
   invocation: "InvocationID",
   needDaemonReload: "NeedDaemonReload",
   startedAt: "ExecMainStartTimestamp",
+  startedAfter: "ExecMainStartTimestampMonotonic",
 } as const;
 
+/** One moment by two clocks, ms: since the epoch, and since the machine was started. */
+interface Moment {
+  wall: number;
+  uptime: number;
+}
+
+/** How much later than it was a moment may seem, ms: /proc/uptime has hundredths of a second. */
+const uncertainMs = 20;
+
 /** Pure: the answer of one unit, as `Key=value` lines with times in UTC. */
-export function parseShow(text: string): UnitState {
+export function parseShow(text: string, now?: Moment): UnitState {
   const values = new Map(
     text.split("\n").map((line) => {
       const at = line.indexOf("=");
@@ -52,14 +63,29 @@ export function parseShow(text: string): UnitState {
     file: get("file"),
     invocation: get("invocation"),
     needDaemonReload: get("needDaemonReload") === "yes",
-    startedAt: date && time ? Date.parse(`${date}T${time}Z`) : 0,
+    startedAt:
+      date && time ? refined(Date.parse(`${date}T${time}Z`), Number(get("startedAfter")) / 1000, now) : 0,
   };
+}
+
+/**
+ * systemd tells the second by the wall clock, and the microsecond by the machine's own. Where one was set or the other
+ * stood still since then, they do not agree, and the second is all that is known.
+ */
+function refined(second: number, uptime: number, now: Moment | undefined): number {
+  if (!now) return second;
+  const exact = now.wall - (now.uptime - uptime) - uncertainMs;
+  return exact >= second && exact < second + 1000 ? exact : second;
 }
 
 export async function showUnit(unit: string): Promise<UnitState> {
   const property = `--property=${Object.values(properties).join(",")}`;
   const { stdout } = await exec(["systemctl", "show", property, unit], { env: { TZ: "UTC" } });
-  return parseShow(stdout);
+  const wall = Date.now();
+  return parseShow(stdout, {
+    wall,
+    uptime: Number.parseFloat(await readFile("/proc/uptime", "utf8")) * 1000,
+  });
 }
 
 export async function daemonReload(): Promise<void> {

@@ -20,6 +20,17 @@ ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
   });
 });
 
+test.each([
+  ["to the hundredth of a second", 5_300.25, 730.25],
+  ["where the clock was set since then, to the second", 9_300, 0],
+  ["where the machine slept since then, to the second", 4_000, 0],
+  ["where it may have been the second before, to the second", 4_560, 0],
+])("when a service was started is known %s", (_, uptime, ms) => {
+  const second = Date.UTC(2026, 10, 21, 9, 18, 58);
+  const text = `ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC\nExecMainStartTimestampMonotonic=${uptime * 1000}`;
+  expect(parseShow(text, { wall: second + 60_450, uptime: 65_000 }).startedAt).toBe(second + ms);
+});
+
 test("parseShow of a unit that does not exist", () => {
   expect(
     parseShow(
