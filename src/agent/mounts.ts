@@ -48,11 +48,13 @@ export class Mounts {
     this.#host = host;
   }
 
-  /** As of the last look; looks again where that is a while ago. Never waited for: a disk may hang. */
+  /** What was missing at the last look and still is; looks again where that is a while ago. Never waited for: a disk may hang. */
   problems(node: string): Problem[] {
     if (this.#clock.now() - this.#lookedAt >= everyMs) void this.look();
     if (this.#trouble !== undefined) return [unknown(node, this.#trouble)];
-    return [...(this.#missing?.values() ?? [])].map(({ disk: { at, identity }, failure }) => ({
+    // A join may have put it at its place since then.
+    const missing = [...(this.#missing?.values() ?? [])].filter(({ disk }) => !this.#host.isMounted(disk));
+    return missing.map(({ disk: { at, identity }, failure }) => ({
       code: "disk.missing",
       severity: "error",
       node,

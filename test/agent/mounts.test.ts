@@ -60,6 +60,14 @@ test("one that is pulled is told, not asked for again and again, and mounted whe
   expect(tried).toEqual([one.label]);
 });
 
+test("one that somebody else has just put at its place is missing no more", async () => {
+  await look();
+  mounted.delete(one.label);
+  expect(await look()).toHaveLength(1);
+  mounted.add(one.label);
+  expect(mounts.problems("node1")).toEqual([]);
+});
+
 test("a record that cannot be read is told, and forgotten when it can", async () => {
   broken = true;
   expect(await look()).toEqual([expect.stringMatching(/cannot be told: disks.json cannot be read$/)]);
