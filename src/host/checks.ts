@@ -1,6 +1,8 @@
 /** kubeadm-style: the name is the key to `--ignore` it. */
 export interface Check {
   name: string;
+  /** It is about what cluster.toml says, and worth telling when that is written. */
+  isOfSpec?: true;
   run(): Promise<Finding | undefined>;
 }
 

@@ -21,7 +21,7 @@ import { requireNoDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
 import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
-import { requireFit } from "./preflight.ts";
+import { requireFit, warnAhead } from "./preflight.ts";
 import { rememberBase } from "./publish.ts";
 import { requireRoleNames, unconfiguredRole } from "./role-names.ts";
 import { joinLine, type CreatedToken } from "./tokens.ts";
@@ -189,6 +189,7 @@ async function create(
     facts,
   });
   await requireFit(context, { roles: options.role, ignore: options.ignore }, io);
+  await warnAhead(context, options.role, io);
   if (write) await makeOrThrow([file({ path: paths.clusterToml, content: toml })], io);
   io.progress("creating the cluster");
   const identity = await createCluster(clusterFiles, {

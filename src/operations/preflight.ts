@@ -119,6 +119,19 @@ export async function requireFit(
   }
 }
 
+/**
+ * What cluster.toml says of roles that are taken later, here or elsewhere, and that this node would be refused for: it is
+ * easily changed now. No error, for what is missing here may be there when it is needed.
+ */
+export async function warnAhead(context: RoleContext, taken: readonly RoleName[], io: Io): Promise<void> {
+  const later = roles.filter(({ name }) => !taken.includes(name));
+  const checks = later.flatMap((role) => role.checks(localOf(context)));
+  const found = await runChecks(checks.filter(({ isOfSpec }) => isOfSpec));
+  for (const { name, result, message, remedy } of found.checks) {
+    if (result === "error") io.warn(`${name}: ${message}; before this node joins: ${remedy}`);
+  }
+}
+
 /** Whether the spec's VIPs can be VIPs, those that are in use included. @throws ChimeError `preflight.failed` (exit 3) */
 export async function requireFitVips(context: RoleContext, io: Io): Promise<void> {
   io.progress("asking the network about the VIPs");

@@ -16,10 +16,10 @@ export function checks({ spec, facts }: LocalContext): Check[] {
   if (!minio) return portChecks(undefined);
   const { product, binary } = layoutOf(minio, facts.os);
   return [
-    { name: "minio.topology", run: () => Promise.resolve(checkTopology(minio)) },
+    { name: "minio.topology", isOfSpec: true, run: () => Promise.resolve(checkTopology(minio)) },
     { name: "minio.system", run: () => Promise.resolve(checkSystem(product, minio, facts.os)) },
     { name: "minio.quorum", run: () => Promise.resolve(checkQuorum(minio)) },
-    { name: "minio.binary", run: () => checkBinary(minio) },
+    { name: "minio.binary", isOfSpec: true, run: () => checkBinary(minio) },
     ...(minio.binary === undefined ? [repositoryCheck("minio", product, facts.os, spec)] : []),
     ...portChecks(binary),
   ];
