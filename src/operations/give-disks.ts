@@ -60,7 +60,7 @@ async function agree(word: string, disks: readonly Disk[], io: Io): Promise<void
 
 /**
  * Whether they are what the roles take. Pure.
- * @throws ChimeError `disk.count`, `disk.unequal`, `disk.given` (exit 3)
+ * @throws ChimeError `disk.count`, `disk.unequal`, `disk.given`, `disk.taken` (exit 3)
  */
 export function requireDisks(
   names: readonly RoleName[],
@@ -77,6 +77,13 @@ export function requireDisks(
     if (!other) return;
     throw refused("disk.given", `this node gave other disks than ${other.facts.stableName} already`, {
       remedy: "leave out --disk, and those are taken",
+    });
+  }
+  for (const { facts } of chosen) {
+    const taken = given.find(({ identity }) => isSameDisk(identity, identify(facts)));
+    if (!taken) continue;
+    throw refused("disk.taken", `${facts.stableName} is at ${taken.at} already, for another role`, {
+      remedy: "give a disk that is free: chime-node disks",
     });
   }
   if (chosen.length !== wanted.length) {

@@ -27,6 +27,7 @@ describe("what a node gives to its roles", () => {
     ["of two sizes", [a, disk("D", 8e12)], [], "disk.unequal"],
     ["the same again", [a, b], [given(1, "A"), given(2, "B")], undefined],
     ["none again", [], [given(1, "A"), given(2, "B")], undefined],
+    ["one that another role has", [a, b], [{ ...given(1, "B"), label: "other-disk1" }], "disk.taken"],
     ["another one than before", [a, c], [given(1, "A"), given(2, "B")], "disk.given"],
   ])("%s", (_, chosen, before, code) => {
     const act = () => requireDisks(["minio"], chosen, before, spec);
