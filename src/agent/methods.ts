@@ -7,13 +7,14 @@ import { systemClock } from "../core/clock.ts";
 import { failed } from "../core/errors.ts";
 import { clusterHistory, ownHistory } from "./cluster-history.ts";
 import { bundleHandlers, serveBundles } from "./bundles.ts";
-import { answerDrillKill, killForDrill } from "./drill.ts";
+import { answerDrillStrike, strikeForDrill } from "./drill.ts";
 import type { Happening } from "../roles/happening.ts";
 import { answerFailover, assessFailover, failOver } from "./failover.ts";
 import { isGuarded, type Guards } from "./guards.ts";
 import type { History } from "./history.ts";
 import { beginMaintenance, endMaintenance, type Maintenance } from "./maintenance.ts";
 import type { Reconciler } from "./reconcile.ts";
+import { faults } from "./obstacle.ts";
 import { mayHoldAlone } from "./removal.ts";
 import type { Handlers } from "./socket.ts";
 import { answerHandover, switchOver } from "./switchover.ts";
@@ -108,9 +109,10 @@ export function socketHandlers(agent: Agent): Handlers {
       return result;
     },
 
-    async "drill.kill"(params) {
-      const { role: name, node } = v.parse(v.object({ role: v.string(), node: v.string() }), params);
-      await killForDrill({ membership, guards, status }, name, node);
+    async "drill.strike"(params) {
+      const schema = v.object({ role: v.string(), node: v.string(), fault: v.picklist(faults) });
+      const { role: name, node, fault } = v.parse(schema, params);
+      await strikeForDrill({ membership, guards, status }, fault, name, node);
     },
 
     async "drill.over"(params) {
@@ -157,8 +159,8 @@ export function servePeers(
   { membership, guards, history, cluster, status }: Agent,
   roles: readonly Role[],
 ): void {
-  membership.handle("drill.kill", (params, from) =>
-    answerDrillKill({ membership, guards, status }, params, from),
+  membership.handle("drill.strike", (params, from) =>
+    answerDrillStrike({ membership, guards, status }, params, from),
   );
   serveBundles(membership);
   membership.handle("history", () => Promise.resolve(ownHistory(history)));

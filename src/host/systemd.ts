@@ -103,6 +103,11 @@ export function setAtBoot(verb: "enable" | "disable", unit: string, signal?: Abo
   return run([verb, "--no-reload", unit], signal, { SYSTEMCTL_SKIP_SYSV: "1" });
 }
 
+/** SIGKILL to all of its processes: at once, and without a last word to anybody. @throws ChimeError `exec.failed` */
+export async function killUnit(unit: string): Promise<void> {
+  await exec(["systemctl", "kill", "--signal=KILL", unit], { timeoutMs: 5_000 });
+}
+
 /** A database that recovers may take minutes to say that it is ready. */
 const verbTimeoutMs = 600_000;
 

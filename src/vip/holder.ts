@@ -1,5 +1,6 @@
 import { exec } from "../core/exec.ts";
 import { readLocalAddresses } from "../host/local-addresses.ts";
+import { killUnit } from "../host/systemd.ts";
 
 /**
  * Whether this node holds the address right now: the kernel's own word, for a start of the agent (it missed what
@@ -30,5 +31,5 @@ export async function removeAddress(address: string, carrier: string): Promise<b
  */
 export async function evict(address: string, carrier: string, unit: string): Promise<void> {
   await removeAddress(address, carrier);
-  await exec(["systemctl", "kill", "--signal=SIGKILL", unit], { timeoutMs: 5_000 });
+  await killUnit(unit);
 }

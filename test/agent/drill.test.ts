@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { answerDrillKill, killForDrill } from "../../src/agent/drill.ts";
+import { answerDrillStrike, strikeForDrill } from "../../src/agent/drill.ts";
 import type { Guards } from "../../src/agent/guards.ts";
 import type { Status } from "../../src/agent/status.ts";
 import { member } from "./members.ts";
@@ -24,10 +24,17 @@ function agent(state: string, isProtected: boolean) {
 
 test("a protected writer's server is killed, asked here or from its peer", async () => {
   const { deps, done } = agent("writer", true);
-  await killForDrill(deps, "demo", "node1");
-  await answerDrillKill(deps, { role: "demo" }, "node2");
-  await killForDrill(deps, "demo", "node2");
-  expect(done).toEqual(["kill", "kill", "drill.kill on node2"]);
+  await strikeForDrill(deps, "kill", "demo", "node1");
+  await answerDrillStrike(deps, { role: "demo", fault: "kill" }, "node2");
+  await strikeForDrill(deps, "kill", "demo", "node2");
+  expect(done).toEqual(["kill", "kill", "drill.strike on node2"]);
+});
+
+test("a fault that this release does not know is not taken for another one", async () => {
+  const { deps, done } = agent("writer", true);
+  const asked = answerDrillStrike(deps, { role: "demo", fault: "melt" }, "node2");
+  await expect(asked).rejects.toThrow("melt");
+  expect(done).toEqual([]);
 });
 
 test.each([
@@ -37,7 +44,7 @@ test.each([
   ["nobody that is known asks", "writer", true, "node9", "drill.stranger"],
 ])("%s: refused, nothing touched", async (_, state, isProtected, from, code) => {
   const { deps, done } = agent(state, isProtected);
-  expect(answerDrillKill(deps, { role: "demo" }, from)).rejects.toMatchObject({ code, exit: 3 });
-  await Bun.sleep(0);
+  const asked = answerDrillStrike(deps, { role: "demo", fault: "kill" }, from);
+  await expect(asked).rejects.toMatchObject({ code, exit: 3 });
   expect(done).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { parse } from "smol-toml";
 import type { Status } from "../../src/agent/status.ts";
 import type { ObjectFault } from "../../src/operations/drill/objects.ts";
+import type { DrillReport } from "../../src/operations/drill/report.ts";
 import { users } from "../../src/roles/minio/layout.ts";
 import type { Store } from "../../src/roles/minio/store.ts";
 import { chime } from "./chime.ts";
@@ -44,6 +45,17 @@ describe.skipIf(!minio)("3 × 3 under clients of all kinds (--long; needs Go >= 
       return json.healthy && !isIncomplete && (await storeStatus(node)).drives.online === 9;
     });
   };
+
+  test("chime-node drill: a server is killed, a disk pulled, a disk filled, and nothing is lost", async () => {
+    const node = lab.node("node2");
+    const refusal = await chime(node, ["drill", "--role", "minio", "--kind", "power", "--cluster", "chime"]);
+    expect(refusal.json.error?.code).toBe("drill.not_undoable");
+    const words = ["drill", "--role", "minio", "--kind", "kill,disk-pulled,disk-full"];
+    const { json } = await chime<DrillReport>(node, [...words, "--rounds", "1", "--cluster", "chime"]);
+    console.error(json.rounds.map(({ kind, victim, outage_ms }) => `${kind} of ${victim}: ${outage_ms} ms`));
+    expect(json).toMatchObject({ passed: true, misread: 0, missing: { node1: 0, node2: 0, node3: 0 } });
+    expect(new Set(json.rounds.map(({ victim }) => victim)).size).toBe(3);
+  }, 400_000);
 
   for (const [what, isHolder, strike] of faults) {
     test(`${what}: writes go on`, async () => {

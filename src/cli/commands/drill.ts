@@ -7,15 +7,15 @@ import { operationIo } from "../operation.ts";
 export const drill = defineVerb({
   name: "drill",
   summary:
-    "rehearse failures: writes through the VIP, breaks the writer, measures the outage, compares every row",
+    "rehearse failures: clients at work, one thing broken at a time, their outage, and whether all they were told is there",
   example: "chime-node drill --role mysql --kind kill,switchover --rounds 5 --cluster chime",
   args: {
-    role: { type: "string", hint: "ROLE", summary: "whose writer", required: true },
+    role: { type: "string", hint: "ROLE", summary: "what is broken", required: true },
     kind: {
       type: "words",
       hint: "KIND[,KIND]",
       options: drillKinds,
-      summary: `of ${drillKinds.join(", ")}; on a cluster that serves kill (the default) and switchover`,
+      summary: `of ${drillKinds.join(", ")}; default kill. Which of them a cluster that serves can stand, it says`,
     },
     rounds: { type: "count", hint: "N", summary: "how often each; default 3" },
     cluster: { type: "string", hint: "NAME", summary: "the cluster's name, which proves that you mean it" },

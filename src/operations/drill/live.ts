@@ -1,96 +1,90 @@
+import { obstacle, type Fault } from "../../agent/obstacle.ts";
 import { callAgent } from "../../agent/socket.ts";
-import { pairsOf, type Status } from "../../agent/status.ts";
+import type { Status } from "../../agent/status.ts";
 import { systemClock } from "../../core/clock.ts";
 import { failed } from "../../core/errors.ts";
-import type { RoleContext } from "../../roles/types.ts";
-import { query, type Connection } from "./database.ts";
-import type { Stage } from "./run.ts";
-import { missing, type DrillWriter } from "./writer.ts";
+import { isPair } from "../../roles/types.ts";
+import { haproxy } from "../../vip/balancer/haproxy.ts";
+import type { Io } from "../io.ts";
+import type { Clients } from "./clients.ts";
+import type { Stage, Strike } from "./run.ts";
+
+export type LiveKind = Fault | "switchover";
 
 /** What a drill may do to a cluster that serves: each of it ends by itself. */
-export const liveKinds = ["kill", "switchover"] as const;
-export type LiveKind = (typeof liveKinds)[number];
+export const liveKinds = {
+  pair: ["kill", "switchover"],
+  store: ["kill", "disk-pulled", "disk-full"],
+} as const satisfies Record<string, readonly LiveKind[]>;
 
 /** From the call until the fault is done, another node's agent and systemd included. */
 const strikeMs = 1_000;
-const levelMs = 120_000;
 const switchoverMs = 60_000;
 
+/** How long it may take until the next fault may be. A store looks at every object. */
+const levelMs = { pair: 120_000, store: 3_600_000 };
+
 /** The cluster that this node is a member of. */
-export function liveStage(role: string, writer: DrillWriter, signal: AbortSignal): Stage<LiveKind> {
+export function liveStage(
+  role: string,
+  kinds: readonly LiveKind[],
+  clients: Clients,
+  { signal, progress }: Io,
+): Stage<LiveKind> {
+  const status = () => callAgent<Status>("status", {}, { signal });
+  let struck = 0;
   return {
-    async strike(kind) {
-      const now = await callAgent<Status>("status", {}, { signal });
-      const [victim = ""] = pairsOf(now).get(role)?.writable ?? [];
+    async strike(kind): Promise<Strike> {
+      const victim = nextVictim(await status(), role, struck++);
       // Before: the other node's clock is not this one's.
       const at = systemClock.wall();
-      if (kind === "kill") await callAgent("drill.kill", { role, node: victim }, { signal });
-      else await callAgent("switchover", {}, { signal, timeoutMs: switchoverMs });
+      if (kind === "switchover") await callAgent("switchover", {}, { signal, timeoutMs: switchoverMs });
+      else await callAgent("drill.strike", { role, node: victim, fault: kind }, { signal });
       return { victim, at, settleMs: Math.max(strikeMs, systemClock.wall() - at) };
     },
-    untilLevel: () => untilLevel(role, levelMs, signal),
-    acknowledged: () => Promise.resolve(writer.acknowledged),
+    async untilLevel() {
+      const start = systemClock.now();
+      for (;;) {
+        const now = await status();
+        const why = standsNot(now, role, kinds) ?? (await awaited());
+        if (why === undefined) return;
+        const limit = isStore(now, role) ? levelMs.store : levelMs.pair;
+        if (systemClock.now() > start + limit) {
+          throw failed("drill.not_level", `${role} cannot stand a failure: ${why}`, "chime-node status");
+        }
+        progress(`waiting: ${why}`);
+        await systemClock.sleep(100, signal);
+      }
+    },
+    acknowledged: () => Promise.resolve(clients.acknowledged),
   };
 }
 
-/** Waits for a pair that can stand a fault. @throws ChimeError `drill.not_level` after `ms` */
-async function untilLevel(role: string, ms: number, signal: AbortSignal): Promise<void> {
-  const giveUp = systemClock.now() + ms;
-  for (;;) {
-    const why = obstacle(await callAgent<Status>("status", {}, { signal }), role);
-    if (why === undefined) return;
-    if (systemClock.now() > giveUp) {
-      throw failed("drill.not_level", `the pair cannot stand a failure: ${why}`, "chime-node status");
-    }
-    await systemClock.sleep(100, signal);
-  }
+/** Why one of them would be an outage now. Pure. */
+export function standsNot(status: Status, role: string, kinds: readonly LiveKind[]): string | undefined {
+  const each = kinds.map((kind) => obstacle(status, role, kind === "switchover" ? "kill" : kind));
+  return each.find((why) => why !== undefined);
 }
 
-/** Why a fault would be an outage now; undefined: the other node can take over at once. */
-export function obstacle(status: Status, role: string): string | undefined {
-  const found = pairsOf(status).get(role);
-  if (!found) return `no node serves ${role}`;
-  const problem = status.problems.find(
-    ({ severity, code }) => severity === "error" || code === "maintenance",
-  );
-  if (problem) return problem.message;
-  if (found.writable.length !== 1) return `${found.writable.join(" and ") || "no node"} writes`;
-  if (!found.nodes.some((node) => node.state === "writer" && node.protected)) {
-    return "commits are on one node only";
-  }
-  return found.nodes.some((node) => node.state === "replica" && node.replicating)
-    ? undefined
-    : "no node replicates";
+export function isStore({ roles }: Pick<Status, "roles">, role: string): boolean {
+  return roles[role] !== undefined && !isPair(roles[role]);
 }
 
-/** A replica applies what was acknowledged a moment ago within milliseconds. */
-const arriveMs = 10_000;
-const lookMs = 100;
-
-/** By node: how many acknowledged rows its own server does not hold; null where it cannot be asked. */
-export async function missingByNode(
-  context: RoleContext,
+/** Of a pair the writer; of a store each node in turn, and first the one that holds the VIP. Pure. */
+export function nextVictim(
+  { roles, vips }: Pick<Status, "roles" | "vips">,
   role: string,
-  writer: DrillWriter,
-): Promise<Record<string, number | null>> {
-  const nodes = context.members.filter((member) => member.roles.includes(role));
-  const counts = nodes.map(async ({ name, address }) => {
-    const giveUp = systemClock.now() + arriveMs;
-    let count: number | null = null;
-    while (systemClock.now() < giveUp) {
-      count = await missingOn({ ...writer.settings, host: address }, writer).catch(() => null);
-      if (count === 0) break;
-      await systemClock.sleep(lookMs);
-    }
-    return [name, count] as const;
-  });
-  return Object.fromEntries(await Promise.all(counts));
+  nth: number,
+): string {
+  const found = roles[role];
+  if (!found || isPair(found)) return found?.writable[0] ?? "";
+  const names = found.nodes.map(({ name }) => name);
+  const holder = vips.find((vip) => vip.role === role)?.holders[0] ?? "";
+  return names[(Math.max(0, names.indexOf(holder)) + nth) % names.length] ?? "";
 }
 
-async function missingOn(connection: Connection, { settings, acknowledged }: DrillWriter): Promise<number> {
-  const rows = (await query(connection, `SELECT id FROM ${settings.table}`, 30_000)) as { id: unknown }[];
-  return missing(
-    acknowledged,
-    rows.map((row) => Number(row.id)),
-  ).length;
+/** Where this node spreads requests: whom it does not give any yet. */
+async function awaited(): Promise<string | undefined> {
+  const out = (await haproxy.view()).find(({ up }) => !up);
+  return out && `the balancer gives ${out.node} no requests yet`;
 }

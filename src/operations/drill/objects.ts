@@ -82,8 +82,8 @@ export class ObjectClients extends Clients {
   /** Removes what a drill that was killed left, with all that the bucket keeps of it. @throws ChimeError `minio.*` */
   async clear(): Promise<void> {
     const { store, bucket, prefix, requestMs: timeoutMs } = this.settings;
-    for await (const { key, id } of listVersions(store, bucket, { timeoutMs })) {
-      if (key.startsWith(prefix)) await deleteObject(store, bucket, key, { timeoutMs, version: id });
+    for await (const { key, id } of listVersions(store, bucket, { timeoutMs, prefix })) {
+      await deleteObject(store, bucket, key, { timeoutMs, version: id });
     }
   }
 
@@ -135,8 +135,11 @@ export class ObjectClients extends Clients {
     const isDone = await this.#timed(kind, work);
     if (!isDone) return false;
     tracked.sure = tracked.states.length - 1;
-    this.promise(id);
-    if (state !== null) this.#free.push(tracked);
+    // A deletion needs no room: a store that takes nothing any more may still do it.
+    if (state !== null) {
+      this.promise(id);
+      this.#free.push(tracked);
+    }
     return true;
   }
 

@@ -5,24 +5,31 @@ import type { Round } from "./run.ts";
 export interface DrillReport {
   cluster: string;
   role: string;
+  /** What the clients changed. */
+  what: "rows" | "objects";
   rounds: { kind: string; victim: string; outage_ms: number; ended: boolean; level_seconds: number }[];
   /** Over all rounds of a kind. */
   kinds: Record<string, { rounds: number; unended: number; outage_ms: Percentiles }>;
+  /** Changes that clients were told of. */
   acknowledged: number;
-  /** By node: acknowledged rows that it does not hold; null where it could not be asked. */
+  /** By node: what was acknowledged and it does not hold as promised; null where it could not be asked. */
   missing: Record<string, number | null>;
+  /** Reads under way that gave something else than what was acknowledged. */
+  misread: number;
   passed: boolean;
 }
 
-/** Passed: every outage ended, and every node holds every acknowledged row. */
+/** Passed: every outage ended, every node holds all that was acknowledged, and nothing else was ever read. */
 export function drillReport(input: {
   cluster: string;
   role: string;
+  what: DrillReport["what"];
   rounds: readonly Round[];
   acknowledged: number;
   missing: Record<string, number | null>;
+  misread: number;
 }): DrillReport {
-  const { cluster, role, rounds, acknowledged, missing } = input;
+  const { cluster, role, what, rounds, acknowledged, missing, misread } = input;
   const kinds: DrillReport["kinds"] = {};
   for (const kind of new Set(rounds.map((round) => round.kind))) {
     const seen = rounds.filter((round) => round.kind === kind).map(({ outage }) => outage);
@@ -35,6 +42,7 @@ export function drillReport(input: {
   return {
     cluster,
     role,
+    what,
     rounds: rounds.map(({ kind, victim, outage, levelSeconds }) => ({
       kind,
       victim,
@@ -45,12 +53,15 @@ export function drillReport(input: {
     kinds,
     acknowledged,
     missing,
+    misread,
     passed:
-      rounds.every(({ outage }) => outage.ended) && Object.values(missing).every((count) => count === 0),
+      misread === 0 &&
+      rounds.every(({ outage }) => outage.ended) &&
+      Object.values(missing).every((count) => count === 0),
   };
 }
 
-/** The same for people: a line and a histogram a kind, then the rows. */
+/** The same for people: a line and a histogram a kind, then what was acknowledged. */
 export function renderDrill(report: DrillReport): string {
   const sections = Object.entries(report.kinds).map(([kind, { rounds, unended, outage_ms }]) => {
     const { p50, p95, p99, max } = outage_ms;
@@ -58,10 +69,10 @@ export function renderDrill(report: DrillReport): string {
     const seen = report.rounds.filter((round) => round.kind === kind).map((round) => round.outage_ms);
     return `${kind}, ${rounds} ${rounds === 1 ? "round" : "rounds"}: p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, max ${max} ms${never}\n${histogram(seen)}`;
   });
-  const rows = Object.entries(report.missing).map(([node, count]) =>
+  const missing = Object.entries(report.missing).map(([node, count]) =>
     count === null ? `${node}: could not be asked` : `missing on ${node}: ${count}`,
   );
-  return [...sections, `rows acknowledged ${report.acknowledged}, ${rows.join(", ")}`].join("\n\n");
+  return [...sections, [acknowledged(report), ...missing, ...misread(report)].join(", ")].join("\n\n");
 }
 
 /** The same in one line, for the history. */
@@ -71,6 +82,15 @@ export function drillLine(report: DrillReport): string {
       `${rounds} × ${kind} (p50 ${outage_ms.p50} ms, max ${outage_ms.max} ms)`,
   );
   const lost = Object.entries(report.missing).filter(([, count]) => count !== 0);
-  const rows = lost.map(([node, count]) => `${count ?? "unknown"} missing on ${node}`).join(", ");
-  return `${kinds.join(", ")}: ${report.acknowledged} rows acknowledged, ${rows || "none missing"}`;
+  const missing = lost.map(([node, count]) => `${count ?? "unknown"} missing on ${node}`);
+  const found = missing.length > 0 ? missing : ["none missing"];
+  return `${kinds.join(", ")}: ${[acknowledged(report), ...found, ...misread(report)].join(", ")}`;
+}
+
+function acknowledged({ what, acknowledged: count }: DrillReport): string {
+  return what === "rows" ? `rows acknowledged ${count}` : `objects acknowledged ${count}`;
+}
+
+function misread({ misread: count }: DrillReport): string[] {
+  return count === 0 ? [] : [`read as something else: ${count}`];
 }

@@ -111,11 +111,15 @@ export interface Version {
   isDeletion: boolean;
 }
 
-/** All versions of all objects, a thousand at a time; a bucket without versioning has one of each. */
-export async function* listVersions(store: Store, bucket: string, limits: Limits): AsyncGenerator<Version> {
+/** All versions of all objects below `prefix`, a thousand at a time; a bucket without versioning has one of each. */
+export async function* listVersions(
+  store: Store,
+  bucket: string,
+  limits: Limits & { prefix?: string },
+): AsyncGenerator<Version> {
   let from: Record<string, string> | undefined = {};
   while (from) {
-    const query = { versions: "", "encoding-type": "url", ...from };
+    const query = { versions: "", "encoding-type": "url", prefix: limits.prefix ?? "", ...from };
     const xml = textOf(await askWell(store, { method: "GET", path: encodePath(bucket), query }, limits));
     for (const [, kind, inner = ""] of xml.matchAll(/<(Version|DeleteMarker)>(.*?)<\/\1>/gs)) {
       const key = keyOf(xmlText(inner, "Key") ?? "");

@@ -1,12 +1,11 @@
 import type { Facts } from "../../host/facts.ts";
-import { showUnit } from "../../host/systemd.ts";
+import { killUnit, showUnit } from "../../host/systemd.ts";
 import { ChimeError } from "../../core/errors.ts";
 import { log } from "../../core/log.ts";
 import type { MysqlSpec } from "../../spec/types.ts";
 import { Session } from "./client.ts";
 import { engines } from "./engine/index.ts";
 import type { Engine } from "./engine/types.ts";
-import { killUnit } from "./guard/unit.ts";
 import { layoutOf, type Layout } from "./layout.ts";
 
 const answerMs = 2_000;

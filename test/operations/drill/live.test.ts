@@ -1,56 +1,35 @@
 import { expect, test } from "bun:test";
 import type { Status } from "../../../src/agent/status.ts";
-import { obstacle } from "../../../src/operations/drill/live.ts";
-import { missing } from "../../../src/operations/drill/writer.ts";
-import type { PairNodeStatus } from "../../../src/roles/types.ts";
+import { nextVictim, standsNot } from "../../../src/operations/drill/live.ts";
 
-const node = (state: PairNodeStatus["state"], change: Partial<PairNodeStatus> = {}) => ({
-  name: state,
-  state,
-  replicating: state === "replica",
-  lag_seconds: null,
-  semi_sync: true,
-  protected: state === "writer",
-  ...change,
-});
-const status = (
-  nodes: PairNodeStatus[],
-  writable = ["writer"],
-  problems: Partial<Status["problems"][0]>[] = [],
-) => ({ roles: { mysql: { nodes, writable } }, problems }) as unknown as Status;
-const level = [node("writer"), node("replica")];
+const names = ["node1", "node2", "node3"];
+const store = {
+  roles: {
+    minio: {
+      nodes: names.map((name) => ({ name, drives: { total: 3 } })),
+      drives: { total: 9, online: 9, healing: 0 },
+      quorum: { write: 7 },
+    },
+    mysql: { writable: ["node2"], nodes: [] },
+  },
+  vips: [{ role: "minio", address: "10.77.0.50", holders: ["node3"] }],
+  problems: [],
+} as unknown as Status;
 
-test.each<[string, Status, string | undefined]>([
-  ["level", status(level), undefined],
-  [
-    "a warning is none",
-    status(level, ["writer"], [{ severity: "warning", code: "drift", message: "m" }]),
-    undefined,
-  ],
-  [
-    "an error",
-    status(level, ["writer"], [{ severity: "error", code: "x", message: "it burns" }]),
-    "it burns",
-  ],
-  [
-    "maintenance",
-    status(level, ["writer"], [{ severity: "warning", code: "maintenance", message: "m" }]),
-    "m",
-  ],
-  ["two writers", status(level, ["node1", "node2"]), "node1 and node2 writes"],
-  ["none", status(level, []), "no node writes"],
-  [
-    "not protected",
-    status([node("writer", { protected: false }), node("replica")]),
-    "commits are on one node only",
-  ],
-  ["alone", status([node("writer")]), "no node replicates"],
-  ["another role", { roles: {}, problems: [] } as unknown as Status, "no node serves mysql"],
-])("what a pair cannot stand a failure for: %s", (_, seen, why) => {
-  expect(obstacle(seen, "mysql")).toBe(why as string);
+test("a store's nodes are hit in turn, the VIP's holder first", () => {
+  expect([0, 1, 2, 3].map((nth) => nextVictim(store, "minio", nth))).toEqual([
+    "node3",
+    "node1",
+    "node2",
+    "node3",
+  ]);
 });
 
-test("missing are those that were acknowledged, not those that were merely tried", () => {
-  const acknowledged = [1, 2, 4].map((id) => ({ id, at: id }));
-  expect(missing(acknowledged, [1, 3, 4, 5])).toEqual([2]);
+test("of a pair it is always the writer", () => {
+  expect([0, 1].map((nth) => nextVictim(store, "mysql", nth))).toEqual(["node2", "node2"]);
+});
+
+test("no fault begins where one of them would be an outage", () => {
+  expect(standsNot(store, "minio", ["disk-full", "disk-pulled"])).toBeUndefined();
+  expect(standsNot(store, "minio", ["disk-full", "kill"])).toContain("a write needs 7");
 });

@@ -52,7 +52,7 @@ const round = (kind: string, ms: number, ended = true) => ({
   outage: { from: 0, to: ms, ms, ended },
   levelSeconds: 2.04,
 });
-const base = { cluster: "chime", role: "mysql", acknowledged: 1_234 };
+const base = { cluster: "chime", role: "mysql", what: "rows" as const, acknowledged: 1_234, misread: 0 };
 const rounds = [round("kill", 210.4), round("switchover", 60), round("kill", 400)];
 
 test("a report: by kind, percentiles and rows", () => {
@@ -73,7 +73,7 @@ test("a report: by kind, percentiles and rows", () => {
   expect(text).toContain("kill, 2 rounds: p50 210 ms, p95 400 ms, p99 400 ms, max 400 ms\n");
   expect(text).toContain("rows acknowledged 1234, missing on node1: 0, missing on node2: 0");
   expect(drillLine(report)).toBe(
-    "2 × kill (p50 210 ms, max 400 ms), 1 × switchover (p50 60 ms, max 60 ms): 1234 rows acknowledged, none missing",
+    "2 × kill (p50 210 ms, max 400 ms), 1 × switchover (p50 60 ms, max 60 ms): rows acknowledged 1234, none missing",
   );
 });
 
@@ -85,4 +85,12 @@ test.each([
   const report = drillReport({ ...base, rounds: seen, missing });
   expect(report.passed).toBe(false);
   expect(renderDrill(report)).toContain(said);
+});
+
+test("what a store's clients read under way counts, too", () => {
+  const report = drillReport({ ...base, what: "objects", rounds, missing: { node1: 0 }, misread: 2 });
+  expect(report.passed).toBe(false);
+  const said = "objects acknowledged 1234";
+  expect(renderDrill(report)).toContain(`${said}, missing on node1: 0, read as something else: 2`);
+  expect(drillLine(report)).toEndWith(`${said}, none missing, read as something else: 2`);
 });

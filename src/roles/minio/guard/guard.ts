@@ -1,6 +1,6 @@
 import { failed, toChimeError } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
-import { showUnit, startSoon } from "../../../host/systemd.ts";
+import { killUnit, showUnit, startSoon } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
@@ -14,6 +14,7 @@ import { probe } from "../probe.ts";
 import { createBucket } from "../s3.ts";
 import { ownStore } from "../stores.ts";
 import { awaitsNodes } from "../together.ts";
+import { breakDisk, type DiskFault } from "./disk-faults.ts";
 import { readHealth, type Health } from "./health.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { awaited, isReady, type Progress } from "./readiness.ts";
@@ -81,6 +82,8 @@ export class MinioGuard implements Guard {
 
   async command(method: string): Promise<unknown> {
     if (method === "handover") return this.#leave();
+    if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
+    if (method === "disk-pulled" || method === "disk-full") return this.#breakDisk(method);
     throw failed("guard.unknown_command", `minio has no command ${method}`);
   }
 
@@ -105,6 +108,16 @@ export class MinioGuard implements Guard {
 
   problems(): Problem[] {
     return [];
+  }
+
+  /** What the disk then lacks: a server may not say so, which misses it for so short a time, or finds it full. */
+  async #breakDisk(fault: DiskFault): Promise<void> {
+    await this.#redundancy.owe();
+    try {
+      await breakDisk(fault);
+    } finally {
+      await this.#redundancy.owe();
+    }
   }
 
   async #look(): Promise<void> {

@@ -1,8 +1,9 @@
 import { lockHolder } from "../../../host/packages/dpkg-lock.ts";
+import { killUnit } from "../../../host/systemd.ts";
 import { log } from "../../../core/log.ts";
 import type { MysqlGuard } from "./guard.ts";
 import { handOver } from "./handover.ts";
-import { killUnit, rememberPackageWork } from "./unit.ts";
+import { rememberPackageWork } from "./unit.ts";
 import type { View } from "./view.ts";
 
 /** The writer goes on alone within milliseconds once its replica says goodbye. */

@@ -1,5 +1,6 @@
 import { ChimeError, failed } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
+import { killUnit } from "../../../host/systemd.ts";
 import { askVotes } from "../../../cluster/vote/ballot.ts";
 import { isSameTerm, type Term } from "../../../cluster/vote/term.ts";
 import { roleName, users } from "../layout.ts";
@@ -11,7 +12,6 @@ import { slowMs } from "./decide.ts";
 import { probe } from "./look.ts";
 import { compare, putAside, startServer } from "./returning.ts";
 import { sourceAddress } from "./source.ts";
-import { killUnit } from "./unit.ts";
 import type { Step, View } from "./view.ts";
 
 /** A writer that lives stops within milliseconds; one that hangs is not waited for. */

@@ -84,11 +84,6 @@ export async function startUnit(unit: string, optionsFile: string, options: stri
   await exec(["systemctl", "start", "--no-block", unit], { timeoutMs: 5_000 });
 }
 
-/** At once, without a last word to anybody: a server that stops in order commits what waits for its replica. */
-export async function killUnit(unit: string): Promise<void> {
-  await exec(["systemctl", "kill", "--signal=KILL", unit], { timeoutMs: 5_000 });
-}
-
 const killedMs = 60_000;
 
 /** Kills the server, whatever it is doing, and waits until it is gone: for data that are thrown away. */
