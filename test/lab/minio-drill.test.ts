@@ -1,28 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { parse } from "smol-toml";
-import type { Status } from "../../src/agent/status.ts";
 import type { ObjectFault } from "../../src/operations/drill/objects.ts";
 import type { DrillReport } from "../../src/operations/drill/report.ts";
-import { users } from "../../src/roles/minio/layout.ts";
-import type { Store } from "../../src/roles/minio/store.ts";
+import { rehearse } from "../../src/operations/drill/run.ts";
 import { chime } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import { minioBinary } from "./minio-binary.ts";
-import type { LabNode } from "./node.ts";
-import { ObjectLoad } from "./object-load.ts";
-import { applicationStore, formStore, openStoreLab, storeStatus } from "./store.ts";
-import { waitUntil } from "./wait.ts";
+import { type ObjectLoad, startObjects } from "./object-load.ts";
+import { formStore, openStoreLab } from "./store.ts";
+import { storeFaults, storeStage, untilWhole, type StoreFault } from "./store-faults.ts";
 
 const long = process.env["CHIME_LONG"] !== undefined;
 const minio = long ? await minioBinary() : undefined;
-
-/** Who is hit, and by what; the others go on. */
-const faults = [
-  ["kill -9 of the server on the VIP's node", true, (node: LabNode) => node.kill("minio")],
-  ["kill -9 of the server on another node", false, (node: LabNode) => node.kill("minio")],
-  ["a power cut of the VIP's node", true, (node: LabNode) => node.powerOff()],
-  ["a power cut of another node", false, (node: LabNode) => node.powerOff()],
-] as const;
 
 describe.skipIf(!minio)("3 × 3 under clients of all kinds (--long; needs Go >= 1.24 and its modules)", () => {
   let lab: Lab;
@@ -30,21 +18,10 @@ describe.skipIf(!minio)("3 × 3 under clients of all kinds (--long; needs Go >= 
   beforeAll(async () => {
     lab = await openStoreLab(3, 3, minio ?? "");
     await formStore(lab);
-    await untilWhole();
-    const store = await rootStore(lab.node("node1"));
-    const holders = Object.fromEntries(lab.nodes.map(({ name, address }) => [name, { ...store, address }]));
-    load = await ObjectLoad.start(lab, { store, bucket: "chime", prefix: "drill/", holders });
+    await untilWhole(lab);
+    load = await startObjects(lab);
   }, 400_000);
   afterAll(() => lab?.close());
-
-  const untilWhole = async () => {
-    const node = lab.node("node1");
-    await waitUntil("the store to be whole", 180_000, async () => {
-      const { json } = await chime<Status>(node, ["status"]);
-      const isIncomplete = json.problems?.some(({ code }) => code === "minio.completing");
-      return json.healthy && !isIncomplete && (await storeStatus(node)).drives.online === 9;
-    });
-  };
 
   test("chime-node drill: a server is killed, a disk pulled, a disk filled, and nothing is lost", async () => {
     const node = lab.node("node2");
@@ -57,17 +34,12 @@ describe.skipIf(!minio)("3 × 3 under clients of all kinds (--long; needs Go >= 
     expect(new Set(json.rounds.map(({ victim }) => victim)).size).toBe(3);
   }, 400_000);
 
-  for (const [what, isHolder, strike] of faults) {
-    test(`${what}: writes go on`, async () => {
-      const { json } = await chime<Status>(lab.node("node1"), ["status"]);
-      const [holder = ""] = json.vips[0]?.holders ?? [];
-      const victim = lab.nodes.find(({ name }) => (name === holder) === isHolder);
-      if (!victim) throw new Error("nobody to be hit");
-      const outage = await load.outageAfter(await strike(victim), 120_000, 1_000);
-      console.error(`${what}: ${Math.round(outage.ms)} ms without an acknowledged change`);
-      expect(outage.ended).toBe(true);
-      if (!victim.running) await victim.boot();
-      await untilWhole();
+  for (const kind of Object.keys(storeFaults) as StoreFault[]) {
+    const { name } = storeFaults[kind];
+    test(`${name}: writes go on`, async () => {
+      const [round] = await rehearse(storeStage(lab, load), [kind], {});
+      console.error(`${name}: ${Math.round(round?.outage.ms ?? 0)} ms without an object that was stored`);
+      expect(round?.outage.ended).toBe(true);
     }, 400_000);
   }
 
@@ -85,13 +57,3 @@ describe.skipIf(!minio)("3 × 3 under clients of all kinds (--long; needs Go >= 
     });
   }, 180_000);
 });
-
-/** As the administrator, through the VIP: versions are not for applications to list. */
-async function rootStore(node: LabNode): Promise<Store> {
-  const secrets = parse(await node.read("/etc/chime-node/secrets.toml")) as Record<
-    string,
-    Record<string, string>
-  >;
-  const secretKey = secrets["minio"]?.["root_password"] ?? "";
-  return { ...(await applicationStore(node)), credentials: { accessKey: users.root, secretKey } };
-}

@@ -1,7 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { parse } from "smol-toml";
+import { users } from "../../src/roles/minio/layout.ts";
 import { LabClients } from "./lab-clients.ts";
 import type { Lab } from "./lab.ts";
 import type { ObjectsReport, ObjectsSettings } from "./objects-program.ts";
+import { applicationStore } from "./store.ts";
 
 type Options = Pick<ObjectsSettings, "store" | "bucket" | "holders"> & Partial<ObjectsSettings>;
 
@@ -29,4 +32,20 @@ export class ObjectLoad extends LabClients {
     await this.stop();
     return JSON.parse(await readFile(`${this.#file}.report`, "utf8")) as ObjectsReport;
   }
+}
+
+/** Starts them on a whole store, through its VIP; every node's own server is compared with at the end. */
+export async function startObjects(lab: Lab, options: Partial<ObjectsSettings> = {}): Promise<ObjectLoad> {
+  const [node] = lab.nodes;
+  if (!node) throw new Error("a store has nodes");
+  const application = await applicationStore(node);
+  // As the administrator: versions are not for applications to list.
+  const secrets = parse(await node.read("/etc/chime-node/secrets.toml")) as Record<
+    string,
+    Record<string, string>
+  >;
+  const secretKey = secrets["minio"]?.["root_password"] ?? "";
+  const store = { ...application, credentials: { accessKey: users.root, secretKey } };
+  const holders = Object.fromEntries(lab.nodes.map(({ name, address }) => [name, { ...store, address }]));
+  return ObjectLoad.start(lab, { store, bucket: "chime", prefix: "drill/", holders, ...options });
 }

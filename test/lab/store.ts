@@ -13,7 +13,7 @@ import type { Initialized } from "./pair.ts";
 import type { StoreJob, StoreOutcome } from "./store-program.ts";
 
 /** The store's floating address in every lab. */
-const storeVip = `${subnet}.50`;
+export const storeVip = `${subnet}.50`;
 
 /** Where the operator has put the server's program on each node. */
 const program = "/root/minio";
@@ -70,15 +70,13 @@ export async function formStore(lab: Lab): Promise<void> {
   await Promise.all(lab.nodes.map((node) => joinStore(node, json.token)));
 }
 
+/** What an operator types to give a node's disks to the store. */
+export function joinWords(node: LabNode): string[] {
+  return ["chime-node", "join", "--role", "minio", ...node.devices.flatMap((path) => ["--disk", path])];
+}
+
 export async function joinStore(node: LabNode, token: string): Promise<void> {
-  const words = [
-    "chime-node",
-    "join",
-    "--role",
-    "minio",
-    ...node.devices.flatMap((path) => ["--disk", path]),
-  ];
-  await node.run(words, { timeoutMs: 600_000, env: { CHIME_TOKEN: token } });
+  await node.run(joinWords(node), { timeoutMs: 600_000, env: { CHIME_TOKEN: token } });
 }
 
 /** An application on the lab's client machine does one thing with one object. */

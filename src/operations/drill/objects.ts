@@ -22,6 +22,8 @@ export interface ObjectSettings {
 
 /** One request, for figures; `at` on the clock of `Date.now()`. */
 export interface ObjectRequest {
+  /** Which of the clients. */
+  client: number;
   kind: "put" | "parts" | "delete" | "get";
   at: number;
   ms: number;
@@ -90,41 +92,43 @@ export class ObjectClients extends Clients {
   protected async client(nth: number, signal: AbortSignal): Promise<void> {
     const isWriter = nth < this.settings.writers;
     while (!signal.aborted) {
-      const isAnswered = isWriter ? await this.#change() : await this.#read();
+      const isAnswered = isWriter ? await this.#change(nth) : await this.#read(nth);
       await systemClock.sleep(isAnswered ? this.settings.pauseMs : againMs);
     }
   }
 
-  async #change(): Promise<boolean> {
+  async #change(nth: number): Promise<boolean> {
     const id = this.#next++;
     const turn = id % 20;
     const old =
       this.#free.length > mostObjects || turns.delete.includes(turn) || turns.overwrite.includes(turn)
         ? this.#take()
         : undefined;
-    if (!old) return this.#put(id, this.#track(`${this.settings.prefix}${id}`), turns.parts.includes(turn));
-    return turns.overwrite.includes(turn) ? this.#put(id, old, false) : this.#delete(id, old);
+    if (!old)
+      return this.#put(nth, id, this.#track(`${this.settings.prefix}${id}`), turns.parts.includes(turn));
+    return turns.overwrite.includes(turn) ? this.#put(nth, id, old, false) : this.#delete(nth, id, old);
   }
 
-  async #put(id: number, tracked: Tracked, inParts: boolean): Promise<boolean> {
+  async #put(nth: number, id: number, tracked: Tracked, inParts: boolean): Promise<boolean> {
     const { store, bucket, requestMs: timeoutMs } = this.settings;
     const small = randomBytes(randomInt(1, 65_536));
     const parts = inParts ? [randomBytes(partBytes), small] : [small];
-    return this.#attempt(id, inParts ? "parts" : "put", tracked, hashOf(...parts), () =>
+    return this.#attempt(nth, id, inParts ? "parts" : "put", tracked, hashOf(...parts), () =>
       inParts
         ? putInParts(store, bucket, tracked.key, parts, { timeoutMs })
         : putObject(store, bucket, tracked.key, small, { timeoutMs }),
     );
   }
 
-  async #delete(id: number, tracked: Tracked): Promise<boolean> {
+  async #delete(nth: number, id: number, tracked: Tracked): Promise<boolean> {
     const { store, bucket, requestMs: timeoutMs } = this.settings;
-    return this.#attempt(id, "delete", tracked, null, () =>
+    return this.#attempt(nth, id, "delete", tracked, null, () =>
       deleteObject(store, bucket, tracked.key, { timeoutMs }),
     );
   }
 
   async #attempt(
+    nth: number,
     id: number,
     kind: ObjectRequest["kind"],
     tracked: Tracked,
@@ -132,7 +136,7 @@ export class ObjectClients extends Clients {
     work: () => Promise<void>,
   ): Promise<boolean> {
     tracked.states.push(state);
-    const isDone = await this.#timed(kind, work);
+    const isDone = await this.#timed(nth, kind, work);
     if (!isDone) return false;
     tracked.sure = tracked.states.length - 1;
     // A deletion needs no room: a store that takes nothing any more may still do it.
@@ -143,20 +147,20 @@ export class ObjectClients extends Clients {
     return true;
   }
 
-  async #timed(kind: ObjectRequest["kind"], work: () => Promise<void>): Promise<boolean> {
+  async #timed(client: number, kind: ObjectRequest["kind"], work: () => Promise<void>): Promise<boolean> {
     const at = now();
     const ok = await work().then(
       () => true,
       () => false,
     );
-    this.requests.push({ kind, at, ms: now() - at, ok });
+    this.requests.push({ client, kind, at, ms: now() - at, ok });
     return ok;
   }
 
-  async #read(): Promise<boolean> {
+  async #read(nth: number): Promise<boolean> {
     const tracked = this.#free[randomInt(Math.max(1, this.#free.length))];
     if (!tracked) return false;
-    return this.#timed("get", async () => {
+    return this.#timed(nth, "get", async () => {
       const fault = await this.#look(this.settings.store, tracked, false);
       if (fault) this.misread.push(fault);
     });

@@ -21,6 +21,8 @@ export interface Stage<Kind extends string> {
 export interface Round<Kind extends string = string> {
   kind: Kind;
   victim: string;
+  /** When it was done, ms on the clock of `Date.now()`. */
+  at: number;
   outage: Outage;
   /** From the fault until the pair could stand the next one, s. */
   levelSeconds: number;
@@ -58,7 +60,8 @@ export async function rehearse<Kind extends string>(
       await strike.mend?.();
     }
     await stage.untilLevel();
-    const round = { kind, victim: strike.victim, outage, levelSeconds: (Date.now() - strike.at) / 1000 };
+    const { victim, at } = strike;
+    const round = { kind, victim, at, outage, levelSeconds: (Date.now() - at) / 1000 };
     rounds.push(round);
     told?.(round);
   }

@@ -50,6 +50,7 @@ const round = (kind: string, ms: number, ended = true) => ({
   kind,
   victim: "node1",
   outage: { from: 0, to: ms, ms, ended },
+  at: 0,
   levelSeconds: 2.04,
 });
 const base = { cluster: "chime", role: "mysql", what: "rows" as const, acknowledged: 1_234, misread: 0 };
