@@ -9,6 +9,7 @@ export const verbs: VerbTable = {
   apply: async () => (await import("./commands/apply.ts")).apply,
   preflight: async () => (await import("./commands/preflight.ts")).preflight,
   disks: async () => (await import("./commands/disks.ts")).disks,
+  disk: async () => (await import("./commands/disk.ts")).disk,
   secrets: async () => (await import("./commands/secrets.ts")).secrets,
   token: async () => (await import("./commands/token.ts")).token,
   switchover: async () => (await import("./commands/switchover.ts")).switchover,

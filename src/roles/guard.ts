@@ -46,7 +46,7 @@ export interface Guard {
   onVip(state: VipState): void;
   /** A peer's guard asks (`Membership.call(peer, "guard.<role>.<method>", …)`). Params come from the network. */
   handle(method: string, params: unknown, from: string): Promise<unknown>;
-  /** The CLI asks on this node: "handover" before reset; in a drill what its role stands: "kill" (-9) of its service, … */
+  /** The CLI asks on this node: "handover" before reset, "disk.changed" for a disk; in a drill what its role stands: "kill", … */
   command(method: string, params: unknown): Promise<unknown>;
   /** True once this node does its part (pair member level, or alone and serving). Drives phase `ready`. */
   ready(): boolean;

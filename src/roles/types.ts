@@ -1,4 +1,5 @@
 import type { Check } from "../host/checks.ts";
+import type { GivenDisk } from "../host/disks/record.ts";
 import type { Facts } from "../host/facts.ts";
 import type { Member, MemberView, Phase, RoleName } from "../cluster/types.ts";
 import type { Resource } from "../resources/types.ts";
@@ -44,6 +45,25 @@ export interface DiskSlot {
   label: string;
   /** Where it is mounted. */
   at: string;
+}
+
+/** How a role that stores on whole disks has one of this node's replaced (`disk replace`). */
+export interface DiskCare {
+  /** @throws ChimeError `disk.needed` (exit 3) where the role cannot do without the disk, or could not fill another one */
+  requireSpare(context: RoleContext, at: string, signal: AbortSignal): Promise<void>;
+  /** All that makes a disk of the role a disk of this node. */
+  resources(context: RoleContext, given: GivenDisk): Resource[];
+  /** An empty file system is mounted there: the service may write to it from now on. */
+  handOver(context: RoleContext, at: string): Promise<void>;
+  /** How far the service is with filling it. @throws ChimeError where the service cannot be asked now */
+  filling(context: RoleContext, at: string, signal: AbortSignal): Promise<Filling>;
+}
+
+export interface Filling {
+  /** `waiting`: the service has not taken the disk yet. */
+  state: "waiting" | "filling" | "done";
+  /** One line for progress. */
+  line: string;
 }
 
 /** Resources by the phase that they complete; the phases are the barriers between nodes. */
@@ -113,6 +133,8 @@ export interface Role {
   awaits?(context: RoleContext): string | undefined;
   /** How many disks a node gives to it (`join --disk`), and how they are called and where they are mounted. */
   disks?(spec: Spec): readonly DiskSlot[];
+  /** None where the role takes no disks. */
+  readonly diskCare?: DiskCare;
   plan(context: RoleContext): RolePlan;
   vip(context: RoleContext): VipRequest | undefined;
   /** What its VIP's holder spreads over its nodes; undefined where the holder itself serves. */

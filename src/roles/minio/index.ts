@@ -1,6 +1,7 @@
 import type { Role } from "../types.ts";
 import { balancedServices } from "./balanced.ts";
 import { checks } from "./checks.ts";
+import { diskCare } from "./drives.ts";
 import { labelOf } from "./given.ts";
 import { MinioGuard } from "./guard/guard.ts";
 import { releaseLocks } from "./left-behind.ts";
@@ -25,6 +26,7 @@ export const minio: Role = {
       label: labelOf(i + 1),
       at: place(i + 1),
     })),
+  diskCare,
   plan: resources,
   vip({ spec, members }) {
     if (!spec.roles.minio) return undefined;

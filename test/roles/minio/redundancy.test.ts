@@ -80,6 +80,18 @@ describe("that drives were away", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test("a disk that was replaced between two looks is owed for until everything was completed after that", async () => {
+    const node = new Redundancy(clock, path);
+    const before = [other(1, { healed: "2026-11-22T01:00:00.000Z" })];
+    await node.note(9, 9, [other(1)]);
+    await node.changed();
+    expect(node.owes).toBe(true);
+    await node.note(9, 9, before);
+    expect(node.owes).toBe(true);
+    await node.note(9, 9, [other(1, { healed: "2026-11-22T02:00:00.000Z" })]);
+    expect(node.owes).toBe(false);
+  });
+
   test("what was completed while drives were away counts for nothing", async () => {
     const node = new Redundancy(clock, path);
     const after = [other(1, { healed: "2026-11-22T02:00:00.000Z" })];

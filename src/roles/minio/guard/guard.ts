@@ -84,6 +84,10 @@ export class MinioGuard implements Guard {
     if (method === "handover") return this.#leave();
     if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
     if (method === "disk-pulled" || method === "disk-full") return this.#breakDisk(method);
+    if (method === "disk.changed") {
+      await this.#redundancy.changed();
+      return this.#publish();
+    }
     throw failed("guard.unknown_command", `minio has no command ${method}`);
   }
 

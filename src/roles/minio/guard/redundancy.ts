@@ -95,6 +95,13 @@ export class Redundancy {
     await this.owe();
   }
 
+  /** One of its drives is another one: it may have been away for less time than lies between two looks. */
+  async changed(): Promise<void> {
+    this.#whole = false;
+    this.#losses++;
+    await this.owe();
+  }
+
   /**
    * One step towards it, where it is this node's turn.
    * @param own this node's place

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import type { ReplaceResult } from "../../src/operations/replace-disk.ts";
+import type { Status } from "../../src/agent/status.ts";
+import type { Store } from "../../src/roles/minio/store.ts";
+import { chime, verdict } from "./chime.ts";
+import type { Lab } from "./lab.ts";
+import { LoopDevice } from "./loops.ts";
+import { minioBinary } from "./minio-binary.ts";
+import type { LabNode } from "./node.ts";
+import { applicationStore, formStore, openStoreLab, problemsOf, storeStatus, useStore } from "./store.ts";
+import { waitUntil } from "./wait.ts";
+
+const minio = await minioBinary();
+const long = process.env["CHIME_LONG"] !== undefined;
+const why = minio ? (long ? "" : " (skipped: CHIME_LONG=1)") : " (skipped: needs Go >= 1.24 and its modules)";
+
+const place = "/minio/disk2";
+
+describe.skipIf(!minio || !long)(`three nodes with three disks each, later on${why}`, () => {
+  let lab: Lab;
+  let node1: LabNode;
+  let node2: LabNode;
+  let store: Store;
+  let spares: LoopDevice[];
+  beforeAll(async () => {
+    lab = await openStoreLab(3, 3, minio ?? "");
+    [node1, node2] = [lab.node("node1"), lab.node("node2")];
+    await formStore(lab);
+    store = await applicationStore(node1);
+    const { stdout } = await node1.run(["blockdev", "--getsize64", node1.devices[0] ?? ""]);
+    const bytes = Number(stdout);
+    const sizes = [bytes, bytes, bytes, bytes - 2 ** 20];
+    spares = await Promise.all(
+      sizes.map((size, i) => LoopDevice.attach(join(lab.work, `spare${i}.img`), { bytes: size })),
+    );
+    for (const { path } of spares) await node1.plug(path);
+    await untilWhole();
+  }, 300_000);
+  afterAll(() => lab?.close());
+
+  const untilWhole = () =>
+    waitUntil("the store to be whole", 120_000, async () => {
+      const { json } = await chime<Status>(node1, ["status"]);
+      const incomplete = json.problems?.some(({ code }) => code === "minio.completing");
+      return json.healthy && !incomplete && (await storeStatus(node1)).drives.online === 9;
+    });
+  const spare = (nth: number) => spares[nth]?.path ?? "";
+  const replace = (disk: string, ...more: string[]) =>
+    chime<ReplaceResult>(node1, ["disk", "replace", place, "--disk", disk, ...more], { timeoutMs: 240_000 });
+  const put = async (...keys: string[]) => {
+    for (const key of keys) {
+      const { error } = await useStore(lab, { store, verb: "put", key, seed: key, patienceMs: 30_000 });
+      expect(error).toBeNull();
+    }
+  };
+  /** How many of the application's objects each of the nine drives has. */
+  const counts = async () => {
+    const script =
+      "for d in 1 2 3; do find /minio/disk$d/chime -name xl.meta -not -path '*.chime-node*' | wc -l; done";
+    const said = await Promise.all(lab.nodes.map((node) => node.sh(script)));
+    return said.flatMap(({ stdout }) => stdout.trim().split("\n").map(Number));
+  };
+  const onAll = (objects: number) => Array.from({ length: 9 }, () => objects);
+
+  test("what is no disk for it, or cannot be spared, is refused, and nothing is touched", async () => {
+    await put("a", "b");
+    const before = await node1.read("/var/lib/chime-node/disks.json");
+    const [first = ""] = node1.devices;
+    await node1.run(["mkfs.ext4", "-q", spare(2)]);
+    expect(verdict(await replace(first, "--yes"))).toEqual([3, "disk.given"]);
+    expect(verdict(await replace(spare(2), "--yes"))).toEqual([3, "disk.refused"]);
+    expect(verdict(await replace(spare(3), "--yes"))).toEqual([3, "disk.too_small"]);
+    expect(verdict(await replace("/dev/nothing", "--yes"))).toEqual([3, "disk.refused"]);
+    expect(verdict(await replace("auto:1x1G", "--yes"))).toEqual([2, "disk.by_name"]);
+    expect(verdict(await chime(node1, ["disk", "replace", "/srv", "--disk", spare(0)]))).toEqual([
+      2,
+      "disk.no_place",
+    ]);
+    expect(verdict(await replace(spare(0)))).toEqual([2, "usage.needs_yes"]);
+    const { code, json } = await replace(spare(0), "--dry-run");
+    expect([code, json.dry_run, json.filled]).toEqual([0, true, false]);
+    await node2.sh("umount /minio/disk1");
+    await waitUntil("the loss to be told", 60_000, async () =>
+      (await problemsOf(node1)).includes("minio.drive_missing"),
+    );
+    const needed = await replace(spare(0), "--yes");
+    expect(verdict(needed)).toEqual([3, "disk.needed"]);
+    expect(needed.json.error?.message).toContain("minio.completing");
+    await node2.sh("systemctl start minio-disk1.mount");
+    await untilWhole();
+    expect(await node1.read("/var/lib/chime-node/disks.json")).toBe(before);
+    expect(await counts()).toEqual(onAll(2));
+  }, 240_000);
+
+  test("a disk that fails its reads and writes is replaced while objects are written; each is on every drive", async () => {
+    await node1.run(["xfs_io", "-x", "-c", "shutdown", place]);
+    const keys = Array.from({ length: 20 }, (_, i) => `during${i}`);
+    const [{ code, json }] = await Promise.all([replace(spare(0), "--yes"), put(...keys)]);
+    expect([code, json.filled, json.removed?.name]).toEqual([0, true, node1.devices[1]]);
+    expect(await counts()).toEqual(onAll(22));
+    expect(await problemsOf(node1)).toEqual([]);
+    const again = await replace(spare(0), "--yes");
+    expect([again.code, again.json.filled, again.json.removed]).toEqual([0, true, null]);
+    expect((await node1.run(["chime-node", "plan"])).stdout).toContain(
+      "0 to create, 0 to update, 0 to delete",
+    );
+  }, 240_000);
+
+  test("a disk that is gone altogether, and a command that is killed: the next one finishes", async () => {
+    await node1.sh(`umount ${place}; rm ${spare(0)}`);
+    await waitUntil("the loss to be told", 60_000, async () => {
+      const found = await problemsOf(node1);
+      return found.includes("disk.missing") && found.includes("minio.drive_missing");
+    });
+    const words = ["chime-node", "disk", "replace", place, "--disk", spare(1), "--yes"];
+    const first = node1.start(words);
+    await waitUntil("the new disk to be recorded", 60_000, async () =>
+      (await node1.read("/var/lib/chime-node/disks.json")).includes(spare(1)),
+    );
+    first.signal("SIGKILL");
+    await first.exited;
+    const { code, json } = await replace(spare(1), "--yes");
+    expect([code, json.filled, json.removed]).toEqual([0, true, null]);
+    expect(await counts()).toEqual(onAll(22));
+    await untilWhole();
+  }, 240_000);
+});
