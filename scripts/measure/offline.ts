@@ -6,8 +6,7 @@ import { median, type Row } from "./row.ts";
 
 /**
  * Two nodes that reach no repository to a serving pair, from one bundle on one of them: all that is typed once the
- * program is in its place, which is import, `init` (a second of it listens for whoever has the VIP) and both joins at
- * once. In turns with installing the same packages on two bare nodes at once.
+ * program is in its place, which is import, `init` and both joins at once. In turns with installing the same packages on two bare nodes at once.
  */
 export async function measureOffline(
   binary: string,

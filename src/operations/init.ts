@@ -13,6 +13,7 @@ import { buildToml } from "../spec/build.ts";
 import { loadSpec, parseSpec } from "../spec/load.ts";
 import type { Spec } from "../spec/types.ts";
 import { vipsOf } from "../spec/vips.ts";
+import { firstLook } from "../vip/checks.ts";
 import { givenKeys } from "./bundle/trust.ts";
 import { startAgent } from "./agent.ts";
 import { requireInstalled, requireRoot } from "./context.ts";
@@ -188,7 +189,9 @@ async function create(
     roles: options.role,
     facts,
   });
-  await requireFit(context, { roles: options.role, ignore: options.ignore }, io);
+  // Without a role nothing is begun that a VIP's holder would feel: `join` looks in full, beside what it fetches.
+  const ask = options.role.length === 0 ? firstLook : undefined;
+  await requireFit(context, { roles: options.role, ignore: options.ignore }, io, { ask });
   await warnAhead(context, options.role, io);
   if (write) await makeOrThrow([file({ path: paths.clusterToml, content: toml })], io);
   io.progress("creating the cluster");

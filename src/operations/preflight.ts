@@ -14,10 +14,9 @@ import type { LocalContext, RoleContext } from "../roles/types.ts";
 import type { Spec } from "../spec/types.ts";
 import { loadSpec } from "../spec/load.ts";
 import { foreignCheck, haproxy } from "../vip/balancer/haproxy.ts";
-import { networkCheckNames, vipCheckNames, vipChecks, type Surroundings } from "../vip/checks.ts";
+import { vipCheckNames, vipChecks, type Surroundings } from "../vip/checks.ts";
 import { readContext, requireRoot } from "./context.ts";
 import type { Io } from "./io.ts";
-import { passedLately, rememberPassed } from "./lately.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
 import { requireRoleNames } from "./role-names.ts";
 
@@ -87,12 +86,11 @@ export async function requireFit(
   options: { ask?: Surroundings | undefined; first?: Step; meanwhile?: Step } = {},
 ): Promise<void> {
   const { ask, first, meanwhile } = options;
-  const known = await passedLately(context);
-  const checks = networkChecks(context, ask).filter(
-    ({ name }) => !known || !networkCheckNames.includes(name),
-  );
   const own = localChecks(localOf(context), wanted.roles);
-  const network = runChecks(checks, wanted.ignore, [...own.map(({ name }) => name), ...clusterCheckNames]);
+  const network = runChecks(networkChecks(context, ask), wanted.ignore, [
+    ...own.map(({ name }) => name),
+    ...clusterCheckNames,
+  ]);
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, io.signal]);
   // Told below; what goes on beside it ends at once.
@@ -106,11 +104,9 @@ export async function requireFit(
       if (!stop.signal.aborted) throw error;
     });
     const local = await runChecks(own, wanted.ignore, clusterCheckNames);
-    if (local.ok && !known) work = meanwhile?.(signal);
+    if (local.ok) work = meanwhile?.(signal);
     const found = await network;
     report({ checks: [...local.checks, ...found.checks], ok: local.ok && found.ok }, io);
-    const asked = found.checks.filter(({ name }) => networkCheckNames.includes(name));
-    if (asked.length > 0 && asked.every(({ result }) => result === "ok")) await rememberPassed(context);
   } catch (error) {
     stop.abort();
     throw error;

@@ -32,6 +32,18 @@ const machine: Surroundings = {
   keepalivedConfig: () => readText(configPath),
 };
 
+const firstLookMs = 300;
+
+/**
+ * A first look where nothing is to be started yet: who has a VIP answers within milliseconds, and of routers most are
+ * missed. Each node that takes a role looks in full.
+ */
+export const firstLook: Surroundings = {
+  ...machine,
+  whoHas: (addresses, name) => whoHas(addresses, name, { timeoutMs: firstLookMs }),
+  listenVrrp: (name) => listenVrrp(name, firstLookMs),
+};
+
 /** Listens for other routers from now on, wherever a VIP may come to live: what that takes is not waited for twice. */
 export function listenAhead(facts: Pick<RoleContext["facts"], "interfaces">): Surroundings {
   const heard = new Map(facts.interfaces.map(({ name }) => [name, listenVrrp(name, listenMs)]));
@@ -39,9 +51,6 @@ export function listenAhead(facts: Pick<RoleContext["facts"], "interfaces">): Su
   for (const listening of heard.values()) listening.catch(() => undefined);
   return { ...machine, listenVrrp: (name, ms) => heard.get(name) ?? listenVrrp(name, ms) };
 }
-
-/** Those that ask the network, for about a second. */
-export const networkCheckNames: readonly string[] = ["vip.in-use", "vip.router-id"];
 
 /** Known before the spec is: a joiner may ignore them by name. */
 export const vipCheckNames = [
