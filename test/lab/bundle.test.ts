@@ -7,6 +7,7 @@ import { bundleInit, copyLabBundle, makeLabBundle } from "./bundle.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { joinCommand, status, vip, type Initialized } from "./pair.ts";
+import { inLab, readmeLines } from "./readme.ts";
 import { system } from "./system.ts";
 import { untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
@@ -30,14 +31,19 @@ describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
     for (const node of lab.nodes) {
       await node.sh("umount /mirror; echo 'deb http://192.0.2.1/debian stable main' >/etc/apt/sources.list");
     }
-    await copyFile(installer, node1.path("/root/install.sh"));
+    for (const node of lab.nodes) await copyFile(installer, node.path("/root/install.sh"));
     await copyLabBundle(made, node1);
+    await node1.sh(
+      "cd /root && ln -s bundle.tar chime-debian12-x64.tar && mv key.pub bundle-key.pub && ln -s bundle-key.pub key.pub",
+    );
     bare = await fileTree(node1);
   }, 400_000);
   afterAll(() => lab?.close());
 
   const install = (node: LabNode, file: string, more = "--trust /root/key.pub") =>
     node.sh(`sh /root/install.sh --bundle ${file} ${more}`, { check: false, timeoutMs: 120_000 });
+
+  const offlineLines = () => readmeLines("install.sh --bundle");
 
   const counted = async (node: LabNode, path: string) =>
     Number.parseInt((await node.sh(`du -sb ${path}`, { check: false })).stdout) || 0;
@@ -97,7 +103,9 @@ describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
   );
 
   test("in bundle mode a node without a bundle is told so before anything is begun", async () => {
-    await node2.install(await buildBinary());
+    const [, , , second = ""] = await offlineLines();
+    await copyFile(await buildBinary(), node2.path("/root/chime-node"));
+    await node2.sh(`cd /root && ${second} && rm chime-node`);
     const answer = await chime(node2, [...bundleInit.slice(1), "--role", "mysql"]);
     expect(verdict(answer)).toEqual([3, "preflight.failed"]);
     expect(answer.stderr + answer.json.error?.message).toContain(
@@ -105,19 +113,18 @@ describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
     );
   }, 60_000);
 
-  test("two nodes become a serving pair: one has the file, the other takes what it needs from it", async () => {
-    const answer = await install(node1, "/root/bundle.tar");
-    expect([answer.code, answer.stdout]).toEqual([
-      0,
-      expect.stringMatching(/^installed \/usr\/local\/bin\/chime-node/),
-    ]);
-    const { token } = JSON.parse((await node1.run([...bundleInit, "--json"])).stdout) as Initialized;
+  test("the README's lines, as they are written, make a serving pair: one has the file, the other takes what it needs from it", async () => {
+    const [bundled = "", init = "", joinFirst = "", , joinSecond = ""] = await offlineLines();
+    const answer = await node1.sh(`cd /root && ${bundled}`, { timeoutMs: 120_000 });
+    expect(answer.stdout).toMatch(/^installed \/usr\/local\/bin\/chime-node/);
+    const flags = system.flags.join(" ");
+    const { token } = JSON.parse((await node1.sh(`${inLab(init)} --json ${flags}`)).stdout) as Initialized;
     const left = await cutPull(node2, token);
     const timeoutMs = 300_000;
     const before = await sentBy(node1);
     const [, second] = await Promise.all([
-      node1.run(joinCommand, { timeoutMs }),
-      node2.run(joinCommand, { timeoutMs, env: { CHIME_TOKEN: token } }),
+      node1.sh(`${joinFirst} ${flags}`, { timeoutMs }),
+      node2.sh(`${inLab(joinSecond, token)} ${flags}`, { timeoutMs }),
     ]);
     expect(second.stderr).toContain("packages came from node1: bundle ");
     // Only the rest came: a third more as base64, and less than 10 MB that two joining nodes say otherwise.

@@ -20,26 +20,21 @@ export interface LabBundle {
   key: string;
 }
 
-export async function makeLabBundle(lab: Lab, binary: string, file: string): Promise<LabBundle> {
+const pair = ["--role", "mysql", "--set", `roles.mysql.engine=${system.engine}`];
+
+/** @param role what the nodes will be */
+export async function makeLabBundle(
+  lab: Lab,
+  binary: string,
+  file: string,
+  role: readonly string[] = pair,
+): Promise<LabBundle> {
   const { roots, mirror } = await ensureImage(console.error);
   const key = await makeKey(join(lab.work, "key"));
-  const what = ["--os", system.name.replace("-", ""), "--role", "mysql"];
-  const engine = ["--set", `roles.mysql.engine=${system.engine}`];
+  const what = ["--os", system.name.replace("-", ""), ...role];
   const from = ["--source", `deb [trusted=yes] file:${mirror} ./`];
   const image = ["--installed", `${roots[0]}/var/lib/dpkg/status`];
-  const argv = [
-    binary,
-    "bundle",
-    "create",
-    ...what,
-    ...engine,
-    ...from,
-    ...image,
-    "--key",
-    key.key,
-    "-o",
-    file,
-  ];
+  const argv = [binary, "bundle", "create", ...what, ...from, ...image, "--key", key.key, "-o", file];
   await exec(argv, { timeoutMs: 300_000 });
   return { file, key: key.pub };
 }

@@ -1,16 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { makeKey, standIn } from "../install/release.ts";
 import { chime, fileTree } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { initCommand, startWriters, status, vip, writerOf, type Initialized } from "./pair.ts";
+import { startWriters, status, vip, writerOf, type Initialized } from "./pair.ts";
+import { inLab, readmeLines } from "./readme.ts";
 import { buildVersion, publishVersion, releaseUrl, serveReleases } from "./release.ts";
 import { system } from "./system.ts";
 import { untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
-
-const readme = resolve(import.meta.dir, "../../README.md");
 
 /** Two bare machines and a web server with releases: everything by `curl … | sh`, as the README has it. */
 describe("from a release", () => {
@@ -89,17 +88,9 @@ describe("from a release", () => {
   });
 
   test("the README's lines, as they are written, make a serving pair", async () => {
-    const lines = await readmeLines();
+    const [init = "", join = "", second = ""] = await readmeLines("install.sh | sh -s -- init");
     const settle = (line: string) =>
-      line
-        .replaceAll("https://RELEASES", releaseUrl(lab))
-        .replaceAll("192.168.231.30", vip)
-        .replaceAll(
-          "roles.mysql.engine=mariadb",
-          initCommand.find((word) => word.startsWith("roles.mysql.engine=")) ?? "",
-        )
-        .replaceAll("chime1.…", created?.token ?? "");
-    const [init = "", join = "", second = ""] = lines;
+      inLab(line.replaceAll("https://RELEASES", releaseUrl(lab)), created?.token);
     const started = await node1.sh(`${settle(init)} --json ${system.flags.join(" ")}`, {
       timeoutMs: 120_000,
     });
@@ -228,12 +219,3 @@ describe("from a release", () => {
     );
   }
 });
-
-/** The commands of the README that begin with curl, each in one line. */
-async function readmeLines(): Promise<string[]> {
-  const text = (await Bun.file(readme).text()).replaceAll("\\\n", " ");
-  return text
-    .split("\n")
-    .filter((line) => line.startsWith("curl "))
-    .map((line) => line.replace(/\s+#.*$/, ""));
-}

@@ -20,14 +20,15 @@ const program = "/root/minio";
 
 const diskBytes = 2 ** 30 + 2 ** 20 * (1 + (process.pid % 100));
 
-/** What an operator types to make a cluster that stores objects on so many nodes. */
-export function storeInit(nodes: number, disks: number): string[] {
+/** What an operator types to make a cluster that stores objects on so many nodes; `more` settings, or others. */
+export function storeInit(nodes: number, disks: number, more: Record<string, string> = {}): string[] {
   const settings = {
     "cluster.packages": "os",
     "roles.minio.engine": "minio",
     "roles.minio.binary": program,
     "roles.minio.nodes": nodes,
     "roles.minio.disks_per_node": disks,
+    ...more,
   };
   const sets = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   return ["init", "--vip", `minio=${storeVip}`, ...sets];
