@@ -9,28 +9,22 @@ const driveOf = (at: string, slot: number, more: Partial<Drive> = {}): Drive => 
   endpoint: `http://minio${slot}.chime.com:9000${at}`,
   path: at,
   state: "ok",
-  uuid: "",
   healing: false,
   heal_info: null,
   totalspace: 0,
-  usedspace: 0,
   availspace: 0,
-  set_index: 0,
   ...more,
 });
 
 /** @param bad what is not well, by `SLOT.DISK` */
 function infoOf(nodes: number, disks: number, bad: Record<string, Partial<Drive>>): StoreInfo {
   const servers = Array.from({ length: nodes }, (_, n) => ({
-    state: "online",
     endpoint: `minio${n + 1}.chime.com:9000`,
-    version: "",
-    uptime: 1,
     drives: Array.from({ length: disks }, (_, d) =>
       driveOf(`/minio/disk${d + 1}`, n + 1, bad[`${n + 1}.${d + 1}`]),
     ),
   }));
-  return { mode: "online", deploymentID: "", backend: {} as StoreInfo["backend"], servers };
+  return { servers };
 }
 
 const away = { state: "offline" };

@@ -6,7 +6,7 @@ import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves } from "../../../vip/balancer/types.ts";
 import { remindOfAccount } from "../application.ts";
-import { layout, minioSpec, roleName } from "../layout.ts";
+import { layout, minioSpec, nodes, roleName } from "../layout.ts";
 import { releaseLocks } from "../left-behind.ts";
 import type { Published } from "../published.ts";
 import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
@@ -15,6 +15,7 @@ import { createBucket } from "../s3.ts";
 import { ownStore } from "../stores.ts";
 import { awaitsNodes } from "../together.ts";
 import { breakDisk, type DiskFault } from "./disk-faults.ts";
+import { Clocks } from "./clocks.ts";
 import { readHealth, type Health } from "./health.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { awaited, isReady, type Progress } from "./readiness.ts";
@@ -25,6 +26,7 @@ import { repeat } from "./repeat.ts";
 const lookEveryMs = 1_000;
 const gateEveryMs = 500;
 const inquireEveryMs = 5_000;
+const clocksEveryMs = 30_000;
 /** A DELETE without quorum hangs for a minute and more. */
 const proofMs = 10_000;
 /** keepalived gives an address up within 0.1 s. */
@@ -45,6 +47,7 @@ export class MinioGuard implements Guard {
   #leaving = false;
   /** What an earlier run of the server had locked is free again. */
   #unlocked = false;
+  readonly #clocks = new Clocks();
   readonly #redundancy: Redundancy;
 
   constructor(deps: GuardDeps) {
@@ -63,6 +66,10 @@ export class MinioGuard implements Guard {
     every(lookEveryMs, () => this.#watchDrives());
     every(lookEveryMs, () => this.#complete());
     every(gateEveryMs, () => this.#setGate());
+    every(clocksEveryMs, () => {
+      const { self, members } = this.#deps.context();
+      return this.#clocks.look(self, nodes(members), this.#stop.signal);
+    });
     every(inquireEveryMs, async () => {
       if (this.#health.reads) this.#seen = await this.#inquire();
     });
@@ -111,7 +118,7 @@ export class MinioGuard implements Guard {
   }
 
   problems(): Problem[] {
-    return [];
+    return this.#clocks.problems(this.#deps.context().self.name);
   }
 
   /** What the disk then lacks: a server may not say so, which misses it for so short a time, or finds it full. */
