@@ -23,6 +23,11 @@ export interface ServiceOptions {
   restartImpact?: Impact;
   /** True while somebody else keeps it down on purpose: then it is not started. */
   isHeld?: () => Promise<boolean>;
+  /**
+   * The agent starts it when its time has come, and it may take days to be up. One that is still starting, with files that
+   * were changed since, is stopped: the agent starts it again.
+   */
+  startedByAgent?: true;
   needs?: readonly string[];
 }
 
@@ -49,19 +54,28 @@ export function service(options: ServiceOptions): Resource {
     if (enabled && state.file !== "enabled" && !fixedFiles.has(state.file)) todo.lines.push("enable");
     if (!enabled && state.file === "enabled") todo.lines.push("disable");
     if (state.needDaemonReload) todo.lines.push("daemon-reload");
-    if (state.active !== "active" && state.active !== "reloading") {
-      if (!(await options.isHeld?.())) todo.verb = "start";
-    } else if (restartOn.some((r) => context.pending(r.id))) todo.verb = "restart";
-    else if (todo.stamp && todo.stamp.invocation === state.invocation) {
-      if (todo.stamp.restart !== (await hashFiles(restartFiles))) todo.verb = "restart";
-      else if (todo.stamp.reload !== (await hashFiles(reloadFiles))) todo.verb = "reload";
-      // Put back to what it was: in between, somebody may have had the service read something else.
-      else if ((await changedAt(reloadFiles)) > todo.stamp.acceptedAt) todo.verb = "reload";
-    } else if ((await changedAt(restartFiles)) > state.startedAt) todo.verb = "restart";
-    else if ((await changedAt(reloadFiles)) > state.startedAt) todo.verb = "reload";
+    if (state.active === "active" || state.active === "reloading") {
+      todo.verb = await outdated(context, todo);
+    } else if (options.startedByAgent) {
+      const isStarting = state.active === "activating";
+      if (isStarting && (await outdated(context, todo)) === "restart") todo.verb = "stop";
+    } else if (!(await options.isHeld?.())) todo.verb = "start";
     if (!todo.verb && reloadOn.some((r) => context.pending(r.id))) todo.verb = "reload";
     if (todo.verb) todo.lines.push(todo.verb);
     return todo.lines.length > 0 ? todo : undefined;
+  }
+
+  /** What has a process that runs, or is being started, take its present files. */
+  async function outdated(context: InspectContext, { state, stamp }: Todo): Promise<Todo["verb"]> {
+    if (restartOn.some((r) => context.pending(r.id))) return "restart";
+    if (stamp && stamp.invocation === state.invocation) {
+      if (stamp.restart !== (await hashFiles(restartFiles))) return "restart";
+      if (stamp.reload !== (await hashFiles(reloadFiles))) return "reload";
+      // Put back to what it was: in between, somebody may have had the service read something else.
+      return (await changedAt(reloadFiles)) > stamp.acceptedAt ? "reload" : undefined;
+    }
+    if ((await changedAt(restartFiles)) > state.startedAt) return "restart";
+    return (await changedAt(reloadFiles)) > state.startedAt ? "reload" : undefined;
   }
 
   async function perform(todo: Todo, context: ApplyContext): Promise<void> {
@@ -84,7 +98,7 @@ export function service(options: ServiceOptions): Resource {
     await reloaded;
     const { active, invocation } = await showUnit(unit);
     if (active !== "active" && active !== "reloading") {
-      if (!verb) return;
+      if (!verb || verb === "stop") return;
       await goBack(failed("service.failed", `${unit} is ${active} after ${verb}`), "restart", stamp, signal);
     }
     await writeStamp(ledger.backups, unit, { invocation, restart: restartFiles, reload: reloadFiles });
@@ -113,14 +127,14 @@ export function service(options: ServiceOptions): Resource {
   };
 
   function impactOf(verb: Todo["verb"]): Impact {
-    if (verb === "restart") return options.restartImpact ?? "restart";
+    if (verb === "restart" || verb === "stop") return options.restartImpact ?? "restart";
     return verb === "reload" ? "reload" : "none";
   }
 
   /** The service refused its new files: give it the ones it had, then say so. */
   async function goBack(
     error: unknown,
-    verb: "start" | "restart" | "reload",
+    verb: NonNullable<Todo["verb"]>,
     stamp: Stamp | undefined,
     signal: AbortSignal,
   ): Promise<never> {
@@ -140,7 +154,7 @@ interface Todo {
   state: UnitState;
   stamp: Stamp | undefined;
   lines: string[];
-  verb: "start" | "restart" | "reload" | undefined;
+  verb: "start" | "stop" | "restart" | "reload" | undefined;
 }
 
 /** Unit file states that `systemctl enable` cannot or need not change (systemctl(1)). */

@@ -55,8 +55,8 @@ export function resources(context: RoleContext): RolePlan {
   const mounted = disks.flatMap(({ mount }) => mount.map(({ id }) => id));
   const server = service({
     unit: product.unit,
-    // It says that it has started when the others have, too: the agent tells it to, and waits for nothing.
-    isHeld: () => Promise.resolve(true),
+    // It says that it has started when the others have, too.
+    startedByAgent: true,
     restartOn: [settings, unit, ...programs],
     needs: [...installed, ...mounted, names.id],
   });
