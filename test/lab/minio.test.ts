@@ -19,6 +19,7 @@ import { bodyOf, sha256 } from "./store-program.ts";
 import { waitUntil } from "./wait.ts";
 
 const minio = await minioBinary();
+const long = process.env["CHIME_LONG"] !== undefined;
 const why = minio ? "" : " (skipped: needs Go >= 1.24 and its modules)";
 
 /** Longer than MinIO takes to find out that a node has lost its power. */
@@ -59,19 +60,34 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
     return json.vips[0]?.holders[0] ?? "";
   };
 
-  test("disks that are too few, one twice, or not free are refused, and nothing is formatted", async () => {
+  test("a port that is taken, disks that are too few, one twice, or somebody's store are refused, and nothing is formatted", async () => {
     const [first = "", second = "", third = ""] = node1.devices;
     expect(verdict(await chime(node1, joinWords([first, second])))).toEqual([3, "disk.count"]);
     expect(verdict(await chime(node1, joinWords([first, second, first])))).toEqual([3, "disk.refused"]);
-    await node1.run(["mkfs.ext4", "-q", third]);
+    await node1.sh(`mkfs.ext4 -q ${third} && mount ${third} /mnt && mkdir /mnt/.minio.sys
+      echo '{"format":"xl"}' >/mnt/.minio.sys/format.json && umount /mnt`);
     const taken = await chime(node1, joinWords(node1.devices));
     expect(verdict(taken)).toEqual([3, "disk.refused"]);
     expect(taken.json.error?.message).toContain("ext4");
+    await node1.sh(`mount ${third} /mnt && cat /mnt/.minio.sys/format.json && umount /mnt`);
     await node1.sh(`head -c 2M /dev/zero >${third}`);
     expect((await node1.sh(`cat ${first} ${second} | tr -d '\\0' | head -c 1 | wc -c`)).stdout.trim()).toBe(
       "0",
     );
     expect(verdict(await chime(node1, ["init", "--role", "minio"]))).toEqual([2, "disk.by_join"]);
+    await node1.run([
+      "systemd-run",
+      "--quiet",
+      "--unit=other",
+      "systemd-socket-activate",
+      "-l",
+      "9000",
+      "cat",
+    ]);
+    const busy = await chime(node1, joinWords(node1.devices));
+    expect(verdict(busy)).toEqual([3, "preflight.failed"]);
+    expect(busy.json.error?.message).toContain("minio.port: port 9000 is taken by systemd-socket");
+    await node1.run(["systemctl", "stop", "other"]);
   }, 60_000);
 
   test("a node alone waits, and says for whom", async () => {
@@ -156,7 +172,63 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
     }
   }, 200_000);
 
-  test.skipIf(!process.env["CHIME_LONG"])(
+  const byHand = [
+    ["the store's unit", "sed -i s/^LimitNOFILE=.*/LimitNOFILE=512/ /etc/systemd/system/minio.service", true],
+    [
+      "the administrator's password",
+      "sed -i s/^MINIO_ROOT_PASSWORD=.*/MINIO_ROOT_PASSWORD=anotherpassword/ /etc/default/chime-node-minio",
+      false,
+    ],
+    ["the names of the places", "sed -i /minio[0-9]/d /etc/hosts", false],
+  ] as const;
+  for (const [what, edit, goesOn] of byHand) {
+    test.skipIf(!long)(
+      `${what} changed by hand on a node: told, the others go on, and mended by apply`,
+      async () => {
+        const node2 = lab.node("node2");
+        await node2.sh(`${edit}; systemctl daemon-reload; systemctl restart --no-block minio.service`);
+        await waitUntil("the change to be told", 60_000, async () => {
+          const told = await problemsOf(node2);
+          return told.includes("drift") && told.includes("minio.node_down") !== goesOn;
+        });
+        const put = await useStore(lab, { store, verb: "put", key: what, patienceMs });
+        expect(put.error).toBeNull();
+        expect((await chime(node2, ["apply", "--yes"])).code).toBe(0);
+        await untilWhole();
+        expect(await problemsOf(node2)).not.toContain("drift");
+      },
+      300_000,
+    );
+  }
+
+  test.skipIf(!long)(
+    "a disk unmounted under its server: told, nothing is written in its place, and completed when it is back",
+    async () => {
+      const node2 = lab.node("node2");
+      await node2.run(["umount", "-l", "/minio/disk2"]);
+      await waitUntil("the disk to be missed", 60_000, async () => {
+        const told = await problemsOf(node1);
+        return ["disk.missing", "minio.drive_missing", "minio.completing"].every((code) =>
+          told.includes(code),
+        );
+      });
+      const put = await useStore(lab, { store, verb: "put", key: "third", seed: "third", patienceMs });
+      expect(put.error).toBeNull();
+      const { stdout } = await node2.sh("mountpoint -q /minio/disk2 || find /minio/disk2 | wc -l");
+      expect(stdout.trim()).toBe("1");
+      await node2.run(["systemctl", "start", "minio-disk2.mount"]);
+      await untilWhole();
+      for (const node of [node1, lab.node("node3")]) {
+        await node.kill("minio");
+        const got = await useStore(lab, { store, verb: "get", key: "third", patienceMs });
+        expect(got).toMatchObject({ error: null, sha256: sha256(bodyOf("third")) });
+        await untilWhole();
+      }
+    },
+    400_000,
+  );
+
+  test.skipIf(!long)(
     "a reset leaves the disks as they are; with the cluster's name they are blank",
     async () => {
       const [node2, node3] = [lab.node("node2"), lab.node("node3")];
