@@ -121,13 +121,13 @@ export class MinioGuard implements Guard {
     return this.#clocks.problems(this.#deps.context().self.name);
   }
 
-  /** What the disk then lacks: a server may not say so, which misses it for so short a time, or finds it full. */
+  /** Its server may not tell of a disk that is away for so short a time, or full: what that lacks is completed all the same. */
   async #breakDisk(fault: DiskFault): Promise<void> {
-    await this.#redundancy.owe();
+    await this.#redundancy.down();
     try {
       await breakDisk(fault);
     } finally {
-      await this.#redundancy.owe();
+      await this.#redundancy.down();
     }
   }
 
