@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { Membership, MemberView, RoleName } from "../cluster/types.ts";
 import { log } from "../core/log.ts";
+import { openNewcomers, type Newcomers } from "../host/newcomers.ts";
 import { connectionsTo, type Connection } from "../host/tcp.ts";
 import { tickle } from "../host/tickle.ts";
 import type { RoleContext } from "../roles/types.ts";
@@ -29,6 +30,11 @@ export function sharedVips(context: RoleContext, members: readonly MemberView[])
 /** Of more clients the rest finds out by itself: 30 KB a second to each of the others are enough. */
 const most = 1_000;
 const answerMs = 1_000;
+/** How often it is looked who has come, ms: while somebody does, and a second after the last one did. */
+const lookMs = { busy: 10, quiet: 100 };
+const busyLooks = 100;
+/** Until then whoever goes on is in the list of all, ms. */
+const newMs = 3_000;
 /** After this node has got the VIP: the neighbours may not know yet that it is here. */
 const tickles = [50, 300, 1_000];
 
@@ -41,14 +47,18 @@ const toldSchema = v.object({
 type Told = v.InferOutput<typeof toldSchema>;
 
 /**
- * Who is connected to a VIP, kept by those who may hold it next: the holder tells them each second. Whoever takes the VIP
- * over tells the clients of the one before that their connections are gone, which they would find out by themselves only
+ * Who is connected to a VIP, kept by those who may hold it next: the holder tells them each second, and of those who connect
+ * as soon as it sees them, for many a client has a connection of its own for each request. Whoever takes the VIP over tells the clients of the one before that their connections are gone, which they would find out by themselves only
  * where they have something to send.
  */
 export class Clients {
   readonly #membership: Pick<Membership, "call">;
   readonly #known = new Map<RoleName, Told["clients"]>();
   readonly #told = new Map<RoleName, string>();
+  /** Who came since, and when that was heard. */
+  readonly #new = new Map<RoleName, { at: number; clients: Told["clients"] }[]>();
+  /** Whose newcomers are looked for. */
+  readonly #watched = new Map<RoleName, SharedVip>();
 
   constructor(membership: Pick<Membership, "call">) {
     this.#membership = membership;
@@ -56,9 +66,7 @@ export class Clients {
 
   /** By the holder, each second. */
   async share({ role, address, others }: SharedVip): Promise<void> {
-    const clients = (await connectionsTo(address, most)).map(
-      ({ local, remote }) => [local.port, remote.address, remote.port] as const,
-    );
+    const clients = (await connectionsTo(address, most)).map(clientOf);
     // An agent that was started anew has heard nothing yet.
     const text = JSON.stringify([clients, others.map(({ name, incarnation }) => [name, incarnation])]);
     if (this.#told.get(role) === text) return;
@@ -78,6 +86,56 @@ export class Clients {
     this.#told.delete(role);
   }
 
+  /**
+   * By the holder, as long as it is. Asked again, it goes on with the members of now.
+   * @throws ChimeError `net.raw_socket`
+   */
+  async watch(
+    vip: SharedVip,
+    isHere: () => boolean,
+    open: (address: string) => Newcomers = openNewcomers,
+    sleep: (ms: number) => Promise<unknown> = Bun.sleep,
+  ): Promise<void> {
+    const { role, address } = vip;
+    const isWatched = this.#watched.has(role);
+    this.#watched.set(role, vip);
+    if (isWatched) return;
+    let newcomers: Newcomers | undefined;
+    try {
+      newcomers = open(address);
+      const waiting = new Map<string, Told["clients"]>();
+      const asked = new Set<string>();
+      let quiet = busyLooks;
+      while (isHere()) {
+        const clients = newcomers.read().map(clientOf);
+        quiet = clients.length > 0 ? 0 : quiet + 1;
+        for (const { name } of this.#watched.get(role)?.others ?? []) {
+          const queue = [...(waiting.get(name) ?? []), ...clients].slice(-most);
+          waiting.set(name, queue);
+          // One that does not answer holds up nobody else.
+          if (queue.length === 0 || asked.has(name)) continue;
+          waiting.delete(name);
+          asked.add(name);
+          void this.#membership
+            .call(name, "vip.newcomers", { role, clients: queue }, answerMs)
+            .catch(() => undefined)
+            .finally(() => asked.delete(name));
+        }
+        await sleep(quiet < busyLooks ? lookMs.busy : lookMs.quiet);
+      }
+    } finally {
+      this.#watched.delete(role);
+      newcomers?.close();
+    }
+  }
+
+  /** Another member holds the VIP and says who has connected to it just now. @throws ValiError */
+  heardOf(params: unknown, now: number = performance.now()): void {
+    const { role, clients } = v.parse(toldSchema, params);
+    const recent = (this.#new.get(role) ?? []).filter(({ at }) => now - at < newMs);
+    this.#new.set(role, [...recent, { at: now, clients }]);
+  }
+
   /** This node has got the VIP. */
   async takeOver(
     { role, address }: SharedVip,
@@ -85,8 +143,10 @@ export class Clients {
     send: (connections: readonly Connection[]) => void = tickle,
     sleep: (ms: number) => Promise<void> = Bun.sleep,
   ): Promise<void> {
-    const clients = this.#known.get(role) ?? [];
+    const newest = (this.#new.get(role) ?? []).flatMap(({ clients }) => clients).slice(-most);
+    const clients = [...(this.#known.get(role) ?? []), ...newest];
     this.#known.delete(role);
+    this.#new.delete(role);
     if (clients.length === 0) return;
     log.info(`VIP ${role}: ${clients.length} connections of the holder before are ended`);
     const connections = clients.map(([local, remote, from]) => ({
@@ -99,4 +159,8 @@ export class Clients {
       send(connections);
     }
   }
+}
+
+function clientOf({ local, remote }: Connection): Told["clients"][number] {
+  return [local.port, remote.address, remote.port];
 }

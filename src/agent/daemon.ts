@@ -73,8 +73,11 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   const isMember = () => !membership.self.left;
   const clients = new Clients(membership);
   membership.handle("vip.clients", (params) => Promise.resolve(clients.heard(params)));
+  membership.handle("vip.newcomers", (params) => Promise.resolve(clients.heardOf(params)));
+  const vipsHere = () =>
+    sharedVips(context(), membership.members()).filter(({ role }) => vips.state(role) === "MASTER");
   async function takeClientsOver(role: string): Promise<void> {
-    const vip = sharedVips(context(), membership.members()).find((shared) => shared.role === role);
+    const vip = vipsHere().find((held) => held.role === role);
     if (vip) await clients.takeOver(vip, () => vips.state(role) === "MASTER");
   }
   const vips = await watchVips({
@@ -158,9 +161,9 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       events: newest(history.events),
       maintenance: maintenance.since,
     });
-    for (const vip of sharedVips(context(), members)) {
-      if (vips.state(vip.role) !== "MASTER") continue;
+    for (const vip of vipsHere()) {
       clients.share(vip).catch(warnOf(vip.role));
+      clients.watch(vip, () => !signal.aborted && vips.state(vip.role) === "MASTER").catch(warnOf(vip.role));
     }
     if (unfinished().length > 0) reconciler.kick();
   }

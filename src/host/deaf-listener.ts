@@ -1,7 +1,7 @@
-import { ptr } from "bun:ffi";
 import { failed } from "../core/errors.ts";
 import { ipv4Bytes } from "./ipv4.ts";
 import { libc } from "./libc.ts";
+import { attachFilter, type Instruction } from "./packet-filter.ts";
 import { internetAddress } from "./raw-socket.ts";
 
 /** Linux numbers, the same on x64 and arm64 (socket(2), socket(7)). */
@@ -11,10 +11,9 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
-const SO_ATTACH_FILTER = 26;
 
-/** One instruction of classic BPF, `ret 0`: of every packet keep nothing. */
-const keepNothing = new Uint8Array([0x06, 0, 0, 0, 0, 0, 0, 0]);
+/** `ret 0`: of every packet keep nothing. */
+const keepNothing: readonly Instruction[] = [[0x06, 0, 0, 0]];
 
 /**
  * Listens beside the program that has the port (SO_REUSEPORT) and hears nothing, until it is closed: once that program is
@@ -24,11 +23,6 @@ const keepNothing = new Uint8Array([0x06, 0, 0, 0, 0, 0, 0, 0]);
  */
 export function listenDeaf(address: string, port: number): { close(): void } {
   const fd = libc().socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const filter = new Uint8Array(16);
-  const view = new DataView(filter.buffer);
-  // struct sock_fprog: how many instructions, and where.
-  view.setUint16(0, 1, true);
-  view.setBigUint64(8, BigInt(ptr(keepNothing)), true);
   const one = new Uint8Array(new Int32Array([1]).buffer);
   const where = internetAddress(ipv4Bytes(address), port);
   const done =
@@ -36,7 +30,7 @@ export function listenDeaf(address: string, port: number): { close(): void } {
     // Connections that were accepted by another user than the one who listens stand in the way without it.
     libc().setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, one, one.length) === 0 &&
     libc().setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, one, one.length) === 0 &&
-    libc().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, filter.length) === 0 &&
+    attachFilter(fd, keepNothing) &&
     libc().bind(fd, where, where.length) === 0 &&
     libc().listen(fd, 1) === 0;
   if (done) return { close: () => void libc().close(fd) };

@@ -1,5 +1,6 @@
 import { failed } from "../core/errors.ts";
 import { libc } from "./libc.ts";
+import { attachFilter, type Instruction } from "./packet-filter.ts";
 
 /** Linux numbers, the same on x64 and arm64 (socket(2), packet(7), ip(7)). */
 const AF_INET = 2;
@@ -29,6 +30,17 @@ export function openPacketSocket(interfaceName: string, etherType: number): RawS
   const fd = open(AF_PACKET, SOCK_DGRAM, swap16(etherType));
   const address = linkAddress(interfaceName, etherType);
   return libc().bind(fd, address, address.length) === 0 ? wrap(fd) : giveUp(fd, `use ${interfaceName}`);
+}
+
+const ETH_P_IP = 0x0800;
+
+/** IPv4 packets on any interface that the filter keeps, with their IP header. @throws ChimeError `net.raw_socket` */
+export function openFilteredSocket(filter: readonly Instruction[]): RawSocket {
+  // No protocol yet: it hears nothing before it has its filter.
+  const fd = open(AF_PACKET, SOCK_DGRAM, 0);
+  const address = linkAddress("", ETH_P_IP);
+  const isReady = attachFilter(fd, filter) && libc().bind(fd, address, address.length) === 0;
+  return isReady ? wrap(fd) : giveUp(fd, "listen with a filter");
 }
 
 /** IP packets of one protocol, with their IP header, of a multicast group too. @throws ChimeError `net.raw_socket` */

@@ -63,3 +63,56 @@ test.each([
 ])("refused: %s", (_, params) => {
   expect(() => new Clients(membership).heard(params)).toThrow();
 });
+
+/** A holder that looks so many times; what comes to it, by look, and what its peers were told. */
+async function watch(looks: number, came: Record<number, Connection[]>, answers: () => Promise<unknown>) {
+  const told: [peer: string, clients: unknown][] = [];
+  const sleeps: number[] = [];
+  const clients = new Clients({
+    call(peer, _method, params) {
+      told.push([peer, (params as { clients: unknown }).clients]);
+      return answers();
+    },
+  });
+  let closed = false;
+  await clients.watch(
+    vip,
+    () => sleeps.length < looks,
+    () => ({ read: () => came[sleeps.length] ?? [], close: () => void (closed = true) }),
+    async (ms) => {
+      sleeps.push(ms);
+      await Bun.sleep(0);
+    },
+  );
+  expect(closed).toBe(true);
+  return { told, sleeps };
+}
+
+test("who connects is told at once, and looked for less often when nobody does", async () => {
+  const { told, sleeps } = await watch(103, { 1: [connection] }, () => Promise.resolve());
+  expect(told).toEqual([["node2", [[9000, "10.0.0.100", 45_678]]]]);
+  expect([sleeps[0], sleeps[1], sleeps[100], sleeps[101]]).toEqual([100, 10, 10, 100]);
+});
+
+test("what a peer cannot be told while it answers is told with what comes next", async () => {
+  let answer = (): void => undefined;
+  const first = new Promise<void>((resolve) => (answer = resolve));
+  const another = { ...connection, remote: { address: "10.0.0.101", port: 1 } };
+  let asked = 0;
+  const { told } = await watch(5, { 0: [connection], 1: [another], 2: [connection] }, () => {
+    if (asked++ > 0) return Promise.resolve();
+    setTimeout(answer, 0);
+    return first.then(() => Bun.sleep(5));
+  });
+  expect(told.length).toBeLessThan(3);
+  expect(told[0]).toEqual(["node2", [[9000, "10.0.0.100", 45_678]]]);
+});
+
+test("who came since the last list is told, too, for some seconds", async () => {
+  const clients = new Clients(membership);
+  clients.heard({ role: "minio", clients: [] });
+  clients.heardOf({ ...told, clients: [[9000, "10.0.0.99", 1]] }, 1_000);
+  clients.heardOf(told, 4_500);
+  expect((await takeOver(clients))[0]).toEqual([50, [connection]]);
+  expect(await takeOver(clients)).toEqual([]);
+});
