@@ -19,17 +19,17 @@ export interface HeardRouter {
 /**
  * Listens for VRRP adverts on one interface. Routers that speak unicast to each other cannot be heard.
  * @param ms how long; adverts come every second by default, so 3000 hears nearly all
- * @throws ChimeError `net.raw_socket`
+ * @throws ChimeError `net.raw_socket`; the signal's reason
  */
 export async function listenVrrp(
   interfaceName: string,
   ms: number,
-  clock: Clock = systemClock,
+  { signal, clock = systemClock }: { signal?: AbortSignal; clock?: Clock } = {},
 ): Promise<HeardRouter[]> {
   const heard = new Map<string, HeardRouter>();
   const socket = openMulticastSocket(interfaceName, protocolVrrp, ipv4Bytes(multicastGroup));
   try {
-    for (const end = clock.now() + ms; clock.now() < end; await clock.sleep(pollMs)) {
+    for (const end = clock.now() + ms; clock.now() < end; await clock.sleep(pollMs, signal)) {
       for (let packet = socket.receive(); packet; packet = socket.receive()) {
         const router = parseVrrp(packet);
         if (router && heard.size < heardLimit)

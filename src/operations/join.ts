@@ -70,9 +70,17 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     const facts = await readFacts();
     const member = await membership(options);
     const disks = await chooseForRoles(options, io);
-    const { identity, ask } = member ? { identity: member } : await enter(options, facts, io);
-    await startAgent(io);
-    await takeRoles(options, { facts, ask, disks }, io);
+    const listening = new AbortController();
+    let identity: Identity;
+    try {
+      // What the checks of the VIPs will ask the network.
+      const ask = listenAhead(facts, listening.signal);
+      identity = member ?? (await enter(options, facts, io));
+      await startAgent(io);
+      await takeRoles(options, { facts, ask, disks }, io);
+    } finally {
+      listening.abort();
+    }
     await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);
     return summarize(identity, options.role);
   });
@@ -105,12 +113,8 @@ async function membership({ token, name, address }: JoinOptions): Promise<Identi
   return identity;
 }
 
-/** A member from now on, which listens already for what the checks of the VIPs will ask the network. */
-async function enter(
-  options: JoinOptions,
-  facts: Facts,
-  io: Io,
-): Promise<{ identity: Identity; ask: Surroundings }> {
+/** A member from now on. */
+async function enter(options: JoinOptions, facts: Facts, io: Io): Promise<Identity> {
   const name = chooseName(options.name, facts);
   const text = await findToken({ token: options.token, tokenFile: options.tokenFile, ask: options.askToken });
   if (text === undefined) {
@@ -123,7 +127,6 @@ async function enter(
   const token = parseToken(text);
   const address = chooseAddress(options.address, facts, token.addresses.map(hostOf));
   const local = { facts, node: name, address, clusterId: token.cluster, spec: undefined };
-  const ask = listenAhead(facts);
   await requireFitAlone(local, { roles: options.role, ignore: options.ignore }, io);
   const identity = await enterCluster(clusterFiles, {
     token,
@@ -137,7 +140,7 @@ async function enter(
     throw error;
   });
   io.note(`${name} is in the cluster ${identity.cluster.name}`);
-  return { identity, ask };
+  return identity;
 }
 
 async function forgetKey(): Promise<void> {
@@ -149,7 +152,7 @@ const hostOf = (address: string) => splitAddress(address).host;
 
 async function takeRoles(
   options: JoinOptions,
-  { facts, ask, disks }: { facts: Facts; ask?: Surroundings | undefined; disks: readonly Disk[] },
+  { facts, ask, disks }: { facts: Facts; ask: Surroundings; disks: readonly Disk[] },
   io: Io,
 ): Promise<void> {
   const { context, view } = await readContext(facts);

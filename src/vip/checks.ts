@@ -44,9 +44,15 @@ export const firstLook: Surroundings = {
   listenVrrp: (name) => listenVrrp(name, firstLookMs),
 };
 
-/** Listens for other routers from now on, wherever a VIP may come to live: what that takes is not waited for twice. */
-export function listenAhead(facts: Pick<RoleContext["facts"], "interfaces">): Surroundings {
-  const heard = new Map(facts.interfaces.map(({ name }) => [name, listenVrrp(name, listenMs)]));
+/**
+ * Listens for other routers from now on, wherever a VIP may come to live: what that takes is not waited for twice. The
+ * signal ends it where nobody asks any more.
+ */
+export function listenAhead(
+  facts: Pick<RoleContext["facts"], "interfaces">,
+  signal: AbortSignal,
+): Surroundings {
+  const heard = new Map(facts.interfaces.map(({ name }) => [name, listenVrrp(name, listenMs, { signal })]));
   // Whoever asks hears of it.
   for (const listening of heard.values()) listening.catch(() => undefined);
   return { ...machine, listenVrrp: (name, ms) => heard.get(name) ?? listenVrrp(name, ms) };
