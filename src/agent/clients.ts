@@ -47,9 +47,9 @@ const toldSchema = v.object({
 type Told = v.InferOutput<typeof toldSchema>;
 
 /**
- * Who is connected to a VIP, kept by those who may hold it next: the holder tells them each second, and of those who connect
- * as soon as it sees them, for many a client has a connection of its own for each request. Whoever takes the VIP over tells the clients of the one before that their connections are gone, which they would find out by themselves only
- * where they have something to send.
+ * Who is connected to a VIP, kept by those who may hold it next: the holder tells them each second, and who connects at once,
+ * for many a client has a connection of its own for each request. Whoever takes the VIP over tells the clients of the one
+ * before that their connections are gone, which they would find out by themselves only where they have something to send.
  */
 export class Clients {
   readonly #membership: Pick<Membership, "call">;

@@ -14,6 +14,8 @@ const everyMs = 5_000;
 export interface MountsHost {
   given(): Promise<GivenDisk[]>;
   isMounted(disk: GivenDisk): boolean;
+  /** Is there, and nothing can be written to it. */
+  isReadOnly(disk: GivenDisk): boolean;
   /** Whether it was made: its mount unit is there. */
   isMade(disk: GivenDisk): Promise<boolean>;
   /** Another word whenever a disk of its size has come or gone. */
@@ -40,6 +42,8 @@ export class Mounts {
   #looking: Promise<void> | undefined;
   /** By UUID; undefined before the first look. */
   #missing: Map<string, Missing> | undefined;
+  /** As of the last look. */
+  #readOnly: GivenDisk[] = [];
   /** Why the last look failed. */
   #trouble: string | undefined;
 
@@ -54,13 +58,10 @@ export class Mounts {
     if (this.#trouble !== undefined) return [unknown(node, this.#trouble)];
     // A join may have put it at its place since then.
     const missing = [...(this.#missing?.values() ?? [])].filter(({ disk }) => !this.#host.isMounted(disk));
-    return missing.map(({ disk: { at, identity }, failure }) => ({
-      code: "disk.missing",
-      severity: "error",
-      node,
-      message: `nothing is mounted at ${at} of ${node}, the place of ${describeDisk(identity)}${failure && `: ${failure}`}`,
-      remedy: `chime-node disks on ${node} shows whether it is there; if it is: systemctl start ${pathUnit(at, "mount")}`,
-    }));
+    return [
+      ...missing.map((one) => missingProblem(node, one)),
+      ...this.#readOnly.map((disk) => readOnlyProblem(node, disk)),
+    ];
   }
 
   look(): Promise<void> {
@@ -80,7 +81,9 @@ export class Mounts {
 
   async #look(): Promise<void> {
     const missing = new Map<string, Missing>();
-    for (const disk of await this.#host.given()) {
+    const given = await this.#host.given();
+    this.#readOnly = given.filter((disk) => this.#host.isReadOnly(disk));
+    for (const disk of given) {
       if (this.#host.isMounted(disk) || !(await this.#host.isMade(disk))) continue;
       const plugged = this.#host.plugged(disk);
       const known = this.#missing?.get(disk.uuid);
@@ -103,6 +106,27 @@ export class Mounts {
   }
 }
 
+function missingProblem(node: string, { disk: { at, identity }, failure }: Missing): Problem {
+  return {
+    code: "disk.missing",
+    severity: "error",
+    node,
+    message: `nothing is mounted at ${at} of ${node}, the place of ${describeDisk(identity)}${failure && `: ${failure}`}`,
+    remedy: `chime-node disks on ${node} shows whether it is there; if it is: systemctl start ${pathUnit(at, "mount")}; if it failed: chime-node disk replace ${at}`,
+  };
+}
+
+/** Its service may go on as if nothing were: MinIO counts such a drive as online (tried). */
+function readOnlyProblem(node: string, { at, identity }: GivenDisk): Problem {
+  return {
+    code: "disk.read_only",
+    severity: "error",
+    node,
+    message: `${at} of ${node} is read-only: nothing is stored on ${describeDisk(identity)} any more`,
+    remedy: `journalctl --dmesg on ${node} says why; mount -o remount,rw ${at}, or where the disk failed: chime-node disk replace ${at}`,
+  };
+}
+
 function unknown(node: string, trouble: string): Problem {
   return {
     code: "disk.unknown",
@@ -116,6 +140,7 @@ function unknown(node: string, trouble: string): Problem {
 const realHost: MountsHost = {
   given: () => loadGiven(),
   isMounted: ({ at }) => mountedAt(at)?.fileSystem === "xfs",
+  isReadOnly: ({ at }) => mountedAt(at)?.readOnly === true,
   isMade: async ({ at }) => (await showUnit(pathUnit(at, "mount"))).load === "loaded",
   plugged: ({ identity: { size } }) =>
     readdirSync("/sys/class/block")

@@ -7,18 +7,21 @@ const [one, two] = [givenDisk(1), givenDisk(2)];
 /** Disks by label: `in` is plugged in, `at` is mounted. */
 let plugged: Set<string>;
 let mounted: Set<string>;
+let readOnly: Set<string>;
 let tried: string[];
 let broken: boolean;
 let mounts: Mounts;
 beforeEach(() => {
   [plugged, mounted, tried] = [new Set([one.label, two.label]), new Set([one.label, two.label]), []];
   broken = false;
+  readOnly = new Set();
   mounts = new Mounts(
     { now: () => 0 },
     {
       given: () =>
         broken ? Promise.reject(new Error("disks.json cannot be read")) : Promise.resolve([one, two]),
       isMounted: ({ label }) => mounted.has(label),
+      isReadOnly: ({ label }) => readOnly.has(label),
       isMade: () => Promise.resolve(true),
       plugged: () => [...plugged].join(" "),
       mount({ label }) {
@@ -91,4 +94,11 @@ test("one that cannot be mounted: why, and tried again only when something is pl
   plugged.add("another");
   expect(await look()).toEqual([expect.stringMatching(/: no such disk$/)]);
   expect(tried).toEqual([one.label, one.label]);
+});
+
+test("one to which nothing can be written is told as long as it is so", async () => {
+  readOnly.add(two.label);
+  expect(await look()).toEqual([expect.stringMatching(/^\/store\/disk2 of node1 is read-only: /)]);
+  readOnly.clear();
+  expect(await look()).toEqual([]);
 });

@@ -6,6 +6,8 @@ export interface Mount {
   fileSystem: string;
   /** As it was mounted: `/dev/sdb`, `tmpfs`, `tank/home`. */
   source: string;
+  /** Here, or the file system itself wherever it is mounted. */
+  readOnly: boolean;
 }
 
 /** Pure: /proc/PID/mountinfo (proc_pid_mountinfo(5)); a line of another form is an error, not nothing. */
@@ -15,10 +17,13 @@ export function parseMounts(text: string): Mount[] {
     const dash = words.indexOf("-", 6);
     const [number, target] = [words[2], words[4]];
     const [fileSystem, source] = [words[dash + 1], words[dash + 2]];
+    const readOnly = [words[5], words[dash + 3]].some(
+      (options) => options?.split(",").includes("ro") === true,
+    );
     if (dash < 0 || !number || !/^\d+:\d+$/.test(number) || !target || !fileSystem || source === undefined) {
       throw new Error(`mountinfo has a line that is not understood: ${line.slice(0, 80)}`);
     }
-    return { number, target: unescapeOctal(target), fileSystem, source: unescapeOctal(source) };
+    return { number, target: unescapeOctal(target), fileSystem, source: unescapeOctal(source), readOnly };
   });
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { chown } from "node:fs/promises";
 import { refused } from "../../core/errors.ts";
 import { mebibytes } from "../../core/size.ts";
+import { mountedAt } from "../../host/mounts.ts";
 import { resolveOwner } from "../../host/users.ts";
 import { disk } from "../../resources/disk.ts";
 import { mount } from "../../resources/mount.ts";
@@ -30,12 +31,17 @@ export const diskCare: DiskCare = {
     const owing = nodes(context.members).filter((member) => publishedBy(member)?.owes);
     const why = whyNeeded(
       info,
-      { slot, at },
+      // The engine takes a drive to which nothing can be written for a good one.
+      { slot, at, isUsed: mountedAt(at)?.readOnly === false },
       quorum,
       owing.map(({ name }) => name),
     );
     if (why !== undefined)
-      throw needed(at, why, "chime-node status shows what is missing; then run this again");
+      throw needed(
+        at,
+        why,
+        `chime-node status shows what is missing; if this disk itself is the reason: umount ${at}, then run this again`,
+      );
   },
 
   resources(context, given) {
@@ -78,7 +84,7 @@ interface Place {
  */
 export function whyNeeded(
   info: StoreInfo,
-  own: Place,
+  own: Place & { isUsed: boolean },
   quorum: Pick<Quorum, "setSize" | "readQuorum" | "writeQuorum" | "nodes" | "drivesPerNode">,
   owing: readonly string[],
 ): string | undefined {
@@ -88,7 +94,7 @@ export function whyNeeded(
   if (whole < quorum.readQuorum)
     return `${count}, and ${quorum.readQuorum} are needed to make its content anew`;
   // What is not in use is missed by nobody.
-  if (!isWhole(driveAt(info, own))) return undefined;
+  if (!own.isUsed || !isWhole(driveAt(info, own))) return undefined;
   if (whole < quorum.writeQuorum) return `${count}, and writes need ${quorum.writeQuorum}`;
   if (owing.length === 0) return undefined;
   return `objects that were written while drives were away may be on too few others (minio.completing, ${owing.join(", ")})`;

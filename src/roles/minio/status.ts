@@ -51,12 +51,15 @@ function hear(member: MemberView): Published | null {
 function problemsOf(status: StoreStatus, heard: readonly Heard[], wanted: number, quorum: Quorum): Problem[] {
   const [first] = heard;
   if (!first) return [];
-  if (heard.length < wanted) return [incomplete(first.member.name, heard.length, wanted)];
+  const isFormed = heard.some(({ member }) => member.phase["minio"] === "ready");
+  const missing =
+    heard.length < wanted ? [incomplete(first.member.name, heard.length, wanted, isFormed)] : [];
   // Part of a join that is still under way.
-  if (heard.every(({ member }) => member.phase["minio"] !== "ready")) return [];
+  if (!isFormed) return missing;
   const serving = heard.filter(({ said }) => said?.state === "serving");
   if (serving.length === 0) return [nobodyServes(heard)];
   return [
+    ...missing,
     ...readOnly(serving, status),
     ...heard.flatMap((one) => nodeProblems(one, status)),
     ...completing(heard),
@@ -65,12 +68,15 @@ function problemsOf(status: StoreStatus, heard: readonly Heard[], wanted: number
   ];
 }
 
-function incomplete(node: string, there: number, wanted: number): Problem {
+function incomplete(node: string, there: number, wanted: number, isFormed: boolean): Problem {
+  const are = `${there} ${there === 1 ? "is" : "are"}`;
   return {
     code: "minio.incomplete",
-    severity: "warning",
+    severity: isFormed ? "error" : "warning",
     node,
-    message: `the store is laid out on ${wanted} nodes and starts when all are there: ${there} ${there === 1 ? "is" : "are"}`,
+    message: isFormed
+      ? `the store is laid out on ${wanted} nodes, and ${are} in the cluster: the drives of the others are lost`
+      : `the store is laid out on ${wanted} nodes and starts when all are there: ${are}`,
     remedy: `chime-node join --role minio --disk … on ${wanted - there} more`,
   };
 }
@@ -112,10 +118,17 @@ function nodeProblems({ member: { name }, said }: Heard, status: StoreStatus): P
       },
     ];
   }
+  const slow = said.slow.map((at): Problem => ({
+    code: "minio.drive_slow",
+    severity: "warning",
+    node: name,
+    message: `the drive at ${at} of ${name} is far slower than all others, and every object that is on it waits for it`,
+    remedy: `journalctl --dmesg on ${name} says more; where the disk is failing: chime-node disk replace ${at} --disk DEV`,
+  }));
   const drives = status.nodes.find((node) => node.name === name)?.drives;
   // While no server tells of its drives, nothing is known of them.
-  if (!drives || status.capacity === null) return [];
-  const problems: Problem[] = [];
+  if (!drives || status.capacity === null) return slow;
+  const problems: Problem[] = slow;
   if (drives.online < drives.total) {
     problems.push({
       code: "minio.drive_missing",

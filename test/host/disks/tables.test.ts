@@ -17,10 +17,20 @@ test("mountinfo, with optional fields, blanks in names and sources that are none
 50 22 0:40 / /run rw - tmpfs  rw
 `;
   expect(parseMounts(text)).toEqual([
-    { number: "8:1", target: "/", fileSystem: "ext4", source: "/dev/sda1" },
-    { number: "0:35", target: "/srv/my disk", fileSystem: "btrfs", source: "/dev/sdb" },
-    { number: "0:40", target: "/run", fileSystem: "tmpfs", source: "" },
+    { number: "8:1", target: "/", fileSystem: "ext4", source: "/dev/sda1", readOnly: false },
+    { number: "0:35", target: "/srv/my disk", fileSystem: "btrfs", source: "/dev/sdb", readOnly: false },
+    { number: "0:40", target: "/run", fileSystem: "tmpfs", source: "", readOnly: false },
   ]);
+});
+
+test.each([
+  ["rw,noatime", "rw,noquota", false],
+  ["ro,noatime", "rw", true],
+  ["rw,noatime", "ro,noquota", true],
+  ["rw,errors=ro", "rw", false],
+])("read-only here (%s), or as a whole (%s): %p", (here, whole, readOnly) => {
+  const [found] = parseMounts(`36 35 98:0 / /srv ${here} - xfs /dev/sdb ${whole}\n`);
+  expect(found?.readOnly).toBe(readOnly);
 });
 
 test.each(["x", "22 1 8:1 / / rw,relatime ext4 /dev/sda1 rw", "22 1 sda / / rw - ext4 /dev/sda1 rw"])(
@@ -39,7 +49,9 @@ test("whatever a mount point is called, it is read as it was written", () => {
     const name = () => `/${Array.from({ length: next(12) }, () => letters[next(letters.length)]).join("")}`;
     const [target, source] = [name(), name()];
     const line = `36 35 98:0 ${escape(name())} ${escape(target)} rw,noatime master:1 - ext3 ${escape(source)} rw`;
-    expect(parseMounts(line)).toEqual([{ number: "98:0", target, fileSystem: "ext3", source }]);
+    expect(parseMounts(line)).toEqual([
+      { number: "98:0", target, fileSystem: "ext3", source, readOnly: false },
+    ]);
   }
 });
 

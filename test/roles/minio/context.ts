@@ -28,6 +28,7 @@ export function storeNode(index: number, said: Said = {}): MemberView {
     state: "serving",
     writable: true,
     seen: allSeen,
+    slow: [],
     attached: true,
     owes: false,
     healed: null,

@@ -50,7 +50,7 @@ describe("whether a drive can be spared", () => {
     const quorum = quorumOf({ nodes, drivesPerNode });
     const found = whyNeeded(
       infoOf(nodes, drivesPerNode, bad),
-      { slot: 1, at: "/minio/disk1" },
+      { slot: 1, at: "/minio/disk1", isUsed: true },
       quorum,
       owing,
     );
@@ -58,11 +58,18 @@ describe("whether a drive can be spared", () => {
     else expect(found).toMatch(why);
   });
 
+  test("one to which nothing can be written is missed by nobody, whatever the engine says of it", () => {
+    const own = { slot: 1, at: "/minio/disk1", isUsed: false };
+    expect(
+      whyNeeded(infoOf(3, 3, {}), own, quorumOf({ nodes: 3, drivesPerNode: 3 }), ["node1"]),
+    ).toBeUndefined();
+  });
+
   test("only the drives of its own set count", () => {
     // 6 nodes with 4 disks: two sets of 12, the first two disks of each node and the last two.
     const quorum = quorumOf({ nodes: 6, drivesPerNode: 4 });
     const bad = gone("1.3", "2.3", "3.3", "4.3", "5.3", "6.3", "1.4", "2.4");
-    const at = (disk: number) => ({ slot: 6, at: `/minio/disk${disk}` });
+    const at = (disk: number) => ({ slot: 6, at: `/minio/disk${disk}`, isUsed: true });
     expect(whyNeeded(infoOf(6, 4, bad), at(1), quorum, [])).toBeUndefined();
     expect(whyNeeded(infoOf(6, 4, bad), at(4), quorum, [])).toMatch(/^3 of the 11 /);
   });

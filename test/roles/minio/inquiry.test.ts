@@ -36,6 +36,15 @@ test("drives by the place of their node; of one that does not answer nothing cou
   expect(capacity).toEqual({ total: 3_000, free: 2_610 });
 });
 
+test("a drive of its own to which nothing can be written is not online", () => {
+  const drives = () => [drive({ path: "/minio/disk1" }), drive({ path: "/minio/disk2" })];
+  const { nodes } = seenIn(
+    info([server("minio1.x:9000", drives()), server("minio2.x:9000", drives())]),
+    (slot, path) => slot === 2 && path === "/minio/disk1",
+  );
+  expect(nodes.map(({ drives }) => drives.online)).toEqual([2, 1]);
+});
+
 test("a small write makes no news", () => {
   const free = (availspace: number) =>
     seenIn(info([server("minio1.x:9000", [drive({ availspace })])])).capacity.free;

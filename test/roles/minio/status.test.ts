@@ -35,7 +35,21 @@ describe("what is wrong", () => {
     ),
   };
   const cases: [what: string, members: MemberView[], codes: string[]][] = [
-    ["a node is missing from the layout", [storeNode(1), storeNode(2)], ["warning minio.incomplete node1"]],
+    [
+      "a node has not come yet",
+      [1, 2].map((index) => storeNode(index, { phase: "installed", silent: true })),
+      ["warning minio.incomplete node1"],
+    ],
+    [
+      "a node was removed, and no other one has its place",
+      [storeNode(1, { seen: without2 }), storeNode(3)],
+      ["error minio.incomplete node1"],
+    ],
+    [
+      "one was removed, and another one is dead",
+      [storeNode(1, { writable: false }), storeNode(3, { liveness: "dead" })],
+      ["error minio.incomplete node1", "error minio.read_only node1", "error minio.node_down node3"],
+    ],
     [
       "all are being set up",
       [1, 2, 3].map((index) => storeNode(index, { phase: "installed", silent: true })),
@@ -71,6 +85,11 @@ describe("what is wrong", () => {
       "objects may be incomplete",
       [storeNode(1), storeNode(2, { owes: true }), storeNode(3)],
       ["warning minio.completing node2"],
+    ],
+    [
+      "a drive is slow",
+      [storeNode(1), storeNode(2, { slow: ["/minio/disk2"] }), storeNode(3)],
+      ["warning minio.drive_slow node2"],
     ],
     [
       "other programs",

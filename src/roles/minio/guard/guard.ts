@@ -12,6 +12,7 @@ import type { Published } from "../published.ts";
 import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
 import { probe } from "../probe.ts";
 import { createBucket } from "../s3.ts";
+import { slowDrives } from "../slow.ts";
 import { ownStore } from "../stores.ts";
 import { awaitsNodes } from "../together.ts";
 import { breakDisk, type DiskFault } from "./disk-faults.ts";
@@ -27,6 +28,8 @@ const lookEveryMs = 1_000;
 const gateEveryMs = 500;
 const inquireEveryMs = 5_000;
 const clocksEveryMs = 30_000;
+/** The engine tells how its drives were over a minute. */
+const slowEveryMs = 20_000;
 /** A DELETE without quorum hangs for a minute and more. */
 const proofMs = 10_000;
 /** keepalived gives an address up within 0.1 s. */
@@ -39,6 +42,8 @@ export class MinioGuard implements Guard {
   readonly #loops: Promise<void>[] = [];
   #health: Health = { up: false, reads: false, writes: false };
   #seen: Seen | null = null;
+  /** Where its slow drives are mounted. */
+  #slow: string[] = [];
   #proven = false;
   /** Why an object does not go through yet, or the server does not start. */
   #trouble: string | null = null;
@@ -70,6 +75,7 @@ export class MinioGuard implements Guard {
       const { self, members } = this.#deps.context();
       return this.#clocks.look(self, nodes(members), this.#stop.signal);
     });
+    every(slowEveryMs, () => this.#timeDrives());
     every(inquireEveryMs, async () => {
       if (this.#health.reads) this.#seen = await this.#inquire();
     });
@@ -218,10 +224,17 @@ export class MinioGuard implements Guard {
       log.warn(`minio: the server had forgotten ${what}: made known again`);
   }
 
+  async #timeDrives(): Promise<void> {
+    const slot = rememberedSlot();
+    if (!this.#health.reads || slot === null) return;
+    const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
+    this.#slow = await slowDrives(ownStore(this.#deps.context()), slot, limits);
+  }
+
   /** Null where the server cannot say it now. */
   async #inquire(): Promise<Seen | null> {
     const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
-    return inquire(ownStore(this.#deps.context()), limits).catch(() => null);
+    return inquire(ownStore(this.#deps.context()), rememberedSlot(), limits).catch(() => null);
   }
 
   async #publish(): Promise<void> {
@@ -232,6 +245,7 @@ export class MinioGuard implements Guard {
       state: health.reads ? "serving" : health.up ? "waiting" : "down",
       writable: health.writes && this.#proven,
       seen: this.#seen,
+      slow: this.#slow,
       attached: this.#redundancy.attached,
       owes: this.#redundancy.owes,
       healed: this.#redundancy.healed,

@@ -1,3 +1,4 @@
+import { mountedAt } from "../../../host/mounts.ts";
 import { storeInfo, type StoreInfo } from "../info.ts";
 import type { Published } from "../published.ts";
 import type { Limits, Store } from "../store.ts";
@@ -5,13 +6,23 @@ import type { Limits, Store } from "../store.ts";
 /** What a server knows of all nodes' drives. */
 export type Seen = NonNullable<Published["seen"]>;
 
-/** @throws ChimeError `minio.*` */
-export async function inquire(store: Store, limits: Limits): Promise<Seen> {
-  return seenIn(await storeInfo(store, limits));
+/**
+ * @param own this node's place
+ * @throws ChimeError `minio.*`
+ */
+export async function inquire(store: Store, own: number | null, limits: Limits): Promise<Seen> {
+  const isReadOnly = (path: string) => mountedAt(path)?.readOnly === true;
+  return seenIn(await storeInfo(store, limits), (slot, path) => slot === own && isReadOnly(path));
 }
 
-/** Pure. Of the free space only each hundredth is told, so that writes alone make no news. */
-export function seenIn({ servers }: StoreInfo): Seen {
+/**
+ * Pure. A drive to which nothing can be written stays online for the engine, and nothing is stored on it (tried). Of the free space only each hundredth is told, so that writes alone make no news.
+ * @param isReadOnly of this node's drives, by their place in the layout and where they are mounted
+ */
+export function seenIn(
+  { servers }: StoreInfo,
+  isReadOnly: (slot: number, path: string) => boolean = () => false,
+): Seen {
   const online = servers.flatMap(({ drives }) => drives.filter(({ state }) => state === "ok"));
   const total = online.reduce((sum, drive) => sum + drive.totalspace, 0);
   const free = online.reduce((sum, drive) => sum + drive.availspace, 0);
@@ -20,7 +31,7 @@ export function seenIn({ servers }: StoreInfo): Seen {
     nodes: servers.flatMap(({ endpoint, drives }) => {
       const slot = slotIn(endpoint);
       if (slot === undefined) return [];
-      const ok = drives.filter(({ state }) => state === "ok");
+      const ok = drives.filter(({ state, path }) => state === "ok" && !isReadOnly(slot, path));
       const healing = ok.filter((drive) => drive.healing);
       return [{ slot, drives: { total: drives.length, online: ok.length, healing: healing.length } }];
     }),
