@@ -26,12 +26,16 @@ export async function lookAtBackends(context: RoleContext): Promise<readonly Bac
   }
 }
 
-/** The other nodes' servers of what is balanced here, with what is heard of their nodes. */
+/** The other nodes' servers of what is balanced here (asked by this node's, if not by its balancer), with what is heard of their nodes. */
 export function neighbours(context: RoleContext, members: readonly MemberView[]): Neighbour[] {
-  return servicesHere(context).flatMap(({ backends }) =>
-    backends.flatMap(({ node, address, port }) => {
-      const member = members.find(({ name }) => name === node);
-      return member && node !== context.self.name ? [{ node, address, port, state: member.state }] : [];
-    }),
-  );
+  return rolesHere(context).flatMap((role) => {
+    const ports = new Set(
+      role.balanced?.(context).flatMap(({ backends }) => backends.map(({ port }) => port)),
+    );
+    const others = role.vip(context)?.nodes.filter(({ name }) => name !== context.self.name) ?? [];
+    return others.flatMap(({ name, address }) => {
+      const state = members.find((member) => member.name === name)?.state;
+      return state ? [...ports].map((port) => ({ node: name, address, port, state })) : [];
+    });
+  });
 }

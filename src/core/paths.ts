@@ -24,6 +24,8 @@ export const paths = {
   minioSlot: "/var/lib/chime-node/minio-slot",
   /** Is there while objects of the S3 store may not be on all drives that they should be on. */
   minioOwes: "/var/lib/chime-node/minio-owes",
+  /** Which of two stores that copy to each other counts. */
+  minioMirror: "/var/lib/chime-node/minio-mirror.json",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
   /** Track files and the notify FIFO: what agent and keepalived say to each other. */

@@ -45,7 +45,14 @@ export async function leaveCluster(io: Io): Promise<{ node: string; cluster: str
     await undoAll(await openLedger(), [...kinds, ...roleKinds], io, (id) => id.startsWith("service:"));
     await rm(clusterFiles.pki, { recursive: true, force: true });
     // Whoever joins again follows; what it remembers of who wrote, and of this cluster, is over.
-    for (const path of [paths.terms, paths.history, paths.maintenance, paths.minioSlot, paths.minioOwes]) {
+    for (const path of [
+      paths.terms,
+      paths.history,
+      paths.maintenance,
+      paths.minioSlot,
+      paths.minioOwes,
+      paths.minioMirror,
+    ]) {
       await rm(path, { recursive: true, force: true });
     }
     return { node: self.name, cluster: cluster.name };

@@ -63,10 +63,10 @@ export async function openStoreLab(nodes: number, disks: number, minio: string):
 }
 
 /** `init` on the first, then `join` with its disks on all at once. All are ready when this returns. */
-export async function formStore(lab: Lab): Promise<void> {
+export async function formStore(lab: Lab, more?: Record<string, string>): Promise<void> {
   const [first] = lab.nodes;
   if (!first) throw new Error("a store needs nodes");
-  const { json } = await chime<Initialized>(first, storeInit(lab.nodes.length, first.devices.length));
+  const { json } = await chime<Initialized>(first, storeInit(lab.nodes.length, first.devices.length, more));
   if (json.error) throw new Error(json.error.message);
   await Promise.all(lab.nodes.map((node) => joinStore(node, json.token)));
 }

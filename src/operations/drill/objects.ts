@@ -33,8 +33,11 @@ export interface ObjectRequest {
 /** An object that is not as it was promised. */
 export interface ObjectFault {
   key: string;
-  /** `lost`: not there. `old`: as it was before what was acknowledged last. `changed`: other bytes than any that were sent. */
-  problem: "lost" | "old" | "changed";
+  /**
+   * `lost`: not there. `old`: as it was before what was acknowledged last. `undeleted`: the same, where that was a deletion.
+   * `changed`: other bytes than any that were sent.
+   */
+  problem: "lost" | "old" | "undeleted" | "changed";
   /** A later change of it, that this had to survive, went unanswered. */
   unanswered: boolean;
 }
@@ -174,7 +177,8 @@ export class ObjectClients extends Clients {
     const found = await getObject(store, bucket, tracked.key, limits).then(hashOf, absent);
     if (tracked.states.includes(found, sure)) return undefined;
     const { key, states } = tracked;
-    const known = states.includes(found) ? "old" : "changed";
+    const before = states[sure] === null ? "undeleted" : "old";
+    const known = states.includes(found) ? before : "changed";
     return { key, problem: found === null ? "lost" : known, unanswered: states.length > sure + 1 };
   }
 

@@ -1,4 +1,4 @@
-import type { BalancedService, HealthCheck } from "../../vip/balancer/types.ts";
+import type { Backend, BalancedService, HealthCheck } from "../../vip/balancer/types.ts";
 import { consolePort, s3Port } from "./layout.ts";
 
 const check = {
@@ -11,21 +11,40 @@ const check = {
   backMs: 20_000,
 } as const;
 
+interface StoreNode {
+  name: string;
+  address: string;
+}
+
 /**
  * What is served at the VIP: S3, reads apart from writes, because a store without write quorum still reads and would let
  * a DELETE hang for minutes, where now it is refused at once; and the console. Pure.
  */
-export function balancedServices(store: {
-  vip: string;
-  nodes: readonly { name: string; address: string }[];
-}): BalancedService[] {
-  const at = (port: number) => store.nodes.map(({ name, address }) => ({ node: name, address, port }));
+export function balancedServices(store: { vip: string; nodes: readonly StoreNode[] }): BalancedService[] {
+  return services(store.vip, check, (port) =>
+    store.nodes.map(({ name, address }) => ({ node: name, address, port })),
+  );
+}
+
+/**
+ * The same of one of two stores that copy to each other: whoever has the VIP answers from its own store, and who may have
+ * the VIP is the guard's to say. Pure.
+ */
+export function mirroredServices(vip: string, { name, address }: StoreNode): BalancedService[] {
+  return services(vip, { ...check, timeoutMs: 5_000, backMs: 0 }, (port) => [{ node: name, address, port }]);
+}
+
+function services(
+  vip: string,
+  check: Omit<HealthCheck, "path">,
+  at: (port: number) => Backend[],
+): BalancedService[] {
   const reads: HealthCheck = { ...check, path: "/minio/health/cluster/read" };
   const writes: HealthCheck = { ...check, path: "/minio/health/cluster" };
   return [
     {
       name: "minio",
-      address: store.vip,
+      address: vip,
       port: s3Port,
       mode: "http",
       algorithm: "leastconn",
@@ -37,7 +56,7 @@ export function balancedServices(store: {
     },
     {
       name: "minio-console",
-      address: store.vip,
+      address: vip,
       port: consolePort,
       mode: "http",
       algorithm: "roundrobin",

@@ -8,6 +8,7 @@ import type { MinioSpec } from "../../spec/types.ts";
 import { repositoryCheck } from "../repository.ts";
 import type { LocalContext } from "../types.ts";
 import { consolePort, layoutOf, s3Port } from "./layout.ts";
+import { mirrorWarning } from "./mirror/status.ts";
 import { quorumOf, quorumWarning } from "./quorum.ts";
 
 /** What may not be in the way of a node of the store. They only look. */
@@ -25,12 +26,12 @@ export function checks({ spec, facts }: LocalContext): Check[] {
   ];
 }
 
-function checkTopology({ topology }: MinioSpec): Finding | undefined {
-  if (topology === "pool") return undefined;
+function checkTopology({ topology, nodes }: MinioSpec): Finding | undefined {
+  if (topology === "pool" || nodes === 2) return undefined;
   return {
     severity: "error",
-    message: `this release runs the MinIO topology pool, not ${topology}`,
-    remedy: 'set roles.minio.topology = "pool" in cluster.toml',
+    message: `the MinIO topology mirror is two stores, and roles.minio.nodes is ${nodes}`,
+    remedy: 'set roles.minio.nodes = 2, or roles.minio.topology = "pool", in cluster.toml',
   };
 }
 
@@ -44,7 +45,8 @@ function checkSystem({ untried }: Product, { engine }: MinioSpec, os: Facts["os"
 }
 
 /** What the layout can stand, before anything is formatted. */
-function checkQuorum({ nodes, disksPerNode }: MinioSpec): Finding | undefined {
+function checkQuorum({ topology, nodes, disksPerNode }: MinioSpec): Finding | undefined {
+  if (topology === "mirror") return { severity: "warning", ...mirrorWarning };
   const found = quorumWarning(quorumOf({ nodes, drivesPerNode: disksPerNode }));
   return found && { severity: "warning", ...found };
 }

@@ -1,11 +1,13 @@
 import type { Role } from "../types.ts";
-import { balancedServices } from "./balanced.ts";
+import { balancedServices, mirroredServices } from "./balanced.ts";
 import { checks } from "./checks.ts";
 import { diskCare } from "./drives.ts";
 import { labelOf } from "./given.ts";
 import { MinioGuard } from "./guard/guard.ts";
 import { releaseLocks } from "./left-behind.ts";
 import { consolePort, minioSpec, nodes, place, productName, roleName, s3Port, users } from "./layout.ts";
+import { MirrorGuard } from "./mirror/guard.ts";
+import { mirrorStatus } from "./mirror/status.ts";
 import { awaitsNodes } from "./together.ts";
 import { resources } from "./resources.ts";
 import { minioStatus } from "./status.ts";
@@ -36,7 +38,9 @@ export const minio: Role = {
   balanced(context) {
     const spec = context.spec.roles.minio;
     if (!spec) return [];
-    return balancedServices({ vip: spec.vip.address, nodes: nodes(context.members) });
+    return spec.topology === "mirror"
+      ? mirroredServices(spec.vip.address, context.self)
+      : balancedServices({ vip: spec.vip.address, nodes: nodes(context.members) });
   },
   connection(context) {
     const { vip } = minioSpec(context);
@@ -47,7 +51,11 @@ export const minio: Role = {
       secret_key: context.secrets[roleName]?.["secret_key"] ?? "",
     };
   },
-  afterVanished: (context, node) => releaseLocks(context, node),
-  status: minioStatus,
-  guard: (deps) => new MinioGuard(deps),
+  async afterVanished(context, node) {
+    if (minioSpec(context).topology === "pool") await releaseLocks(context, node);
+  },
+  status: (context, members) =>
+    minioSpec(context).topology === "mirror" ? mirrorStatus(context, members) : minioStatus(context, members),
+  guard: (deps) =>
+    minioSpec(deps.context()).topology === "mirror" ? new MirrorGuard(deps) : new MinioGuard(deps),
 };

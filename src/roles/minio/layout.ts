@@ -60,10 +60,11 @@ export function nodes<T extends Pick<Member, "roles" | "index">>(members: readon
 /** The name of a place in the layout, which every node knows by its /etc/hosts: whoever has the place has the name. */
 export const slotName = (slot: number | string, domain: string): string => `minio${slot}.${domain}`;
 
-/** What all nodes are started with, the same on each. */
+/** What all nodes are started with, the same on each. A store of a mirror has its own node's disks alone. */
 export function volumes({ spec }: Pick<RoleContext, "spec">): string {
-  const { nodes, disksPerNode } = minioSpec({ spec });
+  const { topology, nodes, disksPerNode } = minioSpec({ spec });
   const disks = disksPerNode === 1 ? "1" : `{1...${disksPerNode}}`;
+  if (topology === "mirror") return place(disks);
   return `http://${slotName(`{1...${nodes}}`, spec.cluster.domain)}:${s3Port}${place(disks)}`;
 }
 

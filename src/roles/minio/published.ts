@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Member } from "../../cluster/types.ts";
+import { standingSchema } from "./mirror/record.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000));
 const bytes = v.pipe(v.number(), v.minValue(0));
@@ -34,6 +35,20 @@ const publishedSchema = v.object({
   healed: v.nullable(v.pipe(v.string(), v.maxLength(40))),
   /** SHA-256 of the operator's own program. */
   binary: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+  /** Of two stores that copy to each other. */
+  mirror: v.optional(
+    v.object({
+      ...standingSchema.entries,
+      /** Its server answers. */
+      up: v.boolean(),
+      /** Its server is one of two that copy to each other; null while that is not known. */
+      enabled: v.nullable(v.boolean()),
+      /** Its server reached the other one lately. */
+      reached: v.boolean(),
+      /** Why the two are not made to copy to each other. */
+      trouble: v.nullable(v.pipe(v.string(), v.maxLength(400))),
+    }),
+  ),
   /** Why it waits or is down, one line. */
   detail: v.nullable(v.pipe(v.string(), v.maxLength(400))),
 });

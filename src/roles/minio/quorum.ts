@@ -132,7 +132,7 @@ export function quorumWarning(quorum: Quorum): { message: string; remedy: string
 function remedyForTwo(drivesPerNode: number): string {
   const readable = fewerDisks(2, drivesPerNode + 1, "reads");
   const disks = readable === drivesPerNode ? "" : ` with ${readable} disks a node, which keeps the reads`;
-  return `accept it${disks}, or take a third node: --set roles.minio.nodes=3`;
+  return `accept it${disks}, take two stores that copy to each other (--set roles.minio.topology=mirror), or take a third node: --set roles.minio.nodes=3`;
 }
 
 function remedyByDisks(nodes: number, drivesPerNode: number): string {

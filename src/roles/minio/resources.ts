@@ -20,7 +20,7 @@ import { consolePort, layout, minioSpec, place, s3Port, slotName, users, volumes
 export function resources(context: RoleContext): RolePlan {
   const { facts, spec } = context;
   const { product, binary, environment } = layout(context);
-  const { binary: own } = minioSpec(context);
+  const { binary: own, topology } = minioSpec(context);
   const { family } = facts.os;
   const from = spec.cluster.packages;
   const vendor = vendorRepository(product, facts.os, from);
@@ -51,21 +51,22 @@ export function resources(context: RoleContext): RolePlan {
     secret: true,
     needs: [runsAs.id],
   });
-  const names = hosts({ name: "minio", entries: slotEntries(context) });
+  // The stores of a mirror know each other by address.
+  const names = topology === "pool" ? [hosts({ name: "minio", entries: slotEntries(context) })] : [];
   const mounted = disks.flatMap(({ mount }) => mount.map(({ id }) => id));
   const server = service({
     unit: product.unit,
     // It says that it has started when the others have, too.
     startedByAgent: true,
     restartOn: [settings, unit, ...programs],
-    needs: [...installed, ...mounted, names.id],
+    needs: [...installed, ...mounted, ...names.map(({ id }) => id)],
   });
   return {
     installed: [runsAs, ...source, ...packages, ...programs, ...disks.flatMap(flat)],
     configured: [
       settings,
       unit,
-      names,
+      ...names,
       server,
       port({ port: s3Port, protocol: "tcp" }),
       port({ port: consolePort, protocol: "tcp" }),

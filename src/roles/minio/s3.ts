@@ -80,10 +80,8 @@ export async function hasBucket(store: Store, bucket: string, limits: Limits): P
   return answer.status === 200;
 }
 
-/** Whether there is any bucket at all. */
-export async function hasBuckets(store: Store, limits: Limits): Promise<boolean> {
-  const answer = await askWell(store, { method: "GET", path: "/" }, limits);
-  return xmlText(textOf(answer), "Name") !== undefined;
+export async function listBuckets(store: Store, limits: Limits): Promise<string[]> {
+  return xmlTexts(textOf(await askWell(store, { method: "GET", path: "/" }, limits)), "Name");
 }
 
 /** Keys that begin with `prefix`, sorted, a thousand at a time. `limits` hold for each thousand. */

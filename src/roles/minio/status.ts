@@ -128,7 +128,11 @@ function nodeProblems({ member: { name }, said }: Heard, status: StoreStatus): P
   const drives = status.nodes.find((node) => node.name === name)?.drives;
   // While no server tells of its drives, nothing is known of them.
   if (!drives || status.capacity === null) return slow;
-  const problems: Problem[] = slow;
+  return [...slow, ...driveProblems(name, drives)];
+}
+
+export function driveProblems(name: string, drives: StoreNodeStatus["drives"]): Problem[] {
+  const problems: Problem[] = [];
   if (drives.online < drives.total) {
     problems.push({
       code: "minio.drive_missing",
@@ -166,7 +170,7 @@ function completing(heard: readonly Heard[]): Problem[] {
 }
 
 /** A server of another build is waited for, not served with (a rolling upgrade stands still). */
-function programProblems(found: readonly StoreNodeStatus[]): Problem[] {
+export function programProblems(found: readonly StoreNodeStatus[]): Problem[] {
   const hashes = Map.groupBy(
     found.filter(({ binary_sha256 }) => binary_sha256 !== null),
     ({ binary_sha256 }) => binary_sha256,

@@ -4,10 +4,11 @@ import { minioSpec, nodes } from "./layout.ts";
 
 /**
  * Whom this node waits for before it is configured: a store starts with all its nodes or not at all, and each has to know
- * the addresses of all. Undefined: nobody. Pure.
+ * the addresses of all. Undefined: nobody; the stores of a mirror start each for itself. Pure.
  */
 export function awaitsNodes(context: RoleContext): string | undefined {
-  const wanted = minioSpec(context).nodes;
+  const { topology, nodes: wanted } = minioSpec(context);
+  if (topology === "mirror") return undefined;
   const there = nodes(context.members);
   if (there.length < wanted) {
     const missing = wanted - there.length;

@@ -103,6 +103,8 @@ function renderRoute(service: BalancedService, route: Route): string[] {
     `backend ${backendName(service, route)}`,
     `    mode ${service.mode}`,
     `    balance ${service.algorithm}`,
+    // Where there is no other one to ask, the client does so: the VIP is leaving.
+    ...(service.backends.length === 1 ? ["    retries 0"] : []),
     ...(service.mode === "http" ? [`    retry-on ${retryOn(route)}`] : []),
     ...(check.path === undefined
       ? []

@@ -27,12 +27,17 @@ test.each([
   expect(await found("minio.quorum", toml)).toEqual(expected as never);
 });
 
-test("a topology of another release", async () => {
-  expect(await found("minio.topology", 'topology = "mirror"')).toEqual([
+test("a mirror is two stores, and told what it does not promise", async () => {
+  expect(await found("minio.topology", 'topology = "mirror"\nnodes = 3')).toEqual([
     "error",
-    expect.stringContaining("mirror"),
+    expect.stringContaining("roles.minio.nodes is 3"),
   ]);
-  expect(await found("minio.topology", "")).toBeUndefined();
+  expect(await found("minio.topology", 'topology = "mirror"')).toBeUndefined();
+  expect(await found("minio.quorum", 'topology = "mirror"')).toEqual([
+    "warning",
+    expect.stringContaining("a moment after the answer"),
+  ]);
+  expect(await found("minio.topology", "nodes = 3")).toBeUndefined();
 });
 
 test("silo was never tried", async () => {

@@ -136,7 +136,8 @@ describe("the truth before anything is formatted", () => {
     expect(warning(2, 3)).toEqual({
       message:
         "without either of two nodes this store is read-only: a write needs 4 of 6 drives, and 3 are left",
-      remedy: "accept it, or take a third node: --set roles.minio.nodes=3",
+      remedy:
+        "accept it, take two stores that copy to each other (--set roles.minio.topology=mirror), or take a third node: --set roles.minio.nodes=3",
     });
   });
 
@@ -144,7 +145,9 @@ describe("the truth before anything is formatted", () => {
     expect(warning(2, 5)).toMatchObject({
       message:
         "without either of two nodes this store does not even read: that needs 6 of 10 drives, and 5 are left",
-      remedy: expect.stringContaining("accept it with 4 disks a node, which keeps the reads, or"),
+      remedy: expect.stringContaining(
+        "accept it with 4 disks a node, which keeps the reads, take two stores",
+      ),
     });
   });
 

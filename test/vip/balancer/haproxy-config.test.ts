@@ -95,3 +95,9 @@ test("only requests that may be asked twice are sent again", () => {
   expect(methods("GET", "HEAD")).toBe("conn-failure empty-response");
   expect(methods("GET", "DELETE")).toBe("conn-failure");
 });
+
+test("where there is one backend alone, a client is told at once that it is gone", () => {
+  const retries = (service: BalancedService) => renderHaproxy("c0ffee", [service]).match(/^ +retries 0$/gm);
+  expect(retries({ ...store, backends: store.backends.slice(0, 1) })).toHaveLength(2);
+  expect(retries(store)).toBeNull();
+});

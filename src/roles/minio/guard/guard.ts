@@ -1,6 +1,6 @@
 import { failed, toChimeError } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
-import { killUnit, showUnit, startSoon } from "../../../host/systemd.ts";
+import { killUnit, showUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
@@ -10,8 +10,6 @@ import { layout, minioSpec, nodes, roleName } from "../layout.ts";
 import { releaseLocks } from "../left-behind.ts";
 import type { Published } from "../published.ts";
 import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
-import { probe } from "../probe.ts";
-import { createBucket } from "../s3.ts";
 import { slowDrives } from "../slow.ts";
 import { ownStore } from "../stores.ts";
 import { awaitsNodes } from "../together.ts";
@@ -19,6 +17,7 @@ import { breakDisk, type DiskFault } from "./disk-faults.ts";
 import { Clocks } from "./clocks.ts";
 import { readHealth, type Health } from "./health.ts";
 import { inquire, type Seen } from "./inquiry.ts";
+import { giveVipUp, prove, startServer } from "./own-server.ts";
 import { awaited, isReady, type Progress } from "./readiness.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
 import { repeat } from "./repeat.ts";
@@ -32,8 +31,6 @@ const clocksEveryMs = 30_000;
 const slowEveryMs = 20_000;
 /** A DELETE without quorum hangs for a minute and more. */
 const proofMs = 10_000;
-/** keepalived gives an address up within 0.1 s. */
-const leftMs = 5_000;
 
 /** Starts the node's server when all are there, tells how it is, and lets the VIP come only to a node that serves. */
 export class MinioGuard implements Guard {
@@ -196,20 +193,12 @@ export class MinioGuard implements Guard {
   async #startServer(): Promise<void> {
     const context = this.#deps.context();
     if (this.#leaving || this.#deps.inMaintenance() || awaitsNodes(context) !== undefined) return;
-    const { unit } = layout(context).product;
-    const { active } = await showUnit(unit);
-    this.#trouble = active === "failed" ? `${unit} failed: journalctl -u ${unit}` : null;
-    if (active === "inactive" || active === "failed") await startSoon(unit);
+    this.#trouble = await startServer(context);
   }
 
   async #prove(): Promise<void> {
-    const context = this.#deps.context();
     try {
-      const { bucket } = minioSpec(context);
-      const store = ownStore(context);
-      const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
-      await createBucket(store, bucket, limits);
-      await probe(store, bucket, context.self.name, limits);
+      await prove(this.#deps.context(), { timeoutMs: proofMs, signal: this.#stop.signal });
       this.#proven = true;
       this.#trouble = null;
     } catch (error) {
@@ -275,10 +264,7 @@ export class MinioGuard implements Guard {
   /** This node's drives go on serving until its server is stopped; clients do not come here any more. */
   async #leave(): Promise<null> {
     this.#leaving = true;
-    this.#deps.setEligible(false);
-    const { clock } = this.#deps;
-    const giveUp = clock.now() + leftMs;
-    while (this.#deps.vip() === "MASTER" && clock.now() < giveUp) await clock.sleep(50, this.#stop.signal);
+    await giveVipUp(this.#deps, this.#stop.signal);
     return null;
   }
 }

@@ -10,18 +10,26 @@ export type Seen = NonNullable<Published["seen"]>;
  * @param own this node's place
  * @throws ChimeError `minio.*`
  */
-export async function inquire(store: Store, own: number | null, limits: Limits): Promise<Seen> {
+export async function inquire(
+  store: Store,
+  own: number | null,
+  limits: Limits,
+  placeOf = slotIn,
+): Promise<Seen> {
   const isReadOnly = (path: string) => mountedAt(path)?.readOnly === true;
-  return seenIn(await storeInfo(store, limits), (slot, path) => slot === own && isReadOnly(path));
+  const info = await storeInfo(store, limits);
+  return seenIn(info, (slot, path) => slot === own && isReadOnly(path), placeOf);
 }
 
 /**
- * Pure. A drive to which nothing can be written stays online for the engine, and nothing is stored on it (tried). Of the free space only each hundredth is told, so that writes alone make no news.
+ * Pure. A drive to which nothing can be written stays online for the engine, and nothing is stored on it (tried). Of the
+ * free space only each hundredth is told, so that writes alone make no news.
  * @param isReadOnly of this node's drives, by their place in the layout and where they are mounted
  */
 export function seenIn(
   { servers }: StoreInfo,
   isReadOnly: (slot: number, path: string) => boolean = () => false,
+  placeOf = slotIn,
 ): Seen {
   const online = servers.flatMap(({ drives }) => drives.filter(({ state }) => state === "ok"));
   const total = online.reduce((sum, drive) => sum + drive.totalspace, 0);
@@ -29,7 +37,7 @@ export function seenIn(
   const step = Math.max(1, total / 100);
   return {
     nodes: servers.flatMap(({ endpoint, drives }) => {
-      const slot = slotIn(endpoint);
+      const slot = placeOf(endpoint);
       if (slot === undefined) return [];
       const ok = drives.filter(({ state, path }) => state === "ok" && !isReadOnly(slot, path));
       const healing = ok.filter((drive) => drive.healing);

@@ -1,9 +1,9 @@
 import * as v from "valibot";
-import { ChimeError, failed, refused } from "../../core/errors.ts";
-import { askJson } from "./admin.ts";
-import { hasBuckets, listVersions } from "./s3.ts";
-import { seal } from "./sealed.ts";
-import { originOf, type Asked, type Limits, type Store } from "./store.ts";
+import { ChimeError, failed, refused } from "../../../core/errors.ts";
+import { askJson } from "../admin.ts";
+import { listBuckets } from "../s3.ts";
+import { seal } from "../sealed.ts";
+import { originOf, type Asked, type Limits, type Store } from "../store.ts";
 
 /** A store that copies what is written to it to the others, a moment later, and takes what is written to them. */
 export interface Site {
@@ -79,8 +79,8 @@ async function knownBy(store: Store, limits: Limits) {
  */
 export async function ensureMirror(sites: readonly Site[], limits: Limits): Promise<boolean> {
   if (await isMirrored(sites, limits)) return false;
-  const withData = await Promise.all(sites.map(({ store }) => hasBuckets(store, limits)));
-  const full = sites.filter((_, i) => withData[i]);
+  const buckets = await Promise.all(sites.map(({ store }) => listBuckets(store, limits)));
+  const full = sites.filter((_, i) => buckets[i]?.length);
   if (full.length > 1) {
     throw refused(
       "minio.two_with_data",
@@ -118,7 +118,7 @@ async function copyAll({ name, store }: Site, limits: Limits): Promise<void> {
 }
 
 /** Forgets a mirror that is no more what it was: its other half has new disks, and the old one comes never again. */
-async function leaveMirror(name: string, store: Store, limits: Limits): Promise<void> {
+export async function leaveMirror(name: string, store: Store, limits: Limits): Promise<void> {
   if ((await knownBy(store, limits)).length === 0) return;
   const body = JSON.stringify({ all: true });
   const { errorDetail, status } = await call(store, "remove", leftSchema, { method: "PUT", body }, limits);
@@ -150,15 +150,4 @@ async function reachesOthers(store: Store, limits: Limits): Promise<boolean> {
   return (
     answer !== undefined && Object.values(answer.Metrics.replMetrics ?? {}).every(({ isOnline }) => isOnline)
   );
-}
-
-/**
- * Sends what could not be sent while another store was away: a list of all versions has each of them looked at, and
- * what failed sent again. By itself a store comes to that with its scanner, a minute later.
- * @returns how many versions it holds, deletions included
- */
-export async function sendMissed(store: Store, bucket: string, limits: Limits): Promise<number> {
-  let count = 0;
-  for await (const _ of listVersions(store, bucket, limits)) count++;
-  return count;
 }

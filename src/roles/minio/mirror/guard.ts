@@ -1,0 +1,299 @@
+import { failed, toChimeError } from "../../../core/errors.ts";
+import { log } from "../../../core/log.ts";
+import { killUnit, showUnit } from "../../../host/systemd.ts";
+import { notedHash } from "../../../resources/program.ts";
+import { haproxy } from "../../../vip/balancer/haproxy.ts";
+import type { VipState } from "../../../vip/fifo.ts";
+import type { Guard, GuardDeps, Problem } from "../../guard.ts";
+import { remindOfAccount } from "../application.ts";
+import { Clocks } from "../guard/clocks.ts";
+import { readHealth, type Health } from "../guard/health.ts";
+import { inquire, type Seen } from "../guard/inquiry.ts";
+import { giveVipUp, prove, startServer } from "../guard/own-server.ts";
+import { onlineIn, Redundancy } from "../guard/redundancy.ts";
+import { repeat } from "../guard/repeat.ts";
+import { layout, minioSpec, nodes, roleName, s3Port } from "../layout.ts";
+import type { Published } from "../published.ts";
+import type { Limits } from "../store.ts";
+import { ownStore } from "../stores.ts";
+import { Attention } from "./attention.ts";
+import { differing } from "./compare.ts";
+import { Link } from "./link.ts";
+import { otherNode, sitesOf, type Other } from "./other.ts";
+import { StandingRecord } from "./record.ts";
+import { isMirrored } from "./replication.ts";
+import { ended, judge, settle } from "./standing.ts";
+
+const lookEveryMs = 1_000;
+const gateEveryMs = 250;
+const inquireEveryMs = 5_000;
+const accountEveryMs = 5_000;
+const clocksEveryMs = 30_000;
+/** A store that looks for one that has vanished answers late. */
+const requestMs = 20_000;
+
+/**
+ * One of two nodes with a store each, which copy to each other. Both may get the VIP while both are current; who has it
+ * serves from its own store. A server that ended gives the VIP up at once, and gets clients again when the two are level.
+ */
+export class MirrorGuard implements Guard {
+  readonly #deps: GuardDeps;
+  readonly #stop = new AbortController();
+  readonly #limits: Limits = { timeoutMs: requestMs, signal: this.#stop.signal };
+  readonly #loops: Promise<void>[] = [];
+  readonly #link: Link;
+  /** Of its own drives: each store looks after those of its node alone. */
+  readonly #redundancy: Redundancy;
+  readonly #clocks = new Clocks();
+  #record!: StandingRecord;
+  /** As long as the server runs. */
+  #attention: Attention | undefined;
+  #attending: Promise<void> | undefined;
+  /** Whether the server runs, and which run of it this is, was found out. */
+  #known = false;
+  #health: Health = { up: false, reads: false, writes: false };
+  #seen: Seen | null = null;
+  /** An object went in and out. */
+  #proven = false;
+  /** This node's balancer finds its own server. */
+  #balanced = false;
+  /** Why the server does not start, or has no clients yet. */
+  #trouble: string | null = null;
+  #leaving = false;
+
+  constructor(deps: GuardDeps) {
+    this.#deps = deps;
+    this.#link = new Link(deps.clock);
+    this.#redundancy = new Redundancy(deps.clock);
+  }
+
+  async start(): Promise<void> {
+    this.#record = await StandingRecord.load();
+    const every = (ms: number, work: () => Promise<void>) =>
+      this.#loops.push(repeat(this.#deps.clock, ms, this.#stop.signal, work));
+    every(lookEveryMs, () => this.#look());
+    every(lookEveryMs, () => this.#level());
+    every(lookEveryMs, () => this.#keepLink());
+    every(lookEveryMs, () => this.#watchDrives());
+    every(lookEveryMs, () => this.#complete());
+    every(gateEveryMs, () => this.#setGate());
+    every(clocksEveryMs, () => this.#lookAtClocks());
+    every(accountEveryMs, () => this.#keepAccount());
+    every(inquireEveryMs, async () => {
+      if (this.#health.reads) this.#seen = await this.#inquire();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#attention?.close();
+    await Promise.all(this.#loops);
+    await this.#attending;
+  }
+
+  /** That it is alone with what it takes from now on has to be on its disk before it can end. */
+  onVip(state: VipState): void {
+    if (state === "MASTER") this.#settle().catch((error: unknown) => log.warn("minio:", error));
+  }
+
+  handle(method: string): Promise<unknown> {
+    return Promise.reject(failed("guard.unknown_method", `minio has no method ${method}`));
+  }
+
+  async command(method: string): Promise<unknown> {
+    if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
+    if (method === "disk.changed") return this.#redundancy.changed();
+    if (method !== "handover") throw failed("guard.unknown_command", `minio has no command ${method}`);
+    this.#leaving = true;
+    return giveVipUp(this.#deps, this.#stop.signal);
+  }
+
+  ready(): boolean {
+    return this.#proven && this.#isCurrent && this.#balanced;
+  }
+
+  awaiting(): string {
+    const because = this.#trouble === null ? "" : ` (${this.#trouble})`;
+    if (!this.#health.up) return `waiting for the server to start${because}`;
+    const other = this.#other();
+    const verdict = judge(this.#record.standing, other);
+    const name = other?.member.name ?? "";
+    if (verdict === "behind") return `waiting to have all that ${name} has${because}`;
+    if (verdict === "waits") return `waiting for ${name}, which may have gone on without this node`;
+    if (!this.#proven) return `waiting for a PUT, a GET and a DELETE to go through${because}`;
+    return "waiting for the balancer to take the server for well";
+  }
+
+  problems(): Problem[] {
+    return this.#clocks.problems(this.#deps.context().self.name);
+  }
+
+  /** A server that has just ended is not, whatever the disk still says. */
+  get #isCurrent(): boolean {
+    return this.#known && this.#attention !== undefined && this.#record.standing.current;
+  }
+
+  #other(): Other | undefined {
+    return otherNode(this.#deps.context().self, this.#deps.membership.members());
+  }
+
+  async #look(): Promise<void> {
+    const { signal } = this.#stop;
+    const context = this.#deps.context();
+    this.#health = await readHealth(context.self.address, signal);
+    if (signal.aborted) return;
+    if (!this.#attention) await this.#attend();
+    if (!this.#health.up && !this.#leaving && !this.#deps.inMaintenance()) {
+      this.#trouble = await startServer(context);
+    }
+    if (!this.#health.reads) this.#seen = null;
+    else this.#seen ??= await this.#inquire();
+    await this.#settle();
+    if (this.#health.writes && !this.#proven && this.#isCurrent) await this.#prove();
+    await this.#publish();
+  }
+
+  /** One at a time: at a look, and when the connection to the server ended. */
+  #attend(): Promise<void> {
+    return (this.#attending ??= this.#attendNow().finally(() => (this.#attending = undefined)));
+  }
+
+  async #attendNow(): Promise<void> {
+    const context = this.#deps.context();
+    this.#attention = await Attention.open(context.self.address, s3Port, () => {
+      this.#attention = undefined;
+      this.#attend().catch((error: unknown) => log.warn("minio:", error));
+    });
+    if (this.#stop.signal.aborted) return this.#attention?.close();
+    if (!this.#attention) {
+      if (this.#record.standing.current) log.warn("minio: the server has ended");
+      this.#health = { up: false, reads: false, writes: false };
+      this.#deps.setEligible(false);
+      await this.#record.change(() => ended);
+    } else {
+      const { invocation } = await showUnit(layout(context).product.unit);
+      await this.#record.change(({ run }) => (run === invocation ? {} : { run: invocation, ...ended }));
+    }
+    this.#known = true;
+  }
+
+  async #settle(): Promise<void> {
+    if (!this.#known) return;
+    const { alone } = this.#record.standing;
+    await this.#record.change((own) =>
+      settle(own, {
+        isUp: this.#attention !== undefined,
+        hasVip: this.#deps.vip() === "MASTER",
+        mate: this.#other(),
+        isLinked: this.#link.reached,
+        now: new Date(this.#deps.clock.wall()).toISOString(),
+      }),
+    );
+    const since = this.#record.standing.alone;
+    if (since !== null && since !== alone) {
+      log.warn("minio: from now on this store takes what the other one lacks");
+    }
+  }
+
+  /** The VIP belongs where its own store may serve. Until it is known whether it may, nothing is moved. */
+  async #setGate(): Promise<void> {
+    if (!this.#known) return;
+    const { name } = this.#deps.context().self;
+    const view = await haproxy.view().catch(() => []);
+    this.#balanced = view.some(
+      ({ service, route, node, up }) => service === roleName && route === "write" && node === name && up,
+    );
+    this.#deps.setEligible(this.ready() && !this.#leaving && !this.#deps.inMaintenance());
+  }
+
+  /** The account, too: where root made it the stores do not copy it. */
+  async #prove(): Promise<void> {
+    const context = this.#deps.context();
+    try {
+      await prove(context, this.#limits);
+      await remindOfAccount(context, this.#stop.signal);
+      this.#proven = true;
+      this.#trouble = null;
+    } catch (error) {
+      this.#trouble = toChimeError(error).message;
+    }
+  }
+
+  /** Has each store send the other one what that lacks, until there is nothing more. */
+  async #level(): Promise<void> {
+    const other = this.#other();
+    const { run, standing } = this.#record;
+    const alone = other?.said?.alone ?? null;
+    if (!other?.isUp || alone === null || !this.#health.reads) return;
+    if (judge(standing, other) !== "behind" || standing.levelled === alone) return;
+    const sites = sitesOf(this.#deps.context(), other);
+    if (!(await isMirrored(sites, this.#limits))) return;
+    const [own, theirs] = sites;
+    const left = await differing(own.store, theirs.store, this.#limits);
+    this.#trouble = left > 0 ? `${left} objects are still to come or to go` : null;
+    if (left > 0) return;
+    await this.#record.change((kept) => {
+      if (kept.run !== run) return {};
+      log.info(`minio: this store and that of ${other.member.name} are level`);
+      return { levelled: alone, alone: null, active: false };
+    });
+  }
+
+  async #keepLink(): Promise<void> {
+    if (!this.#known || !this.#health.reads) return;
+    await this.#link.keep(this.#deps.context(), this.#other(), this.#isCurrent, this.#limits);
+  }
+
+  async #keepAccount(): Promise<void> {
+    if (!this.#health.writes || !this.#proven || !this.#isCurrent) return;
+    for (const what of await remindOfAccount(this.#deps.context(), this.#stop.signal)) {
+      log.warn(`minio: the server had forgotten ${what}: made known again`);
+    }
+  }
+
+  async #watchDrives(): Promise<void> {
+    if (!this.#proven) return;
+    const { disksPerNode } = minioSpec(this.#deps.context());
+    await this.#redundancy.note(this.#seen && onlineIn(this.#seen), disksPerNode, []);
+  }
+
+  /** Has objects completed that may not be on all drives, which takes hours where there are many. */
+  async #complete(): Promise<void> {
+    if (!this.#proven || !this.#isCurrent) return;
+    const context = this.#deps.context();
+    const { bucket } = minioSpec(context);
+    await this.#redundancy.advance(ownStore(context), bucket, context.self.index, [], this.#limits);
+  }
+
+  /** The later of two states of an object wins by them. */
+  async #lookAtClocks(): Promise<void> {
+    const { self, members } = this.#deps.context();
+    await this.#clocks.look(self, nodes(members), this.#stop.signal);
+  }
+
+  /** Null where the server cannot say it now. */
+  async #inquire(): Promise<Seen | null> {
+    return inquire(ownStore(this.#deps.context()), 1, this.#limits, () => 1).catch(() => null);
+  }
+
+  async #publish(): Promise<void> {
+    const current = this.#isCurrent;
+    const { reads, writes } = this.#health;
+    const isUp = this.#attention !== undefined;
+    const { enabled, reached, trouble } = this.#link;
+    const state: Published = {
+      slot: null,
+      state: current && reads ? "serving" : isUp ? "waiting" : "down",
+      writable: current && writes && this.#proven,
+      seen: this.#seen,
+      slow: [],
+      attached: this.#redundancy.attached,
+      owes: this.#redundancy.owes,
+      healed: this.#redundancy.healed,
+      binary: (await notedHash(layout(this.#deps.context()).binary)) ?? null,
+      detail: current && this.#proven ? null : this.awaiting().slice(0, 400),
+      mirror: { ...this.#record.standing, current, up: isUp && reads, enabled, reached, trouble },
+    };
+    await this.#deps.publish(state);
+  }
+}

@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Status } from "../../src/agent/status.ts";
+import { chime } from "./chime.ts";
+import type { Lab } from "./lab.ts";
+import { minioBinary } from "./minio-binary.ts";
+import type { LabNode } from "./node.ts";
+import { type ObjectLoad, startObjects } from "./object-load.ts";
+import { applicationStore, formStore, openStoreLab, problemsOf, useStore } from "./store.ts";
+import { bodyOf, sha256 } from "./store-program.ts";
+import { waitUntil } from "./wait.ts";
+
+const minio = await minioBinary();
+const why = minio ? "" : " (skipped: needs Go >= 1.24 and its modules)";
+const long = process.env["CHIME_LONG"] !== undefined;
+
+/** On a loaded machine much of it is the start of a server. */
+const levelMs = 180_000;
+
+describe.skipIf(!minio)(`two nodes whose stores copy to each other${why}`, () => {
+  let lab: Lab;
+  let load: ObjectLoad;
+  beforeAll(async () => {
+    lab = await openStoreLab(2, 2, minio ?? "");
+    await formStore(lab, { "roles.minio.topology": "mirror" });
+    load = await startObjects(lab);
+  }, 300_000);
+  afterAll(() => lab?.close());
+
+  const statusOf = async (node: LabNode) => (await chime<Status>(node, ["status"])).json;
+  const running = () => lab.nodes.filter((node) => node.running);
+  /** Level, and both may serve: by the word of both. */
+  const untilLevel = () =>
+    waitUntil("both to be level", levelMs, async () =>
+      (await Promise.all(lab.nodes.map(statusOf))).every(({ healthy }) => healthy),
+    );
+  const holder = async (): Promise<LabNode> => {
+    const [node] = running();
+    if (!node) throw new Error("no node runs");
+    const [name = ""] = (await statusOf(node)).vips[0]?.holders ?? [];
+    return lab.node(name);
+  };
+
+  test("both serve, a plan finds nothing to do, and what is conceded is said", async () => {
+    await untilLevel();
+    expect(await problemsOf(lab.node("node2"))).toEqual(["minio.margin"]);
+    for (const node of lab.nodes) {
+      expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
+    }
+  }, 200_000);
+
+  const faults = [
+    ["kill -9 of the active store", (node: LabNode) => node.kill("minio")],
+    ["a power cut of the active node", (node: LabNode) => node.powerOff()],
+  ] as const;
+  for (const [what, strike] of faults) {
+    test(`${what}: the other one takes over, and both are level after the return`, async () => {
+      const victim = await holder();
+      const outage = await load.outageAfter(await strike(victim));
+      expect(outage.ended).toBe(true);
+      expect(await holder()).not.toBe(victim);
+      if (!victim.running) await victim.boot();
+      const back = performance.now();
+      await untilLevel();
+      const levelled = Math.round((performance.now() - back) / 100) / 10;
+      console.error(
+        `${what}: ${Math.round(outage.ms)} ms without an acknowledged change, level in ${levelled} s`,
+      );
+    }, 300_000);
+  }
+
+  test("whatever was acknowledged is on both", async () => {
+    const { requests, misread, faults: found } = await load.report();
+    const all = Object.values(found).flat();
+    // Deleted before the store that took over had it, it comes back with the other one: docs/minio.md.
+    const undeleted = all.filter((fault) => typeof fault !== "string" && fault.problem === "undeleted");
+    console.error(`${requests.length} requests, ${undeleted.length} undeleted`);
+    expect({ misread, found: all.filter((fault) => !undeleted.includes(fault)) }).toEqual({
+      misread: [],
+      found: [],
+    });
+  }, 200_000);
+
+  test.skipIf(!long)(
+    "both lose their power; one comes back alone and waits for the other",
+    async () => {
+      const application = await applicationStore(lab.node("node1"));
+      const put = await useStore(lab, { store: application, verb: "put", key: "last", patienceMs: 60_000 });
+      expect(put.error).toBeNull();
+      await Promise.all(lab.nodes.map((node) => node.powerOff()));
+      const [node1, node2] = [lab.node("node1"), lab.node("node2")];
+      await node1.boot();
+      await waitUntil("what it waits for to be said", 120_000, async () =>
+        (await statusOf(node1)).problems.some(({ remedy }) => remedy.includes("chime-node remove node2")),
+      );
+      await node2.boot();
+      await untilLevel();
+      const got = await useStore(lab, { store: application, verb: "get", key: "last", patienceMs: 60_000 });
+      expect(got).toMatchObject({ error: null, sha256: sha256(bodyOf("first")) });
+    },
+    400_000,
+  );
+
+  test.skipIf(!long)(
+    "a reset of one leaves the other alone, which serves",
+    async () => {
+      const application = await applicationStore(lab.node("node1"));
+      const [node1, node2] = [lab.node("node1"), lab.node("node2")];
+      expect((await chime(node2, ["reset", "--yes"])).code).toBe(0);
+      const got = await useStore(lab, { store: application, verb: "get", key: "last", patienceMs: 60_000 });
+      expect(got.error).toBeNull();
+      await waitUntil("it to say that it is alone", 60_000, async () =>
+        (await problemsOf(node1)).includes("minio.incomplete"),
+      );
+      expect((await statusOf(node1)).healthy).toBe(true);
+    },
+    200_000,
+  );
+});
