@@ -6,6 +6,8 @@ import type { Limits, Store } from "../store.ts";
 /** What a server knows of all nodes' drives. */
 export type Seen = NonNullable<Published["seen"]>;
 
+const isReadOnly = (path: string): boolean => mountedAt(path)?.readOnly === true;
+
 /**
  * @param own this node's place
  * @throws ChimeError `minio.*`
@@ -16,7 +18,6 @@ export async function inquire(
   limits: Limits,
   placeOf = slotIn,
 ): Promise<Seen> {
-  const isReadOnly = (path: string) => mountedAt(path)?.readOnly === true;
   const info = await storeInfo(store, limits);
   return seenIn(info, (slot, path) => slot === own && isReadOnly(path), placeOf);
 }
@@ -24,11 +25,11 @@ export async function inquire(
 /**
  * Pure. A drive to which nothing can be written stays online for the engine, and nothing is stored on it (tried). Of the
  * free space only each hundredth is told, so that writes alone make no news.
- * @param isReadOnly of this node's drives, by their place in the layout and where they are mounted
+ * @param isSpoilt of this node's drives, by their place in the layout and where they are mounted
  */
 export function seenIn(
   { servers }: StoreInfo,
-  isReadOnly: (slot: number, path: string) => boolean = () => false,
+  isSpoilt: (slot: number, path: string) => boolean = () => false,
   placeOf = slotIn,
 ): Seen {
   const online = servers.flatMap(({ drives }) => drives.filter(({ state }) => state === "ok"));
@@ -39,7 +40,7 @@ export function seenIn(
     nodes: servers.flatMap(({ endpoint, drives }) => {
       const slot = placeOf(endpoint);
       if (slot === undefined) return [];
-      const ok = drives.filter(({ state, path }) => state === "ok" && !isReadOnly(slot, path));
+      const ok = drives.filter(({ state, path }) => state === "ok" && !isSpoilt(slot, path));
       const healing = ok.filter((drive) => drive.healing);
       return [{ slot, drives: { total: drives.length, online: ok.length, healing: healing.length } }];
     }),
