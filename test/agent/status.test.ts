@@ -171,7 +171,15 @@ test("metrics: exposition format with escaped labels", () => {
       problems: [{ ...problem('odd"code\n'), severity: "warning" }],
     }),
   );
-  const backend = { service: "minio", route: "read", node: "node2", up: true, sessions: 3, total: 7 };
+  const backend = {
+    service: "minio",
+    route: "read",
+    node: "node2",
+    up: true,
+    rising: false,
+    sessions: 3,
+    total: 7,
+  };
   const text = renderMetrics(found, "0.1.0", [backend]);
   expect(text).toContain('chime_node_backend_up{service="minio",route="read",member="node2"} 1\n');
   expect(text).toContain('chime_node_backend_sessions{service="minio",route="read",member="node2"} 3\n');

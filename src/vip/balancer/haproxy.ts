@@ -57,6 +57,9 @@ export const haproxy: Balancer = {
     const answer = await askHaproxy(showServers);
     return answer === undefined ? [] : parseStats(answer);
   },
+  async admit({ service, route, node }) {
+    await askHaproxy(`set server ${service}.${route}/${node} health up`);
+  },
   async stopTaking() {
     const argv = ["systemctl", "kill", "--kill-who=main", `--signal=${stopSignal}`, unit];
     await exec(argv, { timeoutMs: 5_000 });

@@ -32,7 +32,14 @@ export function parseStats(text: string): BackendView[] {
     if (!parsed.success) throw unknown(line);
     const { pxname, svname, status, scur } = parsed.output;
     const [service = "", route = ""] = pxname.split(".");
-    return { service, route, node: svname, up: isUp(status), sessions: scur };
+    return {
+      service,
+      route,
+      node: svname,
+      up: isUp(status),
+      rising: /^DOWN \d/.test(status),
+      sessions: scur,
+    };
   });
 }
 

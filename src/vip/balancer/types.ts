@@ -54,6 +54,8 @@ export interface BackendView {
   route: string;
   node: string;
   up: boolean;
+  /** It is out, and its checks have begun to be good again. */
+  rising: boolean;
   /** Requests or connections that it is answering. */
   sessions: number;
 }
@@ -74,6 +76,11 @@ export interface Balancer {
   };
   /** What this node's balancer thinks of all backends; none where it does not run. @throws ChimeError `balancer.stats` */
   view(): Promise<BackendView[]>;
+  /**
+   * Has this node's balancer use a backend that is rising, which then is out again after its first bad check.
+   * @throws ChimeError `balancer.stats`
+   */
+  admit(backend: Pick<BackendView, "service" | "route" | "node">): Promise<void>;
   /** Has it take nothing new, and end what it is answering. @throws ChimeError `exec.failed` */
   stopTaking(): Promise<void>;
 }

@@ -14,9 +14,9 @@ minio-console.all,node1,0,0,0,0,,0,0,0,no check,1,,
 `;
   const view = parseStats(text);
   expect(view).toEqual([
-    { service: "minio", route: "read", node: "node1", up: true, sessions: 3 },
-    { service: "minio", route: "read", node: "node2", up: false, sessions: 0 },
-    { service: "minio-console", route: "all", node: "node1", up: true, sessions: 0 },
+    { service: "minio", route: "read", node: "node1", up: true, rising: false, sessions: 3 },
+    { service: "minio", route: "read", node: "node2", up: false, rising: true, sessions: 0 },
+    { service: "minio-console", route: "all", node: "node1", up: true, rising: false, sessions: 0 },
   ]);
   expect(serves(view, "minio", "read")).toBe(true);
   expect(serves(view, "minio", "write")).toBe(false);
@@ -38,7 +38,7 @@ test.each([
 
 test("columns go by their names, not by their places", () => {
   expect(parseStats("# status,stot,new,svname,scur,pxname,\nUP,1,x,node1,2,minio.read,\n")).toEqual([
-    { service: "minio", route: "read", node: "node1", up: true, sessions: 2 },
+    { service: "minio", route: "read", node: "node1", up: true, rising: false, sessions: 2 },
   ]);
 });
 

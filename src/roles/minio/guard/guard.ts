@@ -4,11 +4,12 @@ import { killUnit, showUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
-import { serves } from "../../../vip/balancer/types.ts";
+import { serves, type BackendView } from "../../../vip/balancer/types.ts";
 import { remindOfAccount } from "../application.ts";
 import { layout, minioSpec, nodes, roleName } from "../layout.ts";
 import { releaseLocks } from "../left-behind.ts";
 import type { Published } from "../published.ts";
+import { quorumOf } from "../quorum.ts";
 import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
 import { slowDrives } from "../slow.ts";
 import { ownStore } from "../stores.ts";
@@ -19,6 +20,7 @@ import { readHealth, type Health } from "./health.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { giveVipUp, prove, startServer } from "./own-server.ts";
 import { awaited, isReady, type Progress } from "./readiness.ts";
+import { attachedBy, Readmission } from "./readmission.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
 import { repeat } from "./repeat.ts";
 
@@ -51,10 +53,12 @@ export class MinioGuard implements Guard {
   #unlocked = false;
   readonly #clocks = new Clocks();
   readonly #redundancy: Redundancy;
+  readonly #readmission: Readmission;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
     this.#redundancy = new Redundancy(deps.clock);
+    this.#readmission = new Readmission(deps.clock);
   }
 
   /** Waits for nothing: a server that has just lost another one answers late, and the agent has to be up by then. */
@@ -184,10 +188,21 @@ export class MinioGuard implements Guard {
     return othersOf(name, this.#deps.membership.members());
   }
 
+  /** Lets servers have clients again that have found all drives: of one set a single object tells that, of several not. */
+  async #admit(view: readonly BackendView[]): Promise<void> {
+    const { nodes: count, disksPerNode } = minioSpec(this.#deps.context());
+    if (quorumOf({ nodes: count, drivesPerNode: disksPerNode }).sets > 1) return;
+    const own = view.filter(({ service }) => service === roleName);
+    const attached = attachedBy(this.#deps.membership.members());
+    for (const backend of this.#readmission.due(own, attached)) await haproxy.admit(backend);
+  }
+
   /** The VIP belongs where a balancer finds a server that objects can be read from: that need not be this node's. */
   async #setGate(): Promise<void> {
-    this.#balanced = serves(await haproxy.view().catch(() => []), roleName, "read");
+    const view = await haproxy.view().catch(() => []);
+    this.#balanced = serves(view, roleName, "read");
     this.#deps.setEligible(this.#balanced && !this.#leaving && !this.#deps.inMaintenance());
+    await this.#admit(view);
   }
 
   async #startServer(): Promise<void> {
