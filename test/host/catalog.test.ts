@@ -236,3 +236,23 @@ describe("silo, the maintained MinIO", () => {
     },
   );
 });
+
+/** domain.md §5; InfluxData's own instructions. */
+describe("InfluxDB 2", () => {
+  test.each(releases.map((release) => [release.key, release] as const))("%s", (_, { text, family }) => {
+    const os = parseOsRelease(text);
+    const row = product("influxdb", os);
+    const source = vendorRepository(row, os, "auto");
+    const place = family === "el" ? source?.uri : `${source?.uri} ${source?.suite} ${source?.component}`;
+    expect(place).toBe(
+      family === "el"
+        ? "https://repos.influxdata.com/stable/$basearch/main"
+        : "https://repos.influxdata.com/debian stable main",
+    );
+    expect(source?.key).toEqual({
+      url: "https://repos.influxdata.com/influxdata-archive.key",
+      fingerprint: "24C975CBA61A024EE1B631787C3D57159FC2F927",
+    });
+    expect([row.packages, row.untried]).toEqual([["influxdb2", "influxdb2-cli"], true]);
+  });
+});
