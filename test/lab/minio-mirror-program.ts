@@ -122,6 +122,32 @@ test("one dies under writes and deletions: the other goes on, and both are equal
   await waitUntil("the return to be told", 60_000, async () => (await mirrorState(one, limits)).reached);
 }, 240_000);
 
+test("each took what the other lacks: nothing is thrown away, and of one object the later state wins", async () => {
+  const [one, other] = stores();
+  const [late, later] = [randomBytes(2_000), randomBytes(3_000)];
+  await kill(second);
+  for (const key of ["tail 1", "tail 2", "tail 3", "both"]) await putObject(one, bucket, key, body, limits);
+  await kill(first);
+  second = await boot(addresses[1], "second");
+  expect(await headObject(other, bucket, "tail 1", own)).toBeUndefined();
+  await putObject(other, bucket, "tail 2", late, limits);
+  await putObject(other, bucket, "both", late, limits);
+  await putObject(other, bucket, "both", later, limits);
+  // It does not know the one and knows the other: of what a store does not have it keeps no deletion.
+  await deleteObject(other, bucket, "tail 1", limits);
+  await deleteObject(other, bucket, "before 7", limits);
+  first = await boot(addresses[0], "first");
+  await waitUntil("both to be equal", 90_000, async () => (await differing(one, other, limits)) === 0, 500);
+  expect(await areEqual()).toBe(true);
+  for (const store of [one, other]) {
+    expect(await getObject(store, bucket, "tail 1", own)).toEqual(body);
+    expect(await getObject(store, bucket, "tail 2", own)).toEqual(late);
+    expect(await getObject(store, bucket, "tail 3", own)).toEqual(body);
+    expect(await getObject(store, bucket, "both", own)).toEqual(later);
+    expect(await headObject(store, bucket, "before 7", own)).toBeUndefined();
+  }
+}, 240_000);
+
 test("one is replaced by an empty one under its name: it is taken in and filled", async () => {
   await kill(second);
   second = await boot(addresses[1], "third");

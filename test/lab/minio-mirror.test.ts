@@ -5,7 +5,7 @@ import type { Lab } from "./lab.ts";
 import { minioBinary } from "./minio-binary.ts";
 import type { LabNode } from "./node.ts";
 import { type ObjectLoad, startObjects } from "./object-load.ts";
-import { applicationStore, formStore, openStoreLab, problemsOf, useStore } from "./store.ts";
+import { applicationStore, formStore, joinStore, openStoreLab, problemsOf, useStore } from "./store.ts";
 import { bodyOf, sha256 } from "./store-program.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -101,18 +101,23 @@ describe.skipIf(!minio)(`two nodes whose stores copy to each other${why}`, () =>
   );
 
   test.skipIf(!long)(
-    "a reset of one leaves the other alone, which serves",
+    "a reset of one leaves the other alone, which serves; joined anew it is filled",
     async () => {
       const application = await applicationStore(lab.node("node1"));
       const [node1, node2] = [lab.node("node1"), lab.node("node2")];
-      expect((await chime(node2, ["reset", "--yes"])).code).toBe(0);
-      const got = await useStore(lab, { store: application, verb: "get", key: "last", patienceMs: 60_000 });
-      expect(got.error).toBeNull();
+      expect((await chime(node2, ["reset", "--yes", "--delete-data=chime"])).code).toBe(0);
+      const read = () => useStore(lab, { store: application, verb: "get", key: "last", patienceMs: 60_000 });
+      expect((await read()).error).toBeNull();
       await waitUntil("it to say that it is alone", 60_000, async () =>
         (await problemsOf(node1)).includes("minio.incomplete"),
       );
       expect((await statusOf(node1)).healthy).toBe(true);
+      const { json } = await chime<{ token: string }>(node1, ["token", "create"]);
+      await joinStore(node2, json.token);
+      await untilLevel();
+      await node1.powerOff();
+      expect(await read()).toMatchObject({ error: null, sha256: sha256(bodyOf("first")) });
     },
-    200_000,
+    400_000,
   );
 });

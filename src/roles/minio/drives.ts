@@ -25,6 +25,10 @@ export const diskCare: DiskCare = {
   async requireSpare(context, at, signal) {
     const slot = rememberedSlot();
     const spec = minioSpec(context);
+    if (spec.topology === "mirror") {
+      const again = `chime-node reset --delete-data=${context.cluster.name} here, then chime-node join: the other store fills this one`;
+      throw needed(at, "in a mirror this release replaces no single disk", again);
+    }
     if (slot === null) throw needed(at, "the store was not formed yet", "chime-node join --role minio first");
     const info = await storeInfo(ownStore(context), limits(signal));
     const quorum = quorumOf({ nodes: spec.nodes, drivesPerNode: spec.disksPerNode });

@@ -57,15 +57,20 @@ const slowMs = 100;
 /** Where all are slow, the machine is, or the load is high. */
 const times = 5;
 
-/** The places of a node's drives that have been far slower than the store's others for a minute. @throws ChimeError `minio.*` */
-export async function slowDrives(store: Store, slot: number, limits: Limits): Promise<string[]> {
+/**
+ * The places of a node's drives that have been far slower than the store's others for a minute.
+ * @param slot null: the store is this node's alone
+ * @throws ChimeError `minio.*`
+ */
+export async function slowDrives(store: Store, slot: number | null, limits: Limits): Promise<string[]> {
   const asked = { method: "GET" as const, query: { metrics: "true" } };
   return slowIn(await askJson(store, "info", schema, asked, limits), slot);
 }
 
 /** Pure. */
-export function slowIn({ servers }: Times, slot: number): string[] {
-  const own = servers.find(({ endpoint }) => endpoint.startsWith(`minio${slot}.`))?.drives ?? [];
+export function slowIn({ servers }: Times, slot: number | null): string[] {
+  const isOwn = (endpoint: string) => slot === null || endpoint.startsWith(`minio${slot}.`);
+  const own = servers.find(({ endpoint }) => isOwn(endpoint))?.drives ?? [];
   const all = servers.flatMap(({ drives }) => drives);
   return own
     .filter((drive) =>

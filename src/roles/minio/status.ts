@@ -118,17 +118,20 @@ function nodeProblems({ member: { name }, said }: Heard, status: StoreStatus): P
       },
     ];
   }
-  const slow = said.slow.map((at): Problem => ({
+  const drives = status.nodes.find((node) => node.name === name)?.drives;
+  // While no server tells of its drives, nothing is known of them.
+  if (!drives || status.capacity === null) return slowProblems(name, said.slow);
+  return [...slowProblems(name, said.slow), ...driveProblems(name, drives)];
+}
+
+export function slowProblems(name: string, slow: readonly string[]): Problem[] {
+  return slow.map((at) => ({
     code: "minio.drive_slow",
     severity: "warning",
     node: name,
     message: `the drive at ${at} of ${name} is far slower than all others, and every object that is on it waits for it`,
     remedy: `journalctl --dmesg on ${name} says more; where the disk is failing: chime-node disk replace ${at} --disk DEV`,
   }));
-  const drives = status.nodes.find((node) => node.name === name)?.drives;
-  // While no server tells of its drives, nothing is known of them.
-  if (!drives || status.capacity === null) return slow;
-  return [...slow, ...driveProblems(name, drives)];
 }
 
 export function driveProblems(name: string, drives: StoreNodeStatus["drives"]): Problem[] {
@@ -155,7 +158,9 @@ export function driveProblems(name: string, drives: StoreNodeStatus["drives"]): 
 }
 
 /** What the next loss would cost more than it should. */
-function completing(heard: readonly Heard[]): Problem[] {
+export function completing(
+  heard: readonly { member: Pick<MemberView, "name">; said: Published | null }[],
+): Problem[] {
   const owing = heard.filter(({ said }) => said?.owes).map(({ member }) => member.name);
   if (owing.length === 0) return [];
   return [

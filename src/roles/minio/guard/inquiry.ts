@@ -10,6 +10,7 @@ const isReadOnly = (path: string): boolean => mountedAt(path)?.readOnly === true
 
 /**
  * @param own this node's place
+ * @param placeOf by the server's name; a store of a mirror has one place
  * @throws ChimeError `minio.*`
  */
 export async function inquire(

@@ -14,6 +14,7 @@ import { onlineIn, Redundancy } from "../guard/redundancy.ts";
 import { repeat } from "../guard/repeat.ts";
 import { layout, minioSpec, nodes, roleName, s3Port } from "../layout.ts";
 import type { Published } from "../published.ts";
+import { slowDrives } from "../slow.ts";
 import type { Limits } from "../store.ts";
 import { ownStore } from "../stores.ts";
 import { Attention } from "./attention.ts";
@@ -29,6 +30,8 @@ const gateEveryMs = 250;
 const inquireEveryMs = 5_000;
 const accountEveryMs = 5_000;
 const clocksEveryMs = 30_000;
+/** The engine tells how its drives were over a minute. */
+const slowEveryMs = 20_000;
 /** A store that looks for one that has vanished answers late. */
 const requestMs = 20_000;
 
@@ -55,6 +58,8 @@ export class MirrorGuard implements Guard {
   #seen: Seen | null = null;
   /** An object went in and out. */
   #proven = false;
+  /** Where its slow drives are mounted. */
+  #slow: string[] = [];
   /** This node's balancer finds its own server. */
   #balanced = false;
   /** Why the server does not start, or has no clients yet. */
@@ -77,6 +82,7 @@ export class MirrorGuard implements Guard {
     every(lookEveryMs, () => this.#watchDrives());
     every(lookEveryMs, () => this.#complete());
     every(gateEveryMs, () => this.#setGate());
+    every(slowEveryMs, () => this.#timeDrives());
     every(clocksEveryMs, () => this.#lookAtClocks());
     every(accountEveryMs, () => this.#keepAccount());
     every(inquireEveryMs, async () => {
@@ -265,6 +271,11 @@ export class MirrorGuard implements Guard {
     await this.#redundancy.advance(ownStore(context), bucket, context.self.index, [], this.#limits);
   }
 
+  async #timeDrives(): Promise<void> {
+    if (!this.#health.reads) return;
+    this.#slow = await slowDrives(ownStore(this.#deps.context()), null, this.#limits);
+  }
+
   /** The later of two states of an object wins by them. */
   async #lookAtClocks(): Promise<void> {
     const { self, members } = this.#deps.context();
@@ -286,7 +297,7 @@ export class MirrorGuard implements Guard {
       state: current && reads ? "serving" : isUp ? "waiting" : "down",
       writable: current && writes && this.#proven,
       seen: this.#seen,
-      slow: [],
+      slow: this.#slow,
       attached: this.#redundancy.attached,
       owes: this.#redundancy.owes,
       healed: this.#redundancy.healed,

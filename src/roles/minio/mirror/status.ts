@@ -4,7 +4,7 @@ import type { RoleContext, StoreNodeStatus, StoreStatus } from "../../types.ts";
 import { minioSpec, nodes } from "../layout.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { quorumOf } from "../quorum.ts";
-import { driveProblems, programProblems } from "../status.ts";
+import { completing, driveProblems, programProblems, slowProblems } from "../status.ts";
 
 interface Heard {
   name: string;
@@ -57,7 +57,7 @@ function problemsOf(status: StoreStatus, heard: readonly Heard[]): Problem[] {
   if (!first) return [];
   const drives = heard.flatMap(({ name, said }, nth) => {
     const here = status.nodes[nth]?.drives;
-    return said?.seen && here ? driveProblems(name, here) : [];
+    return said?.seen && here ? [...slowProblems(name, said.slow), ...driveProblems(name, here)] : [];
   });
   const programs = programProblems(status.nodes);
   if (!second) return [...serves(heard), single(first.name), ...drives, ...programs];
@@ -65,6 +65,7 @@ function problemsOf(status: StoreStatus, heard: readonly Heard[]): Problem[] {
     ...serves(heard),
     ...heard.flatMap((one) => nodeProblems(one, one === first ? second : first)),
     ...drives,
+    ...completing(heard.map(({ name, said }) => ({ member: { name }, said }))),
     ...programs,
     asynchronous(first.name),
   ];
