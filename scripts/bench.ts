@@ -1,7 +1,7 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
  * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install, offline;
- * or, only where they are named: `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
+ * or, only where they are named: `minio [--rounds N]`, all of the S3 store; `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
  * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without.
  */
 import { parseArgs } from "node:util";
@@ -13,6 +13,7 @@ import { measureBundle } from "./measure/bundle.ts";
 import { measureCommits } from "./measure/commits.ts";
 import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
+import { measureStore } from "./measure/store.ts";
 import { measureStorm } from "./measure/storm.ts";
 import { measureOffline } from "./measure/offline.ts";
 import { measurePull } from "./measure/pull.ts";
@@ -21,7 +22,7 @@ import { measureVersion } from "./measure/version.ts";
 import { buildBinary } from "./build.ts";
 
 const names = ["form", "failover", "apply", "agent", "disks", "version", "install", "offline"] as const;
-const known = [...names, "commits", "drills", "storm"] as const;
+const known = [...names, "commits", "drills", "storm", "minio"] as const;
 
 function progress(line: string): void {
   console.error(line);
@@ -44,7 +45,8 @@ async function measure(
     rows.push(...(await measurePull(quick ? 1 : 5, progress)));
     rows.push(...(await measureOffline(binary, quick ? 1 : 3, progress)));
   }
-  if (wanted.includes("disks")) rows.push(...(await measureDisks(quick ? 5 : 20, progress)));
+  if (wanted.includes("disks") || wanted.includes("minio"))
+    rows.push(...(await measureDisks(quick ? 5 : 20, progress)));
   if (wanted.includes("form")) rows.push(...(await measureForming(binary, quick ? 1 : 3, progress)));
   if (wanted.some((name) => name === "apply" || name === "agent" || name === "failover")) {
     await withPair(progress, async (lab) => {
@@ -57,6 +59,10 @@ async function measure(
   if (wanted.includes("commits")) {
     const options = { rounds: quick ? 6 : 21, seconds: 1.5 };
     rows.push(...(await measureCommits(options, progress)));
+  }
+  if (wanted.includes("minio")) {
+    const options = { forms: quick ? 1 : 3, rounds: drills.rounds ?? 5 };
+    rows.push(...(await measureStore(options, progress)));
   }
   for (const third of witness === undefined ? [true, false] : [witness]) {
     const named = (row: Row) => ({ ...row, name: `${third ? "witness" : "two nodes"}: ${row.name}` });
@@ -111,6 +117,7 @@ async function main(): Promise<number> {
   } catch (error) {
     const usage = `usage: scripts/bench [--json] [--quick] [${names.join("|")}]…
        scripts/bench drills [--json] [--rounds N] [--kind ${drillKinds.join(",")}] [--[no-]witness]
+       scripts/bench minio [--json] [--quick] [--rounds N]
        scripts/bench storm [--json] [--quick] [--[no-]witness]`;
     console.error(`${(error as Error).message}\n${usage}`);
     return 2;

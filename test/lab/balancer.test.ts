@@ -6,16 +6,19 @@ import type { BackendView } from "../../src/vip/balancer/types.ts";
 import type { Attempt } from "./store-load-program.ts";
 import { writeEligible } from "../../src/vip/track.ts";
 import { vip } from "./balancer-program.ts";
-import { Load, longestGaps, startStore, storeUnit } from "./bare-store.ts";
+import { bareAccount, bareBucket, startStore, storeUnit } from "./bare-store.ts";
 import { Lab } from "./lab.ts";
 import { minioBinary } from "./minio-binary.ts";
 import type { LabNode } from "./node.ts";
+import { goodPerSecond, Load, longestGaps } from "./store-load.ts";
 import { waitUntil } from "./wait.ts";
 
 // lab/minio has the same in the role's hands, in less time.
 const long = process.env["CHIME_LONG"] !== undefined;
 const binary = long ? await minioBinary() : undefined;
 const program = "/usr/local/bin/chime-node";
+const bare = { account: bareAccount, bucket: bareBucket };
+const atVip = { ...bare, address: vip };
 
 async function applyTo(node: LabNode, nodes: readonly LabNode[]) {
   const { stdout } = await node.run([program, "apply", node.name, ...nodes.map(({ address }) => address)]);
@@ -96,7 +99,7 @@ describe.skipIf(!binary)(
 
     test("a reload loses no request", async () => {
       const [holder = node1] = await holders(lab);
-      const load = await Load.start(lab, { address: vip, workers: 4, bytes: 10_000, kinds: "put,get" });
+      const load = await Load.start(lab, { ...atVip, workers: 4, bytes: 10_000, kinds: ["put", "get"] });
       await holder.sh("echo '# by hand' >>/etc/haproxy/haproxy.cfg; systemctl reload haproxy");
       expect(await applyTo(holder, lab.nodes)).toEqual({
         changed: ["file:/etc/haproxy/haproxy.cfg none", "service:haproxy.service reload"],
@@ -109,7 +112,7 @@ describe.skipIf(!binary)(
 
     test("a planned stop of the holder's haproxy loses no request", async () => {
       const [holder = node1] = await holders(lab);
-      const load = await Load.start(lab, { address: vip, workers: 8, bytes: 10_000, kinds: "put,get" });
+      const load = await Load.start(lab, { ...atVip, workers: 8, bytes: 10_000, kinds: ["put", "get"] });
       await holder.run(["systemctl", "stop", "haproxy"]);
       expect(await holders(lab)).not.toContain(holder);
       // Whoever was not let in asks the next holder a second later.
@@ -123,7 +126,7 @@ describe.skipIf(!binary)(
     }, 60_000);
 
     test("kill -9 of a node's server: no read fails", async () => {
-      const load = await Load.start(lab, { address: vip, workers: 4, bytes: 10_000, kinds: "get" });
+      const load = await Load.start(lab, { ...atVip, workers: 4, bytes: 10_000, kinds: ["get"] });
       await node1.kill(storeUnit);
       const restarts = ["systemctl", "show", "--value", "-p", "NRestarts", storeUnit];
       await waitUntil(
@@ -141,10 +144,10 @@ describe.skipIf(!binary)(
       await untilWhole(lab);
       const [holder = node1] = await holders(lab);
       const load = await Load.start(lab, {
-        address: vip,
+        ...atVip,
         workers: 8,
         bytes: 10_000,
-        kinds: "put,get",
+        kinds: ["put", "get"],
         prefix: "cut",
       });
       await Bun.sleep(1_000);
@@ -169,15 +172,15 @@ describe.skipIf(!binary)("a store of two nodes loses one (--long; needs Go, to b
 
   test("haproxy costs little: 1 MB objects through it and past it, in turns", async () => {
     const [holder] = await holders(lab);
-    for (const kinds of ["put", "get"] as const) {
+    for (const kind of ["put", "get"] as const) {
       const ratios: number[] = [];
       for (let round = 0; round < 4; round++) {
-        const past = await goodPerSecond(lab, `${holder?.address}`, kinds);
-        ratios.push((await goodPerSecond(lab, vip, kinds)) / past);
+        const past = await goodPerSecond(lab, { ...bare, address: holder?.address ?? "" }, kind);
+        ratios.push((await goodPerSecond(lab, atVip, kind)) / past);
       }
       const median = ratios.toSorted((a, b) => a - b)[1] ?? 0;
       const all = ratios.map((ratio) => ratio.toFixed(2)).join(", ");
-      console.error(`${kinds} of 1 MB through haproxy: ${all} × past it`);
+      console.error(`${kind} of 1 MB through haproxy: ${all} × past it`);
       // Half as fast would be a mistake of ours, on however busy a machine.
       expect(median).toBeGreaterThan(0.5);
     }
@@ -186,10 +189,10 @@ describe.skipIf(!binary)("a store of two nodes loses one (--long; needs Go, to b
   test("a power cut: reads go on, writes are refused at once; none fails after the first that is taken again", async () => {
     const [holder] = await holders(lab);
     const other = lab.nodes.find((node) => node !== holder);
-    const options = { address: vip, workers: 4, bytes: 10_000 } as const;
-    await (await Load.start(lab, { ...options, kinds: "put" })).stop();
-    const readers = await Load.start(lab, { ...options, kinds: "get" });
-    const writers = await Load.start(lab, { ...options, kinds: "put", prefix: "cut" });
+    const options = { ...atVip, workers: 4, bytes: 10_000 } as const;
+    await (await Load.start(lab, { ...options, kinds: ["put"] })).stop();
+    const readers = await Load.start(lab, { ...options, kinds: ["get"] });
+    const writers = await Load.start(lab, { ...options, kinds: ["put"], prefix: "cut" });
     await other?.powerOff();
     const cutAt = Date.now();
     await Bun.sleep(5_000);
@@ -215,14 +218,6 @@ describe.skipIf(!binary)("a store of two nodes loses one (--long; needs Go, to b
   }, 120_000);
 });
 
-async function goodPerSecond(lab: Lab, address: string, kinds: "put" | "get"): Promise<number> {
-  const load = await Load.start(lab, { address, workers: 4, bytes: 1_000_000, kinds, prefix: "mb" });
-  await Bun.sleep(3_000);
-  const attempts = await load.stop();
-  const times = attempts.filter(({ answer }) => answer === 200).map(({ at, ms }) => at + ms);
-  return (times.length - 1) / (Math.max(...times) - Math.min(...times));
-}
-
 function percentiles(times: readonly number[]): string {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)];
@@ -233,10 +228,10 @@ function percentiles(times: readonly number[]): string {
 async function untilWhole(lab: Lab): Promise<void> {
   await waitUntil("no write to fail", 60_000, async () => {
     const load = await Load.start(lab, {
-      address: vip,
+      ...atVip,
       workers: 8,
       bytes: 10_000,
-      kinds: "put",
+      kinds: ["put"],
       prefix: "whole",
     });
     await Bun.sleep(300);

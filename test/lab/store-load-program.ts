@@ -1,7 +1,6 @@
 /**
- * Clients of an S3 store, on the lab's client machine: `ENDPOINT BUCKET PREFIX WORKERS BYTES KINDS`. Each worker puts or gets
- * (KINDS: `put`, `get`, `put,get`) one object after the other, and tries again what fails or takes longer than 5 s. Until
- * SIGTERM; then one line of JSON with every attempt.
+ * Clients of an S3 store, on the lab's client machine; their settings come on stdin. Each worker puts or gets one object after
+ * the other, and tries again what fails or takes longer than 5 s. Until SIGTERM; then one line of JSON with every attempt.
  */
 const timeoutMs = 5_000;
 
@@ -15,29 +14,25 @@ export interface Attempt {
   answer: number | string;
 }
 
-interface Settings {
+export interface LoadSettings {
   endpoint: string;
+  account: { accessKey: string; secretKey: string };
   bucket: string;
   prefix: string;
   workers: number;
   bytes: number;
-  kinds: readonly string[];
+  /** In turns. */
+  kinds: readonly ("put" | "get")[];
 }
 
 if (import.meta.main) {
-  const [endpoint = "", bucket = "", prefix = "", workers = "1", bytes = "1024", kinds = "put,get"] =
-    process.argv.slice(2);
-  const options = { workers: Number(workers), bytes: Number(bytes), kinds: kinds.split(",") };
-  console.log(JSON.stringify(await load({ endpoint, bucket, prefix, ...options })));
+  console.log(JSON.stringify(await load((await Bun.stdin.json()) as LoadSettings)));
 }
 
-function client(endpoint: string, bucket: string): Bun.S3Client {
-  const account = { accessKeyId: "labadmin", secretAccessKey: "labadminsecret", region: "us-east-1" };
-  return new Bun.S3Client({ endpoint, bucket, ...account });
-}
-
-async function load({ endpoint, bucket, prefix, workers, bytes, kinds }: Settings): Promise<Attempt[]> {
-  const s3 = client(endpoint, bucket);
+async function load(settings: LoadSettings): Promise<Attempt[]> {
+  const { endpoint, account, bucket, prefix, workers, bytes, kinds } = settings;
+  const { accessKey: accessKeyId, secretKey: secretAccessKey } = account;
+  const s3 = new Bun.S3Client({ endpoint, bucket, accessKeyId, secretAccessKey, region: "us-east-1" });
   const attempts: Attempt[] = [];
   const stop = new AbortController();
   process.once("SIGTERM", () => stop.abort());
