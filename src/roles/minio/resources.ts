@@ -127,6 +127,10 @@ WantedBy=multi-user.target
 `;
 }
 
+/**
+ * Where a name leads, a server forgets after ten minutes: for so long it would look for a node that was replaced at the old
+ * one's address, and the new one would wait for it [tried]. The names are in a file, so asking costs nothing.
+ */
 function environmentText(context: RoleContext): string {
   const { self, secrets } = context;
   const { address } = self;
@@ -136,5 +140,6 @@ MINIO_ROOT_PASSWORD=${secrets["minio"]?.["root_password"] ?? ""}
 MINIO_VOLUMES="${volumes(context)}"
 MINIO_OPTS="--address ${address}:${s3Port} --console-address ${address}:${consolePort}"
 MINIO_UPDATE=off
+MINIO_DNS_CACHE_TTL=3s
 `;
 }
