@@ -26,6 +26,8 @@ export const paths = {
   minioOwes: "/var/lib/chime-node/minio-owes",
   /** Which of two stores that copy to each other counts. */
   minioMirror: "/var/lib/chime-node/minio-mirror.json",
+  /** With which program an operator had all servers of the S3 store restarted, until that was done. */
+  minioRestart: "/var/lib/chime-node/minio-restart",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
   /** Track files and the notify FIFO: what agent and keepalived say to each other. */

@@ -127,6 +127,11 @@ export function startSoon(unit: string): Promise<void> {
   return run(["start", "--no-block", unit], undefined);
 }
 
+/** The same for a new start. */
+export function restartSoon(unit: string): Promise<void> {
+  return run(["restart", "--no-block", unit], undefined);
+}
+
 /** The unit is the last word. */
 async function run(
   words: readonly string[],

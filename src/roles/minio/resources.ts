@@ -13,6 +13,7 @@ import { vendorRepository } from "../repository.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { application } from "./application.ts";
 import { givenDisks } from "./given.ts";
+import { restartTogether } from "./restart.ts";
 import { rememberedSlot, slots } from "./slots.ts";
 import { consolePort, layout, minioSpec, place, s3Port, slotName, users, volumes } from "./layout.ts";
 
@@ -58,9 +59,12 @@ export function resources(context: RoleContext): RolePlan {
     unit: product.unit,
     // It says that it has started when the others have, too.
     startedByAgent: true,
-    restartOn: [settings, unit, ...programs],
+    // The servers of a pool run one program or wait for each other; those of a mirror do not ask.
+    restartOn: [settings, unit, ...(topology === "mirror" ? programs : [])],
     needs: [...installed, ...mounted, ...names.map(({ id }) => id)],
   });
+  const restarts =
+    topology === "pool" ? programs.map(({ id }) => restartTogether(context, id, [server.id])) : [];
   return {
     installed: [runsAs, ...source, ...packages, ...programs, ...disks.flatMap(flat)],
     configured: [
@@ -68,6 +72,7 @@ export function resources(context: RoleContext): RolePlan {
       unit,
       ...names,
       server,
+      ...restarts,
       port({ port: s3Port, protocol: "tcp" }),
       port({ port: consolePort, protocol: "tcp" }),
     ],

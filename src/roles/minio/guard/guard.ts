@@ -23,6 +23,7 @@ import { awaited, isReady, type Progress } from "./readiness.ts";
 import { attachedBy, Readmission } from "./readmission.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
 import { repeat } from "./repeat.ts";
+import { answerRestart, restartIfAllHaveIt, restartMethod } from "./restarts.ts";
 
 /** How often the server is asked how it is, the balancer whether it finds any, and the server about its drives. */
 const lookEveryMs = 1_000;
@@ -71,6 +72,7 @@ export class MinioGuard implements Guard {
     every(lookEveryMs, () => this.#keepAccount());
     every(lookEveryMs, () => this.#watchDrives());
     every(lookEveryMs, () => this.#complete());
+    every(lookEveryMs, () => restartIfAllHaveIt(this.#deps));
     every(gateEveryMs, () => this.#setGate());
     every(clocksEveryMs, () => {
       const { self, members } = this.#deps.context();
@@ -90,7 +92,8 @@ export class MinioGuard implements Guard {
 
   onVip(): void {}
 
-  handle(method: string): Promise<unknown> {
+  handle(method: string, params: unknown): Promise<unknown> {
+    if (method === restartMethod) return answerRestart(this.#deps, params);
     return Promise.reject(failed("guard.unknown_method", `minio has no method ${method}`));
   }
 
