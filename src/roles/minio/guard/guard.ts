@@ -174,7 +174,7 @@ export class MinioGuard implements Guard {
   /** Has objects completed that may not be everywhere, which takes hours where there are many. */
   async #complete(): Promise<void> {
     const slot = rememberedSlot();
-    if (!this.#proven || slot === null) return;
+    if (!this.#health.reads || !this.#proven || slot === null) return;
     const context = this.#deps.context();
     const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
     await this.#redundancy.advance(
