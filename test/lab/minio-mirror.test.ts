@@ -22,7 +22,8 @@ describe.skipIf(!minio)(`two nodes whose stores copy to each other${why}`, () =>
   beforeAll(async () => {
     lab = await openStoreLab(2, 2, minio ?? "");
     await formStore(lab, { "roles.minio.topology": "mirror" });
-    load = await startObjects(lab);
+    // Both have said that they are level before they are compared.
+    load = await startObjects(lab, { levelMs: 5_000 });
   }, 300_000);
   afterAll(() => lab?.close());
 
@@ -71,11 +72,15 @@ describe.skipIf(!minio)(`two nodes whose stores copy to each other${why}`, () =>
   test("whatever was acknowledged is on both", async () => {
     const { requests, misread, faults: found } = await load.report();
     const all = Object.values(found).flat();
-    // Deleted before the store that took over had it, it comes back with the other one: docs/minio.md.
+    // What is conceded (docs/minio.md): until a lost node is back, what it took last is not there, and what of that was
+    // deleted meanwhile comes back with it.
     const undeleted = all.filter((fault) => typeof fault !== "string" && fault.problem === "undeleted");
-    console.error(`${requests.length} requests, ${undeleted.length} undeleted`);
-    expect({ misread, found: all.filter((fault) => !undeleted.includes(fault)) }).toEqual({
-      misread: [],
+    const changed = misread.filter(({ problem }) => problem === "changed");
+    console.error(
+      `${requests.length} requests, ${misread.length} GETs of an older state, ${undeleted.length} undeleted`,
+    );
+    expect({ changed, found: all.filter((fault) => !undeleted.includes(fault)) }).toEqual({
+      changed: [],
       found: [],
     });
   }, 200_000);

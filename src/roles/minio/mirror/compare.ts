@@ -31,9 +31,8 @@ export async function differing(one: Store, other: Store, limits: Limits): Promi
   for (const bucket of all) open.push(...(await differingIn(bucket, one, other, limits)));
   for (let nth = 0; open.length > 0 && open.length <= mostAgain && nth < timesAgain; nth++) {
     await systemClock.sleep(againMs, limits.signal);
-    const still: Found[] = [];
-    for (const found of open) if (!(await isEqual(found, one, other, limits))) still.push(found);
-    open = still;
+    const equal = await Promise.all(open.map((found) => isEqual(found, one, other, limits)));
+    open = open.filter((_, i) => !equal[i]);
   }
   return open.length;
 }

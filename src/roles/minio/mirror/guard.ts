@@ -32,6 +32,11 @@ const accountEveryMs = 5_000;
 const clocksEveryMs = 30_000;
 /** The engine tells how its drives were over a minute. */
 const slowEveryMs = 20_000;
+/**
+ * haproxy tells those that wait for a server that has ended, and whoever comes now, within a millisecond. What it sends
+ * after the VIP has left never arrives, and they would wait for their own time-outs.
+ */
+const answeredMs = 100;
 /** A store that looks for one that has vanished answers late. */
 const requestMs = 20_000;
 
@@ -174,8 +179,9 @@ export class MirrorGuard implements Guard {
     if (!this.#attention) {
       if (this.#record.standing.current) log.warn("minio: the server has ended");
       this.#health = { up: false, reads: false, writes: false };
-      this.#deps.setEligible(false);
       await this.#record.change(() => ended);
+      if (this.#deps.vip() === "MASTER") await this.#deps.clock.sleep(answeredMs, this.#stop.signal);
+      this.#deps.setEligible(false);
     } else {
       const { invocation } = await showUnit(layout(context).product.unit);
       await this.#record.change(({ run }) => (run === invocation ? {} : { run: invocation, ...ended }));
@@ -203,7 +209,7 @@ export class MirrorGuard implements Guard {
 
   /** The VIP belongs where its own store may serve. Until it is known whether it may, nothing is moved. */
   async #setGate(): Promise<void> {
-    if (!this.#known) return;
+    if (!this.#known || this.#attending) return;
     const { name } = this.#deps.context().self;
     const view = await haproxy.view().catch(() => []);
     this.#balanced = view.some(
