@@ -70,19 +70,19 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     const facts = await readFacts();
     const member = await membership(options);
     const disks = await chooseForRoles(options, io);
-    const listening = new AbortController();
-    let identity: Identity;
+    const asking = new AbortController();
+    const listen = () => listenAhead(facts, asking.signal);
     try {
-      // What the checks of the VIPs will ask the network.
-      const ask = listenAhead(facts, listening.signal);
-      identity = member ?? (await enter(options, facts, io));
+      const { identity, ask } = member
+        ? { identity: member, ask: listen() }
+        : await enter(options, { facts, listen }, io);
       await startAgent(io);
       await takeRoles(options, { facts, ask, disks }, io);
+      await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);
+      return await summarize(identity, options.role);
     } finally {
-      listening.abort();
+      asking.abort();
     }
-    await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);
-    return summarize(identity, options.role);
   });
 }
 
@@ -113,8 +113,12 @@ async function membership({ token, name, address }: JoinOptions): Promise<Identi
   return identity;
 }
 
-/** A member from now on. */
-async function enter(options: JoinOptions, facts: Facts, io: Io): Promise<Identity> {
+/** A member from now on, which listens already for what the checks of the VIPs will ask the network. */
+async function enter(
+  options: JoinOptions,
+  { facts, listen }: { facts: Facts; listen: () => Surroundings },
+  io: Io,
+): Promise<{ identity: Identity; ask: Surroundings }> {
   const name = chooseName(options.name, facts);
   const text = await findToken({ token: options.token, tokenFile: options.tokenFile, ask: options.askToken });
   if (text === undefined) {
@@ -127,6 +131,8 @@ async function enter(options: JoinOptions, facts: Facts, io: Io): Promise<Identi
   const token = parseToken(text);
   const address = chooseAddress(options.address, facts, token.addresses.map(hostOf));
   const local = { facts, node: name, address, clusterId: token.cluster, spec: undefined };
+  // Not before somebody has typed the token.
+  const ask = listen();
   await requireFitAlone(local, { roles: options.role, ignore: options.ignore }, io);
   const identity = await enterCluster(clusterFiles, {
     token,
@@ -140,7 +146,7 @@ async function enter(options: JoinOptions, facts: Facts, io: Io): Promise<Identi
     throw error;
   });
   io.note(`${name} is in the cluster ${identity.cluster.name}`);
-  return identity;
+  return { identity, ask };
 }
 
 async function forgetKey(): Promise<void> {
