@@ -23,7 +23,7 @@ export async function demonstrateStore({ kills, cuts }: Times): Promise<number> 
       "the demo of a store builds MinIO, and needs Go >= 1.24 and its modules for that",
     );
   }
-  await using lab = await openStoreLab(nodes, disks, minio);
+  await using lab = await openStoreLab(nodes, disks, minio, { prepared: false });
   step(
     `${nodes} bare servers run, each with ${disks} blank disks: ${lab.nodes.map(({ name }) => name).join(", ")}`,
   );

@@ -59,10 +59,10 @@ async function measureForming(minio: string, runs: number, progress: Progress): 
   for (let run = 1; run <= runs; run++) {
     progress(`store: formed, ${run} of ${runs}`);
     {
-      await using lab = await openStoreLab(3, 3, minio);
+      await using lab = await openStoreLab(3, 3, minio, { prepared: false });
       hand.push(await timed(() => formByHand(lab, minio)));
     }
-    await using lab = await openStoreLab(3, 3, minio);
+    await using lab = await openStoreLab(3, 3, minio, { prepared: false });
     ours.push(await timed(() => formOurs(lab)));
   }
   return [

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Membership, MemberView, RoleName } from "../cluster/types.ts";
 import { log } from "../core/log.ts";
-import { openNewcomers, type Newcomers } from "../host/newcomers.ts";
+import { mostNewcomers, openNewcomers, type Newcomers } from "../host/newcomers.ts";
 import { connectionsTo, type Connection } from "../host/tcp.ts";
 import { tickle } from "../host/tickle.ts";
 import type { RoleContext } from "../roles/types.ts";
@@ -121,7 +121,9 @@ export class Clients {
             .catch(() => undefined)
             .finally(() => asked.delete(name));
         }
-        await sleep(quiet < busyLooks ? lookMs.busy : lookMs.quiet);
+        // A flood is not kept up with.
+        const isBusy = quiet < busyLooks && clients.length < mostNewcomers;
+        await sleep(isBusy ? lookMs.busy : lookMs.quiet);
       }
     } finally {
       this.#watched.delete(role);

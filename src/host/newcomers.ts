@@ -11,7 +11,7 @@ export interface Newcomers {
 }
 
 /** More at a time wait for the next one: a machine that takes so many has other things to do, too. */
-const most = 1_000;
+export const mostNewcomers = 1_000;
 
 /** Hears each first packet of a connection (SYN without ACK) that comes to the address. @throws ChimeError `net.raw_socket` */
 export function openNewcomers(address: string): Newcomers {
@@ -21,7 +21,7 @@ export function openNewcomers(address: string): Newcomers {
       const found: Connection[] = [];
       for (let packet = socket.receive(); packet; packet = socket.receive()) {
         found.push(connectionOf(packet));
-        if (found.length === most) break;
+        if (found.length === mostNewcomers) break;
       }
       return found;
     },

@@ -180,6 +180,8 @@ async function carryOut({ role, care, old, given }: Swap, context: RoleContext, 
   if (old) {
     const question = `Take ${describeDisk(old.identity)} out of ${at} and FORMAT ${describeDisk(given.identity)} in its place?`;
     if (!(await io.confirm(question))) throw usageError("disk.declined", "nothing was changed");
+    // Whoever was asked may have taken a while.
+    await care.requireSpare((await readContext()).context, at, io.signal);
   }
   if (!(await carries(given))) {
     await requireOurs(given);
@@ -208,10 +210,11 @@ const takenMs = 120_000;
 
 /** @throws ChimeError `disk.not_taken` where the service does not begin */
 async function untilFilled({ care, given: { at } }: Swap, io: Io): Promise<true> {
-  const giveUp = systemClock.now() + takenMs;
+  let giveUp = systemClock.now() + takenMs;
   for (;;) {
     const found = await look(care, at, io.signal);
     if (found.state === "done") return true;
+    if (found.state === "filling") giveUp = systemClock.now() + takenMs;
     if (found.state === "waiting" && systemClock.now() > giveUp) {
       throw failed("disk.not_taken", `the disk at ${at} is mounted, and not in use: ${found.line}`, {
         remedy: "chime-node status; the same command again goes on waiting",
@@ -224,11 +227,13 @@ async function untilFilled({ care, given: { at } }: Swap, io: Io): Promise<true>
 
 /** A service that cannot be asked for a moment is asked again. */
 async function look(care: DiskCare, at: string, signal: AbortSignal): Promise<Filling> {
-  const { context } = await readContext();
-  return care.filling(context, at, signal).catch((error: unknown) => {
+  try {
+    const { context } = await readContext();
+    return await care.filling(context, at, signal);
+  } catch (error) {
     signal.throwIfAborted();
-    return { state: "waiting", line: toChimeError(error).message } satisfies Filling;
-  });
+    return { state: "waiting", line: toChimeError(error).message };
+  }
 }
 
 function summaryOf({ old, given }: Swap, { dryRun, filled }: { dryRun: boolean; filled: boolean }): string {

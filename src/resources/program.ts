@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, type Stats } from "node:fs";
-import { chmod, copyFile, open, rename, rm, stat, utimes } from "node:fs/promises";
+import { chmod, copyFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import * as v from "valibot";
 import { refused } from "../core/errors.ts";
@@ -10,6 +10,7 @@ import {
   missingDirectories,
   readText,
   removeEmptyDirectories,
+  syncPath,
   temporaryOf,
   writeAtomically,
 } from "../host/files.ts";
@@ -68,21 +69,11 @@ async function copy(from: string, to: string, source: Stats): Promise<void> {
   await copyFile(from, next);
   await chmod(next, 0o755);
   await utimes(next, source.atimeMs / 1000, source.mtimeMs / 1000);
-  await flush(next);
+  await syncPath(next);
   // First, so that no program is ever there under the hash of the one before.
   await writeAtomically(hashFile(to), `${await hashOf(next)}  ${basename(to)}\n`, root);
   await rename(next, to);
-  await flush(dirname(to));
-}
-
-/** What a power cut right after it finds. */
-async function flush(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await syncPath(dirname(to));
 }
 
 async function hashOf(path: string): Promise<string> {

@@ -26,7 +26,7 @@ describe.skipIf(!minio || system.name === "debian-sid")(
     let node1: LabNode;
     const init = storeInit(3, 1, { "cluster.packages": "bundle", "roles.minio.binary": bundled });
     beforeAll(async () => {
-      lab = await openStoreLab(3, 1, minio ?? "");
+      lab = await openStoreLab(3, 1, minio ?? "", { prepared: false });
       node1 = lab.node("node1");
       const role = ["--role", "minio", "--set", "roles.minio.engine=minio", "--add-binary", `minio=${minio}`];
       const made = await makeLabBundle(lab, await buildBinary(), join(lab.work, "bundle.tar"), role);

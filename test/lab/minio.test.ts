@@ -87,6 +87,9 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
       "9000",
       "cat",
     ]);
+    await waitUntil("the port to be taken", 30_000, async () => {
+      return (await node1.sh("ss -Hltn 'sport = :9000'")).stdout !== "";
+    });
     const busy = await chime(node1, joinWords(node1.devices));
     expect(verdict(busy)).toEqual([3, "preflight.failed"]);
     expect(busy.json.error?.message).toContain("minio.port: port 9000 is taken by systemd-socket");

@@ -34,11 +34,16 @@ export function storeInit(nodes: number, disks: number, more: Record<string, str
   return ["init", "--vip", `minio=${storeVip}`, ...sets];
 }
 
-/** Bare nodes with blank disks, and the server's program where the operator has put it. */
-export async function openStoreLab(nodes: number, disks: number, minio: string): Promise<Lab> {
+/** Nodes with blank disks, and the server's program where the operator has put it; bare ones where they are not prepared. */
+export async function openStoreLab(
+  nodes: number,
+  disks: number,
+  minio: string,
+  { prepared = true }: { prepared?: boolean } = {},
+): Promise<Lab> {
   const binary = await buildBinary();
   const names = Array.from({ length: nodes }, (_, i) => `node${i + 1}`);
-  const lab = await Lab.open({ prepared: true, nodes: names, boot: false });
+  const lab = await Lab.open({ prepared, nodes: names, boot: false });
   try {
     for (const node of lab.nodes) {
       const devices = await Promise.all(

@@ -47,7 +47,9 @@ export async function drill(options: DrillOptions, io: Deps): Promise<DrillRepor
   const kinds = options.kinds.map((kind) => undoable(kind, isStore(status, role) ? "store" : "pair"));
   await confirmName(name, options, io);
   return withLock("drill", "drill", async () => {
-    const why = standsNot(status, role, kinds);
+    // Whoever was asked may have taken a while.
+    const now = await callAgent<Status>("status", {}, { signal: io.signal });
+    const why = standsNot(now, role, kinds);
     if (why !== undefined) {
       throw refused("drill.not_level", `${role} cannot stand a failure now: ${why}`, "chime-node status");
     }

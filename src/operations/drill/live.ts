@@ -17,8 +17,9 @@ export const liveKinds = {
   store: ["kill", "disk-pulled", "disk-full"],
 } as const satisfies Record<string, readonly LiveKind[]>;
 
-/** From the call until the fault is done, another node's agent and systemd included. */
+/** From the call until the fault is done, another node's agent and systemd included: as a rule, and at the longest. */
 const strikeMs = 1_000;
+const longestMs = 45_000;
 const switchoverMs = 60_000;
 
 /** How long it may take until the next fault may be. A store looks at every object. */
@@ -39,14 +40,19 @@ export function liveStage(
       // Before: the other node's clock is not this one's.
       const at = systemClock.wall();
       if (kind === "switchover") await callAgent("switchover", {}, { signal, timeoutMs: switchoverMs });
-      else await callAgent("drill.strike", { role, node: victim, fault: kind }, { signal });
+      else
+        await callAgent(
+          "drill.strike",
+          { role, node: victim, fault: kind },
+          { signal, timeoutMs: longestMs },
+        );
       return { victim, at, settleMs: Math.max(strikeMs, systemClock.wall() - at) };
     },
     async untilLevel() {
       const start = systemClock.now();
       for (;;) {
         const now = await status();
-        const why = standsNot(now, role, kinds) ?? (await awaited());
+        const why = standsNot(now, role, kinds) ?? (isStore(now, role) ? await awaited() : undefined);
         if (why === undefined) return;
         const limit = isStore(now, role) ? levelMs.store : levelMs.pair;
         if (systemClock.now() > start + limit) {
