@@ -29,7 +29,9 @@ function ofPair({ writable, nodes }: PairStatus): string | undefined {
     : "no node replicates";
 }
 
-function ofStore({ nodes, drives, quorum }: StoreStatus, fault: Fault): string | undefined {
+function ofStore({ topology, nodes, drives, quorum }: StoreStatus, fault: Fault): string | undefined {
+  if (topology === "mirror" && fault !== "kill")
+    return "of a mirror servers are killed, disks are not broken";
   const { total, online, healing } = drives;
   if (online < total) return `${online} of ${total} drives are online`;
   if (healing > 0) return `${healing} of ${total} drives are being filled`;

@@ -49,17 +49,34 @@ test.each<[string, Status, string | undefined]>([
 });
 
 /** `each` drives on so many nodes. */
-function store(nodes: number, each: number, write: number, change: object = {}, problems: Problems = []) {
+function store(
+  nodes: number,
+  each: number,
+  write: number,
+  change: object = {},
+  problems: Problems = [],
+  topology = "pool",
+) {
   const total = nodes * each;
   const drives = { total, online: total, healing: 0, ...change };
   const found = Array.from({ length: nodes }, () => ({ drives: { total: each } }));
-  return { roles: { minio: { nodes: found, drives, quorum: { write } } }, problems } as unknown as Status;
+  return {
+    roles: { minio: { topology, nodes: found, drives, quorum: { write } } },
+    problems,
+  } as unknown as Status;
 }
 
 test.each<[string, Status, "kill" | "disk-full", string | undefined]>([
   ["3 × 3, a node", store(3, 3, 5), "kill", undefined],
   ["2 × 3, a node", store(2, 3, 4), "kill", "it has 3 of 6 drives then, and a write needs 4"],
   ["2 × 3, a disk", store(2, 3, 4), "disk-full", undefined],
+  ["a mirror, a node", store(2, 3, 2, {}, [], "mirror"), "kill", undefined],
+  [
+    "a mirror, a disk",
+    store(2, 3, 2, {}, [], "mirror"),
+    "disk-full",
+    "of a mirror servers are killed, disks are not broken",
+  ],
   ["a drive is away", store(3, 3, 5, { online: 8 }), "disk-full", "8 of 9 drives are online"],
   ["a drive is healing", store(3, 3, 5, { healing: 1 }), "kill", "1 of 9 drives are being filled"],
   [
