@@ -21,6 +21,7 @@ import { storeFaults, storeStage, untilWhole, type StoreFault } from "../../test
 import { goodPerSecond, Load } from "../../test/lab/store-load.ts";
 import type { Attempt } from "../../test/lab/store-load-program.ts";
 import { waitUntil } from "../../test/lab/wait.ts";
+import { measureMirror } from "./mirror.ts";
 import { timed } from "./pair.ts";
 import { median, type Row } from "./row.ts";
 
@@ -45,11 +46,14 @@ export async function measureStore({ forms, rounds }: StoreOptions, progress: Pr
     await untilWhole(lab);
     rows.push(...(await measureBalancer(lab, progress)), ...(await measureDrills(lab, rounds, progress)));
   }
-  await using lab = await openStoreLab(2, 3, minio);
-  progress("store: 2 × 3");
-  await formStore(lab);
-  await untilWhole(lab);
-  return [...rows, ...(await measurePool(lab, rounds, progress))];
+  {
+    await using lab = await openStoreLab(2, 3, minio);
+    progress("store: 2 × 3");
+    await formStore(lab);
+    await untilWhole(lab);
+    rows.push(...(await measurePool(lab, rounds, progress)));
+  }
+  return [...rows, ...(await measureMirror(minio, rounds, progress))];
 }
 
 /** Bare nodes with blank disks until an object is stored, in turns with the same done by hand on all nodes at once. */
