@@ -2,7 +2,7 @@ import { systemClock } from "../../../core/clock.ts";
 import { listBuckets, listVersions } from "../s3.ts";
 import type { Limits, Store } from "../store.ts";
 
-/** More of them are not looked at again one by one: the next round will find fewer. */
+/** More of them are counted alone, and not looked at again one by one: the next round will find fewer. */
 const mostAgain = 20;
 /** What is written meanwhile is on one of them first: that long, in all, may it take to be on the other. */
 const againMs = 250;
@@ -18,8 +18,9 @@ interface Found {
 
 /**
  * Whether two stores hold the same, but for what is being copied at this moment: the last state of each object. Of older
- * states each may keep what it likes (a rule of the bucket may end them, here sooner than there). Looking at it has a store send what it could not send before (a store by itself comes to that with
- * its scanner, a minute later), so whoever wants them to be level asks until they are.
+ * states each may keep what it likes (a rule of the bucket may end them, here sooner than there). Looking at it has a store
+ * send what it could not send before (a store by itself comes to that with its scanner, a minute later), so whoever wants
+ * them to be level asks until they are.
  * @returns how many objects differ, at least
  * @throws ChimeError `minio.*`
  */
@@ -27,9 +28,14 @@ export async function differing(one: Store, other: Store, limits: Limits): Promi
   const buckets = await Promise.all([one, other].map((store) => listBuckets(store, limits)));
   const all = [...new Set(buckets.flat())];
   if (buckets.some((names) => names.length < all.length)) return 1;
+  let count = 0;
   let open: Found[] = [];
-  for (const bucket of all) open.push(...(await differingIn(bucket, one, other, limits)));
-  for (let nth = 0; open.length > 0 && open.length <= mostAgain && nth < timesAgain; nth++) {
+  for (const bucket of all) {
+    for await (const found of differingIn(bucket, one, other, limits))
+      if (++count <= mostAgain) open.push(found);
+  }
+  if (count > mostAgain) return count;
+  for (let nth = 0; open.length > 0 && nth < timesAgain; nth++) {
     await systemClock.sleep(againMs, limits.signal);
     const equal = await Promise.all(open.map((found) => isEqual(found, one, other, limits)));
     open = open.filter((_, i) => !equal[i]);
@@ -37,18 +43,16 @@ export async function differing(one: Store, other: Store, limits: Limits): Promi
   return open.length;
 }
 
-async function differingIn(bucket: string, one: Store, other: Store, limits: Limits): Promise<Found[]> {
+async function* differingIn(bucket: string, one: Store, other: Store, limits: Limits): AsyncGenerator<Found> {
   const [ofOne, ofOther] = [objects(one, bucket, "", limits), objects(other, bucket, "", limits)];
-  const found: Found[] = [];
   let [a, b] = await Promise.all([next(ofOne), next(ofOther)]);
   while (a || b) {
     const order = !a ? 1 : !b ? -1 : Buffer.compare(Buffer.from(a.key), Buffer.from(b.key));
     const ahead = order <= 0 ? a : b;
     const [left, right] = [order <= 0 ? a?.version : "", order >= 0 ? b?.version : ""];
-    if (ahead && left !== right) found.push(ahead);
+    if (ahead && left !== right) yield ahead;
     [a, b] = await Promise.all([order <= 0 ? next(ofOne) : a, order >= 0 ? next(ofOther) : b]);
   }
-  return found;
 }
 
 async function isEqual({ bucket, key }: Found, one: Store, other: Store, limits: Limits): Promise<boolean> {

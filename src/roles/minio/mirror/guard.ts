@@ -3,6 +3,7 @@ import { log } from "../../../core/log.ts";
 import { killUnit, showUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
+import { serves } from "../../../vip/balancer/types.ts";
 import type { VipState } from "../../../vip/fifo.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { remindOfAccount } from "../application.ts";
@@ -56,7 +57,9 @@ export class MirrorGuard implements Guard {
   #record!: StandingRecord;
   /** As long as the server runs. */
   #attention: Attention | undefined;
-  #attending: Promise<void> | undefined;
+  #attending: Promise<void> = Promise.resolve();
+  /** Its server has ended, and clients are being told so. */
+  #isEnding = false;
   /** Whether the server runs, and which run of it this is, was found out. */
   #known = false;
   #health: Health = { up: false, reads: false, writes: false };
@@ -67,6 +70,10 @@ export class MirrorGuard implements Guard {
   #slow: string[] = [];
   /** This node's balancer finds its own server. */
   #balanced = false;
+  /** How often the two did not copy to each other: what was compared before says nothing any more. */
+  #breaks = 0;
+  /** When the two may be compared again, on the monotonic clock. */
+  #levelFrom = 0;
   /** Why the server does not start, or has no clients yet. */
   #trouble: string | null = null;
   #leaving = false;
@@ -82,6 +89,7 @@ export class MirrorGuard implements Guard {
     const every = (ms: number, work: () => Promise<void>) =>
       this.#loops.push(repeat(this.#deps.clock, ms, this.#stop.signal, work));
     every(lookEveryMs, () => this.#look());
+    every(gateEveryMs, () => this.#settle());
     every(lookEveryMs, () => this.#level());
     every(lookEveryMs, () => this.#keepLink());
     every(lookEveryMs, () => this.#watchDrives());
@@ -99,7 +107,7 @@ export class MirrorGuard implements Guard {
     this.#stop.abort();
     this.#attention?.close();
     await Promise.all(this.#loops);
-    await this.#attending;
+    await this.#attending.catch(() => undefined);
   }
 
   /** That it is alone with what it takes from now on has to be on its disk before it can end. */
@@ -113,7 +121,6 @@ export class MirrorGuard implements Guard {
 
   async command(method: string): Promise<unknown> {
     if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
-    if (method === "disk.changed") return this.#redundancy.changed();
     if (method !== "handover") throw failed("guard.unknown_command", `minio has no command ${method}`);
     this.#leaving = true;
     return giveVipUp(this.#deps, this.#stop.signal);
@@ -159,39 +166,51 @@ export class MirrorGuard implements Guard {
     }
     if (!this.#health.reads) this.#seen = null;
     else this.#seen ??= await this.#inquire();
-    await this.#settle();
     if (this.#health.writes && !this.#proven && this.#isCurrent) await this.#prove();
     await this.#publish();
   }
 
-  /** One at a time: at a look, and when the connection to the server ended. */
+  /** One after the other: at a look, and when the connection to the server ended. */
   #attend(): Promise<void> {
-    return (this.#attending ??= this.#attendNow().finally(() => (this.#attending = undefined)));
+    return (this.#attending = this.#attending.catch(() => undefined).then(() => this.#attendNow()));
   }
 
+  /** A server that closes a connection of which nothing comes still runs: until that is known, the old one stands. */
   async #attendNow(): Promise<void> {
+    const { signal } = this.#stop;
+    if (signal.aborted) return;
     const context = this.#deps.context();
-    this.#attention = await Attention.open(context.self.address, s3Port, () => {
-      this.#attention = undefined;
+    const found = await Attention.open(context.self.address, s3Port, () => {
       this.#attend().catch((error: unknown) => log.warn("minio:", error));
     });
-    if (this.#stop.signal.aborted) return this.#attention?.close();
-    if (!this.#attention) {
-      if (this.#record.standing.current) log.warn("minio: the server has ended");
-      this.#health = { up: false, reads: false, writes: false };
-      await this.#record.change(() => ended);
-      if (this.#deps.vip() === "MASTER") await this.#deps.clock.sleep(answeredMs, this.#stop.signal);
-      this.#deps.setEligible(false);
-    } else {
+    this.#attention?.close();
+    this.#attention = found;
+    if (signal.aborted) return found?.close();
+    if (found) {
       const { invocation } = await showUnit(layout(context).product.unit);
       await this.#record.change(({ run }) => (run === invocation ? {} : { run: invocation, ...ended }));
-    }
+    } else await this.#end();
     this.#known = true;
+  }
+
+  async #end(): Promise<void> {
+    if (this.#record.standing.current) log.warn("minio: the server has ended");
+    this.#health = { up: false, reads: false, writes: false };
+    this.#isEnding = true;
+    try {
+      await this.#record.change(() => ended);
+      if (this.#deps.vip() !== "MASTER") return;
+      await this.#deps.clock.sleep(answeredMs, this.#stop.signal).catch(() => undefined);
+    } finally {
+      this.#isEnding = false;
+      this.#deps.setEligible(false);
+    }
   }
 
   async #settle(): Promise<void> {
     if (!this.#known) return;
     const { alone } = this.#record.standing;
+    if (!this.#other()?.isUp || !this.#link.reached) this.#breaks++;
     await this.#record.change((own) =>
       settle(own, {
         isUp: this.#attention !== undefined,
@@ -209,12 +228,9 @@ export class MirrorGuard implements Guard {
 
   /** The VIP belongs where its own store may serve. Until it is known whether it may, nothing is moved. */
   async #setGate(): Promise<void> {
-    if (!this.#known || this.#attending) return;
-    const { name } = this.#deps.context().self;
-    const view = await haproxy.view().catch(() => []);
-    this.#balanced = view.some(
-      ({ service, route, node, up }) => service === roleName && route === "write" && node === name && up,
-    );
+    if (!this.#known) return;
+    this.#balanced = serves(await haproxy.view().catch(() => []), roleName, "write");
+    if (this.#isEnding) return;
     this.#deps.setEligible(this.ready() && !this.#leaving && !this.#deps.inMaintenance());
   }
 
@@ -231,8 +247,11 @@ export class MirrorGuard implements Guard {
     }
   }
 
-  /** Has each store send the other one what that lacks, until there is nothing more. */
+  /** Has each store send the other one what that lacks, until there is nothing more. Half of the time: both have clients, too. */
   async #level(): Promise<void> {
+    const { clock } = this.#deps;
+    if (clock.now() < this.#levelFrom) return;
+    const breaks = this.#breaks;
     const other = this.#other();
     const { run, standing } = this.#record;
     const alone = other?.said?.alone ?? null;
@@ -241,11 +260,13 @@ export class MirrorGuard implements Guard {
     const sites = sitesOf(this.#deps.context(), other);
     if (!(await isMirrored(sites, this.#limits))) return;
     const [own, theirs] = sites;
+    const start = clock.now();
     const left = await differing(own.store, theirs.store, this.#limits);
+    this.#levelFrom = clock.now() + (clock.now() - start);
     this.#trouble = left > 0 ? `${left} objects are still to come or to go` : null;
     if (left > 0) return;
     await this.#record.change((kept) => {
-      if (kept.run !== run) return {};
+      if (kept.run !== run || breaks !== this.#breaks) return {};
       log.info(`minio: this store and that of ${other.member.name} are level`);
       return { levelled: alone, alone: null, active: false };
     });

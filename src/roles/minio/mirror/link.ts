@@ -43,11 +43,13 @@ export class Link {
     limits: Limits,
   ): Promise<void> {
     const now = this.#clock.now();
-    if (this.enabled && this.#failures === 0 && now - this.#lookedAt < seldomMs) return;
+    const isSettled = this.enabled === (other !== undefined) && this.#failures === 0;
+    if (isSettled && now - this.#lookedAt < seldomMs) return;
     const own = ownStore(context);
     if (!other) {
       if (isCurrent) await leaveMirror(context.self.name, own, limits);
       this.enabled = false;
+      this.#lookedAt = now;
       return;
     }
     // Of two that are current the first does it.

@@ -87,11 +87,14 @@ export function settle(own: Standing, { isUp, hasVip, mate, isLinked, now }: Sit
   if (!mate) return { ...settled, alone: null };
   const { alive, said, isSetUp } = mate;
   if (own.alone !== null) {
-    return alive && said?.levelled === own.alone ? { ...settled, alone: null, agreed: own.alone } : settled;
+    // What its server had not sent when it ended is forgotten: a comparison of before says nothing any more.
+    if (!own.current) return { ...settled, alone: now, agreed: null };
+    const isLevelled = alive && isLinked && said?.levelled === own.alone;
+    return isLevelled ? { ...settled, alone: null, agreed: own.alone } : settled;
   }
   const isLevel = said?.current === true || (own.agreed !== null && said?.levelled === own.agreed);
   if (alive && isLinked && isLevel) return settled;
   // A store that nobody writes to is ahead of none, but for one that says itself that it does not follow.
-  const isAlone = isSetUp && (hasVip || (alive && said !== null));
+  const isAlone = isSetUp && (hasVip || (alive && said !== null && !isLevel));
   return isAlone ? { ...settled, alone: now, agreed: null } : settled;
 }

@@ -9,7 +9,7 @@ import {
 
 interface Write {
   by: number;
-  /** The other store did not follow: it was down or behind. */
+  /** The other store did not follow: it was down, behind, or not reached. */
   isAlone: boolean;
 }
 
@@ -30,6 +30,8 @@ export class MirrorModel {
   readonly nodes: [Node, Node] = [new Node(), new Node()];
   readonly writes: Write[] = [];
   isCut = false;
+  /** The stores do not reach each other, the agents do. */
+  isUnlinked = false;
   #holder = 0;
   #now = 0;
 
@@ -54,6 +56,9 @@ export class MirrorModel {
     if (event.startsWith("agent")) node.heard = null;
     if (event === "cut") this.isCut = true;
     if (event === "heal") this.isCut = false;
+    if (event === "move") this.#holder = 1 - this.#holder;
+    if (event === "unlink") this.isUnlinked = true;
+    if (event === "link") this.isUnlinked = false;
   }
 
   step(): void {
@@ -94,7 +99,7 @@ export class MirrorModel {
   #settle(nth: number, hasVip = this.holders().includes(nth)): void {
     const node = this.#at(nth);
     if (!node.isAlive) return;
-    const situation = { isUp: node.isUp, hasVip, mate: this.#mate(nth), isLinked: true };
+    const situation = { isUp: node.isUp, hasVip, mate: this.#mate(nth), isLinked: !this.isUnlinked };
     node.standing = settle(node.standing, { ...situation, now: `second ${this.#now} of ${nth}` });
   }
 
@@ -103,14 +108,14 @@ export class MirrorModel {
     if (!this.#mayServe(nth)) return;
     const { current, levelled } = other.standing;
     const follows = current || (levelled !== null && levelled === node.standing.agreed);
-    const write = { by: nth, isAlone: !follows };
+    const write = { by: nth, isAlone: !follows || this.isUnlinked };
     this.writes.push(write);
     node.holds.add(write);
     node.queue.push(write);
   }
 
   #copy(): void {
-    const reach = !this.isCut && this.nodes.every(({ isUp }) => isUp);
+    const reach = !this.isCut && !this.isUnlinked && this.nodes.every(({ isUp }) => isUp);
     for (const nth of [0, 1]) {
       if (reach) for (const write of this.#at(nth).queue) this.#at(1 - nth).holds.add(write);
       this.#at(nth).queue = [];
@@ -119,7 +124,7 @@ export class MirrorModel {
 
   #level(nth: number): void {
     const [node, other] = [this.#at(nth), this.#at(1 - nth)];
-    if (this.isCut || !node.isUp || !other.isUp || !node.isAlive || !other.isAlive) return;
+    if (this.isCut || this.isUnlinked || !node.isUp || !other.isUp || !node.isAlive || !other.isAlive) return;
     const alone = node.heard?.alone ?? null;
     if (alone === null || alone === node.standing.levelled) return;
     if (judge(node.standing, this.#mate(nth)) !== "behind") return;

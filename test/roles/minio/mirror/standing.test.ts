@@ -74,7 +74,9 @@ test("who goes on without the other is alone, until that has levelled and it has
   expect(settle(current, situation)).toEqual({ ...current, active: true });
   expect(settle(current, { ...situation, mate: away, hasVip: false }).alone).toBeNull();
   expect(settle(current, { ...situation, mate: mate({}), hasVip: false }).alone).toBe(early);
-  expect(settle(current, { ...situation, isLinked: false }).alone).toBe(early);
+  const unlinked = { ...situation, isLinked: false };
+  expect(settle(current, unlinked).alone).toBe(early);
+  expect(settle(current, { ...unlinked, hasVip: false }).alone).toBeNull();
   const alone = settle(current, { ...situation, mate: away });
   expect(alone.alone).toBe(early);
   expect(settle(alone, { ...situation, mate: away, now: late })).toEqual(alone);
@@ -82,6 +84,8 @@ test("who goes on without the other is alone, until that has levelled and it has
   const agreed = settle(alone, level);
   expect(agreed).toMatchObject({ alone: null, agreed: early });
   expect(settle(agreed, level)).toEqual(agreed);
+  expect(settle(alone, { ...level, isLinked: false })).toEqual(alone);
+  expect(settle({ ...alone, current: false }, level).alone).toBe(late);
   expect(settle(agreed, { ...level, mate: mate({}) }).alone).toBe(late);
 });
 
@@ -101,7 +105,7 @@ function outages(seed: number, possible: readonly string[]) {
     count.served += model.holders().length;
     count.stale += model.holders().filter((holder) => model.isStale(holder)).length;
   }
-  for (const event of ["heal", "boot0", "boot1"]) model.strike(event);
+  for (const event of ["heal", "link", "boot0", "boot1"]) model.strike(event);
   for (let second = 0; second < 10; second++) model.step();
   return { ...count, isWhole: model.isWhole };
 }
@@ -117,9 +121,16 @@ test("over any outages nobody serves without what the other one took alone, and 
   expect(served).toBeGreaterThan(10_000);
 });
 
+test("stores that do not reach each other for a while: the one with clients goes on, and nobody serves stale", () => {
+  for (const seed of seeds) {
+    const run = outages(seed, ["unlink", "link", "link", "move", "agent0", "agent1"]);
+    expect({ seed, ...run }).toMatchObject({ seed, stale: 0, isWhole: true });
+  }
+});
+
 test("cut from each other as well, both are whole in the end", () => {
   for (const seed of seeds) {
-    expect({ seed, ...outages(seed, [...events, "cut", "heal", "heal"]) }).toMatchObject({
+    expect({ seed, ...outages(seed, [...events, "cut", "heal", "heal", "unlink", "link"]) }).toMatchObject({
       seed,
       isWhole: true,
     });
