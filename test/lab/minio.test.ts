@@ -208,6 +208,22 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
   }
 
   test.skipIf(!long)(
+    "a full disk is told; objects go in again when there is room",
+    async () => {
+      const free = await lab.node("node2").fillDisk("/minio/disk1");
+      await waitUntil("it to be told", 60_000, async () =>
+        (await problemsOf(node1)).includes("minio.drive_full"),
+      );
+      expect((await useStore(lab, { store, verb: "put", key: "fourth" })).error).not.toBeNull();
+      await free();
+      const put = await useStore(lab, { store, verb: "put", key: "fourth", patienceMs });
+      expect(put.error).toBeNull();
+      await untilWhole();
+    },
+    300_000,
+  );
+
+  test.skipIf(!long)(
     "a disk unmounted under its server: told, nothing is written in its place, and completed when it is back",
     async () => {
       const node2 = lab.node("node2");

@@ -27,6 +27,8 @@ const publishedSchema = v.object({
   ),
   /** Where those of its drives are mounted that are far slower than all others. */
   slow: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(100))), v.maxLength(16)), []),
+  /** Where those of its drives are mounted that are full. */
+  full: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(100))), v.maxLength(16)), []),
   /** Its server has found every drive. */
   attached: v.boolean(),
   /** Since drives were away, objects may not be on all that they should be on. */

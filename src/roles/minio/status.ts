@@ -120,18 +120,28 @@ function nodeProblems({ member: { name }, said }: Heard, status: StoreStatus): P
   }
   const drives = status.nodes.find((node) => node.name === name)?.drives;
   // While no server tells of its drives, nothing is known of them.
-  if (!drives || status.capacity === null) return slowProblems(name, said.slow);
-  return [...slowProblems(name, said.slow), ...driveProblems(name, drives)];
+  if (!drives || status.capacity === null) return ailing(name, said);
+  return [...ailing(name, said), ...driveProblems(name, drives)];
 }
 
-export function slowProblems(name: string, slow: readonly string[]): Problem[] {
-  return slow.map((at) => ({
-    code: "minio.drive_slow",
-    severity: "warning",
-    node: name,
-    message: `the drive at ${at} of ${name} is far slower than all others, and every object that is on it waits for it`,
-    remedy: `journalctl --dmesg on ${name} says more; where the disk is failing: chime-node disk replace ${at} --disk DEV`,
-  }));
+/** Drives that are in use, and spoil that for all. */
+export function ailing(name: string, { slow, full }: Pick<Published, "slow" | "full">): Problem[] {
+  return [
+    ...full.map((at) => ({
+      code: "minio.drive_full",
+      severity: "error" as const,
+      node: name,
+      message: `the drive at ${at} of ${name} is full: the store refuses objects, however much room the others have`,
+      remedy: `delete objects, or what else fills it: df ${at} on ${name}`,
+    })),
+    ...slow.map((at) => ({
+      code: "minio.drive_slow",
+      severity: "warning" as const,
+      node: name,
+      message: `the drive at ${at} of ${name} is far slower than all others, and every object that is on it waits for it`,
+      remedy: `journalctl --dmesg on ${name} says more; where the disk is failing: chime-node disk replace ${at} --disk DEV`,
+    })),
+  ];
 }
 
 export function driveProblems(name: string, drives: StoreNodeStatus["drives"]): Problem[] {

@@ -29,6 +29,7 @@ export function storeNode(index: number, said: Said = {}): MemberView {
     writable: true,
     seen: allSeen,
     slow: [],
+    full: [],
     attached: true,
     owes: false,
     healed: null,

@@ -87,6 +87,11 @@ describe("what is wrong", () => {
       ["warning minio.completing node2"],
     ],
     [
+      "a drive is full",
+      [storeNode(1), storeNode(2, { full: ["/minio/disk2"] }), storeNode(3)],
+      ["error minio.drive_full node2"],
+    ],
+    [
       "a drive is slow",
       [storeNode(1), storeNode(2, { slow: ["/minio/disk2"] }), storeNode(3)],
       ["warning minio.drive_slow node2"],

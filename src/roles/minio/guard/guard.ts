@@ -12,6 +12,7 @@ import type { Published } from "../published.ts";
 import { quorumOf } from "../quorum.ts";
 import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
 import { slowDrives } from "../slow.ts";
+import { fullDrives } from "../full.ts";
 import { ownStore } from "../stores.ts";
 import { awaitsNodes } from "../together.ts";
 import { breakDisk, type DiskFault } from "./disk-faults.ts";
@@ -44,6 +45,7 @@ export class MinioGuard implements Guard {
   #seen: Seen | null = null;
   /** Where its slow drives are mounted. */
   #slow: string[] = [];
+  #full: string[] = [];
   #proven = false;
   /** Why an object does not go through yet, or the server does not start. */
   #trouble: string | null = null;
@@ -79,6 +81,9 @@ export class MinioGuard implements Guard {
       return this.#clocks.look(self, nodes(members), this.#stop.signal);
     });
     every(slowEveryMs, () => this.#timeDrives());
+    every(inquireEveryMs, async () => {
+      this.#full = await fullDrives();
+    });
     every(inquireEveryMs, async () => {
       if (this.#health.reads) this.#seen = await this.#inquire();
     });
@@ -253,6 +258,7 @@ export class MinioGuard implements Guard {
       writable: health.writes && this.#proven,
       seen: this.#seen,
       slow: this.#slow,
+      full: this.#full,
       attached: this.#redundancy.attached,
       owes: this.#redundancy.owes,
       healed: this.#redundancy.healed,

@@ -16,6 +16,7 @@ import { repeat } from "../guard/repeat.ts";
 import { layout, minioSpec, nodes, roleName, s3Port } from "../layout.ts";
 import type { Published } from "../published.ts";
 import { slowDrives } from "../slow.ts";
+import { fullDrives } from "../full.ts";
 import type { Limits } from "../store.ts";
 import { ownStore } from "../stores.ts";
 import { Attention } from "./attention.ts";
@@ -68,6 +69,7 @@ export class MirrorGuard implements Guard {
   #proven = false;
   /** Where its slow drives are mounted. */
   #slow: string[] = [];
+  #full: string[] = [];
   /** This node's balancer finds its own server. */
   #balanced = false;
   /** How often the two did not copy to each other: what was compared before says nothing any more. */
@@ -96,6 +98,9 @@ export class MirrorGuard implements Guard {
     every(lookEveryMs, () => this.#complete());
     every(gateEveryMs, () => this.#setGate());
     every(slowEveryMs, () => this.#timeDrives());
+    every(inquireEveryMs, async () => {
+      this.#full = await fullDrives();
+    });
     every(clocksEveryMs, () => this.#lookAtClocks());
     every(accountEveryMs, () => this.#keepAccount());
     every(inquireEveryMs, async () => {
@@ -325,6 +330,7 @@ export class MirrorGuard implements Guard {
       writable: current && writes && this.#proven,
       seen: this.#seen,
       slow: this.#slow,
+      full: this.#full,
       attached: this.#redundancy.attached,
       owes: this.#redundancy.owes,
       healed: this.#redundancy.healed,

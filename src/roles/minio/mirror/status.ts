@@ -4,7 +4,7 @@ import type { RoleContext, StoreNodeStatus, StoreStatus } from "../../types.ts";
 import { minioSpec, nodes } from "../layout.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { quorumOf } from "../quorum.ts";
-import { completing, driveProblems, programProblems, slowProblems } from "../status.ts";
+import { ailing, completing, driveProblems, programProblems } from "../status.ts";
 
 interface Heard {
   name: string;
@@ -57,7 +57,7 @@ function problemsOf(status: StoreStatus, heard: readonly Heard[]): Problem[] {
   if (!first) return [];
   const drives = heard.flatMap(({ name, said }, nth) => {
     const here = status.nodes[nth]?.drives;
-    return said?.seen && here ? [...slowProblems(name, said.slow), ...driveProblems(name, here)] : [];
+    return said?.seen && here ? [...ailing(name, said), ...driveProblems(name, here)] : [];
   });
   const programs = programProblems(status.nodes);
   if (!second) return [...serves(heard), single(first.name), ...drives, ...programs];
