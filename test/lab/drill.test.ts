@@ -64,7 +64,7 @@ describe("chime-node drill, on a cluster that serves", () => {
     }
     expect(verdict(await chime(node1, ["drill", "--role", "witness", "--cluster", "chime"]))).toEqual([
       3,
-      "drill.not_level",
+      "drill.not_served",
     ]);
     expect(await node1.mainPid(system.unit)).toBe(pid);
     expect(await drills()).toEqual([]);

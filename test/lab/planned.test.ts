@@ -91,6 +91,7 @@ test("the server's package is replaced on the writer: it hands over, and its ser
   );
   const packages = stdout.split("\n").filter(Boolean);
   const before = await writer.mainPid(system.unit);
+  await writer.run(["apt-get", "update", "-qq"]);
   const ms = await outage(`reinstallation of ${packages.join(", ")}`, () =>
     writer.run(["apt-get", "install", "--reinstall", "-y", ...packages], {
       timeoutMs: 120_000,
