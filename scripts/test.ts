@@ -24,8 +24,11 @@ const tools = join(root, "node_modules/.bin");
 interface Step {
   name: string;
   run(): Promise<Counts>;
-  /** It waits more than it computes: others of this kind may run beside it. */
-  beside?: boolean;
+  /**
+   * What may run beside others: labs beside each other; those that look at all disks of the machine, one after the other,
+   * beside what has no lab. Without it, a step runs alone, and first.
+   */
+  beside?: "labs" | "disks" | "units";
 }
 
 /** How many steps that mostly wait run at once; on two cores and one disk more of them only slow each other down. */
@@ -70,11 +73,17 @@ function check(name: string, argv: string[]): Step {
 function tests(
   name: string,
   files: string[],
-  options: { env?: Record<string, string>; timeoutMs: number; runtime?: readonly string[]; beside?: boolean },
+  options: {
+    env?: Record<string, string>;
+    timeoutMs: number;
+    runtime?: readonly string[];
+    beside?: Step["beside"];
+  },
 ): Step {
-  const { runtime = [bun], env, beside = false } = options;
+  const { runtime = [bun], env, beside } = options;
   return {
     name,
+    ...(beside && { beside }),
     async run() {
       const directory = await mkdtemp(join(tmpdir(), "chime-node-junit-"));
       try {
@@ -131,7 +140,7 @@ function longEnv(long: boolean): Record<string, string> {
 
 function labTests(file: string, long: boolean): Step {
   // Whoever looks at all disks of the machine sees those that another one is using just now.
-  const beside = !/disk/.test(file);
+  const beside = /disk/.test(file) ? "disks" : "labs";
   const step = tests(file, [file], { timeoutMs: 600_000, env: longEnv(long), beside });
   return {
     name: file,
@@ -161,9 +170,10 @@ const shell: Step = {
 
 /** install.sh meets busybox's shell and tools on small systems; the binary for arm64 runs in an emulator. */
 function binaryTests(files: string[], long: boolean): Step {
-  const step = tests("binary", files, { timeoutMs: 60_000, env: longEnv(long) });
+  const step = tests("binary", files, { timeoutMs: 60_000, env: longEnv(long), beside: "units" });
   return {
     name: step.name,
+    beside: "units",
     async run() {
       await ensureTool("busybox", "busybox-static");
       if (process.arch === "x64") await ensureTool(emulator.program, ...emulator.packages);
@@ -181,6 +191,7 @@ function arm64Tests(files: readonly string[]): Step {
   const pure = files.filter((file) => /^test\/(spec|plan|host|core|vip|roles)\/(?!.*model)/.test(file));
   return {
     name,
+    beside: "units",
     async run() {
       if (process.arch !== "x64") return { passed: 0, failed: 0, skipped: "this machine is not x64" };
       await ensureTool(emulator.program, ...emulator.packages);
@@ -190,6 +201,7 @@ function arm64Tests(files: readonly string[]): Step {
       return tests(name, pure, {
         timeoutMs: 300_000,
         runtime: [emulator.program, ...emulator.args, runtime],
+        beside: "units",
       }).run();
     },
   };
@@ -216,7 +228,7 @@ async function plan(flags: { unit: boolean; long: boolean }): Promise<Step[]> {
     check("lint", [join(tools, "oxlint"), "--type-aware", "--deny-warnings"]),
     check("unused exports", [join(tools, "knip"), "--no-progress"]),
     shell,
-    tests("unit", unit, { timeoutMs: 120_000 }),
+    tests("unit", unit, { timeoutMs: 120_000, beside: "units" }),
   ];
   if (flags.unit) return fast;
   const slow = lab.map((file) => labTests(file, flags.long));
@@ -263,13 +275,15 @@ async function main(): Promise<number> {
     const result = counts.failed > 0 ? "FAILED" : nothing ? "skipped" : "ok";
     console.log(`── ${step.name}: ${result} (${seconds} s)`);
   };
-  for (const step of steps.filter((one) => !one.beside)) await take(step);
-  // Long files take long: begun last, one of them would be waited for alone.
-  const waiting = steps.filter((one) => one.beside).toSorted((a, b) => sizeOf(b.name) - sizeOf(a.name));
-  const lane = async (): Promise<void> => {
+  const those = (beside: Step["beside"]) => steps.filter((one) => one.beside === beside);
+  const inTurn = async (waiting: Step[]): Promise<void> => {
     for (let step = waiting.shift(); step; step = waiting.shift()) await take(step);
   };
-  await Promise.all(Array.from({ length: lanes }, lane));
+  await inTurn(those(undefined));
+  await Promise.all([inTurn(those("units")), inTurn(those("disks"))]);
+  // Long files take long: begun last, one of them would be waited for alone.
+  const labs = those("labs").toSorted((a, b) => sizeOf(b.name) - sizeOf(a.name));
+  await Promise.all(Array.from({ length: lanes }, () => inTurn(labs)));
   for (const line of skipped) console.log(`skipped: ${line}`);
   if (broken.length > 0) console.log(`\nfailed: ${broken.join(", ")}`);
   console.log(`\n${total.passed} passed, ${total.failed} failed`);
