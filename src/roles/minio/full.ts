@@ -11,8 +11,7 @@ const leastShare = 0.01;
 /** The places of this node's drives that are full. @throws Error where one cannot be asked */
 export async function fullDrives(): Promise<string[]> {
   const mounted = givenDisks().filter(({ at }) => mountedAt(at) !== undefined);
-  const spaces = await Promise.all(mounted.map(async ({ at }) => ({ at, ...(await statfs(at)) })));
-  return spaces.filter(isFull).map(({ at }) => at);
+  return (await Promise.all(mounted.map(async ({ at }) => (isFull(await statfs(at)) ? [at] : [])))).flat();
 }
 
 /** Pure: as statfs(2) tells. */
