@@ -1,8 +1,9 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
  * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install, offline;
- * or, only where they are named: `minio [--rounds N]`, all of the S3 store; `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
- * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without.
+ * or, only where they are named: `minio [--rounds N]`, all of the S3 store; `drills [--rounds N] [--kind KIND,…]
+ * [--[no-]witness]`, the whole matrix of faults, and `storm [--[no-]witness]`, ten minutes of full load in a bad network, each
+ * with a witness and without.
  */
 import { parseArgs } from "node:util";
 import { interrupted } from "../test/lab/lab.ts";

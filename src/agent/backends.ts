@@ -26,7 +26,10 @@ export async function lookAtBackends(context: RoleContext): Promise<readonly Bac
   }
 }
 
-/** The other nodes' servers of what is balanced here (asked by this node's, if not by its balancer), with what is heard of their nodes. */
+/**
+ * The other nodes' servers of what is balanced here (asked by this node's, if not by its balancer), with what is heard of
+ * their nodes.
+ */
 export function neighbours(context: RoleContext, members: readonly MemberView[]): Neighbour[] {
   return rolesHere(context).flatMap((role) => {
     const ports = new Set(
