@@ -6,9 +6,9 @@ import { mountedAt } from "../../host/mounts.ts";
 import { resolveOwner } from "../../host/users.ts";
 import { disk } from "../../resources/disk.ts";
 import { mount } from "../../resources/mount.ts";
-import type { DiskCare, Filling } from "../types.ts";
+import type { DiskCare, Filling, RoleContext } from "../types.ts";
 import { storeInfo, type StoreInfo } from "./info.ts";
-import { layout, minioSpec, nodes, place } from "./layout.ts";
+import { layout, minioSpec, nodes, place, slotIn } from "./layout.ts";
 import { publishedBy } from "./published.ts";
 import { quorumOf, type Quorum } from "./quorum.ts";
 import { rememberedSlot } from "./slots.ts";
@@ -32,13 +32,12 @@ export const diskCare: DiskCare = {
     if (slot === null) throw needed(at, "the store was not formed yet", "chime-node join --role minio first");
     const info = await storeInfo(ownStore(context), limits(signal));
     const quorum = quorumOf({ nodes: spec.nodes, drivesPerNode: spec.disksPerNode });
-    const owing = nodes(context.members).filter((member) => publishedBy(member)?.owes);
     const why = whyNeeded(
       info,
       // The engine takes a drive to which nothing can be written for a good one.
       { slot, at, isUsed: mountedAt(at)?.readOnly === false },
       quorum,
-      owing.map(({ name }) => name),
+      owingOf(context),
     );
     if (why !== undefined)
       throw needed(
@@ -61,15 +60,16 @@ export const diskCare: DiskCare = {
 
   async filling(context, at, signal) {
     const info = await storeInfo(ownStore(context), limits(signal));
-    const owing = nodes(context.members).filter((member) => publishedBy(member)?.owes);
     // What the server says of a drive is up to a second old, and may be about the one before.
     if (!existsSync(`${at}/.minio.sys/format.json`)) return fillingOf(undefined, []);
-    return fillingOf(
-      driveAt(info, { slot: rememberedSlot() ?? 0, at }),
-      owing.map(({ name }) => name),
-    );
+    return fillingOf(driveAt(info, { slot: rememberedSlot() ?? 0, at }), owingOf(context));
   },
 };
+
+/** The nodes that know of objects which may not be on all drives. */
+function owingOf({ members }: Pick<RoleContext, "members">): string[] {
+  return nodes(members).flatMap((member) => (publishedBy(member)?.owes ? [member.name] : []));
+}
 
 const limits = (signal: AbortSignal): Limits => ({ timeoutMs: patienceMs, signal });
 
@@ -119,7 +119,7 @@ function setOf(
 }
 
 function driveAt({ servers }: StoreInfo, { slot, at }: Place): Drive | undefined {
-  const server = servers.find(({ endpoint }) => endpoint.startsWith(`minio${slot}.`));
+  const server = servers.find(({ endpoint }) => slotIn(endpoint) === slot);
   return server?.drives.find(({ path, endpoint }) => path === at || endpoint.endsWith(at));
 }
 

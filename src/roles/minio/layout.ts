@@ -60,6 +60,12 @@ export function nodes<T extends Pick<Member, "roles" | "index">>(members: readon
 /** The name of a place in the layout, which every node knows by its /etc/hosts: whoever has the place has the name. */
 export const slotName = (slot: number | string, domain: string): string => `minio${slot}.${domain}`;
 
+/** The place of a server that calls itself so; undefined where it has none, as a store of a mirror. */
+export function slotIn(endpoint: string): number | undefined {
+  const [, slot] = /^minio(\d+)\./.exec(endpoint) ?? [];
+  return slot === undefined ? undefined : Number(slot);
+}
+
 /** What all nodes are started with, the same on each. A store of a mirror has its own node's disks alone. */
 export function volumes({ spec }: Pick<RoleContext, "spec">): string {
   const { topology, nodes, disksPerNode } = minioSpec({ spec });

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { askJson } from "./admin.ts";
+import { slotIn } from "./layout.ts";
 import type { Limits, Store } from "./store.ts";
 
 const amount = v.pipe(v.number(), v.minValue(0));
@@ -69,8 +70,7 @@ export async function slowDrives(store: Store, slot: number | null, limits: Limi
 
 /** Pure. */
 export function slowIn({ servers }: Times, slot: number | null): string[] {
-  const isOwn = (endpoint: string) => slot === null || endpoint.startsWith(`minio${slot}.`);
-  const own = servers.find(({ endpoint }) => isOwn(endpoint))?.drives ?? [];
+  const own = servers.find(({ endpoint }) => slot === null || slotIn(endpoint) === slot)?.drives ?? [];
   const all = servers.flatMap(({ drives }) => drives);
   return own
     .filter((drive) =>

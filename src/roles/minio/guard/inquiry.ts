@@ -1,5 +1,6 @@
 import { mountedAt } from "../../../host/mounts.ts";
 import { storeInfo, type StoreInfo } from "../info.ts";
+import { slotIn } from "../layout.ts";
 import type { Published } from "../published.ts";
 import type { Limits, Store } from "../store.ts";
 
@@ -47,10 +48,4 @@ export function seenIn(
     }),
     capacity: { total, free: Math.round(Math.floor(free / step) * step) },
   };
-}
-
-/** `minio2.chime.com:9000` */
-function slotIn(endpoint: string): number | undefined {
-  const [, slot] = /^minio(\d+)\./.exec(endpoint) ?? [];
-  return slot === undefined ? undefined : Number(slot);
 }
