@@ -1,8 +1,9 @@
 import type { MemberView } from "../../cluster/types.ts";
 import type { Problem } from "../guard.ts";
 import type { RoleContext, StoreNodeStatus, StoreStatus } from "../types.ts";
+import { hear, nobodyServes, nodeDown, nodeStatus, storeStatus, type Heard } from "./heard.ts";
 import { minioSpec, nodes } from "./layout.ts";
-import { publishedBy, type Published } from "./published.ts";
+import type { Published } from "./published.ts";
 import { slotOf } from "./slots.ts";
 import { quorumOf, quorumWarning, type Quorum } from "./quorum.ts";
 
@@ -14,38 +15,15 @@ export function minioStatus(
   const spec = minioSpec(context);
   const quorum = quorumOf({ nodes: spec.nodes, drivesPerNode: spec.disksPerNode });
   const present = members.filter((member) => member.state !== "left");
-  const heard = nodes(present).map((member) => ({ member, said: hear(member) }));
+  const heard = nodes(present).map(hear);
   const view = heard.find(({ said }) => said?.state === "serving" && said.seen)?.said?.seen ?? null;
-  const found = heard.map(({ member, said }): StoreNodeStatus => {
-    const place = slotOf(context, present, member.name, null);
+  const found = heard.map((one) => {
+    const place = slotOf(context, present, one.member.name, null);
     const here = view?.nodes.find(({ slot }) => slot === place)?.drives;
-    return {
-      name: member.name,
-      state: said?.state ?? "down",
-      drives: { total: spec.disksPerNode, online: here?.online ?? 0, healing: here?.healing ?? 0 },
-      binary_sha256: said?.binary ?? null,
-    };
+    return nodeStatus(one, here, spec.disksPerNode);
   });
-  const sum = (key: "online" | "healing") => found.reduce((all, { drives }) => all + drives[key], 0);
-  const status: StoreStatus = {
-    topology: spec.topology,
-    engine: spec.engine,
-    nodes: found,
-    drives: { total: spec.nodes * spec.disksPerNode, online: sum("online"), healing: sum("healing") },
-    quorum: { read: quorum.readQuorum, write: quorum.writeQuorum },
-    capacity: view?.capacity ?? null,
-  };
+  const status = storeStatus(spec, quorum, found, view?.capacity ?? null);
   return { status, problems: problemsOf(status, heard, spec.nodes, quorum) };
-}
-
-interface Heard {
-  member: MemberView;
-  said: Published | null;
-}
-
-/** What a dead member last said is history. */
-function hear(member: MemberView): Published | null {
-  return member.state === "dead" ? null : publishedBy(member);
 }
 
 function problemsOf(status: StoreStatus, heard: readonly Heard[], wanted: number, quorum: Quorum): Problem[] {
@@ -57,7 +35,10 @@ function problemsOf(status: StoreStatus, heard: readonly Heard[], wanted: number
   // Part of a join that is still under way.
   if (!isFormed) return missing;
   const serving = heard.filter(({ said }) => said?.state === "serving");
-  if (serving.length === 0) return [nobodyServes(heard)];
+  if (serving.length === 0) {
+    const remedy = "start the nodes that are down: the store comes up by itself when enough drives are there";
+    return [nobodyServes(heard, remedy)];
+  }
   return [
     ...missing,
     ...readOnly(serving, status),
@@ -81,17 +62,6 @@ function incomplete(node: string, there: number, wanted: number, isFormed: boole
   };
 }
 
-function nobodyServes(heard: readonly Heard[]): Problem {
-  const down = heard.map(({ member, said }) => `${member.name}: ${said?.detail ?? "nothing heard"}`);
-  return {
-    code: "minio.down",
-    severity: "error",
-    node: heard.map(({ member }) => member.name).join(", "),
-    message: `no node serves objects (${down.join("; ")})`,
-    remedy: "start the nodes that are down: the store comes up by itself when enough drives are there",
-  };
-}
-
 function readOnly(serving: readonly Heard[], { drives, quorum }: StoreStatus): Problem[] {
   if (serving.some(({ said }) => said?.writable)) return [];
   return [
@@ -105,19 +75,12 @@ function readOnly(serving: readonly Heard[], { drives, quorum }: StoreStatus): P
   ];
 }
 
-function nodeProblems({ member: { name }, said }: Heard, status: StoreStatus): Problem[] {
-  if (said?.state !== "serving") {
-    const why = said?.detail ? `: ${said.detail}` : "";
-    return [
-      {
-        code: "minio.node_down",
-        severity: "error",
-        node: name,
-        message: `the store's server on ${name} does not serve${why}`,
-        remedy: `start ${name}; its drives catch up by themselves. journalctl -u chime-node there says more`,
-      },
-    ];
-  }
+function nodeProblems(one: Heard, status: StoreStatus): Problem[] {
+  const {
+    member: { name },
+    said,
+  } = one;
+  if (said?.state !== "serving") return [nodeDown(one, "its drives catch up by themselves")];
   const drives = status.nodes.find((node) => node.name === name)?.drives;
   // While no server tells of its drives, nothing is known of them.
   if (!drives || status.capacity === null) return ailing(name, said);
@@ -168,9 +131,7 @@ export function driveProblems(name: string, drives: StoreNodeStatus["drives"]): 
 }
 
 /** What the next loss would cost more than it should. */
-export function completing(
-  heard: readonly { member: Pick<MemberView, "name">; said: Published | null }[],
-): Problem[] {
+export function completing(heard: readonly Heard[]): Problem[] {
   const owing = heard.filter(({ said }) => said?.owes).map(({ member }) => member.name);
   if (owing.length === 0) return [];
   return [

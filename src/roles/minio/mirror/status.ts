@@ -1,16 +1,10 @@
 import type { MemberView } from "../../../cluster/types.ts";
 import type { Problem } from "../../guard.ts";
-import type { RoleContext, StoreNodeStatus, StoreStatus } from "../../types.ts";
+import type { RoleContext, StoreStatus } from "../../types.ts";
+import { hear, nobodyServes, nodeDown, nodeStatus, storeStatus, type Heard } from "../heard.ts";
 import { minioSpec, nodes } from "../layout.ts";
-import { publishedBy, type Published } from "../published.ts";
 import { quorumOf } from "../quorum.ts";
 import { ailing, completing, driveProblems, programProblems } from "../status.ts";
-
-interface Heard {
-  name: string;
-  /** What a dead member last said is history. */
-  said: Published | null;
-}
 
 /** `status.roles.minio` of two stores that copy to each other, and what is wrong with them. Pure. */
 export function mirrorStatus(
@@ -20,33 +14,11 @@ export function mirrorStatus(
   const spec = minioSpec(context);
   const quorum = quorumOf({ nodes: 1, drivesPerNode: spec.disksPerNode });
   const present = nodes(members.filter(({ state }) => state !== "left"));
-  const heard = present.map((member): Heard => {
-    return { name: member.name, said: member.state === "dead" ? null : publishedBy(member) };
-  });
-  const found = heard.map(({ name, said }): StoreNodeStatus => {
-    const [own] = said?.seen?.nodes ?? [];
-    return {
-      name,
-      state: said?.state ?? "down",
-      drives: {
-        total: spec.disksPerNode,
-        online: own?.drives.online ?? 0,
-        healing: own?.drives.healing ?? 0,
-      },
-      binary_sha256: said?.binary ?? null,
-    };
-  });
-  const sum = (key: "online" | "healing") => found.reduce((all, { drives }) => all + drives[key], 0);
+  const heard = present.map(hear);
+  const found = heard.map((one) => nodeStatus(one, one.said?.seen?.nodes[0]?.drives, spec.disksPerNode));
+  // Each of them holds everything.
   const serving = heard.find(({ said }) => said?.state === "serving");
-  const status: StoreStatus = {
-    topology: spec.topology,
-    engine: spec.engine,
-    nodes: found,
-    drives: { total: spec.nodes * spec.disksPerNode, online: sum("online"), healing: sum("healing") },
-    quorum: { read: quorum.readQuorum, write: quorum.writeQuorum },
-    // Each of them holds everything.
-    capacity: serving?.said?.seen?.capacity ?? null,
-  };
+  const status = storeStatus(spec, quorum, found, serving?.said?.seen?.capacity ?? null);
   // Before one of them is ready, a join is under way.
   const isReady = present.some(({ phase }) => phase["minio"] === "ready");
   return { status, problems: isReady ? problemsOf(status, heard) : [] };
@@ -55,19 +27,19 @@ export function mirrorStatus(
 function problemsOf(status: StoreStatus, heard: readonly Heard[]): Problem[] {
   const [first, second] = heard;
   if (!first) return [];
-  const drives = heard.flatMap(({ name, said }, nth) => {
+  const drives = heard.flatMap(({ member: { name }, said }, nth) => {
     const here = status.nodes[nth]?.drives;
     return said?.seen && here ? [...ailing(name, said), ...driveProblems(name, here)] : [];
   });
   const programs = programProblems(status.nodes);
-  if (!second) return [...serves(heard), single(first.name), ...drives, ...programs];
+  if (!second) return [...serves(heard), single(first.member.name), ...drives, ...programs];
   return [
     ...serves(heard),
     ...heard.flatMap((one) => nodeProblems(one, one === first ? second : first)),
     ...drives,
-    ...completing(heard.map(({ name, said }) => ({ member: { name }, said }))),
+    ...completing(heard),
     ...programs,
-    asynchronous(first.name),
+    asynchronous(first.member.name),
   ];
 }
 
@@ -100,16 +72,7 @@ function single(node: string): Problem {
 
 function serves(heard: readonly Heard[]): Problem[] {
   if (heard.some(({ said }) => said?.state === "serving")) return [];
-  const down = heard.map(({ name, said }) => `${name}: ${said?.detail ?? "nothing heard"}`);
-  return [
-    {
-      code: "minio.down",
-      severity: "error",
-      node: heard.map(({ name }) => name).join(", "),
-      message: `no node serves objects (${down.join("; ")})`,
-      remedy: waitsFor(heard),
-    },
-  ];
+  return [nobodyServes(heard, waitsFor(heard))];
 }
 
 /** One that came back alone does not know whether the other one went on without it. */
@@ -118,24 +81,16 @@ function waitsFor(heard: readonly Heard[]): string {
   if (!gone || heard.every(({ said }) => !said?.mirror?.up)) {
     return "start the nodes that are down: the store serves by itself then";
   }
-  return `start ${gone.name}, which may have what the other one lacks; if it will never come back: chime-node remove ${gone.name}`;
+  const { name } = gone.member;
+  return `start ${name}, which may have what the other one lacks; if it will never come back: chime-node remove ${name}`;
 }
 
-function nodeProblems({ name, said }: Heard, mate: Heard): Problem[] {
+function nodeProblems(one: Heard, mate: Heard): Problem[] {
+  const { name } = one.member;
+  const { said } = one;
   const mirror = said?.mirror;
-  if (!said || !mirror || said.state === "down") {
-    const why = said?.detail ? `: ${said.detail}` : "";
-    return [
-      {
-        code: "minio.node_down",
-        severity: "error",
-        node: name,
-        message: `the store's server on ${name} does not serve${why}`,
-        remedy: `start ${name}; what it lacks comes by itself. journalctl -u chime-node there says more`,
-      },
-    ];
-  }
-  if (!mirror.current) return [behind(name, mate.name, said.detail, mirror.trouble)];
+  if (!said || !mirror || said.state === "down") return [nodeDown(one, "what it lacks comes by itself")];
+  if (!mirror.current) return [behind(name, mate.member.name, said.detail, mirror.trouble)];
   // The other one's trouble is told as its own.
   if (!mate.said?.mirror?.up) return [];
   if (mirror.enabled === false) {
@@ -144,7 +99,7 @@ function nodeProblems({ name, said }: Heard, mate: Heard): Problem[] {
         code: "minio.mirror_not_set_up",
         severity: "error",
         node: name,
-        message: `the store of ${name} does not copy to that of ${mate.name}${mirror.trouble ? `: ${mirror.trouble}` : ""}`,
+        message: `the store of ${name} does not copy to that of ${mate.member.name}${mirror.trouble ? `: ${mirror.trouble}` : ""}`,
         remedy: `it is tried again by itself; journalctl -u chime-node on ${name} says more`,
       },
     ];
@@ -155,8 +110,8 @@ function nodeProblems({ name, said }: Heard, mate: Heard): Problem[] {
       code: "minio.mirror_not_reached",
       severity: "error",
       node: name,
-      message: `the store of ${name} does not reach that of ${mate.name}: what is written is on ${name} alone`,
-      remedy: `see whether ${name} reaches port 9000 of ${mate.name}; what is missing there comes by itself then`,
+      message: `the store of ${name} does not reach that of ${mate.member.name}: what is written is on ${name} alone`,
+      remedy: `see whether ${name} reaches port 9000 of ${mate.member.name}; what is missing there comes by itself then`,
     },
   ];
 }
