@@ -92,10 +92,11 @@ test("a quarantined node names the file with its transactions, and the way back"
 
 test("transactions that cannot be cut off and of which nobody can have been told: rebuilt without a word", async () => {
   const { replica } = await writerOf(lab);
+  const term = "/var/lib/chime-node/terms/mysql/term.json";
   // What a protected writer's memory says once it was outrun; DDL in its tail would have kept the server from cutting.
   await replica.sh(`systemctl stop chime-node
     ${system.client} -e 'SET GLOBAL read_only = OFF; CREATE DATABASE untold; ${system.words.stop}'
-    sed -i 's/"outrun":[a-z"]*/"outrun":"protected"/; t; s/}$/,"outrun":"protected"}/' /var/lib/chime-node/terms/mysql/term.json
+    sed -i 's/"outrun":[a-z"]*/"outrun":"protected"/; t; s/}$/,"outrun":"protected"}/' ${term}
     systemctl start chime-node`);
   await waitUntil("the rebuild", 30_000, async () =>
     (await status(replica)).problems?.some(({ code }) => code === "mysql.rebuilding"),
@@ -103,6 +104,7 @@ test("transactions that cannot be cut off and of which nobody can have been told
   await untilProtected(lab);
   expect(await sqlOrNothing(replica, "SHOW DATABASES LIKE 'untold'")).toBe("");
   expect((await status(replica)).problems.map(({ code }) => code)).toContain("mysql.extras_saved");
+  expect(JSON.parse(await replica.read(term))).toMatchObject({ outrun: null });
 }, 120_000);
 
 test("a commit that the replica has received, and whose acknowledgement was lost with the connection, ends all the same", async () => {

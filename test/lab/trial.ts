@@ -44,10 +44,20 @@ export async function untilProtected(lab: Lab, timeoutMs = 90_000): Promise<numb
       return false;
     return healthy && mysql?.writable.length === 1 && replicates === true && covered === true;
   };
-  await waitUntil("the pair to be level again", timeoutMs, level, 100).catch((error: Error) => {
-    throw new Error(`${error.message} (${last || "no problem reported"})`);
+  await waitUntil("the pair to be level again", timeoutMs, level, 100).catch(async (error: Error) => {
+    throw new Error(`${error.message} (${last || "no problem reported"})${await ownTransactions(lab, last)}`);
   });
   return performance.now() - start;
+}
+
+/** What a quarantined node saved: the lab, and with it the file, is gone when the failure is read. */
+async function ownTransactions(lab: Lab, told: string): Promise<string> {
+  const file = /saved in (\/\S+\.sql)/.exec(told)?.[1];
+  if (!told.includes("mysql.quarantined") || file === undefined) return "";
+  const found = await Promise.all(
+    lab.nodes.map(async (node) => (await node.sh(`head -c 4000 ${file}`, { check: false })).stdout),
+  );
+  return `\n${found.join("")}`;
 }
 
 /** The pair is level again, and both of its nodes hold every row that a client was told of until now. */

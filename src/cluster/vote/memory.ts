@@ -14,7 +14,7 @@ const memorySchema = v.object({
    */
   proven: v.nullable(v.string()),
   /**
-   * Another node became the writer after this one, and their data have not been found to agree since. `protected`: no
+   * Another node became the writer after this one, and has not found this one level since. `protected`: no
    * client was told of anything that the other one lacks; `alone`: clients may have been. Noted with the very term.
    */
   outrun: v.optional(v.nullable(v.picklist(["protected", "alone"]))),

@@ -230,7 +230,7 @@ async function follow(guard: MysqlGuard, peer: string): Promise<boolean> {
     return true;
   }
   // Following anew throws away what was received and not applied: being in sync is to be proven again.
-  guard.remember({ proven: null, outrun: null });
+  guard.remember({ proven: null });
   await engine.follow(work, sourceAddress(guard, peer, users.replication));
   return true;
 }
