@@ -3,6 +3,8 @@ import { log } from "../../../core/log.ts";
 import { killUnit, showUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
+import { giveVipUp, startServer } from "../../own-server.ts";
+import { Watch } from "../../watch.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves, type BackendView } from "../../../vip/balancer/types.ts";
 import { remindOfAccount } from "../application.ts";
@@ -19,11 +21,10 @@ import { breakDisk, type DiskFault } from "./disk-faults.ts";
 import { Clocks } from "./clocks.ts";
 import { readHealth, type Health } from "./health.ts";
 import { inquire, type Seen } from "./inquiry.ts";
-import { giveVipUp, prove, startServer } from "./own-server.ts";
+import { prove } from "./prove.ts";
 import { awaited, isReady, type Progress } from "./readiness.ts";
 import { attachedBy, Readmission } from "./readmission.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
-import { repeat } from "./repeat.ts";
 import { answerRestart, restartIfAllHaveIt, restartMethod } from "./restarts.ts";
 
 /** How often the server is asked how it is, the balancer whether it finds any, and the server about its drives. */
@@ -39,8 +40,7 @@ const proofMs = 10_000;
 /** Starts the node's server when all are there, tells how it is, and lets the VIP come only to a node that serves. */
 export class MinioGuard implements Guard {
   readonly #deps: GuardDeps;
-  readonly #stop = new AbortController();
-  readonly #loops: Promise<void>[] = [];
+  readonly #watch: Watch;
   #health: Health = { up: false, reads: false, writes: false };
   #seen: Seen | null = null;
   /** Where its slow drives are mounted. */
@@ -60,15 +60,14 @@ export class MinioGuard implements Guard {
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
+    this.#watch = new Watch(deps.clock, roleName);
     this.#redundancy = new Redundancy(deps.clock);
     this.#readmission = new Readmission(deps.clock);
   }
 
   /** Waits for nothing: a server that has just lost another one answers late, and the agent has to be up by then. */
   start(): Promise<void> {
-    const { clock } = this.#deps;
-    const every = (ms: number, work: () => Promise<void>) =>
-      this.#loops.push(repeat(clock, ms, this.#stop.signal, work));
+    const every = this.#watch.every.bind(this.#watch);
     every(lookEveryMs, () => this.#look());
     every(lookEveryMs, () => this.#unlock());
     every(lookEveryMs, () => this.#keepAccount());
@@ -78,7 +77,7 @@ export class MinioGuard implements Guard {
     every(gateEveryMs, () => this.#setGate());
     every(clocksEveryMs, () => {
       const { self, members } = this.#deps.context();
-      return this.#clocks.look(self, nodes(members), this.#stop.signal);
+      return this.#clocks.look(self, nodes(members), this.#watch.signal);
     });
     every(slowEveryMs, () => this.#timeDrives());
     every(inquireEveryMs, async () => {
@@ -90,9 +89,8 @@ export class MinioGuard implements Guard {
     return Promise.resolve();
   }
 
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await Promise.all(this.#loops);
+  stop(): Promise<void> {
+    return this.#watch.stop();
   }
 
   onVip(): void {}
@@ -147,7 +145,7 @@ export class MinioGuard implements Guard {
   }
 
   async #look(): Promise<void> {
-    const { signal } = this.#stop;
+    const { signal } = this.#watch;
     const context = this.#deps.context();
     this.#health = await readHealth(context.self.address, signal);
     if (signal.aborted) return;
@@ -166,7 +164,7 @@ export class MinioGuard implements Guard {
     if (!this.#health.reads || this.#unlocked) return;
     const context = this.#deps.context();
     const { startedAt } = await showUnit(layout(context).product.unit);
-    await releaseLocks(context, context.self.name, { before: startedAt, signal: this.#stop.signal });
+    await releaseLocks(context, context.self.name, { before: startedAt, signal: this.#watch.signal });
     this.#unlocked = true;
   }
 
@@ -181,7 +179,7 @@ export class MinioGuard implements Guard {
     const slot = rememberedSlot();
     if (!this.#health.reads || !this.#proven || slot === null) return;
     const context = this.#deps.context();
-    const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
+    const limits = { timeoutMs: proofMs, signal: this.#watch.signal };
     await this.#redundancy.advance(
       ownStore(context),
       minioSpec(context).bucket,
@@ -216,12 +214,12 @@ export class MinioGuard implements Guard {
   async #startServer(): Promise<void> {
     const context = this.#deps.context();
     if (this.#leaving || this.#deps.inMaintenance() || awaitsNodes(context) !== undefined) return;
-    this.#trouble = await startServer(context);
+    this.#trouble = await startServer(layout(context).product.unit);
   }
 
   async #prove(): Promise<void> {
     try {
-      await prove(this.#deps.context(), { timeoutMs: proofMs, signal: this.#stop.signal });
+      await prove(this.#deps.context(), { timeoutMs: proofMs, signal: this.#watch.signal });
       this.#proven = true;
       this.#trouble = null;
     } catch (error) {
@@ -232,20 +230,20 @@ export class MinioGuard implements Guard {
   async #keepAccount(): Promise<void> {
     const context = this.#deps.context();
     if (!this.#health.writes || context.self.phase[roleName] !== "ready") return;
-    for (const what of await remindOfAccount(context, this.#stop.signal))
+    for (const what of await remindOfAccount(context, this.#watch.signal))
       log.warn(`minio: the server had forgotten ${what}: made known again`);
   }
 
   async #timeDrives(): Promise<void> {
     const slot = rememberedSlot();
     if (!this.#health.reads || slot === null) return;
-    const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
+    const limits = { timeoutMs: proofMs, signal: this.#watch.signal };
     this.#slow = await slowDrives(ownStore(this.#deps.context()), slot, limits);
   }
 
   /** Null where the server cannot say it now. */
   async #inquire(): Promise<Seen | null> {
-    const limits = { timeoutMs: proofMs, signal: this.#stop.signal };
+    const limits = { timeoutMs: proofMs, signal: this.#watch.signal };
     return inquire(ownStore(this.#deps.context()), rememberedSlot(), limits).catch(() => null);
   }
 
@@ -288,7 +286,7 @@ export class MinioGuard implements Guard {
   /** This node's drives go on serving until its server is stopped; clients do not come here any more. */
   async #leave(): Promise<null> {
     this.#leaving = true;
-    await giveVipUp(this.#deps, this.#stop.signal);
+    await giveVipUp(this.#deps, this.#watch.signal);
     return null;
   }
 }

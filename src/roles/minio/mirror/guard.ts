@@ -5,21 +5,22 @@ import { notedHash } from "../../../resources/program.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves } from "../../../vip/balancer/types.ts";
 import type { VipState } from "../../../vip/fifo.ts";
+import { Attention } from "../../attention.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
+import { giveVipUp, startServer } from "../../own-server.ts";
+import { Watch } from "../../watch.ts";
 import { remindOfAccount } from "../application.ts";
 import { Clocks } from "../guard/clocks.ts";
 import { readHealth, type Health } from "../guard/health.ts";
 import { inquire, type Seen } from "../guard/inquiry.ts";
-import { giveVipUp, prove, startServer } from "../guard/own-server.ts";
+import { prove } from "../guard/prove.ts";
 import { onlineIn, Redundancy } from "../guard/redundancy.ts";
-import { repeat } from "../guard/repeat.ts";
 import { layout, minioSpec, nodes, roleName, s3Port } from "../layout.ts";
 import type { Published } from "../published.ts";
 import { slowDrives } from "../slow.ts";
 import { fullDrives } from "../full.ts";
 import type { Limits } from "../store.ts";
 import { ownStore } from "../stores.ts";
-import { Attention } from "./attention.ts";
 import { differing } from "./compare.ts";
 import { Link } from "./link.ts";
 import { otherNode, sitesOf, type Other } from "./other.ts";
@@ -48,9 +49,8 @@ const requestMs = 20_000;
  */
 export class MirrorGuard implements Guard {
   readonly #deps: GuardDeps;
-  readonly #stop = new AbortController();
-  readonly #limits: Limits = { timeoutMs: requestMs, signal: this.#stop.signal };
-  readonly #loops: Promise<void>[] = [];
+  readonly #watch: Watch;
+  readonly #limits: Limits;
   readonly #link: Link;
   /** Of its own drives: each store looks after those of its node alone. */
   readonly #redundancy: Redundancy;
@@ -82,14 +82,15 @@ export class MirrorGuard implements Guard {
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
+    this.#watch = new Watch(deps.clock, roleName);
+    this.#limits = { timeoutMs: requestMs, signal: this.#watch.signal };
     this.#link = new Link(deps.clock);
     this.#redundancy = new Redundancy(deps.clock);
   }
 
   async start(): Promise<void> {
     this.#record = await StandingRecord.load();
-    const every = (ms: number, work: () => Promise<void>) =>
-      this.#loops.push(repeat(this.#deps.clock, ms, this.#stop.signal, work));
+    const every = this.#watch.every.bind(this.#watch);
     every(lookEveryMs, () => this.#look());
     every(gateEveryMs, () => this.#settle());
     every(lookEveryMs, () => this.#level());
@@ -109,9 +110,9 @@ export class MirrorGuard implements Guard {
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort();
+    const stopped = this.#watch.stop();
     this.#attention?.close();
-    await Promise.all(this.#loops);
+    await stopped;
     await this.#attending.catch(() => undefined);
   }
 
@@ -128,7 +129,7 @@ export class MirrorGuard implements Guard {
     if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
     if (method !== "handover") throw failed("guard.unknown_command", `minio has no command ${method}`);
     this.#leaving = true;
-    return giveVipUp(this.#deps, this.#stop.signal);
+    return giveVipUp(this.#deps, this.#watch.signal);
   }
 
   ready(): boolean {
@@ -161,13 +162,13 @@ export class MirrorGuard implements Guard {
   }
 
   async #look(): Promise<void> {
-    const { signal } = this.#stop;
+    const { signal } = this.#watch;
     const context = this.#deps.context();
     this.#health = await readHealth(context.self.address, signal);
     if (signal.aborted) return;
     if (!this.#attention) await this.#attend();
     if (!this.#health.up && !this.#leaving && !this.#deps.inMaintenance()) {
-      this.#trouble = await startServer(context);
+      this.#trouble = await startServer(layout(context).product.unit);
     }
     if (!this.#health.reads) this.#seen = null;
     else this.#seen ??= await this.#inquire();
@@ -182,7 +183,7 @@ export class MirrorGuard implements Guard {
 
   /** A server that closes a connection of which nothing comes still runs: until that is known, the old one stands. */
   async #attendNow(): Promise<void> {
-    const { signal } = this.#stop;
+    const { signal } = this.#watch;
     if (signal.aborted) return;
     const context = this.#deps.context();
     const found = await Attention.open(context.self.address, s3Port, () => {
@@ -205,7 +206,7 @@ export class MirrorGuard implements Guard {
     try {
       await this.#record.change(() => ended);
       if (this.#deps.vip() !== "MASTER") return;
-      await this.#deps.clock.sleep(answeredMs, this.#stop.signal).catch(() => undefined);
+      await this.#deps.clock.sleep(answeredMs, this.#watch.signal).catch(() => undefined);
     } finally {
       this.#isEnding = false;
       this.#deps.setEligible(false);
@@ -244,7 +245,7 @@ export class MirrorGuard implements Guard {
     const context = this.#deps.context();
     try {
       await prove(context, this.#limits);
-      await remindOfAccount(context, this.#stop.signal);
+      await remindOfAccount(context, this.#watch.signal);
       this.#proven = true;
       this.#trouble = null;
     } catch (error) {
@@ -284,7 +285,7 @@ export class MirrorGuard implements Guard {
 
   async #keepAccount(): Promise<void> {
     if (!this.#health.writes || !this.#proven || !this.#isCurrent) return;
-    for (const what of await remindOfAccount(this.#deps.context(), this.#stop.signal)) {
+    for (const what of await remindOfAccount(this.#deps.context(), this.#watch.signal)) {
       log.warn(`minio: the server had forgotten ${what}: made known again`);
     }
   }
@@ -311,7 +312,7 @@ export class MirrorGuard implements Guard {
   /** The later of two states of an object wins by them. */
   async #lookAtClocks(): Promise<void> {
     const { self, members } = this.#deps.context();
-    await this.#clocks.look(self, nodes(members), this.#stop.signal);
+    await this.#clocks.look(self, nodes(members), this.#watch.signal);
   }
 
   /** Null where the server cannot say it now. */

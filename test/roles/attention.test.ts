@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { createServer, type AddressInfo, type Socket } from "node:net";
-import { Attention } from "../../../../src/roles/minio/mirror/attention.ts";
+import { Attention } from "../../src/roles/attention.ts";
 
 /** A server that accepts and says nothing. */
 async function listen() {
