@@ -3,7 +3,7 @@ import { mysql } from "./mysql/index.ts";
 import { applicationKind } from "./minio/application.ts";
 import type { Kind } from "../resources/types.ts";
 import { databaseKind } from "./mysql/first-data.ts";
-import { markerKind } from "./mysql/marker.ts";
+import { markerKind } from "./marker.ts";
 import { sqlKind } from "./mysql/accounts.ts";
 import type { Role } from "./types.ts";
 import { witness } from "./witness/index.ts";

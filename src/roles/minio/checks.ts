@@ -1,10 +1,9 @@
-import { open } from "node:fs/promises";
 import type { Product } from "../../host/catalog.ts";
 import type { Check, Finding } from "../../host/checks.ts";
 import type { Facts } from "../../host/facts.ts";
-import { isMissing } from "../../host/files.ts";
-import { listenerOn } from "../../host/listeners.ts";
 import type { MinioSpec } from "../../spec/types.ts";
+import { portCheck } from "../port-check.ts";
+import { checkProgram } from "../program-check.ts";
 import { repositoryCheck } from "../repository.ts";
 import type { LocalContext } from "../types.ts";
 import { consolePort, layoutOf, s3Port } from "./layout.ts";
@@ -51,9 +50,6 @@ function checkQuorum({ topology, nodes, disksPerNode }: MinioSpec): Finding | un
   return found && { severity: "warning", ...found };
 }
 
-/** The ELF magic: what is no program is told before anything is begun, not by a unit that fails. */
-const elf = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
-
 async function checkBinary({ engine, binary }: MinioSpec): Promise<Finding | undefined> {
   if (binary === undefined) {
     if (engine !== "minio") return undefined;
@@ -63,45 +59,10 @@ async function checkBinary({ engine, binary }: MinioSpec): Promise<Finding | und
       remedy: "give your own program: --set roles.minio.binary=PATH; or --set roles.minio.engine=silo",
     };
   }
-  const remedy = `copy the server's program to ${binary} on each node`;
-  try {
-    const handle = await open(binary, "r");
-    try {
-      const { buffer } = await handle.read(Buffer.alloc(elf.length), 0, elf.length, 0);
-      if (buffer.equals(elf)) return undefined;
-    } finally {
-      await handle.close();
-    }
-    return { severity: "error", message: `${binary} is not a program`, remedy };
-  } catch (error) {
-    const message = isMissing(error) ? `there is no ${binary}` : `${binary}: ${(error as Error).message}`;
-    return { severity: "error", message, remedy };
-  }
+  return checkProgram(binary);
 }
 
-function portChecks(own: string | undefined): Check[] {
-  return [s3Port, consolePort].map((port) => ({
-    name: "minio.port",
-    run: async () => checkPort(port, await listenerOn(port), own),
-  }));
-}
-
-/**
- * Pure.
- * @param own the server's program, which may run already; the balancer has checks of its own
- */
-export function checkPort(
-  port: number,
-  holder: Awaited<ReturnType<typeof listenerOn>>,
-  own: string | undefined,
-): Finding | undefined {
-  if (holder === undefined) return undefined;
-  if (holder !== "unknown" && (holder.binary === own || holder.program === "haproxy")) return undefined;
-  const who =
-    holder === "unknown" ? "a program of another container" : `${holder.program} (pid ${holder.pid})`;
-  return {
-    severity: "error",
-    message: `port ${port} is taken by ${who}`,
-    remedy: `stop ${holder === "unknown" ? "it" : holder.program}, or give it another port`,
-  };
+function portChecks(binary: string | undefined): Check[] {
+  // The balancer has checks of its own.
+  return [s3Port, consolePort].map((port) => portCheck("minio", port, { binary, front: "haproxy" }));
 }

@@ -9,7 +9,7 @@ import type { LocalContext } from "../types.ts";
 import { Session, text } from "./client.ts";
 import { engines } from "./engine/index.ts";
 import { layoutOf, mysqlPort, users, type Layout } from "./layout.ts";
-import { readMarker } from "./marker.ts";
+import { readMarker } from "../marker.ts";
 import { repositoryCheck } from "../repository.ts";
 import { quote } from "./sql.ts";
 

@@ -7,7 +7,7 @@ import { fileSystemsOwn } from "./copy/places.ts";
 import { serverShell } from "./copy/shell.ts";
 import { clearData } from "./copy/swap.ts";
 import type { Engine } from "./engine/types.ts";
-import { readMarker } from "./marker.ts";
+import { readMarker } from "../marker.ts";
 
 /**
  * An empty database where the packages have made none: those of Enterprise Linux leave that to their unit, which gives root

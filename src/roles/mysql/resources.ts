@@ -19,7 +19,7 @@ import { firstData } from "./first-data.ts";
 import type { Engine } from "./engine/types.ts";
 import { isHeld } from "./guard/unit.ts";
 import { layout, mysqlPort, mysqlSpec, roleName } from "./layout.ts";
-import { marker } from "./marker.ts";
+import { marker } from "../marker.ts";
 import { vendorRepository } from "../repository.ts";
 
 /** All that a node of the pair has on its host, by the phase it completes. */
@@ -48,8 +48,8 @@ export function resources(context: RoleContext): RolePlan {
   const installed = packages.map(({ id }) => id);
   const database = firstData({ data, product }, engine, installed);
   const mine = marker(
-    data,
-    product.user,
+    roleName,
+    { data, owner: product.user },
     { cluster: cluster.id, clusterName: cluster.name, node: self.name },
     [...installed, database.id],
   );

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkPort, checks } from "../../../src/roles/minio/checks.ts";
+import { checks } from "../../../src/roles/minio/checks.ts";
 import { storeContext, storeNode } from "./context.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "chime-checks-"));
@@ -53,19 +53,4 @@ test.each([
   [`engine = "minio"\nbinary = "${program}x"`, ["error", `there is no ${program}x`]],
 ] as const)("the program: %s", async (toml, expected) => {
   expect(await found("minio.binary", toml)).toEqual(expected as never);
-});
-
-const own = "/usr/local/lib/chime-node/minio";
-test.each([
-  ["nobody", undefined, undefined],
-  ["its own server", { pid: 7, program: "minio", binary: own }, undefined],
-  ["the balancer", { pid: 7, program: "haproxy", binary: "/usr/sbin/haproxy" }, undefined],
-  [
-    "another program",
-    { pid: 7, program: "php-fpm", binary: "/usr/sbin/php-fpm" },
-    "port 9000 is taken by php-fpm (pid 7)",
-  ],
-  ["a container", "unknown", "port 9000 is taken by a program of another container"],
-] as const)("a port of the store that %s has", (_, holder, message) => {
-  expect(checkPort(9000, holder, own)?.message).toBe(message as string);
 });

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import * as v from "valibot";
-import { refused } from "../../core/errors.ts";
-import { readText, writeAtomically } from "../../host/files.ts";
-import { resolveOwner } from "../../host/users.ts";
-import { fingerprint } from "../../resources/fingerprint.ts";
-import type { Kind, Resource } from "../../resources/types.ts";
+import type { RoleName } from "../cluster/types.ts";
+import { refused } from "../core/errors.ts";
+import { readText, writeAtomically } from "../host/files.ts";
+import { resolveOwner } from "../host/users.ts";
+import { fingerprint } from "../resources/fingerprint.ts";
+import type { Kind, Resource } from "../resources/types.ts";
 
 /** Whose data a data directory holds (law 2). It stays with the data when the rest of chime-node goes. */
 const markerSchema = v.object({
@@ -13,6 +14,12 @@ const markerSchema = v.object({
   node: v.pipe(v.string(), v.maxLength(100)),
 });
 export type Marker = v.InferOutput<typeof markerSchema>;
+
+/** A data directory and whose it is. */
+interface Place {
+  data: string;
+  owner: string;
+}
 
 function markerPath(data: string): string {
   return join(data, "chime-node.json");
@@ -30,7 +37,9 @@ export async function readMarker(data: string): Promise<Marker | undefined> {
   }
 }
 
-export function marker(data: string, owner: string, mine: Marker, needs: readonly string[]): Resource {
+/** @throws ChimeError `<role>.foreign_data` (exit 3) where it is somebody else's */
+export function marker(role: RoleName, place: Place, mine: Marker, needs: readonly string[]): Resource {
+  const { data, owner } = place;
   const id = `marker:${data}`;
   return {
     id,
@@ -39,7 +48,7 @@ export function marker(data: string, owner: string, mine: Marker, needs: readonl
     async inspect({ ledger }) {
       const found = await readMarker(data);
       const kept = found?.cluster === mine.cluster && found.node === mine.node;
-      if (found && !kept) throw foreign(data, found);
+      if (found && !kept) throw foreign(role, data, found);
       // Kept by an earlier reset: noted again, so that the next one knows of this data.
       if (kept && ledger.noted(id) !== undefined) return undefined;
       return {
@@ -63,9 +72,9 @@ export const markerKind: Kind = {
   undo: () => Promise.resolve(),
 };
 
-function foreign(data: string, found: Marker): Error {
+function foreign(role: RoleName, data: string, found: Marker): Error {
   return refused(
-    "mysql.foreign_data",
+    `${role}.foreign_data`,
     `${data} holds the data of ${found.node} of the cluster ${found.clusterName}`,
     `move ${data} away if it is not needed any more, then run this again`,
   );
