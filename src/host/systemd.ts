@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { failed } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
 import { mask } from "../core/mask.ts";
+import { shareNext } from "../core/share-next.ts";
 
 /** Pure: the unit of a path, as `systemd-escape --path --suffix=mount` names it. */
 export function pathUnit(path: string, suffix: "mount" | "device"): string {
@@ -88,9 +89,8 @@ export async function showUnit(unit: string): Promise<UnitState> {
   });
 }
 
-export async function daemonReload(): Promise<void> {
-  await exec(["systemctl", "daemon-reload"]);
-}
+/** Runs all of systemd's generators. @throws ChimeError `exec.failed` */
+export const daemonReload = shareNext(() => exec(["systemctl", "daemon-reload"]));
 
 export type UnitVerb = "start" | "stop" | "restart" | "reload" | "enable" | "disable" | "reset-failed";
 

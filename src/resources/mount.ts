@@ -114,7 +114,7 @@ function mounted({ label, uuid, at }: GivenDisk, needs: readonly string[]): Reso
   const id = `mount:${at}`;
   const unit = pathUnit(at, "mount");
 
-  async function look(context: InspectContext): Promise<string[]> {
+  async function look(context: InspectContext): Promise<{ lines: string[]; isLoaded: boolean }> {
     const lines: string[] = [];
     const state = await showUnit(unit);
     if (state.file !== "enabled") lines.push("enable");
@@ -123,7 +123,7 @@ function mounted({ label, uuid, at }: GivenDisk, needs: readonly string[]): Reso
     if (there) await requireOurs(there, uuid);
     else if (needs.some((need) => context.pending(need)) || (await findXfs(uuid)).length > 0)
       lines.push("start");
-    return lines;
+    return { lines, isLoaded: state.load === "loaded" && !state.needDaemonReload };
   }
 
   return {
@@ -131,7 +131,7 @@ function mounted({ label, uuid, at }: GivenDisk, needs: readonly string[]): Reso
     needs,
     desired: fingerprint({ uuid, at }),
     async inspect(context) {
-      const lines = await look(context);
+      const { lines, isLoaded } = await look(context);
       if (lines.length === 0) return undefined;
       return {
         action: lines.includes("start") ? "create" : "update",
@@ -140,8 +140,12 @@ function mounted({ label, uuid, at }: GivenDisk, needs: readonly string[]): Reso
         async apply({ ledger, signal }) {
           await ledger.before(id, null);
           if (lines.includes("enable")) await setAtBoot("enable", unit, signal);
-          await daemonReload();
+          const reloaded = daemonReload();
+          // Beside the start, where that does not need it: then it is only for systemd to tell that it is enabled.
+          reloaded.catch(() => undefined);
+          if (!isLoaded) await reloaded;
           if (!mountedAt(at)) await systemctl("start", unit, signal);
+          await reloaded;
         },
       };
     },
