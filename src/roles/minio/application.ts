@@ -4,7 +4,7 @@ import { fingerprint } from "../../resources/fingerprint.ts";
 import type { Kind, Resource } from "../../resources/types.ts";
 import type { RoleContext } from "../types.ts";
 import { ensureAccount, hasAccount } from "./account.ts";
-import { minioSpec, users } from "./layout.ts";
+import { minioSpec, nodes, users } from "./layout.ts";
 import { createBucket, hasBucket } from "./s3.ts";
 import type { Limits } from "./store.ts";
 import { asApplication, ownStore } from "./stores.ts";
@@ -14,6 +14,9 @@ const timeoutMs = 20_000;
 /** Together some seconds: a node that made it has told the others by then. */
 const attempts = 6;
 const againMs = 300;
+/** So long do the others leave it to the first node: all get there at once, and the store refuses two that write it together. */
+const leftToFirstMs = 5_000;
+const isThereEveryMs = 100;
 /** To look, which `status` does, too: a store that has just lost a node answers late. */
 const lookLimits: Limits = { timeoutMs: 2_000 };
 /** It cannot be asked now, and what is in it stays as it is. */
@@ -43,6 +46,7 @@ export function application(context: RoleContext, needs: readonly string[]): Res
         async apply(run) {
           await run.ledger.before(id, null);
           run.progress(`making the bucket ${bucket} and its account`);
+          await leaveToFirst(context, run.signal);
           await untilMade(run.signal, () => make(context, { timeoutMs, signal: run.signal }));
         },
       };
@@ -65,7 +69,18 @@ export async function remindOfAccount(context: RoleContext, signal: AbortSignal)
   return isThere ? [] : make(context, limits);
 }
 
-/** All nodes get there at the same time, and while one of them writes it the store refuses the others. */
+/** Until the first node has made it, or does not come. The stores of a mirror have one each. */
+async function leaveToFirst(context: RoleContext, signal: AbortSignal): Promise<void> {
+  const { self, members } = context;
+  const { bucket, topology } = minioSpec(context);
+  if (topology === "mirror" || nodes(members)[0]?.name === self.name) return;
+  const giveUp = systemClock.now() + leftToFirstMs;
+  const isThere = () => hasBucket(asApplication(context), bucket, { ...lookLimits, signal });
+  while (!(await isThere().catch(() => false)) && systemClock.now() < giveUp)
+    await systemClock.sleep(isThereEveryMs, signal);
+}
+
+/** Another one may be making it at the same time, and while it writes it the store refuses this one. */
 async function untilMade(signal: AbortSignal, attempt: () => Promise<unknown>): Promise<void> {
   for (let nth = 1; ; nth++) {
     try {
@@ -98,27 +113,20 @@ async function make(context: RoleContext, limits: Limits): Promise<string[]> {
 const theBucket = (bucket: string): string => `the bucket ${bucket}`;
 const theAccount = (bucket: string): string => `the account ${users.application}, which may use ${bucket}`;
 
+/** The cheaper question first: what the store says of an account is encrypted, which takes each side 0.1 s of a core. */
 async function lacks(context: RoleContext, limits: Limits): Promise<string[]> {
   const { bucket } = minioSpec(context);
   const store = ownStore(context);
-  const missing: string[] = [];
-  if (!(await hasBucket(store, bucket, limits))) missing.push(theBucket(bucket));
-  const isRight =
-    (await hasAccount(store, users.application, bucket, limits)) && (await opens(context, limits));
-  if (!isRight) missing.push(theAccount(bucket));
-  return missing;
-}
-
-/** Whether its secret key is the one that we tell: the store itself says of no key what it is. */
-async function opens(context: RoleContext, limits: Limits): Promise<boolean> {
-  const { bucket } = minioSpec(context);
-  const asked = hasBucket(asApplication(context), bucket, limits).then(() => true);
-  return asked.catch(unlessDenied);
+  // Whether its secret key is the one that we tell: the store itself says of no key what it is.
+  const opened = await hasBucket(asApplication(context), bucket, limits).catch(unlessDenied);
+  const isThere = opened ?? (await hasBucket(store, bucket, limits));
+  const isRight = opened !== undefined && (await hasAccount(store, users.application, bucket, limits));
+  return [...(isThere ? [] : [theBucket(bucket)]), ...(isRight ? [] : [theAccount(bucket)])];
 }
 
 /** Whom the store does not know, or takes for somebody else, it lets see nothing. */
-function unlessDenied(error: unknown): false {
-  if (error instanceof ChimeError && error.code === "minio.denied") return false;
+function unlessDenied(error: unknown): undefined {
+  if (error instanceof ChimeError && error.code === "minio.denied") return undefined;
   throw error;
 }
 
