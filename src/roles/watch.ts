@@ -20,9 +20,9 @@ export class Watch {
     return this.#stop.signal;
   }
 
-  /** Does it now, and `ms` after each time that it ended. What goes wrong is told, but for what the stop ends. */
-  every(ms: number, work: () => Promise<void>): void {
-    this.#loops.push(this.#repeat(ms, work));
+  /** Does it now, and so many ms after each time that it ended. What goes wrong is told, but for what the stop ends. */
+  every(ms: number | (() => number), work: () => Promise<void>): void {
+    this.#loops.push(this.#repeat(typeof ms === "number" ? () => ms : ms, work));
   }
 
   /** Resolves when nothing of it runs any more. */
@@ -31,13 +31,13 @@ export class Watch {
     await Promise.all(this.#loops);
   }
 
-  async #repeat(ms: number, work: () => Promise<void>): Promise<void> {
+  async #repeat(pace: () => number, work: () => Promise<void>): Promise<void> {
     const { signal } = this;
     while (!signal.aborted) {
       await work().catch((error: unknown) => {
         if (!signal.aborted) log.warn(`${this.#role}:`, toChimeError(error).message);
       });
-      await this.#clock.sleep(ms, signal).catch(() => undefined);
+      await this.#clock.sleep(pace(), signal).catch(() => undefined);
     }
   }
 }

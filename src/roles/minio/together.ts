@@ -1,6 +1,6 @@
 import { phases, type Member } from "../../cluster/types.ts";
 import type { RoleContext } from "../types.ts";
-import { minioSpec, nodes } from "./layout.ts";
+import { minioSpec, nodes, roleName } from "./layout.ts";
 
 /**
  * Whom this node waits for before it is configured: a store starts with all its nodes or not at all, and each has to know
@@ -19,6 +19,11 @@ export function awaitsNodes(context: RoleContext): string | undefined {
   return late.length === 0 ? undefined : `waiting for ${late.join(" and ")} to be installed`;
 }
 
+/** Whether none of its nodes has ever been ready: until then no application has an account. Pure. */
+export function isForming(members: readonly Member[]): boolean {
+  return nodes(members).every(({ phase }) => phase[roleName] !== "ready");
+}
+
 function isInstalled({ phase }: Member): boolean {
-  return phases.indexOf(phase["minio"] ?? "joined") >= phases.indexOf("installed");
+  return phases.indexOf(phase[roleName] ?? "joined") >= phases.indexOf("installed");
 }

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "bun:test";
-import { attachedBy, Readmission } from "../../../src/roles/minio/guard/readmission.ts";
+import { admissible, attachedBy, Readmission } from "../../../src/roles/minio/guard/readmission.ts";
 import { storeNode } from "./context.ts";
 
 let now = 0;
@@ -65,4 +65,22 @@ test("whose word there is", () => {
     storeNode(5, { silent: true }),
   ];
   expect(Object.fromEntries(attachedBy(members))).toEqual({ node1: true, node2: false, node3: false });
+});
+
+test("while nobody can have been served, whoever has found all drives is let in at once", () => {
+  const backend = (node: string, isUp: boolean) => ({
+    service: "minio",
+    route: "read",
+    node,
+    sessions: 0,
+    up: isUp,
+    rising: false,
+  });
+  const view = [backend("node1", true), backend("node2", false), backend("node3", false)];
+  const attached = new Map([
+    ["node1", true],
+    ["node2", true],
+    ["node3", false],
+  ]);
+  expect(admissible(view, attached).map(({ node }) => node)).toEqual(["node2"]);
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MemberView } from "../../../src/cluster/types.ts";
 import { rememberedSlot, rememberSlot, slots } from "../../../src/roles/minio/slots.ts";
-import { awaitsNodes } from "../../../src/roles/minio/together.ts";
+import { awaitsNodes, isForming } from "../../../src/roles/minio/together.ts";
 import { storeContext, storeNode } from "./context.ts";
 
 const places = (members: MemberView[], own: number | null = null) =>
@@ -57,4 +57,9 @@ test("who is waited for", () => {
   const late = storeNode(3, { phase: "joined" });
   expect(awaited(fresh(1), fresh(2), late)).toBe("waiting for node3 to be installed");
   expect(awaited(fresh(1), fresh(2), storeNode(3, { phase: "installed" }))).toBeUndefined();
+});
+
+test("a store is being formed until one of its nodes is ready", () => {
+  const members = [storeNode(1, { phase: "configured" }), storeNode(2, { phase: "installed" })];
+  expect([isForming(members), isForming([...members, storeNode(3)])]).toEqual([true, false]);
 });

@@ -16,21 +16,24 @@ import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
 import { slowDrives } from "../slow.ts";
 import { fullDrives } from "../full.ts";
 import { ownStore } from "../stores.ts";
-import { awaitsNodes } from "../together.ts";
+import { awaitsNodes, isForming } from "../together.ts";
 import { breakDisk, type DiskFault } from "./disk-faults.ts";
 import { Clocks } from "./clocks.ts";
 import { readHealth, type Health } from "./health.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { prove } from "./prove.ts";
 import { awaited, isReady, type Progress } from "./readiness.ts";
-import { attachedBy, Readmission } from "./readmission.ts";
+import { admissible, attachedBy, Readmission } from "./readmission.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
+import { untilPreceded } from "./start-order.ts";
 import { answerRestart, restartIfAllHaveIt, restartMethod } from "./restarts.ts";
 
 /** How often the server is asked how it is, the balancer whether it finds any, and the server about its drives. */
 const lookEveryMs = 1_000;
 const gateEveryMs = 500;
 const inquireEveryMs = 5_000;
+/** The same until this node is ready: each step waits for the one before it, and somebody for all of them. */
+const formingEveryMs = 200;
 const clocksEveryMs = 30_000;
 /** The engine tells how its drives were over a minute. */
 const slowEveryMs = 20_000;
@@ -68,13 +71,18 @@ export class MinioGuard implements Guard {
   /** Waits for nothing: a server that has just lost another one answers late, and the agent has to be up by then. */
   start(): Promise<void> {
     const every = this.#watch.every.bind(this.#watch);
-    every(lookEveryMs, () => this.#look());
+    const step = (ms: number, work: () => Promise<void>) =>
+      every(() => (this.#deps.membership.self.phase[roleName] === "ready" ? ms : formingEveryMs), work);
+    step(lookEveryMs, () => this.#look());
+    step(lookEveryMs, () => this.#watchDrives());
+    step(lookEveryMs, () => this.#complete());
+    step(gateEveryMs, () => this.#setGate());
+    step(inquireEveryMs, async () => {
+      if (this.#health.reads) this.#seen = await this.#inquire();
+    });
     every(lookEveryMs, () => this.#unlock());
     every(lookEveryMs, () => this.#keepAccount());
-    every(lookEveryMs, () => this.#watchDrives());
-    every(lookEveryMs, () => this.#complete());
     every(lookEveryMs, () => restartIfAllHaveIt(this.#deps));
-    every(gateEveryMs, () => this.#setGate());
     every(clocksEveryMs, () => {
       const { self, members } = this.#deps.context();
       return this.#clocks.look(self, nodes(members), this.#watch.signal);
@@ -82,9 +90,6 @@ export class MinioGuard implements Guard {
     every(slowEveryMs, () => this.#timeDrives());
     every(inquireEveryMs, async () => {
       this.#full = await fullDrives();
-    });
-    every(inquireEveryMs, async () => {
-      if (this.#health.reads) this.#seen = await this.#inquire();
     });
     return Promise.resolve();
   }
@@ -199,8 +204,10 @@ export class MinioGuard implements Guard {
     const { nodes: count, disksPerNode } = minioSpec(this.#deps.context());
     if (quorumOf({ nodes: count, drivesPerNode: disksPerNode }).sets > 1) return;
     const own = view.filter(({ service }) => service === roleName);
-    const attached = attachedBy(this.#deps.membership.members());
-    for (const backend of this.#readmission.due(own, attached)) await haproxy.admit(backend);
+    const members = this.#deps.membership.members();
+    const attached = attachedBy(members);
+    const due = isForming(members) ? admissible(own, attached) : this.#readmission.due(own, attached);
+    for (const backend of due) await haproxy.admit(backend);
   }
 
   /** The VIP belongs where a balancer finds a server that objects can be read from: that need not be this node's. */
@@ -214,6 +221,9 @@ export class MinioGuard implements Guard {
   async #startServer(): Promise<void> {
     const context = this.#deps.context();
     if (this.#leaving || this.#deps.inMaintenance() || awaitsNodes(context) !== undefined) return;
+    if (isForming(this.#deps.membership.members())) {
+      await untilPreceded(context, this.#deps.clock, this.#watch.signal);
+    }
     this.#trouble = await startServer(layout(context).product.unit);
   }
 

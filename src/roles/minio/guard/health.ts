@@ -20,6 +20,11 @@ export async function readHealth(address: string, signal: AbortSignal): Promise<
   return { up: reads !== null, reads: reads === 200, writes: writes === 200 };
 }
 
+/** Whether the process answers at all. */
+export async function answers(address: string, signal: AbortSignal): Promise<boolean> {
+  return (await page(address, "live", signal)) !== null;
+}
+
 /** The status of a health page; null where nobody answers. */
 async function page(address: string, name: string, signal: AbortSignal): Promise<number | null> {
   try {

@@ -18,6 +18,14 @@ export function attachedBy(members: readonly MemberView[]): Map<string, boolean>
   );
 }
 
+/** Which may be used at once, where nobody can have been served before: a word that comes late says then what is so. Pure. */
+export function admissible(
+  view: readonly BackendView[],
+  attached: ReadonlyMap<string, boolean>,
+): BackendView[] {
+  return view.filter(({ up, node }) => !up && attached.get(node) === true);
+}
+
 /**
  * Which servers the balancer may use again before their time (`backMs`). Its own check does not say whether a server has
  * found all drives, and so it waits for as long as that may take. The guard on the server's node knows it, and its word
