@@ -31,6 +31,7 @@ import { Mounts } from "./mounts.ts";
 import { openNotify } from "./notify.ts";
 import { Publisher } from "./publisher.ts";
 import { Reconciler } from "./reconcile.ts";
+import { SecretChanges } from "./secret-changes.ts";
 import { serveSocket } from "./socket.ts";
 import { StateDisk } from "./state-disk.ts";
 import { clusterStatus, type Status } from "./status.ts";
@@ -65,7 +66,13 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   if (!cluster) throw refused("node.no_cluster", "this node is in no cluster", "chime-node init, or join");
   const { identity, membership, secrets, renewal } = cluster;
   const context = (): RoleContext =>
-    buildContext({ identity, secrets, facts, members: membership.members(), spec: membership.spec() });
+    buildContext({
+      identity,
+      secrets: secrets.all,
+      facts,
+      members: membership.members(),
+      spec: membership.spec(),
+    });
 
   const history = await History.load(paths.history, identity.self.name, systemClock);
   const maintenance = await Maintenance.load(paths.maintenance);
@@ -98,8 +105,17 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     for (const voter of voters.values()) voter.keepReserve();
   });
   const mounts = new Mounts(systemClock);
+  const secretChanges = new SecretChanges({
+    membership,
+    store: secrets,
+    roles,
+    isServed: (role) => isGuarded(membership.self.phase[role]),
+    reconcile: () => reconciler.configure(),
+    clock: systemClock,
+  });
   const guards = new Guards({
     clock: systemClock,
+    secrets: secretChanges,
     membership,
     roles,
     context,
@@ -115,10 +131,10 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     voters,
   });
   const reconciler = new Reconciler(identity.self.name, {
-    resources() {
+    resources(phase) {
       const now = context();
       const served = now.self.roles.filter((role) => isGuarded(now.self.phase[role]));
-      return [...agentResources(), ...upTo(desired(now, served), "ready")];
+      return [...agentResources(), ...upTo(desired(now, served), phase)];
     },
     // A join that did not wait, or was cut off, leaves the last step to the agent.
     async done() {
@@ -156,11 +172,14 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         ...maintenance.problems(identity.self.name),
         ...stateDisk.problems(identity.self.name),
         ...mounts.problems(identity.self.name),
+        ...secretChanges.problems(),
         ...certificateProblems(identity.self.name, renewal.trouble),
       ],
       events: newest(history.events),
       maintenance: maintenance.since,
+      secrets: secretChanges.published(),
     });
+    void secretChanges.follow();
     for (const vip of vipsHere()) {
       clients.share(vip).catch(warnOf(vip.role));
       clients.watch(vip, () => !signal.aborted && vips.state(vip.role) === "MASTER").catch(warnOf(vip.role));
@@ -179,6 +198,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     history,
     maintenance,
     voters,
+    secretChanges,
     cluster: identity.cluster,
     status,
     look: pulse,

@@ -7,6 +7,7 @@ import type { Voter } from "../cluster/vote/voter.ts";
 import type { Role, RoleContext } from "../roles/types.ts";
 import type { Happening } from "../roles/happening.ts";
 import type { Guard, Problem } from "../roles/guard.ts";
+import type { SecretChanges } from "./secret-changes.ts";
 import type { Vips } from "./vips.ts";
 
 /** True once the role's service runs here: from then on somebody has to watch it. */
@@ -36,7 +37,7 @@ export class Guards {
   async #start(role: Role): Promise<void> {
     if (!role.guard) return;
     const { clock, membership, context, vips, claimVip, publish, record } = this.#deps;
-    const { inMaintenance, askGateway, voters } = this.#deps;
+    const { inMaintenance, askGateway, voters, secrets } = this.#deps;
     const voter = voters.get(role.name);
     if (!voter) throw new Error(`nobody votes for ${role.name}`);
     const guard = role.guard({
@@ -47,6 +48,9 @@ export class Guards {
       vip: () => vips.state(role.name),
       claimVip: () => claimVip(role.name),
       publish: (state) => publish(role.name, state),
+      secret: (name) => secrets.of(role.name, name),
+      takeSecret: (name) => secrets.take(role.name, name),
+      useSecret: (name) => secrets.use(role.name, name),
       inMaintenance,
       record: (happening) => record({ role: role.name, ...happening }),
       askGateway,
@@ -94,6 +98,7 @@ export interface GuardSetDeps {
   publish: (role: RoleName, state: unknown) => Promise<void>;
   record: (happening: Happening) => void;
   inMaintenance: () => boolean;
+  secrets: Pick<SecretChanges, "of" | "take" | "use">;
   askGateway: AskGateway;
   voters: ReadonlyMap<RoleName, Voter>;
 }

@@ -16,6 +16,7 @@ import { beginMaintenance, endMaintenance, type Maintenance } from "./maintenanc
 import type { Reconciler } from "./reconcile.ts";
 import { faults } from "./obstacle.ts";
 import { mayHoldAlone } from "./removal.ts";
+import type { SecretChanges } from "./secret-changes.ts";
 import type { Handlers } from "./socket.ts";
 import { answerHandover, switchOver } from "./switchover.ts";
 import { balancerName } from "../vip/balancer/haproxy.ts";
@@ -28,6 +29,7 @@ interface Agent {
   history: History;
   maintenance: Maintenance;
   voters: ReadonlyMap<RoleName, Voter>;
+  secretChanges: SecretChanges;
   cluster: { name: string };
   status: () => Status;
   /** Before the balancer of this node stops. */
@@ -41,6 +43,7 @@ const role = v.object({ role: v.string() });
 /** Everything that the command line may ask of the agent on its node. */
 export function socketHandlers(agent: Agent): Handlers {
   const { membership, guards, reconciler, history, maintenance, voters, cluster, status, look } = agent;
+  const { secretChanges } = agent;
   const record = (turn: Happening) => history.record(turn);
   return {
     cluster: () => Promise.resolve({ members: membership.members(), spec: membership.spec() }),
@@ -108,6 +111,13 @@ export function socketHandlers(agent: Agent): Handlers {
       await look();
       return result;
     },
+
+    async "secrets.rotate"(params) {
+      await secretChanges.begin(v.parse(role, params).role);
+      await look();
+    },
+
+    "secrets.progress": (params) => Promise.resolve(secretChanges.progress(v.parse(role, params).role)),
 
     async "drill.strike"(params) {
       const schema = v.object({ role: v.string(), node: v.string(), fault: v.picklist(faults) });

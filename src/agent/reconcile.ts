@@ -24,7 +24,8 @@ const dailyMs = 86_400_000;
 
 /** What the reconciler keeps in shape. */
 export interface Reconciled {
-  resources(): Resource[];
+  /** All up to that phase. */
+  resources(phase: "configured" | "ready"): Resource[];
   /** Called when all that may be done unasked is done. */
   done(): Promise<void>;
 }
@@ -52,23 +53,36 @@ export class Reconciler {
     }, delayMs);
   }
 
+  /**
+   * Does at once, and waited for, what may be done unasked without the services being asked for anything.
+   * @throws ChimeError `lock.held`, and of the resources
+   */
+  async configure(): Promise<void> {
+    await this.#running;
+    await this.#reconcile("configured");
+  }
+
+  #reconcile(phase: "configured" | "ready"): Promise<void> {
+    return withLock("apply", agentHolder, async () => {
+      const resources = this.#deps.resources(phase);
+      const ledger = await openLedger();
+      const wanted = (await plan(resources, ledger)).filter(mayReconcile);
+      if (wanted.length > 0) {
+        const outcome = await apply(resources, ledger, {
+          signal: this.#abort.signal,
+          progress: (line) => log.info(`reconcile: ${line}`),
+          only: new Set(wanted.map((change) => change.resource)),
+        });
+        if (outcome.failed[0]) throw outcome.failed[0].error;
+      }
+      if (phase === "ready") await this.#deps.done();
+    });
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#abort;
     try {
-      await withLock("apply", agentHolder, async () => {
-        const resources = this.#deps.resources();
-        const ledger = await openLedger();
-        const wanted = (await plan(resources, ledger)).filter(mayReconcile);
-        if (wanted.length > 0) {
-          const outcome = await apply(resources, ledger, {
-            signal,
-            progress: (line) => log.info(`reconcile: ${line}`),
-            only: new Set(wanted.map((change) => change.resource)),
-          });
-          if (outcome.failed[0]) throw outcome.failed[0].error;
-        }
-        await this.#deps.done();
-      });
+      await this.#reconcile("ready");
       this.#failure = undefined;
       // Whatever is told meanwhile comes first.
       if (this.#timer === undefined) this.kick(dailyMs);
@@ -93,7 +107,7 @@ export class Reconciler {
   async drift(): Promise<Problem[]> {
     let found: Awaited<ReturnType<typeof plan>>;
     try {
-      found = await plan(this.#deps.resources(), await openLedger());
+      found = await plan(this.#deps.resources("ready"), await openLedger());
     } catch (error) {
       // A server that dies while its accounts are looked at.
       const { code, message } = errorJson(error);

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { MemberView } from "../cluster/types.ts";
+import type { SecretState } from "../cluster/secret-store.ts";
 import { eventSchema, type HistoryEvent } from "./event.ts";
 import type { Problem } from "../roles/guard.ts";
 import type { VipState } from "../vip/fifo.ts";
@@ -21,9 +22,12 @@ export interface AgentReport {
   events: HistoryEvent[];
   /** Since when it is in maintenance, ISO 8601. */
   maintenance: string | null;
+  /** Which values it has of the secrets that can be changed, by `role.name`; null: it cannot change any. */
+  secrets: Record<string, SecretState> | null;
 }
 
 const short = v.pipe(v.string(), v.maxLength(1000));
+const id = v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,5}\.[A-Za-z0-9]{8})$/));
 const schema = v.object({
   vips: v.record(
     short,
@@ -48,10 +52,16 @@ const schema = v.object({
   // An older member sends none.
   events: v.optional(v.pipe(v.array(eventSchema), v.maxLength(20)), []),
   maintenance: v.optional(v.nullable(short), null),
+  // An older member knows of no change.
+  secrets: v.optional(
+    v.nullable(v.record(short, v.object({ current: id, next: v.nullable(id), used: id }))),
+    null,
+  ),
 });
 
 /** A peer's report, or an empty one where it sent none that we understand. */
 export function reportOf(member: Pick<MemberView, "roleState">): AgentReport {
   const parsed = v.safeParse(schema, member.roleState[reportKey]);
-  return parsed.success ? parsed.output : { vips: {}, problems: [], events: [], maintenance: null };
+  if (parsed.success) return parsed.output;
+  return { vips: {}, problems: [], events: [], maintenance: null, secrets: null };
 }

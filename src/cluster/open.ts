@@ -1,12 +1,11 @@
 import { systemClock } from "../core/clock.ts";
 import { agentPort } from "../core/paths.ts";
-import type { Secrets } from "../spec/types.ts";
 import type { RoleLimit } from "./admission.ts";
 import type { ClusterFiles } from "./files.ts";
 import { loadCredentials, saveCertificate } from "./identity.ts";
 import { ClusterMembership } from "./membership.ts";
 import { Renewal } from "./renewal.ts";
-import { loadSecrets } from "./secrets.ts";
+import { SecretStore } from "./secret-store.ts";
 import { fileStore } from "./store.ts";
 import { TlsTransport } from "./tls-transport.ts";
 import type { Identity } from "./types.ts";
@@ -26,7 +25,7 @@ export interface OpenClusterOptions {
 export interface OpenCluster {
   identity: Identity;
   membership: ClusterMembership;
-  secrets: Secrets;
+  secrets: SecretStore;
   /** Keeps this node's certificate in its time. */
   renewal: Renewal;
   /** Goes silent, does not leave. */
@@ -41,12 +40,12 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
   const { files, binaryVersion, roleLimit, checkSpec, host, port = agentPort } = options;
   let credentials = await loadCredentials(files.pki);
   if (!credentials) return undefined;
-  const secrets = await loadSecrets(files.secrets);
+  const secrets = await SecretStore.load(files.secrets);
   const current = () => credentials as NonNullable<typeof credentials>;
   const transport = new TlsTransport(current, host, port);
   const membership = await ClusterMembership.start({
     credentials: current,
-    secrets: () => secrets,
+    secrets: () => secrets.all,
     store: fileStore(files.state),
     transport,
     clock: systemClock,

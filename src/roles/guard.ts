@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import type { SecretState } from "../cluster/secret-store.ts";
 import type { Membership } from "../cluster/types.ts";
 import type { AskGateway } from "../cluster/vote/gateway.ts";
 import type { Voter } from "../cluster/vote/voter.ts";
@@ -15,6 +16,13 @@ export interface Problem {
   remedy: string;
 }
 
+/** Of a secret that may be changed while the role serves. */
+export interface ChangingSecret {
+  own: SecretState;
+  /** By node; none of those that have not said. */
+  others: ReadonlyMap<string, SecretState>;
+}
+
 /** What the agent lends a role's guard. */
 export interface GuardDeps {
   clock: Clock;
@@ -28,6 +36,12 @@ export interface GuardDeps {
   claimVip(): void;
   /** Publishes the guard's part of this node's record (`Member.roleState[role]`). */
   publish(state: unknown): Promise<void>;
+  /** How far this node and the others are with changing one of the role's secrets; undefined: there is none of that name. */
+  secret(name: string): ChangingSecret | undefined;
+  /** Goes by the value of it that this node holds, its files too; the service is the guard's to restart. @throws ChimeError */
+  takeSecret(name: string): Promise<void>;
+  /** The service runs with the value that this node goes by. */
+  useSecret(name: string): Promise<void>;
   /** Somebody works on this node: it must not take over, nor go on writing. */
   inMaintenance(): boolean;
   /** For `chime-node history`. */

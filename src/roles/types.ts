@@ -123,6 +123,8 @@ export interface Role {
   readonly name: RoleName;
   /** Generated once for the cluster at init and carried to every member but witnesses: `secrets.<role>.<name>`. */
   readonly secretNames: readonly string[];
+  /** Those of them that `secrets rotate` changes while the role serves; its guard sees to it. None: no rotation. */
+  readonly rotates?: readonly string[];
   /** What of the catalog a node with it needs, its VIP's included. */
   products(spec: Spec): readonly string[];
   /** How many members may have it: none where the spec does not configure it. A member more is refused with `reason`. */

@@ -119,6 +119,7 @@ test("a report that is not one is taken as empty, never believed in part", () =>
     problems: [],
     events: [],
     maintenance: null,
+    secrets: null,
   });
 });
 

@@ -202,7 +202,7 @@ describe("who comes in", () => {
     const witness = await nodes.join(token, "node3", "127.0.0.3", ["witness"]);
     expect(await readdir(nodes.files("node2").pki)).toContain("ca.key");
     expect(await readdir(nodes.files("node3").pki)).not.toContain("ca.key");
-    expect(witness.secrets).toEqual({});
+    expect(witness.secrets.all).toEqual({});
     expect(await codeOf(invite(witness))).toBe("token.witness");
     expect(await codeOf(witness.membership.takeRoles(["mysql"]))).toBe("role.witness");
     for (const file of await readdir(nodes.files("node2").pki)) {

@@ -27,8 +27,8 @@ describe("a cluster over TLS", () => {
     await two.membership.update({ phase: { mysql: "installed" } });
     expect(one.membership.members()[1]?.phase).toEqual({ mysql: "installed" });
     expect(two.membership.spec()).toEqual(one.membership.spec());
-    expect(two.secrets).toEqual(one.secrets);
-    expect(two.secrets["mysql"]?.["replication"]).toMatch(/^[A-Za-z0-9]{32}$/);
+    expect(two.secrets.all).toEqual(one.secrets.all);
+    expect(two.secrets.all["mysql"]?.["replication"]).toMatch(/^[A-Za-z0-9]{32}$/);
   });
 
   test("a peer answers a call, and its errors come back as they are", async () => {

@@ -1,19 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { ReplaceResult } from "../../src/operations/replace-disk.ts";
+import type { RotateResult } from "../../src/operations/rotate-secrets.ts";
 import type { Status } from "../../src/agent/status.ts";
+import { users } from "../../src/roles/minio/layout.ts";
 import type { Store } from "../../src/roles/minio/store.ts";
 import { chime, verdict } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import { LoopDevice } from "./loops.ts";
 import { minioBinary } from "./minio-binary.ts";
 import type { LabNode } from "./node.ts";
+import { startApplications } from "./object-load.ts";
 import type { Initialized } from "./pair.ts";
 import {
   applicationStore,
   joinStore,
   openStoreLab,
   problemsOf,
+  rootPassword,
   storeInit,
   storeStatus,
   useStore,
@@ -111,6 +115,53 @@ describe.skipIf(!minio || !long)(`three nodes with three disks each, later on${w
     expect(await node1.read("/var/lib/chime-node/disks.json")).toBe(before);
     expect(await counts()).toEqual(onAll());
   }, 240_000);
+
+  test("the administrator gets another password under load: nobody is refused, and a killed command is finished", async () => {
+    const nodes = [node1, node2, node3];
+    const old = await rootPassword(node1);
+    const load = await startApplications(lab, nodes, "rotation/");
+    const rotate = (node: LabNode) =>
+      chime<RotateResult>(node, ["secrets", "rotate", "--role", "minio", "--yes"], { timeoutMs: 240_000 });
+    const first = await rotate(node1);
+    expect([first.code, first.json.error, first.json.changed]).toEqual([0, undefined, ["root_password"]]);
+    console.error(`another password on 3 × 3: ${first.json.seconds} s`);
+    const second = await rootPassword(node1);
+    expect(second).not.toBe(old);
+    await untilWhole();
+    const killed = node2.start(["chime-node", "secrets", "rotate", "--role", "minio", "--yes"]);
+    await waitUntil("a node to hear of it", 30_000, async () =>
+      (await node3.read("/etc/chime-node/secrets.toml")).includes("root_password_next"),
+    );
+    killed.signal("SIGKILL");
+    await killed.exited;
+    await Promise.all([node1, node2].map((node) => node.kill("chime-node")));
+    expect((await rotate(node3)).code).toBe(0);
+    const third = await rootPassword(node3);
+    expect(third).not.toBe(second);
+    const { requests, misread, faults } = await load.report();
+    const longest = Math.max(...requests.map(({ ms }) => ms));
+    console.error(`${requests.length} requests, the longest took ${Math.round(longest)} ms`);
+    expect(requests.filter(({ ok }) => !ok)).toEqual([]);
+    expect([misread, ...Object.values(faults).flat()]).toEqual([[]]);
+    for (const node of nodes) {
+      expect(await rootPassword(node)).toBe(third);
+      const asRoot = (secretKey: string) => {
+        const account = { accessKey: users.root, secretKey };
+        return useStore(lab, {
+          store: { ...store, address: node.address, credentials: account },
+          verb: "put",
+          key: "x",
+        });
+      };
+      expect((await asRoot(second)).error).toContain("refuses");
+      expect((await asRoot(third)).error).toBeNull();
+      expect((await node.run(["chime-node", "plan"])).stdout).toContain(
+        "0 to create, 0 to update, 0 to delete",
+      );
+    }
+    await useStore(lab, { store, verb: "delete", key: "x" });
+    await untilWhole();
+  }, 420_000);
 
   test("a disk that fails its reads and writes is replaced while objects are written; each is on every drive", async () => {
     await node1.run(["xfs_io", "-x", "-c", "shutdown", place]);

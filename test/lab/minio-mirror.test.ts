@@ -1,11 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Status } from "../../src/agent/status.ts";
+import type { RotateResult } from "../../src/operations/rotate-secrets.ts";
 import { chime } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import { minioBinary } from "./minio-binary.ts";
 import type { LabNode } from "./node.ts";
-import { type ObjectLoad, startObjects } from "./object-load.ts";
-import { applicationStore, formStore, joinStore, openStoreLab, problemsOf, useStore } from "./store.ts";
+import { type ObjectLoad, startApplications, startObjects } from "./object-load.ts";
+import {
+  applicationStore,
+  formStore,
+  joinStore,
+  openStoreLab,
+  problemsOf,
+  rootPassword,
+  useStore,
+} from "./store.ts";
 import { bodyOf, sha256 } from "./store-program.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -86,6 +95,37 @@ describe.skipIf(!minio)(`two nodes whose stores copy to each other${why}`, () =>
       found: [],
     });
   }, 200_000);
+
+  test.skipIf(!long)(
+    "the administrator gets another password under load: nobody is refused, and the VIP stays",
+    async () => {
+      const before = await holder();
+      const [node1, node2] = [lab.node("node1"), lab.node("node2")];
+      const old = await rootPassword(node1);
+      const applications = await startApplications(lab, lab.nodes, "rotation/");
+      const { code, json } = await chime<RotateResult>(node2, [
+        "secrets",
+        "rotate",
+        "--role",
+        "minio",
+        "--yes",
+      ]);
+      expect([code, json.error]).toEqual([0, undefined]);
+      await untilLevel();
+      expect((await holder()).name).toBe(before.name);
+      const { requests, misread, faults: found } = await applications.report();
+      const longest = Math.max(...requests.map(({ ms }) => ms));
+      console.error(`another password: ${json.seconds} s, the longest request ${Math.round(longest)} ms`);
+      expect(requests.filter(({ ok }) => !ok)).toEqual([]);
+      expect([misread, ...Object.values(found).flat()]).toEqual([[]]);
+      expect(await rootPassword(node1)).not.toBe(old);
+      expect(await rootPassword(node2)).toBe(await rootPassword(node1));
+      for (const node of lab.nodes) {
+        expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
+      }
+    },
+    400_000,
+  );
 
   test.skipIf(!long)(
     "both lose their power; one comes back alone and waits for the other",

@@ -7,6 +7,8 @@ import { appendAcknowledged, type ClientsFile } from "./lab-clients.ts";
 export interface ObjectsSettings extends ObjectSettings, ClientsFile {
   /** By name: the stores on which everything has to be at the end. */
   holders: Record<string, Store>;
+  /** The bucket is there, with nothing below the prefix: an application may neither make nor list it all. */
+  isFresh: boolean;
   /** How long they may take for that, ms. */
   levelMs: number;
 }
@@ -22,7 +24,7 @@ export interface ObjectsReport {
 const settings = (await Bun.stdin.json()) as ObjectsSettings;
 const clients = new ObjectClients(settings);
 
-for (;;) {
+while (!settings.isFresh) {
   try {
     await createBucket(settings.store, settings.bucket, { timeoutMs: settings.requestMs });
     await clients.clear();

@@ -1,5 +1,6 @@
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parse } from "smol-toml";
 import { buildBinary } from "../../scripts/build.ts";
 import type { Status } from "../../src/agent/status.ts";
 import { isPair, type StoreStatus } from "../../src/roles/types.ts";
@@ -108,6 +109,15 @@ export async function storeStatus(node: LabNode): Promise<StoreStatus> {
   const role = (await chime<Status>(node, ["status"])).json.roles["minio"];
   if (!role || isPair(role)) throw new Error(`${node.name} has no store`);
   return role;
+}
+
+/** The administrator's password, as a node has it. */
+export async function rootPassword(node: LabNode): Promise<string> {
+  const secrets = parse(await node.read("/etc/chime-node/secrets.toml")) as Record<
+    string,
+    Record<string, string>
+  >;
+  return secrets["minio"]?.["root_password"] ?? "";
 }
 
 /** How an application reaches the store: what `secrets show` says. */

@@ -3,6 +3,7 @@ import { balancedServices, mirroredServices } from "./balanced.ts";
 import { checks } from "./checks.ts";
 import { diskCare } from "./drives.ts";
 import { labelOf } from "./given.ts";
+import { passwordName } from "./guard/password.ts";
 import { MinioGuard } from "./guard/guard.ts";
 import { releaseLocks } from "./left-behind.ts";
 import { consolePort, minioSpec, nodes, place, productName, roleName, s3Port, users } from "./layout.ts";
@@ -15,7 +16,8 @@ import { minioStatus } from "./status.ts";
 /** An S3 store over whole disks of several nodes, behind one address. */
 export const minio: Role = {
   name: roleName,
-  secretNames: ["root_password", "secret_key"],
+  secretNames: [passwordName, "secret_key"],
+  rotates: [passwordName],
   products: (spec) => [productName(minioSpec({ spec })), "keepalived", "haproxy"],
   limit: ({ roles }) => ({
     max: roles.minio?.nodes ?? 0,

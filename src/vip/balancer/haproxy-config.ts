@@ -1,10 +1,9 @@
+import { statsSocket } from "./haproxy-socket.ts";
+import { holdRule, holdScript } from "./hold.ts";
 import type { BalancedService, Backend, Route } from "./types.ts";
 
 /** How its first line begins: the check `haproxy.foreign` tells ours from another's by it. */
 export const configMarker = "# Written by chime-node";
-
-/** Runtime commands and statistics, for root alone. */
-export const statsSocket = "/run/haproxy/chime-node.sock";
 
 /**
  * Connections that haproxy can have open; by default it takes what the process may have, a billion in some containers,
@@ -53,6 +52,7 @@ export function renderHaproxy(clusterId: string, services: readonly BalancedServ
     `    stats socket ${statsSocket} mode 600 level admin expose-fd listeners`,
     "    stats timeout 10s",
     `    hard-stop-after ${hardStopAfter}`,
+    ...(services.some(({ mode }) => mode === "http") ? [`    lua-load ${holdScript}`] : []),
     "    chroot /var/lib/haproxy",
     "    user haproxy",
     "    group haproxy",
@@ -84,7 +84,11 @@ function renderService(service: BalancedService): string[] {
     `    bind ${service.address}:${service.port}`,
     // What clients say of themselves there, the servers would believe.
     ...(mode === "http"
-      ? ["    http-request set-header X-Forwarded-For %[src]", "    http-request del-header X-Real-IP"]
+      ? [
+          holdRule(name),
+          "    http-request set-header X-Forwarded-For %[src]",
+          "    http-request del-header X-Real-IP",
+        ]
       : []),
     ...service.routes.map((route) => {
       const to = backendName(service, route);

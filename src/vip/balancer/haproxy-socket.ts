@@ -1,6 +1,8 @@
 import { connect } from "node:net";
 import { failed } from "../../core/errors.ts";
-import { statsSocket } from "./haproxy-config.ts";
+
+/** Runtime commands and statistics, for root alone. */
+export const statsSocket = "/run/haproxy/chime-node.sock";
 
 /** A hundred servers' statistics are 60 KB. */
 const answerLimit = 2 ** 20;

@@ -10,6 +10,7 @@ import { sysctl } from "../../resources/sysctl.ts";
 import { configMarker as marker, renderHaproxy } from "./haproxy-config.ts";
 import { askHaproxy } from "./haproxy-socket.ts";
 import { foreignConfig } from "../foreign.ts";
+import { hold, holdMap, holdMapText, holdScript, holdScriptText, release } from "./hold.ts";
 import { parseStats, showServers } from "./stats.ts";
 import type { Balancer } from "./types.ts";
 
@@ -39,19 +40,21 @@ export const haproxy: Balancer = {
     const installed = packages.map(({ id }) => id);
     // In place before the package is: systemd reads it with the package's unit.
     const dropIn = file({ path: `/etc/systemd/system/${row.unit}.d/chime-node.conf`, content: dropInText });
+    const script = file({ path: holdScript, content: holdScriptText, needs: installed });
+    const map = file({ path: holdMap, content: holdMapText, needs: installed });
     const config = file({
       path: productPath(row, "config"),
       content: renderHaproxy(cluster.id, services),
       check: { argv: [productPath(row, "binary"), "-c", "-f", "{}"] },
-      needs: installed,
+      needs: [...installed, script.id, map.id],
     });
     const anyAddress = sysctl("net.ipv4.ip_nonlocal_bind", "1");
     const running = service({
       unit: row.unit,
-      reloadOn: [config],
+      reloadOn: [script, map, config],
       needs: [...installed, dropIn.id, anyAddress.id],
     });
-    return { installed: [dropIn, ...packages], configured: [anyAddress, config, running] };
+    return { installed: [dropIn, ...packages], configured: [anyAddress, script, map, config, running] };
   },
   async view() {
     const answer = await askHaproxy(showServers);
@@ -60,6 +63,8 @@ export const haproxy: Balancer = {
   async admit({ service, route, node }) {
     await askHaproxy(`set server ${service}.${route}/${node} health up`);
   },
+  hold: (service, seconds) => hold(service, seconds, Date.now()),
+  release: (service) => release(service),
   async stopTaking() {
     const argv = ["systemctl", "kill", "--kill-who=main", `--signal=${stopSignal}`, unit];
     await exec(argv, { timeoutMs: 5_000 });

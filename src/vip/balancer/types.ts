@@ -81,6 +81,14 @@ export interface Balancer {
    * @throws ChimeError `balancer.stats`
    */
   admit(backend: Pick<BackendView, "service" | "route" | "node">): Promise<void>;
+  /**
+   * Has this node's balancer let requests of a service of mode `http` wait that come from now on, for so long at most; those
+   * that are under way go on.
+   * @throws ChimeError `balancer.stats`
+   */
+  hold(service: string, seconds: number): Promise<void>;
+  /** Lets those that wait go on. @throws ChimeError `balancer.stats` */
+  release(service: string): Promise<void>;
   /** Has it take nothing new, and end what it is answering. @throws ChimeError `exec.failed` */
   stopTaking(): Promise<void>;
 }

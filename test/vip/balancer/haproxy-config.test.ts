@@ -12,6 +12,7 @@ global
     stats socket /run/haproxy/chime-node.sock mode 600 level admin expose-fd listeners
     stats timeout 10s
     hard-stop-after 30m
+    lua-load /etc/haproxy/chime-node-hold.lua
     chroot /var/lib/haproxy
     user haproxy
     group haproxy
@@ -31,6 +32,7 @@ defaults
 frontend store
     mode http
     bind 10.0.0.50:9000
+    http-request lua.chime_hold store if { str(store),map(/etc/haproxy/chime-node-held.map) -m found }
     http-request set-header X-Forwarded-For %[src]
     http-request del-header X-Real-IP
     use_backend store.read if { method GET HEAD }

@@ -20,6 +20,7 @@ import { awaitsNodes, isForming } from "../together.ts";
 import { breakDisk, type DiskFault } from "./disk-faults.ts";
 import { Clocks } from "./clocks.ts";
 import { readHealth, type Health } from "./health.ts";
+import { PasswordChange } from "./password.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { prove } from "./prove.ts";
 import { awaited, isReady, type Progress } from "./readiness.ts";
@@ -60,16 +61,19 @@ export class MinioGuard implements Guard {
   readonly #clocks = new Clocks();
   readonly #redundancy: Redundancy;
   readonly #readmission: Readmission;
+  readonly #password: PasswordChange;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
     this.#watch = new Watch(deps.clock, roleName);
     this.#redundancy = new Redundancy(deps.clock);
     this.#readmission = new Readmission(deps.clock);
+    this.#password = new PasswordChange(deps, this.#watch.signal);
   }
 
   /** Waits for nothing: a server that has just lost another one answers late, and the agent has to be up by then. */
-  start(): Promise<void> {
+  async start(): Promise<void> {
+    await this.#password.start();
     const every = this.#watch.every.bind(this.#watch);
     const step = (ms: number, work: () => Promise<void>) =>
       every(() => (this.#deps.membership.self.phase[roleName] === "ready" ? ms : formingEveryMs), work);
@@ -83,6 +87,8 @@ export class MinioGuard implements Guard {
     every(lookEveryMs, () => this.#unlock());
     every(lookEveryMs, () => this.#keepAccount());
     every(lookEveryMs, () => restartIfAllHaveIt(this.#deps));
+    every(lookEveryMs, () => this.#password.advance(this.#health));
+    every(gateEveryMs, () => this.#password.settle(this.#health.writes && this.#redundancy.attached));
     every(clocksEveryMs, () => {
       const { self, members } = this.#deps.context();
       return this.#clocks.look(self, nodes(members), this.#watch.signal);
@@ -91,7 +97,6 @@ export class MinioGuard implements Guard {
     every(inquireEveryMs, async () => {
       this.#full = await fullDrives();
     });
-    return Promise.resolve();
   }
 
   stop(): Promise<void> {
@@ -100,9 +105,11 @@ export class MinioGuard implements Guard {
 
   onVip(): void {}
 
-  handle(method: string, params: unknown): Promise<unknown> {
+  async handle(method: string, params: unknown): Promise<unknown> {
     if (method === restartMethod) return answerRestart(this.#deps, params);
-    return Promise.reject(failed("guard.unknown_method", `minio has no method ${method}`));
+    const answer = await this.#password.handle(method, params);
+    if (answer === undefined) throw failed("guard.unknown_method", `minio has no method ${method}`);
+    return answer;
   }
 
   async command(method: string): Promise<unknown> {
@@ -214,7 +221,8 @@ export class MinioGuard implements Guard {
   async #setGate(): Promise<void> {
     const view = await haproxy.view().catch(() => []);
     this.#balanced = serves(view, roleName, "read");
-    this.#deps.setEligible(this.#balanced && !this.#leaving && !this.#deps.inMaintenance());
+    if (!this.#password.isUnderWay)
+      this.#deps.setEligible(this.#balanced && !this.#leaving && !this.#deps.inMaintenance());
     await this.#admit(view);
   }
 

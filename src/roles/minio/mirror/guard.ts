@@ -13,6 +13,7 @@ import { remindOfAccount } from "../application.ts";
 import { Clocks } from "../guard/clocks.ts";
 import { readHealth, type Health } from "../guard/health.ts";
 import { inquire, type Seen } from "../guard/inquiry.ts";
+import { PasswordChange } from "../guard/password.ts";
 import { prove } from "../guard/prove.ts";
 import { onlineIn, Redundancy } from "../guard/redundancy.ts";
 import { layout, minioSpec, nodes, roleName, s3Port } from "../layout.ts";
@@ -55,6 +56,7 @@ export class MirrorGuard implements Guard {
   /** Of its own drives: each store looks after those of its node alone. */
   readonly #redundancy: Redundancy;
   readonly #clocks = new Clocks();
+  readonly #password: PasswordChange;
   #record!: StandingRecord;
   /** As long as the server runs. */
   #attention: Attention | undefined;
@@ -86,10 +88,12 @@ export class MirrorGuard implements Guard {
     this.#limits = { timeoutMs: requestMs, signal: this.#watch.signal };
     this.#link = new Link(deps.clock);
     this.#redundancy = new Redundancy(deps.clock);
+    this.#password = new PasswordChange(deps, this.#watch.signal);
   }
 
   async start(): Promise<void> {
     this.#record = await StandingRecord.load();
+    await this.#password.start();
     const every = this.#watch.every.bind(this.#watch);
     every(lookEveryMs, () => this.#look());
     every(gateEveryMs, () => this.#settle());
@@ -97,6 +101,8 @@ export class MirrorGuard implements Guard {
     every(lookEveryMs, () => this.#keepLink());
     every(lookEveryMs, () => this.#watchDrives());
     every(lookEveryMs, () => this.#complete());
+    every(lookEveryMs, () => this.#password.advance(this.#health));
+    every(gateEveryMs, () => this.#password.settle(this.#health.writes && this.ready()));
     every(gateEveryMs, () => this.#setGate());
     every(slowEveryMs, () => this.#timeDrives());
     every(inquireEveryMs, async () => {
@@ -209,7 +215,7 @@ export class MirrorGuard implements Guard {
       await this.#deps.clock.sleep(answeredMs, this.#watch.signal).catch(() => undefined);
     } finally {
       this.#isEnding = false;
-      this.#deps.setEligible(false);
+      if (!this.#password.isUnderWay) this.#deps.setEligible(false);
     }
   }
 
@@ -236,7 +242,7 @@ export class MirrorGuard implements Guard {
   async #setGate(): Promise<void> {
     if (!this.#known) return;
     this.#balanced = serves(await haproxy.view().catch(() => []), roleName, "write");
-    if (this.#isEnding) return;
+    if (this.#isEnding || this.#password.isUnderWay) return;
     this.#deps.setEligible(this.ready() && !this.#leaving && !this.#deps.inMaintenance());
   }
 

@@ -1,0 +1,111 @@
+import { randomSecret } from "../core/random.ts";
+import type { Secrets } from "../spec/types.ts";
+import { loadSecrets, saveSecrets } from "./secrets.ts";
+
+/** Which value of a secret that is being changed a node has; each change has an id, which tells nothing of the value. */
+export interface SecretState {
+  /** What this node goes by, and hands to its service. */
+  current: string;
+  /** What it holds and does not go by yet. */
+  next: string | null;
+  /** What its service runs with: after `current` has changed, the one before, until it was restarted. */
+  used: string;
+}
+
+const original = "0";
+/** Of a secret that was never changed. */
+export const unchanged: SecretState = { current: original, next: null, used: original };
+
+/** Beside a value `name` in its role's table of secrets.toml. */
+const keys = (name: string) => ({
+  id: `${name}_id`,
+  next: `${name}_next`,
+  nextId: `${name}_next_id`,
+  used: `${name}_used_id`,
+});
+
+/**
+ * This node's copy of the secrets, and how far it is with changing one: that is in the same file, so that a power cut leaves
+ * both or neither.
+ */
+export class SecretStore {
+  readonly #path: string;
+  #all: Secrets;
+
+  private constructor(path: string, all: Secrets) {
+    this.#path = path;
+    this.#all = all;
+  }
+
+  /** Empty on a witness. @throws ChimeError `secrets.unreadable` */
+  static async load(path: string): Promise<SecretStore> {
+    return new SecretStore(path, await loadSecrets(path));
+  }
+
+  get all(): Secrets {
+    return this.#all;
+  }
+
+  /** Undefined where this node does not have it. */
+  state(role: string, name: string): SecretState | undefined {
+    const table = this.#all[role];
+    if (table?.[name] === undefined) return undefined;
+    const { id, nextId, used } = keys(name);
+    const current = table[id] ?? original;
+    return { current, next: table[nextId] ?? null, used: table[used] ?? current };
+  }
+
+  /** The value that belongs to an id; undefined where this node does not hold it. */
+  value(role: string, name: string, id: string): string | undefined {
+    const state = this.state(role, name);
+    if (state?.current === id) return this.#all[role]?.[name];
+    return state?.next === id ? this.#all[role]?.[keys(name).next] : undefined;
+  }
+
+  /** Begins a change with a new value. @returns its id */
+  async begin(role: string, name: string): Promise<string> {
+    const version = Number.parseInt(this.state(role, name)?.current ?? original, 10) + 1;
+    const id = `${version}.${randomSecret().slice(0, 8)}`;
+    await this.keep(role, name, id, randomSecret());
+    return id;
+  }
+
+  /** Holds a value without going by it yet, in place of any other such value. */
+  keep(role: string, name: string, id: string, value: string): Promise<void> {
+    const { next, nextId } = keys(name);
+    return this.#write(role, (table) => ({ ...table, [next]: value, [nextId]: id }));
+  }
+
+  /** Goes by the value that it held. What the service runs with is another matter: see `use`. */
+  take(role: string, name: string): Promise<void> {
+    const { id, next, nextId, used } = keys(name);
+    const before = this.state(role, name)?.used ?? original;
+    return this.#write(role, ({ [next]: value, [nextId]: taken, ...table }) =>
+      value === undefined || taken === undefined
+        ? table
+        : { ...table, [name]: value, [id]: taken, [used]: before },
+    );
+  }
+
+  /** The service runs with what this node goes by. */
+  use(role: string, name: string): Promise<void> {
+    const { used } = keys(name);
+    const without = (table: Record<string, string>) => Object.entries(table).filter(([key]) => key !== used);
+    return this.#write(role, (table) => Object.fromEntries(without(table)));
+  }
+
+  async #write(
+    role: string,
+    change: (table: Record<string, string>) => Record<string, string>,
+  ): Promise<void> {
+    const next = { ...this.#all, [role]: change({ ...this.#all[role] }) };
+    await saveSecrets(this.#path, next);
+    this.#all = next;
+  }
+}
+
+/** Whether the first id is of a later change. Of two that were begun at once the greater one stays. Pure. */
+export function isLater(a: string, b: string): boolean {
+  const [first, second] = [Number.parseInt(a, 10), Number.parseInt(b, 10)];
+  return first === second ? a > b : first > second;
+}

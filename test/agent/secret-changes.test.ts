@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { reportKey } from "../../src/agent/report.ts";
+import { SecretChanges } from "../../src/agent/secret-changes.ts";
+import { SecretStore } from "../../src/cluster/secret-store.ts";
+import { saveSecrets } from "../../src/cluster/secrets.ts";
+import type { Liveness, MemberView } from "../../src/cluster/types.ts";
+import { member } from "./members.ts";
+
+const name = "root_password";
+type Answering = (params: unknown, from: string) => Promise<unknown>;
+
+interface Node {
+  name: string;
+  store: SecretStore;
+  changes: SecretChanges;
+  state: Liveness;
+  roles: string[];
+  reconciled: number;
+  /** Older versions know of no change. */
+  isOld: boolean;
+  answer: Answering;
+}
+
+let directory: string;
+let nodes: Node[];
+let now: number;
+
+async function add(nodeName: string, roles = ["demo"]): Promise<Node> {
+  const path = join(directory, `${nodeName}.toml`);
+  if (!roles.includes("witness")) await saveSecrets(path, { demo: { [name]: "original" } });
+  const store = await SecretStore.load(path);
+  const node = {
+    name: nodeName,
+    store,
+    state: "alive",
+    roles,
+    reconciled: 0,
+    isOld: false,
+  } as unknown as Node;
+  const views = (): MemberView[] =>
+    nodes.map((one) => {
+      const roleState = { [reportKey]: reportOf(one) };
+      return member(one.name, { roles: one.roles, state: one.state, roleState });
+    });
+  node.changes = new SecretChanges({
+    membership: {
+      get self() {
+        return views().find((view) => view.name === nodeName) as MemberView;
+      },
+      members: views,
+      handle: (_, handler) => void (node.answer = handler as Answering),
+      isWitness: (other) => nodes.find((one) => one.name === other)?.roles.includes("witness") === true,
+      async call(peer, method, params) {
+        expect(method).toBe("secrets.value");
+        const other = nodes.find((one) => one.name === peer);
+        if (other?.state !== "alive") throw new Error("away");
+        return other.answer(params, nodeName);
+      },
+    },
+    store,
+    roles: [{ name: "demo", rotates: [name] }, { name: "witness" }],
+    isServed: (role) => node.roles.includes(role),
+    async reconcile() {
+      node.reconciled++;
+    },
+    clock: { now: () => now },
+  });
+  nodes.push(node);
+  return node;
+}
+
+const reportOf = ({ changes, isOld }: Node) => ({
+  vips: {},
+  problems: [],
+  events: [],
+  maintenance: null,
+  ...(isOld ? {} : { secrets: changes.published() }),
+});
+const follow = () =>
+  Promise.all(nodes.filter(({ state }) => state === "alive").map((one) => one.changes.follow()));
+const valueOf = ({ store }: Node) => store.all["demo"]?.[name];
+const codeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => "none",
+    (error: { code?: string }) => error.code,
+  );
+
+let one: Node;
+let two: Node;
+let three: Node;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "changes-"));
+  [nodes, now] = [[], 0];
+  [one, two, three] = [await add("node1"), await add("node2"), await add("node3", ["other"])];
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+describe("a changed secret", () => {
+  test("is held by all, and goes on to be used only as the guards say", async () => {
+    expect(one.changes.progress("demo")).toEqual({ done: true, awaiting: null });
+    await one.changes.begin("demo");
+    expect(one.changes.progress("demo").awaiting).toBe("waiting for node2 to hear of it");
+    await follow();
+    const id = one.store.state("demo", name)?.next;
+    for (const node of nodes) {
+      expect(node.store.state("demo", name)?.next).toBe(id as string);
+      expect(valueOf(node)).toBe("original");
+    }
+    await one.changes.take("demo", name);
+    await two.changes.take("demo", name);
+    expect([one.reconciled, two.reconciled]).toEqual([1, 1]);
+    expect(valueOf(one)).not.toBe("original");
+    expect(valueOf(two)).toBe(valueOf(one) as string);
+    // It serves the role to nobody: what it holds is for those who join.
+    await follow();
+    expect(valueOf(three)).toBe(valueOf(one) as string);
+    expect(three.store.state("demo", name)).toEqual({
+      current: id as string,
+      next: null,
+      used: id as string,
+    });
+    await one.changes.use("demo", name);
+    expect(one.changes.progress("demo").awaiting).toBe("waiting for the server of node2 to go by it");
+    await two.changes.use("demo", name);
+    expect(one.changes.progress("demo").done).toBe(true);
+  });
+
+  test("comes to a node that was away when it was changed", async () => {
+    three.state = "dead";
+    await one.changes.begin("demo");
+    await follow();
+    for (const node of [one, two]) {
+      await node.changes.take("demo", name);
+      await node.changes.use("demo", name);
+    }
+    three.state = "alive";
+    await follow();
+    await follow();
+    expect(valueOf(three)).toBe(valueOf(one) as string);
+  });
+
+  test("begun on two nodes at once is the same on all", async () => {
+    await Promise.all([one.changes.begin("demo"), two.changes.begin("demo")]);
+    await follow();
+    await follow();
+    const held = nodes.map(({ store }) => store.state("demo", name)?.next);
+    expect(new Set(held).size).toBe(1);
+    const values = nodes.map(({ store }) => store.value("demo", name, held[0] as string));
+    expect(new Set(values).size).toBe(1);
+  });
+
+  test("is begun once: the same again goes on with it", async () => {
+    await one.changes.begin("demo");
+    const id = one.store.state("demo", name)?.next;
+    await follow();
+    await two.changes.begin("demo");
+    expect(two.store.state("demo", name)?.next).toBe(id as string);
+  });
+
+  test("is not begun while a node of the role is away, or knows of no change", async () => {
+    two.state = "dead";
+    expect(await codeOf(one.changes.begin("demo"))).toBe("secrets.member_away");
+    [two.state, two.isOld] = ["alive", true];
+    expect(await codeOf(one.changes.begin("demo"))).toBe("secrets.old_member");
+    expect(one.store.state("demo", name)?.next).toBeNull();
+  });
+
+  test("is told to no witness, and of nothing else than what is changed by this", async () => {
+    const witness = await add("node4", ["witness"]);
+    await one.changes.begin("demo");
+    await follow();
+    expect(witness.store.all).toEqual({});
+    expect(await codeOf(witness.changes.begin("demo"))).toBe("secrets.not_here");
+    const id = one.store.state("demo", name)?.next;
+    expect(await codeOf(one.answer({ role: "demo", name, id }, "node4"))).toBe("secrets.not_here");
+    expect(await codeOf(one.answer({ role: "demo", name: "other", id }, "node2"))).toBe("secrets.unknown");
+    expect(await codeOf(one.answer({ role: "demo", name, id }, "node2"))).toBe("none");
+  });
+
+  test("that does not come to its end is told after a minute", async () => {
+    await one.changes.begin("demo");
+    expect(one.changes.problems()).toEqual([]);
+    now += 61_000;
+    expect(one.changes.problems()).toMatchObject([
+      { code: "secrets.changing", severity: "warning", node: "node1" },
+    ]);
+    expect(one.changes.problems()[0]?.message).toContain("node2");
+  });
+});
