@@ -30,11 +30,11 @@ function ofPair({ writable, nodes }: PairStatus): string | undefined {
 }
 
 function ofStore({ topology, nodes, drives, quorum }: StoreStatus, fault: Fault): string | undefined {
-  if (topology === "mirror" && fault !== "kill")
-    return "of a mirror servers are killed, disks are not broken";
   const { total, online, healing } = drives;
   if (online < total) return `${online} of ${total} drives are online`;
   if (healing > 0) return `${healing} of ${total} drives are being filled`;
+  // Each of them holds everything, and the other one takes over.
+  if (topology === "mirror" && nodes.length > 1) return undefined;
   const lost = fault === "kill" ? Math.max(...nodes.map((node) => node.drives.total)) : 1;
   if (total - lost >= quorum.write) return undefined;
   return `it has ${total - lost} of ${total} drives then, and a write needs ${quorum.write}`;

@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import type { Status } from "../../src/agent/status.ts";
+import type { DrillReport } from "../../src/operations/drill/report.ts";
+import type { ReplaceResult } from "../../src/operations/replace-disk.ts";
 import type { RotateResult } from "../../src/operations/rotate-secrets.ts";
-import { chime } from "./chime.ts";
+import { chime, verdict } from "./chime.ts";
 import type { Lab } from "./lab.ts";
+import { LoopDevice } from "./loops.ts";
 import { minioBinary } from "./minio-binary.ts";
 import type { LabNode } from "./node.ts";
 import { type ObjectLoad, startApplications, startObjects } from "./object-load.ts";
@@ -42,6 +46,10 @@ describe.skipIf(!minio)(`two nodes whose stores copy to each other${why}`, () =>
   const untilLevel = () =>
     waitUntil("both to be level", levelMs, async () =>
       (await Promise.all(lab.nodes.map(statusOf))).every(({ healthy }) => healthy),
+    );
+  const untilWhole = () =>
+    waitUntil("both to be level, with everything on all drives", levelMs, async () =>
+      Bun.deepEquals(await problemsOf(lab.node("node1")), ["minio.margin"]),
     );
   const holder = async (): Promise<LabNode> => {
     const [node] = running();
@@ -123,6 +131,57 @@ describe.skipIf(!minio)(`two nodes whose stores copy to each other${why}`, () =>
       for (const node of lab.nodes) {
         expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
       }
+    },
+    400_000,
+  );
+
+  test.skipIf(!long)(
+    "a disk of the active store fails: the other one goes on, and a new disk is filled by the one beside it",
+    async () => {
+      const place = "/minio/disk2";
+      const victim = await holder();
+      const { stdout } = await victim.run(["blockdev", "--getsize64", victim.devices[0] ?? ""]);
+      const spare = await LoopDevice.attach(join(lab.work, "spare.img"), { bytes: Number(stdout) });
+      await victim.plug(spare.path);
+      const replace = () =>
+        chime<ReplaceResult>(victim, ["disk", "replace", place, "--disk", spare.path, "--yes"]);
+      await untilWhole();
+      // Both of its disks are needed to write.
+      expect(verdict(await replace())).toEqual([3, "disk.needed"]);
+      const applications = await startApplications(lab, lab.nodes, "disk/");
+      await victim.run(["xfs_io", "-x", "-c", "shutdown", place]);
+      await waitUntil("the other one to take over", 60_000, async () => {
+        const { vips } = await statusOf(victim);
+        return Bun.deepEquals(
+          vips[0]?.holders,
+          lab.nodes.flatMap(({ name }) => (name === victim.name ? [] : [name])),
+        );
+      });
+      const { code, json } = await replace();
+      expect([code, json.error, json.filled, json.removed?.name]).toEqual([
+        0,
+        undefined,
+        true,
+        victim.devices[1],
+      ]);
+      await untilWhole();
+      const { misread, faults: found } = await applications.report();
+      expect([misread, ...Object.values(found).flat()]).toEqual([[]]);
+      expect((await victim.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
+    },
+    400_000,
+  );
+
+  test.skipIf(!long)(
+    "chime-node drill takes a disk away, and fills one; nothing is lost",
+    async () => {
+      const words = ["drill", "--role", "minio", "--kind", "disk-pulled,disk-full", "--rounds", "1"];
+      await untilWhole();
+      const { json } = await chime<DrillReport>(lab.node("node1"), [...words, "--cluster", "chime"]);
+      console.error(
+        json.rounds?.map(({ kind, victim, outage_ms }) => `${kind} of ${victim}: ${outage_ms} ms`),
+      );
+      expect(json).toMatchObject({ passed: true, misread: 0, missing: { node1: 0, node2: 0 } });
     },
     400_000,
   );

@@ -8,7 +8,7 @@ import { disk } from "../../resources/disk.ts";
 import { mount } from "../../resources/mount.ts";
 import type { DiskCare, Filling, RoleContext } from "../types.ts";
 import { storeInfo, type StoreInfo } from "./info.ts";
-import { layout, minioSpec, nodes, place, slotIn } from "./layout.ts";
+import { layout, minioSpec, nodes, place, slotIn, slotName } from "./layout.ts";
 import { publishedBy } from "./published.ts";
 import { quorumOf, type Quorum } from "./quorum.ts";
 import { rememberedSlot } from "./slots.ts";
@@ -23,28 +23,20 @@ const patienceMs = 20_000;
 /** How one of this node's drives is replaced while the store serves. */
 export const diskCare: DiskCare = {
   async requireSpare(context, at, signal) {
-    const slot = rememberedSlot();
-    const spec = minioSpec(context);
-    if (spec.topology === "mirror") {
-      const again = `chime-node reset --delete-data=${context.cluster.name} here, then chime-node join: the other store fills this one`;
-      throw needed(at, "in a mirror this release replaces no single disk", again);
-    }
-    if (slot === null) throw needed(at, "the store was not formed yet", "chime-node join --role minio first");
-    const info = await storeInfo(ownStore(context), limits(signal));
-    const quorum = quorumOf({ nodes: spec.nodes, drivesPerNode: spec.disksPerNode });
+    const scope = scopeOf(context);
+    if (!scope) throw needed(at, "the store was not formed yet", "chime-node join --role minio first");
+    const info = await scope.info(signal);
     const why = whyNeeded(
       info,
       // The engine takes a drive to which nothing can be written for a good one.
-      { slot, at, isUsed: mountedAt(at)?.readOnly === false },
-      quorum,
-      owingOf(context),
+      { slot: scope.slot, at, isUsed: mountedAt(at)?.readOnly === false },
+      scope.quorum,
+      scope.owing,
     );
-    if (why !== undefined)
-      throw needed(
-        at,
-        why,
-        `chime-node status shows what is missing; if this disk itself is the reason: umount ${at}, then run this again`,
-      );
+    if (why === undefined) return;
+    const remedy = `chime-node status shows what is missing; if this disk itself is the reason: umount ${at}, then run this again`;
+    const again = `; if it cannot be mended: chime-node reset --delete-data=${context.cluster.name} here, then chime-node join: the other store fills this one`;
+    throw needed(at, why, minioSpec(context).topology === "mirror" ? remedy + again : remedy);
   },
 
   resources(context, given) {
@@ -59,16 +51,46 @@ export const diskCare: DiskCare = {
   },
 
   async filling(context, at, signal) {
-    const info = await storeInfo(ownStore(context), limits(signal));
+    const scope = scopeOf(context);
+    const info = await scope?.info(signal);
     // What the server says of a drive is up to a second old, and may be about the one before.
-    if (!existsSync(`${at}/.minio.sys/format.json`)) return fillingOf(undefined, []);
-    return fillingOf(driveAt(info, { slot: rememberedSlot() ?? 0, at }), owingOf(context));
+    if (!scope || !info || !existsSync(`${at}/.minio.sys/format.json`)) return fillingOf(undefined, []);
+    return fillingOf(driveAt(info, { slot: scope.slot, at }), scope.owing);
   },
 };
 
-/** The nodes that know of objects which may not be on all drives. */
-function owingOf({ members }: Pick<RoleContext, "members">): string[] {
-  return nodes(members).flatMap((member) => (publishedBy(member)?.owes ? [member.name] : []));
+/** The store that a disk of this node is part of. */
+interface Scope {
+  /** This node's place in it. */
+  slot: number;
+  quorum: Quorum;
+  /** The nodes that know of objects which may not be on all of its drives. */
+  owing: string[];
+  info(signal: AbortSignal): Promise<StoreInfo>;
+}
+
+/** Of a mirror each node has a store of its own. Undefined: it was not formed yet. */
+function scopeOf(context: RoleContext): Scope | undefined {
+  const { topology, nodes: count, disksPerNode } = minioSpec(context);
+  const isMirror = topology === "mirror";
+  const slot = isMirror ? 1 : rememberedSlot();
+  if (slot === null) return undefined;
+  const { self, members } = context;
+  const owing = nodes(isMirror ? [self] : members).filter((member) => publishedBy(member)?.owes);
+  return {
+    slot,
+    quorum: quorumOf({ nodes: isMirror ? 1 : count, drivesPerNode: disksPerNode }),
+    owing: owing.map(({ name }) => name),
+    async info(signal) {
+      const found = await storeInfo(ownStore(context), limits(signal));
+      return isMirror ? asFirst(found, context.spec.cluster.domain) : found;
+    },
+  };
+}
+
+/** Pure: a server that calls itself by its address, under the name of the first place. */
+function asFirst({ servers }: StoreInfo, domain: string): StoreInfo {
+  return { servers: servers.map((server) => ({ ...server, endpoint: slotName(1, domain) })) };
 }
 
 const limits = (signal: AbortSignal): Limits => ({ timeoutMs: patienceMs, signal });

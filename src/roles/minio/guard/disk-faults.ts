@@ -2,9 +2,10 @@ import { failed } from "../../../core/errors.ts";
 import { exec } from "../../../core/exec.ts";
 import { pathUnit } from "../../../host/systemd.ts";
 import { givenDisks } from "../given.ts";
+import type { Redundancy } from "./redundancy.ts";
 
 /** What a drill does to one disk of a node. */
-export type DiskFault = "disk-pulled" | "disk-full";
+type DiskFault = "disk-pulled" | "disk-full";
 
 /** How long it lasts, s. */
 const lastsSeconds = 5;
@@ -35,7 +36,7 @@ const scripts: Record<DiskFault, string> = {
  * of the drill and of the agent, systemd ends it and mounts the disk again.
  * @throws ChimeError `exec.failed`, also where one is under way
  */
-export async function breakDisk(fault: DiskFault): Promise<void> {
+async function breakDisk(fault: DiskFault): Promise<void> {
   const [disk] = givenDisks();
   if (!disk) throw failed("drill.no_disk", "this node has given no disk to the store");
   const mounted = pathUnit(disk.at, "mount");
@@ -44,4 +45,16 @@ export async function breakDisk(fault: DiskFault): Promise<void> {
   const script = ["/bin/sh", "-c", scripts[fault], "sh", disk.at];
   const options = ["--quiet", "--collect", "--wait", "--unit=chime-node-drill"];
   await exec(["systemd-run", ...options, ...set, "--", ...script]);
+}
+
+export const isDiskFault = (word: string): word is DiskFault => word in scripts;
+
+/** The same as a drill does it. The server may not tell of a disk that is away for so short a time, or full: what that lacks is completed all the same. */
+export async function drillDisk(fault: DiskFault, redundancy: Pick<Redundancy, "down">): Promise<void> {
+  await redundancy.down();
+  try {
+    await breakDisk(fault);
+  } finally {
+    await redundancy.down();
+  }
 }

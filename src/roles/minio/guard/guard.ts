@@ -17,7 +17,7 @@ import { slowDrives } from "../slow.ts";
 import { fullDrives } from "../full.ts";
 import { ownStore } from "../stores.ts";
 import { awaitsNodes, isForming } from "../together.ts";
-import { breakDisk, type DiskFault } from "./disk-faults.ts";
+import { drillDisk, isDiskFault } from "./disk-faults.ts";
 import { Clocks } from "./clocks.ts";
 import { readHealth, type Health } from "./health.ts";
 import { PasswordChange } from "./password.ts";
@@ -115,7 +115,7 @@ export class MinioGuard implements Guard {
   async command(method: string): Promise<unknown> {
     if (method === "handover") return this.#leave();
     if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
-    if (method === "disk-pulled" || method === "disk-full") return this.#breakDisk(method);
+    if (isDiskFault(method)) return drillDisk(method, this.#redundancy);
     if (method === "disk.changed") {
       await this.#redundancy.changed();
       return this.#publish();
@@ -144,16 +144,6 @@ export class MinioGuard implements Guard {
 
   problems(): Problem[] {
     return this.#clocks.problems(this.#deps.context().self.name);
-  }
-
-  /** Its server may not tell of a disk that is away for so short a time, or full: what that lacks is completed all the same. */
-  async #breakDisk(fault: DiskFault): Promise<void> {
-    await this.#redundancy.down();
-    try {
-      await breakDisk(fault);
-    } finally {
-      await this.#redundancy.down();
-    }
   }
 
   async #look(): Promise<void> {

@@ -11,6 +11,7 @@ import { giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import { remindOfAccount } from "../application.ts";
 import { Clocks } from "../guard/clocks.ts";
+import { drillDisk, isDiskFault } from "../guard/disk-faults.ts";
 import { readHealth, type Health } from "../guard/health.ts";
 import { inquire, type Seen } from "../guard/inquiry.ts";
 import { PasswordChange } from "../guard/password.ts";
@@ -133,6 +134,11 @@ export class MirrorGuard implements Guard {
 
   async command(method: string): Promise<unknown> {
     if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
+    if (isDiskFault(method)) return drillDisk(method, this.#redundancy);
+    if (method === "disk.changed") {
+      await this.#redundancy.changed();
+      return this.#publish();
+    }
     if (method !== "handover") throw failed("guard.unknown_command", `minio has no command ${method}`);
     this.#leaving = true;
     return giveVipUp(this.#deps, this.#watch.signal);
@@ -243,7 +249,16 @@ export class MirrorGuard implements Guard {
     if (!this.#known) return;
     this.#balanced = serves(await haproxy.view().catch(() => []), roleName, "write");
     if (this.#isEnding || this.#password.isUnderWay) return;
+    if (!this.#balanced && this.#isCurrent) await this.#endIfUnwritable();
     this.#deps.setEligible(this.ready() && !this.#leaving && !this.#deps.inMaintenance());
+  }
+
+  /** What the other one takes while too few drives are here to write does not come by itself: the two are compared then. */
+  async #endIfUnwritable(): Promise<void> {
+    const { reads, writes } = this.#health;
+    if (!reads || writes || this.#other()?.said?.current !== true) return;
+    log.warn("minio: too few drives to write: the other store goes on");
+    await this.#record.change(() => ended);
   }
 
   /** The account, too: where root made it the stores do not copy it. */
