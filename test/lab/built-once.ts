@@ -5,6 +5,9 @@ import { cacheDirectory } from "../../scripts/cache.ts";
 import { exec } from "../../src/core/exec.ts";
 import { LabUnavailable } from "./prerequisites.ts";
 
+/** Minutes of compiling take long beside other labs. */
+const timeoutMs = 2_700_000;
+
 interface Wanted {
   /** Begins the directory's name; the rest is a digest of the script and its words, so that other ones make another. */
   name: string;
@@ -49,7 +52,7 @@ export async function builtOnce(wanted: Wanted, progress: (line: string) => void
   progress(`building ${what} in ${directory} (once)`);
   const alone = mounts ? ["unshare", "--mount", "--propagation", "private"] : [];
   const argv = ["flock", `${directory}.lock`, ...alone, "sh", "-c", script, "sh", directory, ...words];
-  const { code, stderr } = await exec(argv, { timeoutMs: 900_000, ok: "any", env });
+  const { code, stderr } = await exec(argv, { timeoutMs, ok: "any", env });
   if (code === 0) return directory;
   const lines = stderr.split("\n").map((line) => line.trim());
   const cause = lines.find((line) => /failed to fetch|could not|no space|failure resolving/i.test(line));

@@ -1,14 +1,11 @@
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
-import { exec } from "../../src/core/exec.ts";
+import { join } from "node:path";
 import { builtOnce } from "./built-once.ts";
+import { goDirectory } from "./go.ts";
 import { LabUnavailable } from "./prerequisites.ts";
 
 /** The last source that MinIO published for the community, console included: it comes as a Go module only. */
 const minio = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
-
-/** Go before this cannot build it. */
-const oldestGo = "1.24.0";
 
 /** $1: the directory, $2: the module. All that Go writes stays below the directory's place, and goes with the build. */
 const script = `
@@ -26,17 +23,6 @@ mv "$work/bin/minio" "$final.done/minio"
 clean
 mv "$final.done" "$final"
 `;
-
-/** Go as the one who runs the tests finds it. */
-async function goDirectory(): Promise<string | undefined> {
-  const found = Bun.which("go", { PATH: `${process.env["PATH"]}:/usr/local/go/bin` });
-  if (!found) return undefined;
-  // Else it would count its calls in the home directory.
-  const env = { XDG_CONFIG_HOME: "/dev/null" };
-  const { stdout } = await exec([found, "env", "GOVERSION"], { env, ok: "any" });
-  const version = /^go([\d.]+)/.exec(stdout)?.[1];
-  return version && Bun.semver.order(version, oldestGo) >= 0 ? dirname(found) : undefined;
-}
 
 /**
  * The real server, for tests alone: built once (five minutes on two cores, 112 MB) and kept in the cache.

@@ -1,0 +1,60 @@
+import * as v from "valibot";
+import { failed, type ChimeError } from "../../core/errors.ts";
+import { mask } from "../../core/mask.ts";
+
+const status = "chime-node status";
+const apply = "chime-node apply --role influxdb";
+
+/** By the status: ours, and what to do. What is not here is `influxdb.refused`. */
+const known: Record<number, [code: string, remedy: string]> = {
+  401: ["influxdb.denied", "chime-node secrets show --role influxdb"],
+  403: ["influxdb.denied", "chime-node secrets show --role influxdb"],
+  404: ["influxdb.missing", apply],
+  413: ["influxdb.too_large", "write less at once"],
+  // Of a write: the good lines were stored.
+  422: ["influxdb.partial", status],
+  429: ["influxdb.busy", status],
+  500: ["influxdb.broken", status],
+  503: ["influxdb.starting", status],
+};
+
+/** Words of a server whose disk is or was full: its engine stays closed until a restart. */
+const full = /no space left|engine is closed|read-only/i;
+
+const longestMessage = 300;
+const refusalSchema = v.object({ code: v.optional(v.string(), ""), message: v.optional(v.string(), "") });
+const queryRefusalSchema = v.object({ error: v.string() });
+
+/** What was asked and why it was not done, without a secret in it. */
+export function clientError(
+  where: string,
+  asked: { method: string; path: string },
+  answer: { status: number; body: Uint8Array },
+): ChimeError {
+  const why = refusalOf(answer.body);
+  const [code, remedy] = full.test(why)
+    ? ["influxdb.full", "make room on the disk: df -h"]
+    : (known[answer.status] ?? ["influxdb.refused", status]);
+  const reason = why || `status ${answer.status}`;
+  return failed(code, mask(`${where} refuses ${asked.method} ${asked.path}: ${reason}`), remedy);
+}
+
+/** What the server says of why not: somebody else's text, so one short line of it. */
+function refusalOf(body: Uint8Array): string {
+  const text = new TextDecoder().decode(body.subarray(0, 16_384));
+  const parse = (schema: typeof refusalSchema | typeof queryRefusalSchema) =>
+    v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text);
+  const query = parse(queryRefusalSchema);
+  if (query.success && "error" in query.output) return oneLine(query.output.error);
+  const refusal = parse(refusalSchema);
+  if (!refusal.success || !("message" in refusal.output)) return oneLine(text);
+  const { code, message } = refusal.output;
+  return oneLine(code && message ? `${code}: ${message}` : code || message);
+}
+
+export function oneLine(text: string): string {
+  return text
+    .replace(/\p{C}+/gu, " ")
+    .trim()
+    .slice(0, longestMessage);
+}
