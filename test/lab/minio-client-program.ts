@@ -17,7 +17,8 @@ import {
   putInParts,
   putObject,
 } from "../../src/roles/minio/s3.ts";
-import { addresses, startMinio, type MinioServer } from "./minio-server.ts";
+import { startMinio, type MinioServer } from "./minio-server.ts";
+import { addresses } from "./namespaces.ts";
 import { waitUntil } from "./wait.ts";
 
 const { MINIO: binary = "", DIRECTORY: directory = "" } = process.env;

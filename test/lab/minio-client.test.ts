@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { minioBinary } from "./minio-binary.ts";
-import { testInNamespaces } from "./minio-server.ts";
+import { testInNamespaces } from "./namespaces.ts";
 
 const binary = await minioBinary();
 const why = binary ? "" : " (skipped: needs Go >= 1.24 and its modules)";

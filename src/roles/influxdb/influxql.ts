@@ -45,15 +45,22 @@ export async function queryJson(
   return results.map(({ series }) => series);
 }
 
-/** The answer to one statement as MessagePack, times in ns, which alone tells integers and floats apart. @throws ChimeError `influxdb.*` */
+/**
+ * The answer to one statement as MessagePack, times in ns, which alone tells integers and floats apart. It comes series by
+ * series, so many rows at a time: the server does not gather it first.
+ * @throws ChimeError `influxdb.*`
+ */
 export function queryMsgpack(
   server: Server,
   database: Database,
   statement: string,
+  chunkRows: number,
   limits: Limits,
 ): AsyncGenerator<Uint8Array, void> {
   const asked = request(server, database, statement, "ns");
-  return stream(server, { ...asked, headers: { ...asked.headers, accept: "application/x-msgpack" } }, limits);
+  const query = { ...asked.query, chunked: "true", chunk_size: String(chunkRows) };
+  const headers = { ...asked.headers, accept: "application/x-msgpack" };
+  return stream(server, { ...asked, query, headers }, limits);
 }
 
 /** The server refuses a statement, or cannot answer it. */

@@ -234,7 +234,9 @@ test("tables come by statement; what is no such answer is an error", async () =>
   const at = serve(async (request) => {
     const { searchParams } = new URL(request.url);
     const said = new URLSearchParams(await request.text()).get("q");
-    if (request.headers.get("accept") === "application/x-msgpack") return new Response(`rows of ${said}`);
+    if (request.headers.get("accept") === "application/x-msgpack") {
+      return new Response(`${searchParams.get("chunk_size")} rows of ${said}`);
+    }
     expect(Object.fromEntries(searchParams)).toEqual({
       db: "chime",
       rp: "autogen",
@@ -245,7 +247,7 @@ test("tables come by statement; what is no such answer is an error", async () =>
   });
   expect(await queryJson(at, database, ["A", "B"], limits)).toEqual([[], [{ tags: {}, ...series[0]! }]]);
   expect(await errorOf(queryJson(at, database, ["C"], limits))).toMatchObject({ code: "influxdb.answer" });
-  expect(await all(queryMsgpack(at, database, "A", limits))).toBe("rows of A");
+  expect(await all(queryMsgpack(at, database, "A", 5, limits))).toBe("5 rows of A");
 });
 
 test("names and texts in a statement end where they should", () => {

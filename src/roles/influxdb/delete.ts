@@ -1,0 +1,24 @@
+import { askWell, type Limits, type Server } from "./client.ts";
+
+/** What is deleted of a bucket. */
+export interface Deleted {
+  bucket: string;
+  /** Both included; RFC 3339. */
+  start: string;
+  stop: string;
+  /** `_measurement="cpu" AND host="a"`: equality and AND are all that the server knows. Empty: all points of that time. */
+  predicate: string;
+}
+
+/** Doing it again deletes what was written meanwhile. @throws ChimeError `influxdb.refused` (a predicate that is none), `influxdb.*` */
+export async function deletePoints(
+  server: Server,
+  { bucket, start, stop, predicate }: Deleted,
+  limits: Limits,
+): Promise<void> {
+  const body = JSON.stringify({ start, stop, ...(predicate && { predicate }) });
+  const headers = { "content-type": "application/json" };
+  const query = { org: server.org, bucket };
+  const asked = { method: "POST", path: "/api/v2/delete", query, headers, body, once: true } as const;
+  await askWell(server, asked, limits);
+}

@@ -1,0 +1,147 @@
+import type { Limits } from "../client.ts";
+import { identifier, queryJson, type Series } from "../influxql.ts";
+import { isMixed, type Measurement } from "./schema.ts";
+import type { Pair, Side } from "./sides.ts";
+import { overlap, within, type Range } from "./time.ts";
+
+/** How many values each has fewer of than the other one: at least so many are missing. */
+export interface Missing {
+  mine: number;
+  other: number;
+}
+
+/** A window in which the counts differ, or both have something. */
+export interface Window extends Range {
+  /** Points, about: as many as the field has that most of them have, on the side that has more of it. */
+  points: number;
+  missing: Missing;
+  /** One of them has nothing here. */
+  oneSided: boolean;
+}
+
+/** Values by column, by the window's begin. */
+type Counted = Map<number, Map<string, number>>;
+
+/** Windows of the server's that reach over an end of its time begin at 0: nearer to the ends it is asked without them. */
+const safe: Range = { from: -9_223_200_000_000, to: 9_223_200_000_000 };
+
+/**
+ * How many values both have, by windows that begin at multiples of `stepMs`, oldest first. Windows where neither has any
+ * are left out. One list for each measurement.
+ * @throws ChimeError `influxdb.*`
+ */
+export async function countWindows(
+  pair: Pair,
+  measurements: readonly Measurement[],
+  range: Range,
+  stepMs: number,
+  limits: Limits,
+): Promise<Window[][]> {
+  const found: Window[][] = measurements.map(() => []);
+  const edges = [
+    { from: range.from, to: Math.min(range.to, safe.from) },
+    { from: Math.max(range.from, safe.to), to: range.to },
+  ].filter(({ from, to }) => from < to);
+  for (const edge of edges) add(found, await countOnce(pair, measurements, edge, undefined, limits));
+  const middle = overlap(range, safe);
+  if (middle) add(found, await countOnce(pair, measurements, middle, stepMs, limits));
+  return found.map((windows) => windows.sort((a, b) => a.from - b.from));
+}
+
+/** The same of one measurement and a range as a whole; undefined where neither has anything in it. */
+export async function countRange(
+  pair: Pair,
+  measurement: Measurement,
+  range: Range,
+  limits: Limits,
+): Promise<Window | undefined> {
+  return (await countOnce(pair, [measurement], range, undefined, limits))[0]?.[0];
+}
+
+function add(to: Window[][], more: readonly Window[][]): void {
+  more.forEach((windows, i) => to[i]?.push(...windows));
+}
+
+async function countOnce(
+  { mine, other }: Pair,
+  measurements: readonly Measurement[],
+  range: Range,
+  stepMs: number | undefined,
+  limits: Limits,
+): Promise<Window[][]> {
+  const statements = measurements.map((measurement) => statementFor(measurement, range, stepMs));
+  const [ofMine, ofOther] = await Promise.all([
+    counted(mine, statements, range, limits),
+    counted(other, statements, range, limits),
+  ]);
+  return measurements.map((_, i) => {
+    const [a, b]: [Counted, Counted] = [ofMine[i] ?? new Map(), ofOther[i] ?? new Map()];
+    return [...new Set([...a.keys(), ...b.keys()])].map((start) => {
+      const whole = stepMs === undefined ? range : { from: start, to: start + stepMs };
+      return { ...(overlap(whole, range) ?? range), ...compared(a.get(start), b.get(start)) };
+    });
+  });
+}
+
+/** Pure. */
+function compared(
+  mine: ReadonlyMap<string, number> = new Map(),
+  other: ReadonlyMap<string, number> = new Map(),
+) {
+  const missing: Missing = { mine: 0, other: 0 };
+  let points = 0;
+  for (const column of new Set([...mine.keys(), ...other.keys()])) {
+    const [a, b] = [mine.get(column) ?? 0, other.get(column) ?? 0];
+    points = Math.max(points, a, b);
+    if (a < b) missing.mine += b - a;
+    else missing.other += a - b;
+  }
+  return { points, missing, oneSided: mine.size === 0 || other.size === 0 };
+}
+
+function statementFor(measurement: Measurement, range: Range, stepMs: number | undefined): string {
+  const groups = stepMs === undefined ? "" : ` GROUP BY time(${stepMs}ms) fill(none)`;
+  return `SELECT ${terms(measurement)} FROM ${identifier(measurement.name)} WHERE ${within(range)}${groups}`;
+}
+
+/** A field with two types is counted as each: else the server counts what has the one that it prefers. */
+function terms(measurement: Measurement): string {
+  if (!isMixed(measurement)) return "count(*::field)";
+  const { mine, other } = measurement;
+  const kinds = new Set<string>();
+  for (const types of [mine, other]) {
+    for (const [field, all] of types) {
+      // Numbers of all kinds are counted as those of one.
+      for (const type of all) kinds.add(`${identifier(field)}::${isNumber.has(type) ? "float" : type}`);
+    }
+  }
+  return [...kinds]
+    .sort()
+    .map((kind, i) => `count(${kind}) AS "${i}"`)
+    .join(", ");
+}
+
+const isNumber = new Set(["float", "integer", "unsigned"]);
+
+async function counted(
+  { server, database }: Side,
+  statements: readonly string[],
+  range: Range,
+  limits: Limits,
+): Promise<Counted[]> {
+  const answers = await queryJson(server, database, statements, limits);
+  return answers.map(([table]) => toCounts(table, range));
+}
+
+function toCounts(table: Series | undefined, { from }: Range): Counted {
+  const counts: Counted = new Map();
+  const [, ...columns] = table?.columns ?? [];
+  for (const [time, ...values] of (table?.values ?? []) as (number | null)[][]) {
+    const row = columns
+      .map((column, i) => [column, values[i] ?? 0] as const)
+      .filter(([, count]) => count > 0);
+    // Of a statement without windows the time says nothing.
+    if (row.length > 0) counts.set(time ?? from, new Map(row));
+  }
+  return counts;
+}

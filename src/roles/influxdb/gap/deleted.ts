@@ -1,0 +1,102 @@
+import { randomUUID } from "node:crypto";
+import * as v from "valibot";
+import { makeParents, readText, writeAtomically } from "../../../host/files.ts";
+import type { Limits, Server } from "../client.ts";
+import { deletePoints } from "../delete.ts";
+
+const text = v.pipe(v.string(), v.maxLength(4096));
+const deletionSchema = v.object({
+  id: v.pipe(v.string(), v.maxLength(64)),
+  bucket: text,
+  start: v.pipe(v.string(), v.isoTimestamp(), v.maxLength(40)),
+  stop: v.pipe(v.string(), v.isoTimestamp(), v.maxLength(40)),
+  predicate: text,
+  /** When it was asked for. */
+  at: v.pipe(v.string(), v.isoTimestamp(), v.maxLength(40)),
+  /** The nodes on whose servers it was done. */
+  done: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(16)),
+});
+
+/** As it is kept, and told to the other node. */
+export const deletionsSchema = v.pipe(v.array(deletionSchema), v.maxLength(10_000));
+export type Deletion = v.InferOutput<typeof deletionSchema>;
+
+/** One that was done everywhere is kept for so long: a node that is as long away has to be rebuilt. */
+const keptMs = 30 * 86_400_000;
+
+/**
+ * What was deleted by `influxdb delete`, and on which of the nodes: counts do not see a deletion, and a repair would bring
+ * the points back from the node that was away.
+ */
+export class Deletions {
+  readonly #path: string;
+  #all: Deletion[];
+
+  private constructor(path: string, all: Deletion[]) {
+    this.#path = path;
+    this.#all = all;
+  }
+
+  /** @throws Error on a file that is not understood: without it a repair could bring back what was deleted */
+  static async load(path: string): Promise<Deletions> {
+    const found = await readText(path);
+    return new Deletions(path, found === undefined ? [] : v.parse(deletionsSchema, JSON.parse(found)));
+  }
+
+  get all(): readonly Deletion[] {
+    return this.#all;
+  }
+
+  /** Those that this node's server does not know of, oldest first. */
+  pendingOn(node: string): Deletion[] {
+    return this.#all.filter(({ done }) => !done.includes(node));
+  }
+
+  /** On the disk before it is done anywhere. Its end is now at the latest: what comes later was never seen. */
+  async add(wanted: Omit<Deletion, "id" | "at" | "done">, now: number): Promise<Deletion> {
+    const at = new Date(now).toISOString();
+    const stop = Date.parse(wanted.stop) > now ? at : wanted.stop;
+    const deletion = { ...wanted, stop, id: randomUUID(), at, done: [] };
+    await this.#save([...this.#all, deletion], now);
+    return deletion;
+  }
+
+  /** Takes over what another node knows: of deletions, and of where they were done. */
+  async merge(others: readonly Deletion[], now: number): Promise<void> {
+    const merged = new Map(this.#all.map((deletion) => [deletion.id, deletion]));
+    for (const theirs of others) {
+      const ours = merged.get(theirs.id);
+      const done = [...new Set([...(ours?.done ?? []), ...theirs.done])].sort();
+      merged.set(theirs.id, { ...(ours ?? theirs), done });
+    }
+    await this.#save([...merged.values()], now);
+  }
+
+  /**
+   * Does on a node's server what was not done there yet. Killed in between it is done again, which deletes points in that
+   * part of time that were written since: a repair brings them from the other node.
+   * @throws ChimeError `influxdb.*`
+   */
+  async applyOn(node: string, server: Server, limits: Limits, now: number): Promise<number> {
+    const pending = this.pendingOn(node);
+    for (const deletion of pending) {
+      await deletePoints(server, deletion, limits);
+      const done = [...deletion.done, node].sort();
+      await this.#save(
+        this.#all.map((one) => (one.id === deletion.id ? { ...one, done } : one)),
+        now,
+      );
+    }
+    return pending.length;
+  }
+
+  async #save(all: Deletion[], now: number): Promise<void> {
+    const kept = all
+      .filter(({ at, done }) => done.length < 2 || now - Date.parse(at) < keptMs)
+      .sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+    if (Bun.deepEquals(kept, this.#all)) return;
+    await makeParents(this.#path);
+    await writeAtomically(this.#path, JSON.stringify(kept), { mode: 0o600, uid: 0, gid: 0 });
+    this.#all = kept;
+  }
+}

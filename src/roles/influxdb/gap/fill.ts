@@ -1,0 +1,105 @@
+import type { Clock } from "../../../core/clock.ts";
+import type { Limits } from "../client.ts";
+import type { Window } from "./counts.ts";
+import { differences, type Rows } from "./diff.ts";
+import { Pace } from "./pace.ts";
+import { planWindows } from "./plan.ts";
+import { readRows } from "./read.ts";
+import type { FillRecord } from "./record.ts";
+import { unsignedFields, type Measurement } from "./schema.ts";
+import { which, type Pair, type Which } from "./sides.ts";
+import type { Range } from "./time.ts";
+import { Writer } from "./writer.ts";
+
+export interface FillOptions {
+  limits: Limits;
+  clock: Clock;
+  /** Leaves the servers to their clients most of the time. */
+  isGentle: boolean;
+  /** Whose value counts where both have one for the same field of the same point; without, both keep theirs. */
+  authority: Which | undefined;
+  record: FillRecord;
+  /** Called after each window. */
+  progress?: (filled: Filled) => void;
+}
+
+/** What a filling did. */
+export interface Filled {
+  /** Points that were compared. */
+  points: number;
+  /** Lines that each was given. */
+  written: Record<Which, number>;
+  /** Points of those that it did not take. */
+  refused: Record<Which, number>;
+  /** Why, in the server's words. */
+  why: string | undefined;
+  /** Values that both had, and that differed. */
+  conflicts: number;
+}
+
+export function nothingFilled(): Filled {
+  return {
+    points: 0,
+    written: { mine: 0, other: 0 },
+    refused: { mine: 0, other: 0 },
+    why: undefined,
+    conflicts: 0,
+  };
+}
+
+/**
+ * Gives each side what the other one has of a measurement in a range, window by window, newest first; the record says after
+ * each that it is done, and those it has are passed over. Doing it again changes nothing.
+ * @param filled what is added to
+ * @throws ChimeError `influxdb.*`
+ */
+export async function fill(
+  pair: Pair,
+  measurement: Measurement,
+  range: Range,
+  options: FillOptions,
+  filled: Filled = nothingFilled(),
+): Promise<Filled> {
+  const paces = options.isGentle
+    ? { mine: new Pace(options.clock), other: new Pace(options.clock) }
+    : undefined;
+  for await (const window of planWindows(pair, measurement, range, options.limits)) {
+    const done = { bucket: pair.name, measurement: measurement.name, from: window.from, to: window.to };
+    if (options.record.has(done)) continue;
+    await fillWindow(pair, measurement, window, options, filled, paces);
+    await options.record.add(done);
+    options.progress?.(filled);
+  }
+  return filled;
+}
+
+async function fillWindow(
+  pair: Pair,
+  measurement: Measurement,
+  window: Window,
+  { limits, clock, authority }: FillOptions,
+  filled: Filled,
+  paces: Record<Which, Pace> | undefined,
+): Promise<void> {
+  const rows = async (one: Which): Promise<Rows> => ({
+    unsigned: await unsignedFields(pair[one], measurement.name, measurement[one], window, limits),
+    blocks: readRows(pair[one], measurement.name, window, limits),
+  });
+  const [mine, other] = await Promise.all([rows("mine"), rows("other")]);
+  const writer = (one: Which) => new Writer(pair[one], { limits, clock, pace: paces?.[one] });
+  const writers = { mine: writer("mine"), other: writer("other") };
+  try {
+    for await (const found of differences(measurement.name, mine, other, authority)) {
+      filled.points += found.points;
+      filled.conflicts += found.conflicts;
+      await Promise.all(which.map((one) => writers[one].add(found[one])));
+    }
+    await Promise.all(which.map((one) => writers[one].flush()));
+  } finally {
+    for (const one of which) {
+      filled.written[one] += writers[one].written;
+      filled.refused[one] += writers[one].refused;
+      filled.why = writers[one].why ?? filled.why;
+    }
+  }
+}

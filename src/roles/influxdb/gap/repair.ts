@@ -1,0 +1,155 @@
+import type { Clock } from "../../../core/clock.ts";
+import type { Server } from "../client.ts";
+import { fill, nothingFilled, type Filled } from "./fill.ts";
+import type { FillRecord } from "./record.ts";
+import { listMeasurements, type Measurement } from "./schema.ts";
+import { pairBuckets, type Pair, type Which } from "./sides.ts";
+import { overlap, without, type Range } from "./time.ts";
+import { unequal } from "./verify.ts";
+import { gapsOf, keptBy, type FindOptions, type Gap } from "./windows.ts";
+
+export interface CompareOptions extends Omit<FindOptions, "now"> {
+  clock: Clock;
+  /** Also compares all values where the counts are equal: reads everything in the range. */
+  contents: boolean;
+}
+
+export interface RepairOptions extends CompareOptions {
+  /** Leaves the servers to their clients most of the time. */
+  isGentle: boolean;
+  /** Whose value counts where both have one for the same field of the same point; without, both keep theirs. */
+  authority: Which | undefined;
+  record: FillRecord;
+  /** After each window. */
+  filling?: (filled: Filled) => void;
+}
+
+export interface Repaired {
+  /** Where they differed. */
+  found: Gap[];
+  filled: Filled;
+  /** Where they still do: what a server refuses, or what both have another value for. */
+  left: Gap[];
+}
+
+/** What is found at first, and what a second look finds: points that were on their way at the first. */
+const rounds = 3;
+
+/**
+ * Where the twins differ in a range, of all buckets. The range has to end before now by as long as points may be under way.
+ * @throws ChimeError of `findGaps`
+ */
+export async function compareTwins(
+  mine: Server,
+  other: Server,
+  range: Range,
+  options: CompareOptions,
+): Promise<Gap[]> {
+  const all: Gap[] = [];
+  for (const pair of await pairBuckets(mine, other, options.ignored ?? [], options.limits)) {
+    all.push(...(await compareBucket(pair, range, options)));
+  }
+  return all;
+}
+
+async function compareBucket(pair: Pair, range: Range, options: CompareOptions): Promise<Gap[]> {
+  const now = options.clock.wall();
+  const gaps = await Array.fromAsync(gapsOf(pair, range, { ...options, now }));
+  const kept = overlap(range, keptBy(pair, now));
+  if (!options.contents || !kept) return gaps;
+  for (const measurement of await listMeasurements(pair, options.limits)) {
+    options.progress?.(`comparing values of ${measurement.name} in ${pair.name}`);
+    const known = gaps.filter((gap) => gap.measurement === measurement.name);
+    for (const piece of without(kept, known))
+      gaps.push(...(await unequalIn(pair, measurement, piece, options)));
+  }
+  return gaps;
+}
+
+async function unequalIn(
+  pair: Pair,
+  measurement: Measurement,
+  range: Range,
+  { limits }: Pick<CompareOptions, "limits">,
+): Promise<Gap[]> {
+  const found: Gap[] = [];
+  for await (const { from, to } of unequal(pair, measurement, range, limits)) {
+    found.push({
+      bucket: pair.name,
+      measurement: measurement.name,
+      from,
+      to,
+      missing: { mine: 0, other: 0 },
+    });
+  }
+  return found;
+}
+
+/**
+ * Finds where the twins differ, gives each what the other one has, newest first, and proves by counts and hashes of all
+ * values that they are equal there. Whatever was deleted has to be deleted on both before (`Deletions`). Killed at any
+ * point it goes on where it was; done again it changes nothing.
+ * @throws ChimeError `influxdb.*`
+ */
+export async function repairTwins(
+  mine: Server,
+  other: Server,
+  range: Range,
+  options: RepairOptions,
+): Promise<Repaired> {
+  const { limits, record, ignored = [] } = options;
+  const repaired: Repaired = { found: [], filled: nothingFilled(), left: [] };
+  const pairs = await pairBuckets(mine, other, ignored, limits);
+  for (let round = 1; round <= rounds; round++) {
+    const open: Open[] = [];
+    for (const pair of pairs) {
+      const gaps = await compareBucket(pair, range, options);
+      // A field may have come with the gap: types are asked anew.
+      const measurements = new Map((await listMeasurements(pair, limits)).map((one) => [one.name, one]));
+      for (const gap of gaps) {
+        const measurement = measurements.get(gap.measurement);
+        if (measurement) open.push({ pair, measurement, gap });
+      }
+    }
+    if (round === 1) repaired.found = open.map(({ gap }) => gap);
+    for (const one of byAge(open, options.clock.wall())) {
+      options.progress?.(`filling ${one.gap.measurement} in ${one.gap.bucket}`);
+      await fill(one.pair, one.measurement, one.gap, fillOptions(options), repaired.filled);
+    }
+    repaired.left = [];
+    for (const { pair, measurement, gap } of open) {
+      options.progress?.(`proving ${gap.measurement} in ${gap.bucket}`);
+      repaired.left.push(...(await unequalIn(pair, measurement, gap, options)));
+    }
+    await record.clear();
+    if (repaired.left.length === 0) return repaired;
+  }
+  return repaired;
+}
+
+/** One gap, or a part of it, and where it is. */
+interface Open {
+  pair: Pair;
+  measurement: Measurement;
+  gap: Gap;
+}
+
+function fillOptions({ limits, clock, isGentle, authority, record, filling }: RepairOptions) {
+  return { limits, clock, isGentle, authority, record, ...(filling && { progress: filling }) };
+}
+
+const hourMs = 3_600_000;
+
+/** What is asked for most comes first, of all measurements: the last hour, the last day, the last week, and on by fours. */
+function byAge(open: readonly Open[], now: number): Open[] {
+  const slices: { age: number; open: Open }[] = [];
+  for (const one of open) {
+    let to = Number.POSITIVE_INFINITY;
+    for (let ms = hourMs; to > one.gap.from; ms *= ms < 24 * hourMs ? 24 : ms < 168 * hourMs ? 7 : 4) {
+      const part = overlap(one.gap, { from: now - ms, to });
+      if (part) slices.push({ age: ms, open: { ...one, gap: { ...one.gap, ...part } } });
+      to = now - ms;
+    }
+  }
+  return slices.sort((a, b) => a.age - b.age).map((slice) => slice.open);
+}

@@ -1,0 +1,137 @@
+import type { Limits, Server } from "../client.ts";
+import { countWindows, type Missing, type Window } from "./counts.ts";
+import { listMeasurements, type Measurement } from "./schema.ts";
+import { pairBuckets, type Pair } from "./sides.ts";
+import { allTime, overlap, type Range } from "./time.ts";
+
+/** A part of time in which the twins have not the same of a measurement. */
+export interface Gap extends Range {
+  bucket: string;
+  measurement: string;
+  /** Values, at least; all points of a range are compared when it is filled. */
+  missing: Missing;
+}
+
+export interface FindOptions {
+  limits: Limits;
+  /** Buckets of which each server has its own. */
+  ignored?: readonly string[];
+  /** Milliseconds since the Unix epoch, for what retention has ended. */
+  now: number;
+  /** What is being looked at. */
+  progress?: (line: string) => void;
+}
+
+/** Coarse to fine, ms. A week, for it is what a server puts into one shard. */
+const steps = [604_800_000, 3_600_000, 60_000, 10_000, 1_000] as const;
+/** The first look is by the finest windows of which there are no more. */
+const mostWindows = 2_000;
+/** Statements in one request: the server answers one after the other. */
+const batch = 20;
+/** Where there are more runs of differing windows, they are taken as they are: to look closer would take longer than it saves. */
+const mostNarrowed = 8;
+/** A point is refused when it is older than the retention: what is about to be is left alone. */
+const retentionMarginMs = 60_000;
+
+/**
+ * Where two twins differ, by the counts of values in windows. Sees points that came late or are in the future; does not see
+ * that a value is another one (`digest.ts`).
+ * @throws ChimeError of `pairBuckets`, `influxdb.*`
+ */
+export async function* findGaps(
+  mine: Server,
+  other: Server,
+  range: Range,
+  options: FindOptions,
+): AsyncGenerator<Gap, void> {
+  for (const pair of await pairBuckets(mine, other, options.ignored ?? [], options.limits)) {
+    yield* gapsOf(pair, range, options);
+  }
+}
+
+/** The same of one bucket. */
+export async function* gapsOf(pair: Pair, range: Range, options: FindOptions): AsyncGenerator<Gap, void> {
+  const measurements = await listMeasurements(pair, options.limits);
+  const kept = overlap(range, keptBy(pair, options.now));
+  if (!kept) return;
+  for (let first = 0; first < measurements.length; first += batch) {
+    const some = measurements.slice(first, first + batch);
+    options.progress?.(
+      `comparing ${pair.name}, ${first + some.length} of ${measurements.length} measurements`,
+    );
+    const stepMs = firstStep(kept);
+    const counted = await countWindows(pair, some, kept, stepMs, options.limits);
+    for (const [i, measurement] of some.entries()) {
+      const runs = runsOf(counted[i]?.filter(differs) ?? []);
+      for (const run of await narrow(pair, measurement, runs, stepMs, options.limits)) {
+        yield gapOf(pair, measurement, run);
+      }
+    }
+  }
+}
+
+/** What neither of them has dropped, or is about to drop. */
+export function keptBy({ mine }: Pair, now: number): Range {
+  const { retentionSeconds } = mine.bucket;
+  return retentionSeconds === 0
+    ? allTime
+    : { ...allTime, from: now - retentionSeconds * 1000 + retentionMarginMs };
+}
+
+function firstStep({ from, to }: Range): number {
+  return steps.findLast((step) => (to - from) / step <= mostWindows) ?? steps[0];
+}
+
+function differs({ missing }: Window): boolean {
+  return missing.mine > 0 || missing.other > 0;
+}
+
+/** Windows that follow one another, as one each. */
+function runsOf(windows: readonly Window[]): Window[][] {
+  const runs: Window[][] = [];
+  for (const window of windows) {
+    const run = runs.at(-1);
+    if (run?.at(-1)?.to === window.from) run.push(window);
+    else runs.push([window]);
+  }
+  return runs;
+}
+
+/** Looks closer at both ends of each run, level by level: what lies between is compared when it is filled. */
+async function narrow(
+  pair: Pair,
+  measurement: Measurement,
+  runs: readonly Window[][],
+  stepMs: number,
+  limits: Limits,
+): Promise<Window[][]> {
+  const finer = steps.find((step) => step < stepMs);
+  if (finer === undefined || runs.length > mostNarrowed) return [...runs];
+  const narrowed: Window[][] = [];
+  for (const run of runs) {
+    const [first, ...rest] = run;
+    const last = rest.pop();
+    const looked: Window[] = [];
+    for (const end of [first, last]) {
+      // One that is not there on one side is missing as a whole.
+      if (!end || end.oneSided) looked.push(...(end ? [end] : []));
+      else
+        looked.push(
+          ...((await countWindows(pair, [measurement], end, finer, limits))[0] ?? []).filter(differs),
+        );
+    }
+    narrowed.push(...runsOf([...looked, ...rest].sort((a, b) => a.from - b.from)));
+  }
+  return narrow(pair, measurement, narrowed, finer, limits);
+}
+
+function gapOf(pair: Pair, { name }: Measurement, run: readonly Window[]): Gap {
+  const sum = (one: keyof Missing) => run.reduce((all, { missing }) => all + missing[one], 0);
+  return {
+    bucket: pair.name,
+    measurement: name,
+    from: run[0]?.from ?? 0,
+    to: run.at(-1)?.to ?? 0,
+    missing: { mine: sum("mine"), other: sum("other") },
+  };
+}

@@ -1,0 +1,109 @@
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import type { Clock } from "../../../core/clock.ts";
+import { ChimeError } from "../../../core/errors.ts";
+import type { Limits } from "../client.ts";
+import { writeLines } from "../write.ts";
+import type { Pace } from "./pace.ts";
+import type { Side } from "./sides.ts";
+
+/** Lines in one request: as many as the server takes best, and fewer where clients are to get in between. */
+const batchLines = { fast: 5_000, gentle: 1_000 };
+const batchBytes = 4 << 20;
+/** The least of it: a network is faster than a better one. */
+const level = 1;
+/** A server that is busy, or is being restarted, is asked again after so long, ms. */
+const againMs = [250, 1_000, 4_000];
+const passing = new Set(["influxdb.busy", "influxdb.starting"]);
+
+const compress = promisify(gzip);
+
+export interface WriterOptions {
+  limits: Limits;
+  clock: Clock;
+  /** Undefined: as fast as it goes. */
+  pace: Pace | undefined;
+}
+
+/** Writes lines into one side's bucket, a batch at a time, while the next one is gathered. */
+export class Writer {
+  readonly #side: Side;
+  readonly #options: WriterOptions;
+  readonly #most: number;
+  #lines: string[] = [];
+  #bytes = 0;
+  #writing: Promise<void> = Promise.resolve();
+  /** Lines that were sent; also those in it that the server has refused. */
+  written = 0;
+  /** Points that the server does not take: their type is another one there, or they are older than the retention. */
+  refused = 0;
+  /** Why, in the server's words, of the last of them. */
+  why: string | undefined;
+
+  constructor(side: Side, options: WriterOptions) {
+    this.#side = side;
+    this.#options = options;
+    this.#most = options.pace ? batchLines.gentle : batchLines.fast;
+  }
+
+  /** @throws ChimeError `influxdb.*` of an earlier batch */
+  async add(lines: readonly string[]): Promise<void> {
+    for (const line of lines) {
+      this.#lines.push(line);
+      this.#bytes += line.length + 1;
+      if (this.#lines.length >= this.#most || this.#bytes >= batchBytes) await this.#send();
+    }
+  }
+
+  /** All that was added is stored, or was refused. @throws ChimeError `influxdb.*` */
+  async flush(): Promise<void> {
+    if (this.#lines.length > 0) await this.#send();
+    await this.#writing;
+  }
+
+  /** Waits for the batch before this one. */
+  async #send(): Promise<void> {
+    const lines = this.#lines;
+    this.#lines = [];
+    this.#bytes = 0;
+    await this.#writing;
+    this.#writing = this.#write(lines);
+    // Whoever waits for it is told; until then nobody does.
+    this.#writing.catch(() => undefined);
+  }
+
+  async #write(lines: readonly string[]): Promise<void> {
+    const { clock, limits, pace } = this.#options;
+    const body = await compress(Buffer.from(`${lines.join("\n")}\n`, "latin1"), { level });
+    const start = clock.now();
+    await this.#writeBody(body);
+    this.written += lines.length;
+    await pace?.rest(lines.length, clock.now() - start, limits.signal);
+  }
+
+  async #writeBody(body: Uint8Array): Promise<void> {
+    const { clock, limits } = this.#options;
+    const { server, bucket } = this.#side;
+    for (const waitMs of [...againMs, undefined]) {
+      try {
+        return await writeLines(server, { bucket: bucket.name, body, gzip: true }, limits);
+      } catch (error) {
+        if (!(error instanceof ChimeError)) throw error;
+        if (error.code === "influxdb.partial") return this.#notePartial(error.message);
+        if (waitMs === undefined || !passing.has(error.code)) throw error;
+        await clock.sleep(waitMs, limits.signal);
+      }
+    }
+  }
+
+  #notePartial(message: string): void {
+    this.refused += droppedOf(message);
+    this.why = message;
+  }
+}
+
+/** `… dropped=3`, `… dropped 3 points outside retention policy`: the good ones were stored. */
+function droppedOf(message: string): number {
+  const [, count] = /dropped[= ](\d+)/.exec(message) ?? [];
+  return Number(count ?? 1);
+}

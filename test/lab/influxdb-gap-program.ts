@@ -1,0 +1,370 @@
+/** What influxdb-gap.test.ts runs in namespaces of its own: two real servers, and all that may lie between them. */
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { systemClock } from "../../src/core/clock.ts";
+import { createBucket, findBucket, listBuckets, setRetention } from "../../src/roles/influxdb/buckets.ts";
+import { askWell, type Server } from "../../src/roles/influxdb/client.ts";
+import { Deletions } from "../../src/roles/influxdb/gap/deleted.ts";
+import { FillRecord } from "../../src/roles/influxdb/gap/record.ts";
+import { compareTwins, repairTwins, type RepairOptions } from "../../src/roles/influxdb/gap/repair.ts";
+import { findGaps } from "../../src/roles/influxdb/gap/windows.ts";
+import { allTime, type Range } from "../../src/roles/influxdb/gap/time.ts";
+import { writeLines } from "../../src/roles/influxdb/write.ts";
+import { random } from "../plan/random.ts";
+import { Model, type Point } from "../roles/influxdb/gap/model.ts";
+import { floats, integers, nastyName, nastyText, unsigneds } from "../roles/influxdb/gap/nasty.ts";
+import { startInfluxd, type InfluxServer } from "./influxdb-server.ts";
+import { addresses } from "./namespaces.ts";
+
+const { INFLUXD: binary = "", DIRECTORY: directory = "", CHIME_LONG: long } = process.env;
+const limits = { timeoutMs: 20_000 };
+/** A Monday, where a shard begins. */
+const monday = Date.parse("2026-11-16T00:00:00Z");
+const weekMs = 604_800_000;
+
+let one: InfluxServer;
+let two: InfluxServer;
+beforeAll(async () => {
+  [one, two] = await Promise.all([
+    startInfluxd(binary, { directory: join(directory, "one"), address: addresses[0] }),
+    startInfluxd(binary, { directory: join(directory, "two"), address: addresses[1] }),
+  ]);
+}, 60_000);
+afterAll(() => {
+  for (const { process } of [one, two]) process.signal("SIGKILL");
+});
+
+const recordPath = join(directory, "filled.json");
+let bucket = "";
+let nth = 0;
+beforeEach(async () => {
+  await rm(recordPath, { force: true });
+  bucket = `test${++nth}`;
+  await Promise.all([one, two].map(({ server }) => makeBucket(server, bucket)));
+});
+
+async function makeBucket(server: Server, name: string, retentionSeconds = 0): Promise<void> {
+  const { orgId } = await findBucket(server, "chime", limits);
+  await createBucket(server, { orgId, name, retentionSeconds }, limits);
+}
+
+async function others(): Promise<string[]> {
+  return (await listBuckets(one.server, limits)).map(({ name }) => name).filter((name) => name !== bucket);
+}
+
+async function options(more: Partial<RepairOptions> = {}): Promise<RepairOptions> {
+  return {
+    limits,
+    clock: systemClock,
+    ignored: await others(),
+    contents: false,
+    isGentle: false,
+    authority: undefined,
+    record: await FillRecord.load(recordPath),
+    ...more,
+  };
+}
+
+async function gaps(range: Range = allTime) {
+  const now = Date.now();
+  return Array.fromAsync(findGaps(one.server, two.server, range, { limits, now, ignored: await others() }));
+}
+
+async function repair(more: Partial<RepairOptions> = {}, range: Range = allTime) {
+  return repairTwins(one.server, two.server, range, await options(more));
+}
+
+async function write(at: InfluxServer, points: readonly Point[]): Promise<void> {
+  for (let first = 0; first < points.length; first += 5_000) {
+    const body = Model.lines(points.slice(first, first + 5_000));
+    await writeLines(at.server, { bucket, body }, limits);
+  }
+}
+
+/** What a server answers of the bucket, by itself. */
+async function held(at: InfluxServer): Promise<string> {
+  return (await Model.read(at.server, await findBucket(at.server, bucket, limits), limits)).toString();
+}
+
+async function expectBoth(points: readonly Point[]): Promise<void> {
+  const wanted = new Model(points).toString();
+  expect(await held(one)).toBe(wanted);
+  expect(await held(two)).toBe(wanted);
+}
+
+/** So many seconds of ten series with a point a second each. */
+function steady(from: number, seconds: number, measurement = "cpu"): Point[] {
+  return Array.from({ length: seconds * 10 }, (_, i) => ({
+    measurement,
+    tags: { host: `h${i % 10}` },
+    time: BigInt(from + Math.floor(i / 10) * 1000) * 1_000_000n,
+    fields: { f: { type: "float", value: i / 7 }, n: { type: "integer", value: BigInt(i) } },
+  }));
+}
+
+test("gaps of both are found to the second, among measurements that have none, and filled", async () => {
+  const all = steady(monday, 600);
+  const lacks = (from: number, to: number) => (point: Point) => {
+    const second = Number(point.time / 1_000_000_000n) - monday / 1000;
+    return second < from || second >= to;
+  };
+  await write(one, [...all.filter(lacks(70, 180)), ...steady(monday, 600, "mem")]);
+  await write(two, [...all.filter(lacks(400, 403)), ...steady(monday, 600, "mem")]);
+  const at = (second: number) => monday + second * 1000;
+  const wanted = [
+    { bucket, measurement: "cpu", from: at(70), to: at(180), missing: { mine: 2200, other: 0 } },
+    { bucket, measurement: "cpu", from: at(400), to: at(403), missing: { mine: 0, other: 60 } },
+  ];
+  expect(await gaps({ from: at(0), to: at(600) })).toEqual(wanted);
+  expect(await gaps()).toEqual(wanted);
+  expect(await gaps({ from: at(100), to: at(150) })).toEqual([
+    { ...wanted[0]!, from: at(100), to: at(150), missing: { mine: 1000, other: 0 } },
+  ]);
+  const { found, filled, left } = await repair();
+  expect(found).toEqual(wanted);
+  expect(left).toEqual([]);
+  expect(filled).toMatchObject({
+    written: { mine: 1100, other: 30 },
+    refused: { mine: 0, other: 0 },
+    conflicts: 0,
+  });
+  await expectBoth([...all, ...steady(monday, 600, "mem")]);
+  expect(await gaps()).toEqual([]);
+});
+
+/** Points of every type, with whatever a name or text may hold; a field keeps its type in a week. */
+function nasty(seed: number, count: number): Point[] {
+  const roll = random(seed);
+  const measurements = [
+    "select",
+    "from",
+    "time",
+    "m/.*/",
+    'q"uote',
+    ...Array.from({ length: 6 }, () => nastyName(roll)),
+  ];
+  const keys = ["where", "f", ...Array.from({ length: 4 }, () => nastyName(roll))];
+  const types = ["float", "integer", "unsigned", "string", "boolean"] as const;
+  const values = { float: floats, integer: integers, unsigned: unsigneds, boolean: [true, false] } as const;
+  return Array.from({ length: count }, () => {
+    const measurement = measurements[roll(measurements.length)] ?? "";
+    const week = roll(3);
+    const tags: Point["tags"] = {};
+    for (let left = roll(4); left > 0; left--) tags[keys[roll(keys.length)] ?? ""] = nastyName(roll, 4);
+    const fields: Point["fields"] = {};
+    for (let left = 1 + roll(4); left > 0; left--) {
+      const at = roll(keys.length);
+      const type = types[(at + measurement.length + week) % types.length] ?? "float";
+      const value = type === "string" ? nastyText(roll) : values[type][roll(values[type].length)];
+      fields[keys[at] ?? ""] = { type, value: value ?? 0 };
+    }
+    const time = BigInt(monday + week * weekMs + roll(3_000)) * 1_000_000n + BigInt(roll(3));
+    return { measurement, tags, time, fields };
+  });
+}
+
+test("every type, and whatever names and texts hold, with another type a week: both have what either had, to the last bit", async () => {
+  for (const seed of long ? [1, 2, 3, 4, 5, 6, 7, 8] : [1, 2]) {
+    const points = new Model(nasty(seed, 3_000)).points();
+    const roll = random(seed);
+    const side = points.map(() => roll(3));
+    await write(
+      one,
+      points.filter((_, i) => side[i] !== 1),
+    );
+    await write(
+      two,
+      points.filter((_, i) => side[i] !== 2),
+    );
+    const { left, filled } = await repair();
+    expect(filled).toMatchObject({ refused: { mine: 0, other: 0 }, conflicts: 0 });
+    expect(left).toEqual([]);
+    await expectBoth(points);
+    bucket = `test${++nth}`;
+    await Promise.all([one, two].map(({ server }) => makeBucket(server, bucket)));
+  }
+}, 120_000);
+
+test("points at both ends of time, before 1970, and in the future", async () => {
+  const times = [
+    -9_223_372_036_854_775_806n,
+    -1n,
+    0n,
+    4_102_444_800_000_000_001n,
+    9_223_372_036_854_775_806n,
+  ];
+  const point = (time: bigint): Point => ({
+    measurement: "m",
+    tags: {},
+    time,
+    fields: { f: { type: "integer", value: time } },
+  });
+  await write(one, times.filter((_, i) => i % 2 === 0).map(point));
+  await write(two, times.filter((_, i) => i % 2 === 1).map(point));
+  expect((await repair()).left).toEqual([]);
+  await expectBoth(times.map(point));
+});
+
+test("the same point with another value is found by its hash, and the one that counts is the authority's", async () => {
+  const points = steady(monday, 60);
+  await write(one, points);
+  await write(two, points);
+  const changed: Point = { ...points[77]!, fields: { n: { type: "integer", value: -1n } } };
+  await write(two, [changed]);
+  const range = { from: monday, to: monday + 60_000 };
+  expect(await gaps(range)).toEqual([]);
+  const found = await compareTwins(one.server, two.server, range, await options({ contents: true }));
+  expect(found).toMatchObject([{ measurement: "cpu", missing: { mine: 0, other: 0 } }]);
+  expect((await repair({ contents: true }, range)).left).toHaveLength(1);
+  expect((await repair({ contents: true, authority: "other" }, range)).left).toEqual([]);
+  await expectBoth(new Model([...points, changed]).points());
+});
+
+test("a type that the other one refuses stays a gap, with the server's reason, and all else is filled", async () => {
+  const point = (field: string, type: "float" | "integer"): Point => ({
+    measurement: "m",
+    tags: {},
+    time: BigInt(monday) * 1_000_000n,
+    fields: { [field]: { type, value: type === "float" ? 1 : 1n } },
+  });
+  await write(one, [point("f", "float"), { ...point("f", "float"), time: BigInt(monday + 1) * 1_000_000n }]);
+  await write(two, [point("f", "integer"), point("good", "integer")]);
+  const { left, filled } = await repair();
+  expect(left).toHaveLength(1);
+  expect(filled.refused.other).toBeGreaterThan(0);
+  expect(filled.why).toContain("field type conflict");
+  expect(await held(one)).toContain("good");
+});
+
+test("what was deleted is not brought back, and what was written there afterwards is", async () => {
+  const points = steady(monday, 60);
+  await write(one, points);
+  await write(two, points);
+  const path = join(directory, "deletions.json");
+  const deletions = await Deletions.load(path);
+  const start = new Date(monday + 10_000).toISOString();
+  const stop = new Date(monday + 19_999).toISOString();
+  await deletions.add({ bucket, start, stop, predicate: '_measurement="cpu" AND host="h3"' }, Date.now());
+  expect(await deletions.applyOn("node1", one.server, limits, Date.now())).toBe(1);
+  const later: Point = { ...points[153]!, fields: { f: { type: "float", value: 42 } } };
+  await write(one, [later]);
+  // The other one comes back, or only its agent does.
+  const again = await Deletions.load(path);
+  expect(again.pendingOn("node1")).toEqual([]);
+  expect(await again.applyOn("node2", two.server, limits, Date.now())).toBe(1);
+  expect((await repair()).left).toEqual([]);
+  const kept = points.filter(({ tags, time }) => {
+    const ms = Number(time / 1_000_000n) - monday;
+    return tags["host"] !== "h3" || ms < 10_000 || ms > 19_999;
+  });
+  await expectBoth(new Model([...kept, later]).points());
+  expect(await again.applyOn("node2", two.server, limits, Date.now())).toBe(0);
+});
+
+test("a filling that is killed at any request goes on, and is complete at the end", async () => {
+  const points = steady(monday, 900);
+  await write(one, points);
+  const real = globalThis.fetch;
+  let runs = 0;
+  try {
+    for (let allowed = 1; ; allowed += 1 + Math.floor(allowed / 6)) {
+      let left = allowed;
+      globalThis.fetch = Object.assign(
+        async (...asked: Parameters<typeof fetch>) => {
+          if (left-- <= 0) throw new Error("killed");
+          return real(...asked);
+        },
+        { preconnect: real.preconnect },
+      );
+      runs++;
+      const done = await repair().catch((error: unknown) => {
+        expect(error).toMatchObject({ code: "influxdb.unreachable" });
+        return undefined;
+      });
+      if (done) {
+        expect(done.left).toEqual([]);
+        break;
+      }
+    }
+  } finally {
+    globalThis.fetch = real;
+  }
+  expect(runs).toBeGreaterThan(5);
+  await expectBoth(points);
+}, 60_000);
+
+test("a server that dies under a filling: it is an error, and the next one completes it", async () => {
+  const points = steady(monday, 3_000);
+  await write(one, points);
+  const running = repair({
+    filling: () => two.process.signal("SIGKILL"),
+  });
+  await expect(running).rejects.toMatchObject({ code: expect.stringMatching(/^influxdb\./) });
+  await two.process.exited;
+  two = await startInfluxd(binary, { directory: two.directory, address: two.server.address });
+  expect((await repair()).left).toEqual([]);
+  await expectBoth(points);
+}, 60_000);
+
+test("what has to be levelled first is said: a bucket, its retention, the token", async () => {
+  const range = { from: monday, to: monday + 1000 };
+  const compare = async (mine: Server = one.server) =>
+    compareTwins(mine, two.server, range, await options()).catch((error: unknown) => error);
+  expect(await compare({ ...one.server, token: "another" })).toMatchObject({ code: "influxdb.denied" });
+  const { id } = await findBucket(one.server, bucket, limits);
+  await setRetention(one.server, id, { retentionSeconds: 7200, shardSeconds: 3600 }, limits);
+  expect(await compare()).toMatchObject({ code: "influxdb.retention_differs", exit: 3 });
+  await askWell(one.server, { method: "DELETE", path: `/api/v2/buckets/${id}` }, limits);
+  expect(await compare()).toMatchObject({ code: "influxdb.bucket_missing", exit: 3 });
+  await makeBucket(one.server, bucket);
+});
+
+test("what retention is about to end is not asked for: it would be refused", async () => {
+  await askBucketGone();
+  await Promise.all([one, two].map(({ server }) => makeBucket(server, bucket, 3600)));
+  const now = Date.now();
+  const young = steady(now - 60_000, 20);
+  await write(one, [...young, ...steady(now - 3_590_000, 20)]);
+  expect((await repair()).left).toEqual([]);
+  expect((await repair()).filled).toMatchObject({ refused: { mine: 0, other: 0 } });
+  expect(await held(two)).toBe(new Model(young).toString());
+});
+
+async function askBucketGone(): Promise<void> {
+  for (const { server } of [one, two]) {
+    const { id } = await findBucket(server, bucket, limits);
+    await askWell(server, { method: "DELETE", path: `/api/v2/buckets/${id}` }, limits);
+  }
+}
+
+test("a disk that is full ends a filling with that reason; with space again and a restart it is completed", async () => {
+  const points = steady(monday, 2_000);
+  await write(one, points);
+  const ballast = join(two.directory, "ballast");
+  const { bavail, bsize } = await (await import("node:fs/promises")).statfs(two.directory);
+  await writeFile(ballast, Buffer.alloc(bavail * bsize - 4096));
+  await expect(repair()).rejects.toMatchObject({ code: "influxdb.full" });
+  await rm(ballast);
+  two.process.signal("SIGKILL");
+  await two.process.exited;
+  two = await startInfluxd(binary, { directory: two.directory, address: two.server.address });
+  expect((await repair()).left).toEqual([]);
+  await expectBoth(points);
+}, 60_000);
+
+test.skipIf(!long)(
+  "a hundred thousand series at one moment",
+  async () => {
+    const points = Array.from({ length: 100_000 }, (_, i): Point => ({
+      measurement: "m",
+      tags: { series: `s${i}` },
+      time: BigInt(monday) * 1_000_000n,
+      fields: { f: { type: "float", value: i } },
+    }));
+    await write(one, points);
+    expect((await repair()).left).toEqual([]);
+    await expectBoth(points);
+  },
+  240_000,
+);

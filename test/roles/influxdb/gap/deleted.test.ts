@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Deletions } from "../../../../src/roles/influxdb/gap/deleted.ts";
+import type { Server } from "../../../../src/roles/influxdb/client.ts";
+
+const limits = { timeoutMs: 5_000 };
+const day = 86_400_000;
+const now = Date.parse("2026-11-22T12:00:00Z");
+const wanted = {
+  bucket: "chime",
+  start: "2026-11-01T00:00:00Z",
+  stop: "2026-11-02T00:00:00Z",
+  predicate: '_measurement="cpu"',
+};
+
+let directory: string;
+let asked: unknown[];
+let http: Bun.Server<undefined>;
+let server: Server;
+let status: number;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "chime-deletions-"));
+  [asked, status] = [[], 204];
+  http = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch(request) {
+      asked.push(await request.json());
+      return new Response(null, { status });
+    },
+  });
+  server = { address: "127.0.0.1", port: http.port ?? 0, org: "chime" };
+});
+afterEach(async () => {
+  await http.stop(true);
+  await rm(directory, { recursive: true });
+});
+
+const load = (name = "one.json") => Deletions.load(join(directory, name));
+
+test("it is recorded before it is done, done once on each node, and known after a restart", async () => {
+  const deletions = await load();
+  await deletions.add(wanted, now);
+  expect((await load()).pendingOn("node1")).toMatchObject([wanted]);
+  expect(await (await load()).applyOn("node1", server, limits, now)).toBe(1);
+  const again = await load();
+  expect(await again.applyOn("node1", server, limits, now)).toBe(0);
+  expect(again.pendingOn("node2")).toHaveLength(1);
+  const { bucket: _, ...rest } = wanted;
+  expect(asked).toEqual([rest]);
+});
+
+test("one that the server refuses stays to be done", async () => {
+  const deletions = await load();
+  await deletions.add(wanted, now);
+  status = 500;
+  await expect(deletions.applyOn("node1", server, limits, now)).rejects.toMatchObject({
+    code: "influxdb.broken",
+  });
+  expect((await load()).pendingOn("node1")).toHaveLength(1);
+});
+
+test("it ends when it was asked for, at the latest", async () => {
+  const deletion = await (await load()).add({ ...wanted, stop: "2030-01-01T00:00:00Z" }, now);
+  expect(deletion.stop).toBe("2026-11-22T12:00:00.000Z");
+});
+
+test("two nodes tell each other what is to be deleted, and where it was", async () => {
+  const [one, two] = [await load("one.json"), await load("two.json")];
+  await one.add(wanted, now);
+  await one.applyOn("node1", server, limits, now);
+  await two.add({ ...wanted, bucket: "other" }, now + 1);
+  await two.merge(one.all, now);
+  expect(two.pendingOn("node2").map(({ bucket }) => bucket)).toEqual(["chime", "other"]);
+  expect(two.pendingOn("node1").map(({ bucket }) => bucket)).toEqual(["other"]);
+  await two.applyOn("node2", server, limits, now);
+  await one.merge(two.all, now);
+  expect(one.pendingOn("node1").map(({ bucket }) => bucket)).toEqual(["other"]);
+  expect(one.pendingOn("node2")).toEqual([]);
+});
+
+test("it is forgotten a month after it was done on both, and never before", async () => {
+  const deletions = await load();
+  await deletions.add(wanted, now);
+  await deletions.applyOn("node1", server, limits, now + 100 * day);
+  expect((await load()).all).toHaveLength(1);
+  await deletions.applyOn("node2", server, limits, now + 29 * day);
+  expect((await load()).all).toHaveLength(1);
+  await deletions.merge([], now + 31 * day);
+  expect((await load()).all).toEqual([]);
+});
+
+test("a record that is not understood is not taken for none", async () => {
+  await writeFile(join(directory, "one.json"), "[{}]");
+  await expect(load()).rejects.toThrow();
+});
