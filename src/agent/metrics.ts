@@ -1,4 +1,4 @@
-import { isPair } from "../roles/types.ts";
+import { isPair, isStore } from "../roles/types.ts";
 import type { BackendView } from "../vip/balancer/types.ts";
 import { pairsOf, type Status } from "./status.ts";
 
@@ -51,6 +51,7 @@ export function renderMetrics(
     },
     ...pairMetrics(status),
     ...storeMetrics(status),
+    ...twinMetrics(status),
     ...balancerMetrics(backends),
   ];
   return metrics.map(render).join("");
@@ -110,7 +111,7 @@ function pairMetrics(status: Status): Metric[] {
 
 function storeMetrics(status: Status): Metric[] {
   const stores = Object.entries(status.roles).flatMap(([role, found]) =>
-    isPair(found) ? [] : [{ role, ...found }],
+    isStore(found) ? [{ role, ...found }] : [],
   );
   if (stores.length === 0) return [];
   const drives = (state: "total" | "online" | "healing") =>
@@ -137,6 +138,27 @@ function storeMetrics(status: Status): Metric[] {
       name: "chime_node_store_bytes",
       help: "Size of the drives that are online, and what is free on them; parity is not taken off.",
       samples: [...bytes("total"), ...bytes("free")],
+    },
+  ];
+}
+
+function twinMetrics(status: Status): Metric[] {
+  const nodes = Object.entries(status.roles).flatMap(([role, found]) =>
+    isPair(found) || isStore(found)
+      ? []
+      : found.nodes.map((node) => ({ labels: { role, member: node.name }, node })),
+  );
+  if (nodes.length === 0) return [];
+  return [
+    {
+      name: "chime_node_complete",
+      help: "1 for a node that has all points that its twin has, as far as is known.",
+      samples: nodes.map(({ labels, node }) => [labels, flag(node.complete)] as const),
+    },
+    {
+      name: "chime_node_gap_filled_ratio",
+      help: "How much of what a node may lack was compared and filled.",
+      samples: nodes.flatMap(({ labels, node }) => (node.gap ? [[labels, node.gap.done] as const] : [])),
     },
   ];
 }

@@ -1,4 +1,4 @@
-import { isPair, type PairStatus, type StoreStatus } from "../roles/types.ts";
+import { isPair, isStore, type PairStatus, type StoreStatus, type TwinStatus } from "../roles/types.ts";
 import type { Status } from "./status.ts";
 
 /** What a drill may do to a service that serves. Each of it ends by itself. */
@@ -16,7 +16,14 @@ export function obstacle(
   const problem = problems.find(({ severity, code }) => severity === "error" || code === "maintenance");
   if (problem) return problem.message;
   if (isPair(found)) return ofPair(found);
+  if (!isStore(found)) return ofTwins(found, fault);
   return problems.find(({ code }) => code === `${role}.completing`)?.message ?? ofStore(found, fault);
+}
+
+function ofTwins({ nodes }: TwinStatus, fault: Fault): string | undefined {
+  if (fault !== "kill") return "of twins servers are killed, disks are not broken";
+  const well = nodes.filter(({ state, complete }) => state === "serving" && complete);
+  return well.length > 1 ? undefined : "not both servers have everything";
 }
 
 function ofPair({ writable, nodes }: PairStatus): string | undefined {

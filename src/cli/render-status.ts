@@ -1,5 +1,12 @@
 import type { Status } from "../agent/status.ts";
-import { isPair, type PairNodeStatus, type RoleStatus, type StoreStatus } from "../roles/types.ts";
+import {
+  isPair,
+  isStore,
+  type PairNodeStatus,
+  type RoleStatus,
+  type StoreStatus,
+  type TwinStatus,
+} from "../roles/types.ts";
 import type { Style } from "./style.ts";
 import { sizeText } from "../core/size.ts";
 import { renderHistory } from "./render-history.ts";
@@ -52,10 +59,21 @@ function overview(status: Status, style: Style): string[] {
 
 function renderRole(title: string, role: RoleStatus, style: Style): string {
   const about = style.dim(`${role.topology}, ${role.engine}`);
-  if (!isPair(role)) return `${storeTable(title, role, style)}\n${about}`;
+  if (isStore(role)) return `${storeTable(title, role, style)}\n${about}`;
+  if (!isPair(role)) return `${twinTable(title, role, style)}\n${about}`;
   const rows = role.nodes.map((node) => pairRow(node, style));
   const head = [title, "STATE", "REPLICATING", "LAG", "SEMI-SYNC", "PROTECTED"].map(style.dim);
   return `${table([head, ...rows])}\n${about}`;
+}
+
+function twinTable(title: string, { nodes }: TwinStatus, style: Style): string {
+  const rows = nodes.map(({ name, state, complete, gap }) => [
+    name,
+    state === "serving" ? style.green(state) : style.red(state),
+    complete ? "yes" : style.red("no"),
+    gap ? `since ${gap.since}, ${Math.round(gap.done * 100)} % filled` : "-",
+  ]);
+  return table([[title, "STATE", "COMPLETE", "MAY LACK"].map(style.dim), ...rows]);
 }
 
 function storeTable(title: string, { nodes, drives, quorum, capacity }: StoreStatus, style: Style): string {

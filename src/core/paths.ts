@@ -28,6 +28,12 @@ export const paths = {
   minioMirror: "/var/lib/chime-node/minio-mirror.json",
   /** With which program an operator had all servers of the S3 store restarted, until that was done. */
   minioRestart: "/var/lib/chime-node/minio-restart",
+  /** Since when this node's InfluxDB may lack what its twin has. */
+  influxdbGap: "/var/lib/chime-node/influxdb-gap.json",
+  /** Tokens that may only read, or only write: a server may tell them only once. */
+  influxdbTokens: "/var/lib/chime-node/influxdb-tokens.json",
+  /** How far the filling of that has come. */
+  influxdbFill: "/var/lib/chime-node/influxdb-fill.json",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
   /** Track files and the notify FIFO: what agent and keepalived say to each other. */

@@ -8,6 +8,8 @@ type Roles = Spec["roles"];
 const fixed: { [R in keyof Roles]-?: Partial<Record<keyof NonNullable<Roles[R]>, string>> } = {
   mysql: { engine: "engine", topology: "topology" },
   minio: { engine: "engine", topology: "topology", nodes: "nodes", disksPerNode: "disks_per_node" },
+  // What clients know it by, and where its points are.
+  influxdb: { org: "org", bucket: "bucket" },
 };
 
 /**

@@ -4,8 +4,8 @@ import { connect, type Socket } from "node:net";
 const connectMs = 2_000;
 
 /**
- * An open connection to a server that says nothing: it ends at the moment at which the server does (or after a while,
- * since servers close connections that nobody uses).
+ * An open connection on which nothing is said: it ends at the moment at which the server does (or after a while, since
+ * servers close connections that nobody uses).
  */
 export class Attention {
   readonly #socket: Socket;
@@ -14,8 +14,16 @@ export class Attention {
     this.#socket = socket;
   }
 
-  /** @returns undefined where nobody accepts */
-  static open(address: string, port: number, onEnd: () => void): Promise<Attention | undefined> {
+  /**
+   * @param greeting said once: some servers have more patience then
+   * @returns undefined where nobody accepts
+   */
+  static open(
+    address: string,
+    port: number,
+    onEnd: () => void,
+    greeting = "",
+  ): Promise<Attention | undefined> {
     return new Promise((resolve) => {
       const socket = connect({ host: address, port, timeout: connectMs });
       socket.once("timeout", () => socket.destroy());
@@ -27,6 +35,7 @@ export class Attention {
         socket.off("close", refused);
         socket.once("close", onEnd);
         socket.resume();
+        if (greeting) socket.write(greeting);
         resolve(new Attention(socket));
       });
     });

@@ -6,6 +6,7 @@ export type EventKind =
   | "failover"
   | "quarantine"
   | "rebuild"
+  | "gap"
   | "maintenance"
   | "join"
   | "leave"

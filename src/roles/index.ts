@@ -1,3 +1,5 @@
+import { influxdb } from "./influxdb/index.ts";
+import { influxdbKind } from "./influxdb/bucket-resource.ts";
 import { minio } from "./minio/index.ts";
 import { mysql } from "./mysql/index.ts";
 import { applicationKind } from "./minio/application.ts";
@@ -9,7 +11,7 @@ import type { Role } from "./types.ts";
 import { witness } from "./witness/index.ts";
 
 /** Every role there is; a new one is a directory and a line here. */
-export const roles: readonly Role[] = [mysql, minio, witness];
+export const roles: readonly Role[] = [mysql, minio, influxdb, witness];
 
 /** The kinds of resource that roles bring along, for reset. */
-export const roleKinds: readonly Kind[] = [applicationKind, databaseKind, markerKind, sqlKind];
+export const roleKinds: readonly Kind[] = [applicationKind, databaseKind, influxdbKind, markerKind, sqlKind];

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import type { RoleName } from "../cluster/types.ts";
 import { refused } from "../core/errors.ts";
-import { readText, writeAtomically } from "../host/files.ts";
+import { makeParents, readText, writeAtomically } from "../host/files.ts";
 import { resolveOwner } from "../host/users.ts";
 import { fingerprint } from "../resources/fingerprint.ts";
 import type { Kind, Resource } from "../resources/types.ts";
@@ -60,6 +60,7 @@ export function marker(role: RoleName, place: Place, mine: Marker, needs: readon
         async apply({ ledger }) {
           await ledger.before(id, null);
           const ids = await resolveOwner(owner, owner);
+          await makeParents(markerPath(data));
           await writeAtomically(markerPath(data), `${JSON.stringify(mine)}\n`, { ...ids, mode: 0o640 });
         },
       };

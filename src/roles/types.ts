@@ -70,7 +70,7 @@ export interface Filling {
 export type RolePlan = Record<Exclude<Phase, "joined">, Resource[]>;
 
 /** `status.roles.<role>` of the contract. */
-export type RoleStatus = PairStatus | StoreStatus;
+export type RoleStatus = PairStatus | StoreStatus | TwinStatus;
 
 /** Of a role with one writer. */
 export interface PairStatus {
@@ -113,9 +113,33 @@ export interface StoreNodeStatus {
   binary_sha256: string | null;
 }
 
+/** Of a role whose clients write to both nodes and read from one. */
+export interface TwinStatus {
+  topology: string;
+  engine: string;
+  nodes: TwinNodeStatus[];
+}
+
+export interface TwinNodeStatus {
+  name: string;
+  /** `waiting`: its server does not take and give points yet, or is not known to belong here. */
+  state: "serving" | "waiting" | "down";
+  /** It has all that the other one has, as far as is known. */
+  complete: boolean;
+  /** From when on it may lack points, ISO 8601, and how much of that was compared and filled; null: it lacks none. */
+  gap: { since: string; done: number } | null;
+  /** SHA-256 of the operator's own program; null where it came as a package. */
+  binary_sha256: string | null;
+}
+
 /** Whether one node of it writes, so that writing can move. */
 export function isPair(status: RoleStatus): status is PairStatus {
   return "writable" in status;
+}
+
+/** Whether its nodes share the objects among their drives. */
+export function isStore(status: RoleStatus): status is StoreStatus {
+  return "drives" in status;
 }
 
 /** One role: pure on the left of `plan`, a guard in the agent on the right. Registered in roles/index.ts. */

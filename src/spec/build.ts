@@ -159,6 +159,17 @@ const sections: readonly { table: string; lines: readonly Line[] }[] = [
       { key: "bucket", sample: "chime", about: "created, with an account that may use it" },
     ],
   },
+  {
+    table: "roles.influxdb",
+    lines: [
+      vipLine("192.168.231.40"),
+      { key: "binary", sample: "/root/influxd", about: "your own program instead of a package" },
+      { key: "org", sample: "chime", about: "the organisation, made by the first setup" },
+      { key: "bucket", sample: "chime", about: "where applications write" },
+      { key: "retention", sample: "forever", about: "how long that keeps points: forever, or 12h, 30d, 4w" },
+      { key: "buckets", sample: ["traces:30d"], about: "further ones, each with its own" },
+    ],
+  },
 ];
 
 function render(given: ReadonlyMap<string, Given["value"]>): string {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { nearest } from "../core/nearest.ts";
+import { bucketName } from "./retention.ts";
 import { parseVip } from "./vips.ts";
 
 /** One of a few words; the message names them all and the one that was probably meant. */
@@ -67,6 +68,29 @@ const bucket = text(
   /^(?!xn--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/,
   "3 to 63 of a-z, 0-9 and -, not beginning or ending with -",
 );
+/** InfluxDB's own limits are wider (no `_` in front, no quotes): these words need no escaping in any of its languages. */
+const influxName = text(
+  /^(?!chime-node$)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/,
+  "up to 64 of A-Z, a-z, 0-9, _, . and -, like chime",
+);
+
+const retentionWord = "forever|[1-9]\\d{0,3}[hdw]";
+/** The server is burnt by a setup with less than an hour (domain: it answers 500, and never takes another one). */
+const retention = text(
+  new RegExp(`^(${retentionWord})$`),
+  '"forever" or a time in hours, days or weeks, like "30d"',
+);
+const influxBuckets = v.pipe(
+  v.array(
+    text(
+      new RegExp(`^(?!chime-node:)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}:(${retentionWord})$`),
+      'a bucket and how long it keeps points, like "traces:30d"',
+    ),
+    'must be a list of buckets, like ["traces:30d", "audit:forever"]',
+  ),
+  v.check((list) => new Set(list.map(bucketName)).size === list.length, "names a bucket twice"),
+);
+
 /** It stands in unit files and environment files. */
 const programPath = text(/^(\/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+$/, 'the path of a program, like "/root/minio"');
 
@@ -109,6 +133,16 @@ export const specSchema = v.object({
           nodes: v.optional(wholeNumber(2, 16), 2),
           disks_per_node: v.optional(wholeNumber(1, 16), 3),
           bucket: v.optional(bucket, "chime"),
+        }),
+      ),
+      influxdb: v.optional(
+        v.object({
+          binary: v.optional(programPath),
+          vip,
+          org: v.optional(influxName, "chime"),
+          bucket: v.optional(influxName, "chime"),
+          retention: v.optional(retention, "forever"),
+          buckets: v.optional(influxBuckets, []),
         }),
       ),
     }),

@@ -18,6 +18,7 @@ export interface Spec {
   roles: {
     mysql?: MysqlSpec;
     minio?: MinioSpec;
+    influxdb?: InfluxdbSpec;
   };
 }
 
@@ -42,6 +43,24 @@ export interface MinioSpec {
   nodes: number;
   disksPerNode: number;
   bucket: string;
+}
+
+export interface InfluxdbSpec {
+  /** The operator's own server program, at the same path on each node; none: it comes as a package. */
+  binary?: string;
+  /** IPv4, with the prefix it is to have on the interface (32 unless given). */
+  vip: { address: string; prefix: number };
+  org: string;
+  /** Where applications write. */
+  bucket: string;
+  /** All that are made and kept, that one first. */
+  buckets: readonly InfluxdbBucket[];
+}
+
+export interface InfluxdbBucket {
+  name: string;
+  /** 0: for ever. */
+  retentionSeconds: number;
 }
 
 /** secrets.toml: one table a role, `[A-Za-z0-9]{32}` values. Registered with core/mask.ts when loaded. */

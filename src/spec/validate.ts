@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { nearest } from "../core/nearest.ts";
 import { namesUnder, specSchema } from "./schema.ts";
-import type { MinioSpec, Spec } from "./types.ts";
+import { parseBucket, retentionSeconds } from "./retention.ts";
+import type { InfluxdbSpec, MinioSpec, Spec } from "./types.ts";
 import { repeatedVips, vipsOf } from "./vips.ts";
 
 export interface SpecProblem {
@@ -31,9 +32,11 @@ export function validateSpec(raw: unknown): { spec: Spec } | { problems: SpecPro
     roles: {
       ...(roles.mysql && { mysql: roles.mysql }),
       ...(roles.minio && { minio: minioSpec(roles.minio) }),
+      ...(roles.influxdb && { influxdb: influxdbSpec(roles.influxdb) }),
     },
   };
-  const problems = repeatedVips(vipsOf(spec)).map(({ key, message }): SpecProblem => ({
+  const repeated = [...repeatedVips(vipsOf(spec)), ...repeatedBuckets(spec.roles.influxdb)];
+  const problems = repeated.map(({ key, message }): SpecProblem => ({
     path: key.split("."),
     at: "value",
     message,
@@ -47,6 +50,29 @@ function minioSpec({
   ...rest
 }: NonNullable<v.InferOutput<typeof specSchema>["roles"]["minio"]>): MinioSpec {
   return { ...rest, disksPerNode, ...(binary !== undefined && { binary }) };
+}
+
+function influxdbSpec({
+  binary,
+  retention,
+  buckets,
+  ...rest
+}: NonNullable<v.InferOutput<typeof specSchema>["roles"]["influxdb"]>): InfluxdbSpec {
+  const first = { name: rest.bucket, retentionSeconds: retentionSeconds(retention) };
+  const all = [first, ...buckets.map(parseBucket)];
+  return { ...rest, buckets: all, ...(binary !== undefined && { binary }) };
+}
+
+/** The main bucket among the further ones. */
+function repeatedBuckets(influxdb: InfluxdbSpec | undefined): { key: string; message: string }[] {
+  const isRepeated = influxdb?.buckets.slice(1).some(({ name }) => name === influxdb.bucket);
+  if (!isRepeated) return [];
+  return [
+    {
+      key: "roles.influxdb.buckets",
+      message: `must not name ${influxdb?.bucket}: that is roles.influxdb.bucket, which has roles.influxdb.retention`,
+    },
+  ];
 }
 
 /** Tables and their keys. Not left to valibot: its strict objects tell one unknown key a table, and take a date for one. */

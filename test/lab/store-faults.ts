@@ -2,7 +2,7 @@ import { exec } from "../../src/core/exec.ts";
 import { metricsPort } from "../../src/core/paths.ts";
 import type { Status } from "../../src/agent/status.ts";
 import type { Stage } from "../../src/operations/drill/run.ts";
-import { isPair } from "../../src/roles/types.ts";
+import { isStore } from "../../src/roles/types.ts";
 import { chime } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import type { LabClients } from "./lab-clients.ts";
@@ -53,7 +53,7 @@ export async function untilWhole(lab: Lab): Promise<void> {
     const { json } = await chime<Status>(node, ["status"]);
     last = json.error?.message ?? json.problems.map(({ code }) => code).join(", ");
     const store = json.roles?.["minio"];
-    if (!store || isPair(store) || !json.healthy) return false;
+    if (!store || !isStore(store) || !json.healthy) return false;
     if (store.drives.online < store.drives.total || last.includes("minio.completing")) return false;
     const out = await Promise.all(lab.nodes.map(backendsOut));
     last = `backends that get no requests: ${out.join(", ")}`;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse } from "smol-toml";
 import { buildBinary } from "../../scripts/build.ts";
 import type { Status } from "../../src/agent/status.ts";
-import { isPair, type StoreStatus } from "../../src/roles/types.ts";
+import { isStore, type StoreStatus } from "../../src/roles/types.ts";
 import type { Store } from "../../src/roles/minio/store.ts";
 import { chime } from "./chime.ts";
 import { Lab } from "./lab.ts";
@@ -107,7 +107,7 @@ export async function problemsOf(node: LabNode): Promise<string[]> {
 /** `status` as a store's node tells it. */
 export async function storeStatus(node: LabNode): Promise<StoreStatus> {
   const role = (await chime<Status>(node, ["status"])).json.roles["minio"];
-  if (!role || isPair(role)) throw new Error(`${node.name} has no store`);
+  if (!role || !isStore(role)) throw new Error(`${node.name} has no store`);
   return role;
 }
 

@@ -41,6 +41,14 @@ databases = ["chime", "shop"]  # created, with an account that may use them
 # nodes = 2               # the store is laid out on so many, and starts when they are there
 # disks_per_node = 3      # whole disks, given with join --disk
 # bucket = "chime"        # created, with an account that may use it
+
+# [roles.influxdb]
+# vip = "192.168.231.40"    # clients connect here; ADDRESS/PREFIX, /32 unless given
+# binary = "/root/influxd"  # your own program instead of a package
+# org = "chime"             # the organisation, made by the first setup
+# bucket = "chime"          # where applications write
+# retention = "forever"     # how long that keeps points: forever, or 12h, 30d, 4w
+# buckets = ["traces:30d"]  # further ones, each with its own
 `);
 });
 
@@ -104,7 +112,7 @@ test.each([
     ["toString=10.0.0.9"],
     [],
     "usage.unknown_key",
-    "--vip toString=10.0.0.9: toString is not a role with a VIP; known: mysql, minio",
+    "--vip toString=10.0.0.9: toString is not a role with a VIP; known: mysql, minio, influxdb",
   ],
   [
     ["mysql=10.0.0.999"],

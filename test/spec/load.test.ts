@@ -71,7 +71,7 @@ vrid_base = 300
 [roles.mysql]
 engine = "mariadbb"
 \tdatabases = ["chime", "my sql", 3, "mysql"]
-[roles.influxdb]
+[roles.redis]
 [failover]
 policy = "saf"
 "a b" = 3
@@ -102,9 +102,9 @@ cluster.toml:7:34: roles.mysql.databases[3] must be a string: a name of up to 64
 cluster.toml:7:37: roles.mysql.databases[4] is a schema of the server itself
   7 | \tdatabases = ["chime", "my sql", 3, "mysql"]
     | \t                                   ^^^^^^^
-cluster.toml:8:8: roles.influxdb is a role that this version does not know; known here: mysql, minio
-  8 | [roles.influxdb]
-    |        ^^^^^^^^
+cluster.toml:8:8: roles.redis is a role that this version does not know; known here: mysql, minio, influxdb
+  8 | [roles.redis]
+    |        ^^^^^
 cluster.toml:10:10: failover.policy must be "available" or "safe" (did you mean "safe"?)
   10 | policy = "saf"
      |          ^^^^^
@@ -151,6 +151,24 @@ describe("one problem", () => {
       '[roles.mysql]\nvip = "10.0.0.9"\ndatabases = ["a", "a"]',
       "3:13: roles.mysql.databases names a database twice",
     ],
+    [
+      '[roles.influxdb]\nvip = "10.0.0.9"\nretention = "59m"',
+      '3:13: roles.influxdb.retention must be "forever"',
+    ],
+    ['[roles.influxdb]\nvip = "10.0.0.9"\nretention = "0h"', "3:13: roles.influxdb.retention must be"],
+    ['[roles.influxdb]\nvip = "10.0.0.9"\nbucket = "chime-node"', "3:10: roles.influxdb.bucket must be"],
+    [
+      '[roles.influxdb]\nvip = "10.0.0.9"\nbuckets = ["a"]',
+      "3:12: roles.influxdb.buckets[1] must be a bucket",
+    ],
+    [
+      '[roles.influxdb]\nvip = "10.0.0.9"\nbuckets = ["a:1d", "a:2d"]',
+      "3:11: roles.influxdb.buckets names a bucket twice",
+    ],
+    [
+      '[roles.influxdb]\nvip = "10.0.0.9"\nbuckets = ["chime:1d"]',
+      "3:11: roles.influxdb.buckets must not name chime",
+    ],
     ['[cluster]\nname = "chime', "2:8: unfinished string"],
     ['[cluster]\nname = "chime\ndomain = "x"', "2:14: unfinished string"],
     ["cluster = 1979-05-27", "1:11: cluster must be a table"],
@@ -163,6 +181,15 @@ describe("one problem", () => {
     expect(message).toStartWith(`cluster.toml:${expected}`);
     expect(message.match(/^cluster\.toml:/gm)).toHaveLength(1);
   });
+});
+
+test("the buckets of InfluxDB, the main one first, with what they keep", () => {
+  const toml = '[roles.influxdb]\nvip = "10.0.0.9"\nretention = "30d"\nbuckets = ["a.b-c:2w", "raw:forever"]';
+  expect(parseSpec(toml, "cluster.toml").roles.influxdb?.buckets).toEqual([
+    { name: "chime", retentionSeconds: 2_592_000 },
+    { name: "a.b-c", retentionSeconds: 1_209_600 },
+    { name: "raw", retentionSeconds: 0 },
+  ]);
 });
 
 test("an endless list of problems is cut", () => {

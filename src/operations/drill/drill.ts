@@ -5,10 +5,12 @@ import { failed, refused, toChimeError, usageError } from "../../core/errors.ts"
 import { withLock } from "../../core/lock.ts";
 import { readContext } from "../context.ts";
 import type { Io } from "../io.ts";
+import type { RoleContext } from "../../roles/types.ts";
 import { requireRoleNames } from "../role-names.ts";
-import { isStore, liveKinds, liveStage, standsNot, type LiveKind } from "./live.ts";
+import { liveKinds, liveStage, serviceOf, standsNot, type LiveKind, type Service } from "./live.ts";
 import type { Load } from "./load.ts";
 import { objectLoad } from "./object-load.ts";
+import { pointLoad } from "./point-load.ts";
 import { drillLine, drillReport, type DrillReport } from "./report.ts";
 import { rowLoad } from "./row-load.ts";
 import { rehearse, type Round } from "./run.ts";
@@ -44,7 +46,8 @@ export async function drill(options: DrillOptions, io: Deps): Promise<DrillRepor
   if (!status.roles[role]) {
     throw refused("drill.not_served", `there is nothing of ${role} in ${name} that a drill could break`);
   }
-  const kinds = options.kinds.map((kind) => undoable(kind, isStore(status, role) ? "store" : "pair"));
+  const service = serviceOf(status, role);
+  const kinds = options.kinds.map((kind) => undoable(kind, service));
   await confirmName(name, options, io);
   return withLock("drill", "drill", async () => {
     // Whoever was asked may have taken a while.
@@ -53,20 +56,27 @@ export async function drill(options: DrillOptions, io: Deps): Promise<DrillRepor
     if (why !== undefined) {
       throw refused("drill.not_level", `${role} cannot stand a failure now: ${why}`, "chime-node status");
     }
-    const load = isStore(status, role) ? objectLoad(context) : rowLoad(context, role);
+    const load = loadOf(service, role, context);
     const all = Array.from({ length: options.rounds }, () => kinds).flat();
     return perform({ cluster: name, role, kinds: all, load }, io);
   });
 }
 
-function undoable(kind: (typeof drillKinds)[number], service: keyof typeof liveKinds): LiveKind {
+function loadOf(service: Service, role: string, context: RoleContext): Load {
+  if (service === "pair") return rowLoad(context, role);
+  return service === "store" ? objectLoad(context) : pointLoad(context);
+}
+
+function undoable(kind: (typeof drillKinds)[number], service: Service): LiveKind {
   const possible: readonly LiveKind[] = liveKinds[service];
   const found = possible.find((live) => live === kind);
   if (found) return found;
   throw refused(
     "drill.not_undoable",
     `on a cluster that serves a drill of a ${service} does only what ends by itself (${possible.join(", ")}), not ${kind}`,
-    `scripts/bench ${service === "store" ? "minio" : "drills"} rehearses others on nodes of its own`,
+    service === "twins"
+      ? "leave the others out: a server that is killed is all that a drill of twins breaks"
+      : `scripts/bench ${service === "store" ? "minio" : "drills"} rehearses others on nodes of its own`,
   );
 }
 

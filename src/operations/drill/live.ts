@@ -3,7 +3,7 @@ import { callAgent } from "../../agent/socket.ts";
 import type { Status } from "../../agent/status.ts";
 import { systemClock } from "../../core/clock.ts";
 import { failed } from "../../core/errors.ts";
-import { isPair } from "../../roles/types.ts";
+import { isPair, isStore } from "../../roles/types.ts";
 import { haproxy } from "../../vip/balancer/haproxy.ts";
 import type { Io } from "../io.ts";
 import type { Clients } from "./clients.ts";
@@ -15,15 +15,22 @@ export type LiveKind = Fault | "switchover";
 export const liveKinds = {
   pair: ["kill", "switchover"],
   store: ["kill", "disk-pulled", "disk-full"],
+  twins: ["kill"],
 } as const satisfies Record<string, readonly LiveKind[]>;
+
+/** What a role is to a drill. */
+export type Service = keyof typeof liveKinds;
 
 /** From the call until the fault is done, another node's agent and systemd included: as a rule, and at the longest. */
 const strikeMs = 1_000;
 const longestMs = 45_000;
 const switchoverMs = 60_000;
 
-/** How long it may take until the next fault may be. A store looks at every object. */
-const levelMs = { pair: 120_000, store: 3_600_000 };
+/** How long it may take until the next fault may be. A store looks at every object, twins fill what one lacks. */
+const levelMs = { pair: 120_000, store: 3_600_000, twins: 600_000 } as const satisfies Record<
+  Service,
+  number
+>;
 
 /** The cluster that this node is a member of. */
 export function liveStage(
@@ -52,10 +59,10 @@ export function liveStage(
       const start = systemClock.now();
       for (;;) {
         const now = await status();
-        const why = standsNot(now, role, kinds) ?? (isStore(now, role) ? await awaited() : undefined);
+        const service = serviceOf(now, role);
+        const why = standsNot(now, role, kinds) ?? (service === "store" ? await awaited() : undefined);
         if (why === undefined) return;
-        const limit = isStore(now, role) ? levelMs.store : levelMs.pair;
-        if (systemClock.now() > start + limit) {
+        if (systemClock.now() > start + levelMs[service]) {
           throw failed("drill.not_level", `${role} cannot stand a failure: ${why}`, "chime-node status");
         }
         progress(`waiting: ${why}`);
@@ -72,11 +79,13 @@ export function standsNot(status: Status, role: string, kinds: readonly LiveKind
   return each.find((why) => why !== undefined);
 }
 
-export function isStore({ roles }: Pick<Status, "roles">, role: string): boolean {
-  return roles[role] !== undefined && !isPair(roles[role]);
+export function serviceOf({ roles }: Pick<Status, "roles">, role: string): Service {
+  const found = roles[role];
+  if (!found || isPair(found)) return "pair";
+  return isStore(found) ? "store" : "twins";
 }
 
-/** Of a pair the writer; of a store each node in turn, and first the one that holds the VIP. Pure. */
+/** Of a pair the writer; of others each node in turn, and first the one that holds the VIP. Pure. */
 export function nextVictim(
   { roles, vips }: Pick<Status, "roles" | "vips">,
   role: string,

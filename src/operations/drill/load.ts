@@ -3,7 +3,7 @@ import type { Clients } from "./clients.ts";
 /** Clients that are let loose on a service while it is broken, with what they need before and after. */
 export interface Load {
   /** What they change, as people call it. */
-  readonly what: "rows" | "objects";
+  readonly what: "rows" | "objects" | "points";
   readonly clients: Clients;
   /** Removes what a drill that was killed left, and makes what they need. @throws ChimeError `drill.running` (exit 3) */
   prepare(): Promise<void>;

@@ -6,7 +6,7 @@ export interface DrillReport {
   cluster: string;
   role: string;
   /** What the clients changed. */
-  what: "rows" | "objects";
+  what: "rows" | "objects" | "points";
   rounds: { kind: string; victim: string; outage_ms: number; ended: boolean; level_seconds: number }[];
   /** Over all rounds of a kind. */
   kinds: Record<string, { rounds: number; unended: number; outage_ms: Percentiles }>;
@@ -88,7 +88,7 @@ export function drillLine(report: DrillReport): string {
 }
 
 function acknowledged({ what, acknowledged: count }: DrillReport): string {
-  return what === "rows" ? `rows acknowledged ${count}` : `objects acknowledged ${count}`;
+  return what === "points" ? `reads answered ${count}` : `${what} acknowledged ${count}`;
 }
 
 function misread({ misread: count }: DrillReport): string[] {

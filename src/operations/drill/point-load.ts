@@ -1,0 +1,57 @@
+import { refused } from "../../core/errors.ts";
+import type { Server } from "../../roles/influxdb/client.ts";
+import { deletePoints } from "../../roles/influxdb/delete.ts";
+import { queryJson } from "../../roles/influxdb/influxql.ts";
+import { influxdbSpec, nodes, serverOf } from "../../roles/influxdb/layout.ts";
+import type { RoleContext } from "../../roles/types.ts";
+import { missingByNode, type Load } from "./load.ts";
+import { PointClients } from "./points.ts";
+
+/** Nobody else's points are in it; those that are there belong to a drill that was killed. */
+const measurement = "chime-node-drill";
+
+/** A thousand points a second, and enough reads to see an outage to some hundredths of a second. */
+const pace = { readers: 4, batch: 20, pauseMs: 20 };
+
+/** A connection to a server that has vanished is given up after it, ms: the next one finds the VIP where it is by then. */
+const requestMs = 500;
+const limits = { timeoutMs: 10_000 };
+
+/** Who is at work writes something within that time. */
+const apartMs = 2_000;
+
+/** Writes points to both servers, and reads through the VIP. */
+export function pointLoad(context: RoleContext): Load {
+  const { bucket, vip } = influxdbSpec(context);
+  const twins = nodes(context.members);
+  const real = twins.map((node) => serverOf(node, context));
+  const settings = { real, vip: serverOf(vip, context), bucket, measurement, requestMs, ...pace };
+  const clients = new PointClients(settings);
+  const count = async (server: Server) => {
+    const statement = `SELECT count(i) FROM "${measurement}"`;
+    const [tables = []] = await queryJson(server, { db: bucket, rp: "autogen" }, [statement], limits);
+    return Number(tables[0]?.values[0]?.[1] ?? 0);
+  };
+  const remove = async () => {
+    const all = { bucket, start: "1970-01-01T00:00:00Z", stop: new Date(Date.now() + 60_000).toISOString() };
+    for (const server of real) {
+      await deletePoints(server, { ...all, predicate: `_measurement="${measurement}"` }, limits);
+    }
+  };
+  return {
+    what: "points",
+    clients,
+    async prepare() {
+      const found = await count(settings.vip);
+      if (found === 0) return;
+      await Bun.sleep(apartMs);
+      if ((await count(settings.vip)) !== found) {
+        throw refused("drill.running", "another drill is under way in this cluster");
+      }
+      await remove();
+    },
+    missing: () => missingByNode(twins, (address) => clients.missingOn({ ...settings.vip, address })),
+    misread: () => clients.misread,
+    remove,
+  };
+}

@@ -1,0 +1,96 @@
+import { ChimeError } from "../../core/errors.ts";
+import { fingerprint } from "../../resources/fingerprint.ts";
+import type { Kind, Resource } from "../../resources/types.ts";
+import type { InfluxdbBucket } from "../../spec/types.ts";
+import type { RoleContext } from "../types.ts";
+import { createBucket, listBuckets, setRetention, type Bucket } from "./buckets.ts";
+import type { Limits, Server } from "./client.ts";
+import { influxdbSpec, probeBucket, serverOf } from "./layout.ts";
+
+const timeoutMs = 20_000;
+/** To look, which `status` does, too. */
+const lookLimits: Limits = { timeoutMs: 2_000 };
+/** It cannot be asked now, and what is in it stays as it is. */
+const silent = new Set(["influxdb.unreachable", "influxdb.timeout", "influxdb.starting"]);
+
+/** The buckets of the spec with their retention, on this node's own server. Others are left alone. */
+export function buckets(context: RoleContext, needs: readonly string[]): Resource {
+  const { buckets: wanted } = influxdbSpec(context);
+  const server = serverOf(context.self, context);
+  const id = "influxdb:buckets";
+  const desired = fingerprint({ wanted });
+  return {
+    id,
+    needs,
+    desired,
+    async inspect({ ledger }) {
+      const steps = await missing(server, wanted, lookLimits).catch((error: unknown) => {
+        if (!(error instanceof ChimeError && silent.has(error.code))) throw error;
+        return ledger.reached(id) === desired ? [] : wanted.map((bucket) => ({ bucket, now: undefined }));
+      });
+      if (steps.length === 0) return undefined;
+      return {
+        action: "create",
+        // What is older than a shorter retention is gone for good.
+        impact: steps.some(({ bucket, now }) => now && isShorter(bucket, now)) ? "data" : "none",
+        diff: steps.map(line).join("\n"),
+        async apply(run) {
+          await run.ledger.before(id, null);
+          run.progress(`making the buckets ${wanted.map(({ name }) => name).join(", ")}`);
+          await ensureBuckets(server, wanted, { timeoutMs, signal: run.signal });
+        },
+      };
+    },
+  };
+}
+
+/** Also the bucket in which the nodes prove that points go in and out. @throws ChimeError `influxdb.*` */
+export async function ensureBuckets(
+  server: Server,
+  wanted: readonly InfluxdbBucket[],
+  limits: Limits,
+): Promise<void> {
+  const all = await listBuckets(server, limits);
+  for (const { bucket, now } of difference([...wanted, probeBucket], all)) {
+    const orgId = all[0]?.orgId ?? "";
+    if (!now) await createBucket(server, { orgId, ...bucket }, limits);
+    else await setRetention(server, now.id, bucket, limits);
+  }
+}
+
+interface Step {
+  bucket: InfluxdbBucket;
+  /** Undefined: there is none. */
+  now: Bucket | undefined;
+}
+
+async function missing(server: Server, wanted: readonly InfluxdbBucket[], limits: Limits): Promise<Step[]> {
+  return difference(wanted, await listBuckets(server, limits));
+}
+
+function difference(wanted: readonly InfluxdbBucket[], all: readonly Bucket[]): Step[] {
+  return wanted.flatMap((bucket) => {
+    const now = all.find(({ name }) => name === bucket.name);
+    return now?.retentionSeconds === bucket.retentionSeconds ? [] : [{ bucket, now }];
+  });
+}
+
+const days = (seconds: number): string => (seconds === 0 ? "for ever" : `for ${seconds / 3_600} h`);
+
+function line({ bucket, now }: Step): string {
+  const kept = days(bucket.retentionSeconds);
+  if (!now) return `+ the bucket ${bucket.name}, which keeps points ${kept}`;
+  return `~ the bucket ${bucket.name} keeps points ${days(now.retentionSeconds)} → ${kept}`;
+}
+
+function isShorter(bucket: InfluxdbBucket, now: Bucket): boolean {
+  return span(bucket.retentionSeconds) < span(now.retentionSeconds);
+}
+
+const span = (seconds: number): number => (seconds === 0 ? Number.POSITIVE_INFINITY : seconds);
+
+/** They are in the server, and stay there with their points. */
+export const influxdbKind: Kind = {
+  name: "influxdb",
+  undo: () => Promise.resolve(),
+};

@@ -1,0 +1,109 @@
+import { log } from "../../../core/log.ts";
+import { refused, ChimeError } from "../../../core/errors.ts";
+import type { RoleContext } from "../../types.ts";
+import { ensureBuckets } from "../bucket-resource.ts";
+import { findBucket } from "../buckets.ts";
+import type { Limits } from "../client.ts";
+import { formation, type Formation } from "../formation.ts";
+import { influxdbSpec, serverOf, userName } from "../layout.ts";
+import type { Twin } from "../mate.ts";
+import { readMetadata, restoreMetadata } from "../metadata.ts";
+import { isNew, setUp } from "../setup.ts";
+import { findTokens, keepTokens, keptTokens, makeTokens, type Tokens } from "../tokens.ts";
+
+/** What this node's server is to become one of the twins by. */
+interface Forming {
+  context: RoleContext;
+  twin: Twin | undefined;
+  wasJoined: boolean;
+  /** The other one's limited tokens, by its agent: a server may tell them only once. */
+  askTokens: (node: string) => Promise<Tokens | undefined>;
+}
+
+type Formed = Exclude<Formation["do"], "wait">;
+
+/**
+ * Makes this node's server one of the twins, or finds that it is.
+ * @returns what had to be done for it
+ * @throws ChimeError `influxdb.waits`, `influxdb.other_setup` (exit 3), `influxdb.*`
+ */
+export async function form(forming: Forming, limits: Limits): Promise<Formed> {
+  const step = await look(forming, limits);
+  if (step.do === "wait") throw refused("influxdb.waits", step.line, "chime-node status");
+  const { context, twin } = forming;
+  const spec = influxdbSpec(context);
+  const server = serverOf(context.self, context);
+  if (step.do === "found") {
+    await setUpOnce(context, limits);
+    await ensureBuckets(server, spec.buckets, limits);
+    await keepTokens((await findTokens(server, limits)) ?? (await makeTokens(server, spec.bucket, limits)));
+    log.info("influxdb: this server is set up");
+  } else if (step.do === "copy" && twin) {
+    const metadata = await readMetadata(serverOf(twin.member, context), limits);
+    await setUpOnce(context, limits);
+    await restoreMetadata(server, metadata, limits);
+    log.info(`influxdb: this server knows what that of ${twin.member.name} knows`);
+  }
+  if (step.do !== "found") await takeTokens(forming, limits);
+  await ensureBuckets(server, [], limits);
+  return step.do;
+}
+
+async function look({ context, twin, wasJoined }: Forming, limits: Limits): Promise<Formation> {
+  const server = serverOf(context.self, context);
+  const { bucket } = influxdbSpec(context);
+  const fresh = await isNew(server, limits);
+  const isThere = twin !== undefined && twin.alive && twin.published?.joined === true;
+  const own = fresh ? null : await idOf(context, limits);
+  const theirs =
+    isThere && !fresh ? (await findBucket(serverOf(twin.member, context), bucket, limits)).id : null;
+  return formation({
+    isNew: fresh,
+    wasJoined,
+    isTwin: theirs === null || fresh ? null : own === theirs,
+    mate: twin && {
+      name: twin.member.name,
+      isFirst: twin.isFirst,
+      isThere,
+      wasJoined: twin.wasJoined,
+    },
+  });
+}
+
+/** The main bucket's; null where it is not there. @throws ChimeError `influxdb.other_setup` */
+async function idOf(context: RoleContext, limits: Limits): Promise<string | null> {
+  const { org, bucket } = influxdbSpec(context);
+  const server = serverOf(context.self, context);
+  try {
+    return (await findBucket(server, bucket, limits)).id;
+  } catch (error) {
+    if (error instanceof ChimeError && error.code === "influxdb.missing") return null;
+    if (!(error instanceof ChimeError && error.code === "influxdb.denied")) throw error;
+    throw refused(
+      "influxdb.other_setup",
+      `the server of ${context.self.name} was set up by somebody else: it refuses the token of the organisation ${org}`,
+      "take a backup of what it holds, move its data away, and run chime-node join again",
+    );
+  }
+}
+
+async function setUpOnce(context: RoleContext, limits: Limits): Promise<void> {
+  const server = serverOf(context.self, context);
+  if (!(await isNew(server, limits))) return;
+  const { org, bucket, buckets } = influxdbSpec(context);
+  const wanted = {
+    username: userName,
+    password: context.secrets["influxdb"]?.["password"] ?? "",
+    org,
+    bucket,
+    token: server.token ?? "",
+    retentionSeconds: buckets[0]?.retentionSeconds ?? 0,
+  };
+  await setUp(server, wanted, limits);
+}
+
+async function takeTokens({ context, twin, askTokens }: Forming, limits: Limits): Promise<void> {
+  const found = (await findTokens(serverOf(context.self, context), limits)) ?? keptTokens();
+  const tokens = found ?? (twin?.alive ? await askTokens(twin.member.name) : undefined);
+  if (tokens) await keepTokens(tokens);
+}

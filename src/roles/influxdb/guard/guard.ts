@@ -1,0 +1,348 @@
+import * as v from "valibot";
+import { failed, toChimeError } from "../../../core/errors.ts";
+import { log } from "../../../core/log.ts";
+import { killUnit, restartSoon, showUnit } from "../../../host/systemd.ts";
+import { notedHash } from "../../../resources/program.ts";
+import { Attention } from "../../attention.ts";
+import type { Guard, GuardDeps, Problem } from "../../guard.ts";
+import { giveVipUp, startServer } from "../../own-server.ts";
+import { Watch } from "../../watch.ts";
+import type { Limits } from "../client.ts";
+import { httpPort, layout, roleName, serverOf } from "../layout.ts";
+import { standingOf, twinOf, type Twin } from "../mate.ts";
+import { awaySeconds, type Outage } from "../outages.ts";
+import { probe } from "../probe.ts";
+import type { Published } from "../published.ts";
+import { Record } from "../record.ts";
+import { judge, type Verdict } from "../standing.ts";
+import { keptTokens, tokensSchema } from "../tokens.ts";
+import { form } from "./form.ts";
+import { Filler } from "./filler.ts";
+import { Isolation } from "./isolation.ts";
+import { Revival } from "./revival.ts";
+
+/** How often a server that is well is asked, and one that is not. */
+const lookEveryMs = 1_000;
+const lookCloselyMs = 200;
+const gateEveryMs = 250;
+const fillEveryMs = 500;
+const hourMs = 3_600_000;
+/** 2 ms each where nothing is wrong. */
+const probeMs = 1_000;
+const requestMs = 10_000;
+/** One request among many. */
+const fillMs = 60_000;
+/** Another agent's answer. */
+const askMs = 5_000;
+/** After the agent's start: another node that is there is heard within it. */
+const settleMs = 3_000;
+/** With it the server waits for minutes until it closes a connection that nobody uses, without for 10 s. */
+const greeting = "HEAD /ping HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/**
+ * One of two servers to which clients write alike. The VIP, from which they read, may be on a node whose server takes
+ * points and gives them back, and has all that the other one has.
+ */
+export class TwinGuard implements Guard {
+  readonly #deps: GuardDeps;
+  readonly #watch: Watch;
+  readonly #limits: Limits;
+  readonly #startedAt: number;
+  readonly #isolation: Isolation;
+  readonly #revival: Revival;
+  readonly #filler: Filler;
+  #record!: Record;
+  /** As long as the server runs. */
+  #attention: Attention | undefined;
+  #attending: Promise<void> = Promise.resolve();
+  /** Which run of the server it is. */
+  #run = "";
+  /** This run of the server is one of the twins. */
+  #joined = false;
+  /** How the server is was found out. */
+  #known = false;
+  /** A point went in and out. */
+  #well = false;
+  /** Why not, or why its server is not one of the twins yet. */
+  #trouble: string | null = null;
+  #leaving = false;
+
+  constructor(deps: GuardDeps) {
+    this.#deps = deps;
+    this.#watch = new Watch(deps.clock, roleName);
+    this.#limits = { timeoutMs: requestMs, signal: this.#watch.signal };
+    this.#startedAt = deps.clock.now();
+    this.#isolation = new Isolation(deps.clock, deps.askGateway);
+    this.#filler = new Filler(deps.clock);
+    this.#revival = new Revival(deps.clock, () => layout(deps.context()).data);
+  }
+
+  async start(): Promise<void> {
+    this.#record = await Record.load();
+    let lookedAt = Number.NEGATIVE_INFINITY;
+    this.#watch.every(lookCloselyMs, async () => {
+      if (this.#well && this.#deps.clock.now() - lookedAt < lookEveryMs) return;
+      lookedAt = this.#deps.clock.now();
+      await this.#look();
+    });
+    this.#watch.every(fillEveryMs, () => this.#fill());
+    this.#watch.every(hourMs, () => this.#lookBack());
+    this.#watch.every(gateEveryMs, () => {
+      this.#setGate();
+      return Promise.resolve();
+    });
+  }
+
+  async stop(): Promise<void> {
+    const stopped = this.#watch.stop();
+    this.#attention?.close();
+    await stopped;
+    await this.#attending.catch(() => undefined);
+  }
+
+  onVip(): void {}
+
+  /** A server that has taken over this one's metadata may not tell the tokens. */
+  handle(method: string): Promise<unknown> {
+    if (method === "tokens") return Promise.resolve(keptTokens() ?? null);
+    return Promise.reject(failed("guard.unknown_method", `influxdb has no method ${method}`));
+  }
+
+  async command(method: string): Promise<unknown> {
+    if (method === "kill") return killUnit(this.#unit());
+    if (method !== "handover") throw failed("guard.unknown_command", `influxdb has no command ${method}`);
+    this.#leaving = true;
+    return giveVipUp(this.#deps, this.#watch.signal);
+  }
+
+  ready(): boolean {
+    return this.#well && this.#verdict() !== "fills";
+  }
+
+  awaiting(): string {
+    const because = this.#trouble === null ? "" : ` (${this.#trouble})`;
+    if (!this.#attention) return `waiting for the server to start${because}`;
+    if (!this.#joined) return this.#trouble ?? "waiting for the server to be set up";
+    if (!this.#well) return `waiting for a point to go in and out${because}`;
+    return `waiting to have all that ${this.#twin()?.member.name ?? "the other one"} has`;
+  }
+
+  problems(): Problem[] {
+    if (!this.#revival.isFull) return [];
+    const context = this.#deps.context();
+    const { data } = layout(context);
+    return [
+      {
+        code: "influxdb.disk_full",
+        severity: "error",
+        node: context.self.name,
+        message: `the disk of ${data} on ${context.self.name} is full: its server takes no points`,
+        remedy: `make room (df -h ${data}): the server is restarted then, and gets what it lacks from the other one`,
+      },
+    ];
+  }
+
+  #unit(): string {
+    return layout(this.#deps.context()).product.unit;
+  }
+
+  #twin(): Twin | undefined {
+    return twinOf(this.#deps.context().self, this.#deps.membership.members());
+  }
+
+  #verdict(): Verdict {
+    const isSettled = this.#deps.clock.now() - this.#startedAt > settleMs;
+    return judge(standingOf(this.#state()), this.#twin(), isSettled);
+  }
+
+  async #look(): Promise<void> {
+    if (!this.#attention) await this.#attend();
+    this.#watch.signal.throwIfAborted();
+    if (!this.#attention) {
+      if (!this.#leaving && !this.#deps.inMaintenance()) this.#trouble = await startServer(this.#unit());
+    } else if (!this.#joined) await this.#form();
+    else await this.#probe();
+    this.#known = true;
+    await this.#tellAll();
+  }
+
+  /** The VIP first, then the other members. */
+  async #tellAll(): Promise<void> {
+    this.#setGate();
+    const binary = (await notedHash(layout(this.#deps.context()).binary)) ?? null;
+    await this.#deps.publish({ ...this.#state(), binary });
+  }
+
+  /** One after the other: at a look, and when the connection to the server ended. */
+  #attend(): Promise<void> {
+    return (this.#attending = this.#attending.catch(() => undefined).then(() => this.#attendNow()));
+  }
+
+  /** A server that closes a connection of which nothing comes still runs: until that is known, the old one stands. */
+  async #attendNow(): Promise<void> {
+    const { signal } = this.#watch;
+    if (signal.aborted) return;
+    const again = () => {
+      this.#attend().catch((error: unknown) => log.warn("influxdb:", error));
+    };
+    const found = await Attention.open(this.#deps.context().self.address, httpPort, again, greeting);
+    this.#attention?.close();
+    this.#attention = found;
+    if (signal.aborted) return found?.close();
+    if (!found) return this.#fail("the server is not there");
+    const { invocation } = await showUnit(this.#unit());
+    // Its data may be others.
+    if (invocation !== this.#run) this.#joined = false;
+    this.#run = invocation;
+  }
+
+  /** It does not serve from this moment on. */
+  async #fail(trouble: string): Promise<void> {
+    this.#well = false;
+    this.#trouble = trouble;
+    if (!this.#record.wasJoined) return;
+    this.#deps.setEligible(false);
+    await this.#record.away(this.#record.wellAt, true);
+    if (this.#known) await this.#tellAll();
+  }
+
+  async #form(): Promise<void> {
+    const context = this.#deps.context();
+    const twin = this.#twin();
+    const askTokens = async (node: string) => {
+      const answer = await this.#deps.membership.call(node, `guard.${roleName}.tokens`, {}, askMs);
+      return v.parse(v.nullable(tokensSchema), answer) ?? undefined;
+    };
+    try {
+      const formed = await form(
+        { context, twin, wasJoined: this.#record.wasJoined, askTokens },
+        this.#limits,
+      );
+      // Of data that were kept nobody knows how old they are.
+      if (formed === "copy" || !this.#record.wasJoined) {
+        const now = this.#deps.clock.wall();
+        await this.#record.join(now, formed === "found" ? [] : [{ from: 0, to: now, sure: true }]);
+      }
+      this.#joined = true;
+      this.#trouble = null;
+    } catch (error) {
+      this.#watch.signal.throwIfAborted();
+      this.#trouble = toChimeError(error).message.slice(0, 300);
+    }
+  }
+
+  /** Whether clients are served, by a point of our own and by who hears this node. */
+  async #probe(): Promise<void> {
+    const context = this.#deps.context();
+    const { clock } = this.#deps;
+    const run = this.#run;
+    try {
+      const now = clock.wall();
+      const wanted = { node: context.self.name, value: Math.floor(now), at: now };
+      await probe(serverOf(context.self, context), wanted, { ...this.#limits, timeoutMs: probeMs });
+      if (!this.#attention) return;
+      await this.#listen();
+      if (this.#isolation.isCutOff) return await this.#fail("neither the other node nor the gateway answers");
+      await this.#record.well(now, run);
+      this.#well = true;
+      this.#trouble = null;
+      this.#revival.well();
+    } catch (error) {
+      this.#watch.signal.throwIfAborted();
+      const { code, message } = toChimeError(error);
+      // Somebody has taken its data away, perhaps.
+      if (code === "influxdb.denied" || code === "influxdb.missing") this.#joined = false;
+      await this.#fail(message.slice(0, 300));
+      if (await this.#revival.isDue(code)) await this.#revive(message);
+    }
+  }
+
+  /** What this node's server may lack is compared with the other one's, and filled. */
+  async #fill(): Promise<void> {
+    const context = this.#deps.context();
+    const twin = this.#twin();
+    const { outages } = this.#record;
+    // Nobody has anything else.
+    if (!twin && this.#well) return this.#record.filled(outages);
+    // Of two that do the first goes before.
+    if (!twin?.said?.serving || !this.#well || (twin.isFirst && twin.published?.gap?.busy)) return;
+    const outage = this.#filler.next(outages);
+    if (!outage) return;
+    const start = this.#deps.clock.now();
+    const { done, more, points } = await this.#filler.settle(
+      outage,
+      {
+        mine: serverOf(context.self, context),
+        other: serverOf(twin.member, context),
+        isOtherWhole: twin.said.away === 0,
+      },
+      { ...this.#limits, timeoutMs: fillMs },
+    );
+    await this.#record.filled(done);
+    for (const one of more) await this.#record.add(one);
+    const isWorthTelling = points > 0 || (outage.sure && outage.from > 0);
+    if (done.length > 0 && isWorthTelling) this.#tell(outage, points, this.#deps.clock.now() - start);
+    await this.#tellAll();
+  }
+
+  /** What nobody noticed: once an hour the first of the two compares a day that is over. */
+  async #lookBack(): Promise<void> {
+    const twin = this.#twin();
+    if (!this.#well || !twin || twin.isFirst) return;
+    const to = this.#deps.clock.wall() - hourMs;
+    await this.#record.add({ from: to - 24 * hourMs, to, sure: false });
+  }
+
+  #tell({ from, to }: Outage, points: number, ms: number): void {
+    const { name } = this.#deps.context().self;
+    const since = from > 0 ? ` of ${text(from)} to ${text(to ?? from)}` : "";
+    this.#deps.record({
+      kind: "gap",
+      message: `${name} has everything again: ${points} points${since} came from the other server`,
+      seconds: Math.round(ms / 100) / 10,
+    });
+  }
+
+  /** There is room again, and its engine does not know. */
+  async #revive(why: string): Promise<void> {
+    if (this.#leaving || this.#deps.inMaintenance()) return;
+    const { self } = this.#deps.context();
+    await restartSoon(this.#unit());
+    this.#deps.record({
+      kind: "gap",
+      message: `the server of ${self.name} is restarted, for it takes no points though there is room on its disk: ${why}`,
+    });
+  }
+
+  /** While the two do not hear each other, clients may reach one of them alone: nobody knows which. */
+  async #listen(): Promise<void> {
+    const twin = this.#twin();
+    const silentMs = twin?.wasJoined && !twin.alive ? twin.member.silentMs : null;
+    await this.#isolation.look(silentMs !== null);
+    const now = this.#deps.clock.wall();
+    if (silentMs === null) await this.#record.heard(now);
+    else await this.#record.away(Math.max(0, now - silentMs), false);
+  }
+
+  /** The VIP belongs where everything is. Until it is known how the server is, nothing is moved. */
+  #setGate(): void {
+    if (!this.#known) return;
+    const mayServe = this.#well && this.#verdict() !== "fills";
+    this.#deps.setEligible(mayServe && !this.#leaving && !this.#deps.inMaintenance());
+  }
+
+  #state(): Published {
+    const [first] = this.#record.outages;
+    const { done, trouble, busy } = this.#filler;
+    const away = awaySeconds(this.#record.outages, this.#deps.clock.wall());
+    return {
+      state: this.#well ? "serving" : this.#attention ? "waiting" : "down",
+      joined: this.#joined,
+      gap: first ? { since: new Date(first.from).toISOString(), away, done, trouble, busy } : null,
+      binary: null,
+      detail: this.#well ? null : this.awaiting().slice(0, 400),
+    };
+  }
+}
+
+const text = (ms: number): string => new Date(ms).toISOString();

@@ -1,0 +1,43 @@
+import type { Role } from "../types.ts";
+import { checks } from "./checks.ts";
+import { TwinGuard } from "./guard/guard.ts";
+import { influxdbSpec, nodes, productName, roleName, serverOf } from "./layout.ts";
+import { resources } from "./resources.ts";
+import { influxdbStatus } from "./status.ts";
+import { originOf } from "./client.ts";
+import { keptTokens } from "./tokens.ts";
+
+/** Two live servers: clients write to both, and read from the one that the address is on. */
+export const influxdb: Role = {
+  name: roleName,
+  secretNames: ["token", "password"],
+  products: (spec) => [productName(influxdbSpec({ spec })), "keepalived"],
+  limit: ({ roles }) => ({
+    max: roles.influxdb ? 2 : 0,
+    reason: "twins are two; a third member can be a witness (--role witness)",
+  }),
+  checks,
+  plan: resources,
+  vip({ spec, members }) {
+    if (!spec.roles.influxdb) return undefined;
+    const { address, prefix } = spec.roles.influxdb.vip;
+    return { name: roleName, address: `${address}/${prefix}`, nodes: nodes(members) };
+  },
+  connection(context) {
+    const { vip, org, bucket } = influxdbSpec(context);
+    const at = (node: { address: string }) => originOf(serverOf(node, context));
+    const limited = keptTokens();
+    return {
+      vip_endpoint: at(vip),
+      // As chime-server's configuration wants it.
+      real_endpoints: nodes(context.members).map(at).join(","),
+      token: context.secrets[roleName]?.["token"] ?? "",
+      org,
+      bucket,
+      read_token: limited?.read ?? null,
+      write_token: limited?.write ?? null,
+    };
+  },
+  status: influxdbStatus,
+  guard: (deps) => new TwinGuard(deps),
+};

@@ -1,0 +1,39 @@
+import { phases, type MemberView } from "../../cluster/types.ts";
+import type { RoleContext } from "../types.ts";
+import { nodes, roleName } from "./layout.ts";
+import { publishedBy, type Published } from "./published.ts";
+import type { Mate, Standing } from "./standing.ts";
+
+/** The other one of the twins, with what is known of it. */
+export interface Twin extends Mate {
+  member: MemberView;
+  /** What it published; null where that is not known, or old. */
+  published: Published | null;
+  /** Its server was one of the twins at some time. */
+  wasJoined: boolean;
+}
+
+/** Undefined while there is none. Pure. */
+export function twinOf(
+  { name, index }: RoleContext["self"],
+  members: readonly MemberView[],
+): Twin | undefined {
+  const present = members.filter(({ state }) => state !== "left");
+  const member = nodes(present).find((node) => node.name !== name);
+  if (!member) return undefined;
+  const alive = member.state !== "dead";
+  const published = alive ? publishedBy(member) : null;
+  const phase = member.phase[roleName] ?? "joined";
+  return {
+    member,
+    alive,
+    published,
+    isFirst: member.index < index,
+    wasJoined: published?.joined === true || phases.indexOf(phase) >= phases.indexOf("ready"),
+    said: published && standingOf(published),
+  };
+}
+
+export function standingOf({ state, joined, gap }: Published): Standing {
+  return { serving: joined && state === "serving", away: gap?.away ?? 0 };
+}

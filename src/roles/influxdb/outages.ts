@@ -1,0 +1,25 @@
+/** A time in which clients may not have reached a server, so that it may lack points of then. ms since the epoch. */
+export interface Outage {
+  from: number;
+  /** Null: it lasts. */
+  to: number | null;
+  /** It was not there. Else nobody knows: its agent did not look, or the twin was not heard. */
+  sure: boolean;
+}
+
+/** The same times, none of a kind twice, the oldest first. Pure. */
+export function merged(outages: readonly Outage[]): Outage[] {
+  const out: Outage[] = [];
+  for (const next of outages.toSorted((a, b) => a.from - b.from)) {
+    const last = out.findLast(({ sure }) => sure === next.sure);
+    if (!last || (last.to !== null && next.from > last.to)) out.push({ ...next });
+    else last.to = last.to === null || next.to === null ? null : Math.max(last.to, next.to);
+  }
+  return out;
+}
+
+/** For how long it was surely not there, s, in steps that do not change each second: 0, then powers of two. Pure. */
+export function awaySeconds(outages: readonly Outage[], now: number): number {
+  const ms = outages.reduce((sum, { from, to, sure }) => sum + (sure ? (to ?? now) - from : 0), 0);
+  return ms <= 0 ? 0 : 2 ** Math.ceil(Math.log2(Math.max(1, ms / 1_000)));
+}

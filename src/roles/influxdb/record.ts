@@ -1,0 +1,156 @@
+import * as v from "valibot";
+import { paths } from "../../core/paths.ts";
+import { makeParents, readText, writeAtomically } from "../../host/files.ts";
+import { merged, type Outage } from "./outages.ts";
+
+const ms = v.pipe(v.number(), v.minValue(0));
+const recordSchema = v.object({
+  /** Its server was one of the twins at some time. */
+  joined: v.boolean(),
+  /** The run of the server (systemd's invocation) that was last seen well, and when. */
+  run: v.string(),
+  wellAt: ms,
+  /** What it may lack. */
+  outages: v.array(v.object({ from: ms, to: v.nullable(ms), sure: v.boolean() })),
+});
+type Kept = v.InferOutput<typeof recordSchema>;
+
+const nothing: Kept = { joined: false, run: "", wellAt: 0, outages: [] };
+
+/** That it is well is written down so often, ms: after a power cut the outage began at most so long before it did. */
+const wellEveryMs = 30_000;
+
+/** More of them are one. */
+const mostOutages = 100;
+
+/** What a node must remember of its server over restarts of its agent, its server and its machine. */
+export class Record {
+  readonly #path: string;
+  #kept: Kept;
+  /** Newer than what the disk says, as a rule. */
+  #wellAt: number;
+  /** Nobody has looked since the agent's start. */
+  #isFresh = true;
+  #changing: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, kept: Kept) {
+    this.#path = path;
+    this.#kept = kept;
+    this.#wellAt = kept.wellAt;
+  }
+
+  /** A file that is not understood is nothing: the server is compared with the other one then. */
+  static async load(path: string = paths.influxdbGap): Promise<Record> {
+    const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), recordSchema), await readText(path));
+    return new Record(path, parsed.success ? parsed.output : nothing);
+  }
+
+  /** Its server was one of the twins at some time. */
+  get wasJoined(): boolean {
+    return this.#kept.joined;
+  }
+
+  /** The oldest first. */
+  get outages(): readonly Outage[] {
+    return this.#kept.outages;
+  }
+
+  /** When its server was last seen well; 0: never. */
+  get wellAt(): number {
+    return this.#wellAt;
+  }
+
+  /**
+   * It takes and gives points: what it was not there for ends. The first time after the agent's start nobody knows how it was
+   * meanwhile; another run of it was surely not there all the time.
+   * @throws ChimeError `host.*`
+   */
+  async well(now: number, run: string): Promise<void> {
+    const { run: before, wellAt: from } = this.#kept;
+    const unseen: Outage[] = [];
+    if (before !== "" && run !== before) unseen.push({ from, to: now, sure: true });
+    else if (before !== "" && this.#isFresh) unseen.push({ from, to: now, sure: false });
+    this.#wellAt = now;
+    const isOpen = this.#kept.outages.some(({ to, sure }) => to === null && sure);
+    if (!isOpen && unseen.length === 0 && run === before && now - from < wellEveryMs) return;
+    await this.#change(({ outages }) => ({
+      run,
+      wellAt: now,
+      outages: merged([...ended(outages, now, true), ...unseen]),
+    }));
+    this.#isFresh = false;
+  }
+
+  /** It is not there, or may not be, since it was last seen well; on the disk before it counts. @throws ChimeError `host.*` */
+  away(from: number, sure: boolean): Promise<void> {
+    return this.#change(({ outages }) => {
+      const isKnown = outages.some((one) => one.to === null && one.from <= from && (one.sure || !sure));
+      return isKnown ? {} : { wellAt: this.#wellAt, outages: merged([...outages, { from, to: null, sure }]) };
+    });
+  }
+
+  /** What was not sure ends. @throws ChimeError `host.*` */
+  heard(now: number): Promise<void> {
+    return this.#change(({ outages }) => ({ outages: ended(outages, now, false) }));
+  }
+
+  /** The server is one of the twins from now on, and may lack what `outages` says. @throws ChimeError `host.*` */
+  join(now: number, outages: readonly Outage[]): Promise<void> {
+    this.#wellAt = now;
+    return this.#change((kept) => ({
+      joined: true,
+      wellAt: now,
+      outages: merged([...kept.outages, ...outages]),
+    }));
+  }
+
+  /** One more that this node did not notice. @throws ChimeError `host.*` */
+  add(outage: Outage): Promise<void> {
+    return this.#change(({ outages }) => ({ outages: merged([...outages, outage]) }));
+  }
+
+  /** These are filled, up to the ends that they had. @throws ChimeError `host.*` */
+  filled(done: readonly Outage[]): Promise<void> {
+    return this.#change(({ outages }) => ({
+      outages: outages.flatMap((one) => {
+        const found = done.find(
+          ({ from, to, sure }) => to !== null && sure === one.sure && from <= one.from && to > one.from,
+        );
+        if (!found?.to) return [one];
+        return one.to !== null && one.to <= found.to ? [] : [{ ...one, from: found.to }];
+      }),
+    }));
+  }
+
+  /** One after the other, each from what the one before has left. */
+  #change(by: (kept: Kept) => Partial<Kept>): Promise<void> {
+    const changed = this.#changing.then(() => this.#changeNow(by));
+    this.#changing = changed.catch(() => undefined);
+    return changed;
+  }
+
+  async #changeNow(by: (kept: Kept) => Partial<Kept>): Promise<void> {
+    const next = { ...this.#kept, ...by(this.#kept) };
+    if (next.outages.length > mostOutages) next.outages = oneOf(next.outages);
+    if (Bun.deepEquals(next, this.#kept)) return;
+    await makeParents(this.#path);
+    await writeAtomically(this.#path, JSON.stringify(next), { mode: 0o600, uid: 0, gid: 0 });
+    this.#kept = next;
+  }
+}
+
+function ended(outages: readonly Outage[], now: number, sure: boolean): Outage[] {
+  return merged(
+    outages.map((one) =>
+      one.to === null && one.sure === sure ? { ...one, to: Math.max(now, one.from) } : one,
+    ),
+  );
+}
+
+function oneOf(outages: readonly Outage[]): Outage[] {
+  const [first, ...rest] = outages;
+  if (!first) return [];
+  const isOpen = outages.some(({ to }) => to === null);
+  const to = isOpen ? null : Math.max(...outages.map((one) => one.to ?? 0));
+  return [{ from: first.from, to, sure: first.sure || rest.some(({ sure }) => sure) }];
+}

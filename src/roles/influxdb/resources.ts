@@ -1,0 +1,102 @@
+import { file } from "../../resources/file.ts";
+import { pkg } from "../../resources/package.ts";
+import { port } from "../../resources/port.ts";
+import { program } from "../../resources/program.ts";
+import { repository } from "../../resources/repository.ts";
+import { service, unitCheck } from "../../resources/service.ts";
+import { user } from "../../resources/user.ts";
+import { marker } from "../marker.ts";
+import { vendorRepository } from "../repository.ts";
+import type { RoleContext, RolePlan } from "../types.ts";
+import { buckets } from "./bucket-resource.ts";
+import { httpPort, influxdbSpec, layout, roleName, type Layout } from "./layout.ts";
+
+/** All that one of the twins has on its host, by the phase it completes. */
+export function resources(context: RoleContext): RolePlan {
+  const { cluster, facts, self, spec } = context;
+  const where = layout(context);
+  const { product, binary, data } = where;
+  const { binary: own } = influxdbSpec(context);
+  const { family } = facts.os;
+  const from = spec.cluster.packages;
+  const vendor = vendorRepository(product, facts.os, from);
+  const source = vendor ? repository(vendor, { packages: product.packages, family, from }) : [];
+  const needs = source.map(({ id }) => id);
+  const packages = product.packages.map((name, at) =>
+    pkg({
+      name,
+      family,
+      from,
+      units: [product.unit],
+      needs,
+      repository: vendor,
+      ...(at === 0 && own === undefined ? { data } : {}),
+    }),
+  );
+  const installed = packages.map(({ id }) => id);
+  const programs = own === undefined ? [] : [program({ from: own, to: binary })];
+  const runsAs = user(product.user);
+  const ready = [runsAs.id, ...installed, ...programs.map(({ id }) => id)];
+  // In place of the package's own, which an update may change.
+  const unit = file({
+    path: `/etc/systemd/system/${product.unit}`,
+    content: unitText(where),
+    check: unitCheck,
+    needs: ready,
+  });
+  const mine = marker(
+    roleName,
+    { data, owner: product.user },
+    { cluster: cluster.id, clusterName: cluster.name, node: self.name },
+    ready,
+  );
+  const server = service({ unit: product.unit, restartOn: [unit, ...programs], needs: [mine.id] });
+  return {
+    installed: [runsAs, ...source, ...packages, ...programs],
+    configured: [unit, mine, server, port({ port: httpPort, protocol: "tcp" })],
+    ready: [buckets(context, [server.id])],
+  };
+}
+
+/**
+ * All settings are here, so that no file of the package's has a say. It listens on every address, since it can be told only
+ * one and the VIP comes and goes. The state directory is systemd's to give to the user, with all that is in it: kept data
+ * may belong to a number that is somebody else's by now.
+ */
+function unitText({ binary, data, product: { user } }: Layout): string {
+  return `# Written by chime-node.
+[Unit]
+Description=InfluxDB of chime-node
+Documentation=https://docs.influxdata.com/influxdb/v2/
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+User=${user}
+Group=${user}
+StateDirectory=${data.replace("/var/lib/", "")}
+StateDirectoryMode=0750
+UMask=0027
+Environment=INFLUXD_HTTP_BIND_ADDRESS=:${httpPort}
+Environment=INFLUXD_BOLT_PATH=${data}/influxd.bolt
+Environment=INFLUXD_SQLITE_PATH=${data}/influxd.sqlite
+Environment=INFLUXD_ENGINE_PATH=${data}/engine
+Environment=INFLUXD_REPORTING_DISABLED=true
+# Else two lines for each query, of which a node asks one a second.
+Environment=INFLUXD_LOG_LEVEL=warn
+Environment=HOME=${data}
+ExecStart=${binary}
+Restart=always
+RestartSec=100ms
+TimeoutStopSec=30s
+LimitNOFILE=65536
+NoNewPrivileges=yes
+ProtectSystem=full
+ProtectHome=yes
+PrivateTmp=yes
+
+[Install]
+WantedBy=multi-user.target
+`;
+}

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Status } from "../../src/agent/status.ts";
+import { chime } from "./chime.ts";
+import { influxdBinary } from "./influxdb-binary.ts";
+import type { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import { PointLoad } from "./point-load.ts";
+import { formTwins, openTwinLab, shown, twinStatus } from "./twins.ts";
+import { waitUntil } from "./wait.ts";
+
+const influxd = await influxdBinary();
+const why = influxd ? "" : " (skipped: needs Go >= 1.24, Rust and their modules)";
+
+describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () => {
+  let lab: Lab;
+  let load: PointLoad;
+  beforeAll(async () => {
+    lab = await openTwinLab(influxd ?? "");
+    await formTwins(lab, { "roles.influxdb.buckets": "raw:1d" });
+    load = await PointLoad.start(lab);
+  }, 180_000);
+  afterAll(() => lab?.close());
+
+  const statusOf = async (node: LabNode) => (await chime<Status>(node, ["status"])).json;
+  const untilComplete = () =>
+    waitUntil("both to have everything", 60_000, async () =>
+      (await Promise.all(lab.nodes.map(statusOf))).every(({ healthy }) => healthy),
+    );
+  const holder = async (): Promise<LabNode> => {
+    const running = lab.nodes.find((node) => node.running);
+    if (!running) throw new Error("no node runs");
+    return lab.node((await statusOf(running)).vips[0]?.holders[0] ?? "");
+  };
+
+  test("both serve with the same tokens, and a plan finds nothing to do", async () => {
+    const [one, two] = await Promise.all(lab.nodes.map(shown));
+    expect(two).toEqual(one as never);
+    expect(one).toMatchObject({
+      vip_endpoint: "http://10.77.0.40:8086",
+      real_endpoints: "http://10.77.0.11:8086,http://10.77.0.12:8086",
+      org: "chime",
+      bucket: "chime",
+      read_token: expect.stringMatching(/.{20}/),
+      write_token: expect.stringMatching(/.{20}/),
+    });
+    expect((await twinStatus(lab.node("node2"))).nodes).toMatchObject([
+      { name: "node1", state: "serving", complete: true },
+      { name: "node2", state: "serving", complete: true },
+    ]);
+    for (const node of lab.nodes) {
+      expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
+    }
+  }, 60_000);
+
+  const faults = [
+    ["kill -9 of the server that is read from", (node: LabNode) => node.kill("influxdb")],
+    ["a power cut of the node that is read from", (node: LabNode) => node.powerOff()],
+  ] as const;
+  for (const [what, strike] of faults) {
+    test(`${what}: reads go on at the other one, and what it lacks is filled before it serves again`, async () => {
+      await untilComplete();
+      const victim = await holder();
+      const outage = await load.outageAfter(await strike(victim));
+      expect(outage.ended).toBe(true);
+      expect(await holder()).not.toBe(victim);
+      if (!victim.running) await victim.boot();
+      const back = performance.now();
+      await waitUntil("it to be found incomplete, or to be filled already", 60_000, async () => {
+        const { history } = await statusOf(victim);
+        return history.some(({ kind, node }) => kind === "gap" && node === victim.name);
+      });
+      await untilComplete();
+      const seconds = Math.round((performance.now() - back) / 100) / 10;
+      console.error(`${what}: ${Math.round(outage.ms)} ms without a read, complete in ${seconds} s`);
+    }, 120_000);
+  }
+
+  test("every point that any server acknowledged is on both, of every type", async () => {
+    const { points, misread, missing } = await load.report();
+    console.error(`${points} points`);
+    expect(points).toBeGreaterThan(1_000);
+    expect({ misread, missing }).toEqual({
+      misread: 0,
+      missing: Object.fromEntries(lab.nodes.map(({ address }) => [address, 0])),
+    });
+  }, 60_000);
+});

@@ -1,0 +1,42 @@
+import { readFile } from "node:fs/promises";
+import { LabClients } from "./lab-clients.ts";
+import type { Lab } from "./lab.ts";
+import type { PointsReport, PointsSettings } from "./points-program.ts";
+import { shown, twinVip } from "./twins.ts";
+
+type Settings = Omit<PointsSettings, "file">;
+
+/** Clients outside the cluster that write points to both servers and read through the VIP. */
+export class PointLoad extends LabClients {
+  readonly #file: string;
+
+  private constructor({ settings, program }: ReturnType<typeof LabClients.run<Settings>>) {
+    super(settings, program);
+    this.#file = settings.file;
+  }
+
+  /** A thousand points a second. Returns once the first read is answered. */
+  static async start(lab: Lab): Promise<PointLoad> {
+    const { org, bucket, token } = await shown(lab.node("node1"));
+    const at = (address: string) => ({ address, port: 8086, org, token });
+    const settings: Settings = {
+      real: lab.nodes.map(({ address }) => at(address)),
+      vip: at(twinVip),
+      bucket,
+      measurement: "load",
+      readers: 4,
+      batch: 20,
+      pauseMs: 20,
+      requestMs: 500,
+    };
+    const load = new PointLoad(LabClients.run(lab, "points-program.ts", settings));
+    await load.begun(30_000);
+    return load;
+  }
+
+  /** Ends them and has every point read back from each server. */
+  async report(): Promise<PointsReport> {
+    await this.stop();
+    return JSON.parse(await readFile(`${this.#file}.report`, "utf8")) as PointsReport;
+  }
+}

@@ -1,0 +1,29 @@
+import { expect, test } from "bun:test";
+import { awaySeconds, merged } from "../../../src/roles/influxdb/outages.ts";
+
+test("times that touch are one, those that are sure and those that are not stay apart", () => {
+  expect(
+    merged([
+      { from: 30, to: 40, sure: true },
+      { from: 10, to: 20, sure: true },
+      { from: 15, to: 30, sure: true },
+      { from: 12, to: 60, sure: false },
+      { from: 50, to: null, sure: true },
+      { from: 55, to: 58, sure: true },
+    ]),
+  ).toEqual([
+    { from: 10, to: 40, sure: true },
+    { from: 12, to: 60, sure: false },
+    { from: 50, to: null, sure: true },
+  ]);
+});
+
+test.each([
+  [[], 0],
+  [[{ from: 0, to: 90_000, sure: false }], 0],
+  [[{ from: 0, to: 300, sure: true }], 1],
+  [[{ from: 0, to: 3_000, sure: true }], 4],
+  [[{ from: 95_000, to: null, sure: true }], 8],
+])("how long it was away, so that it does not change each second: %j", (outages, seconds) => {
+  expect(awaySeconds(outages, 100_000)).toBe(seconds);
+});

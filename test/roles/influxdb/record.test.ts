@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Record } from "../../../src/roles/influxdb/record.ts";
+
+let directory: string;
+let nth = 0;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "chime-record-"));
+});
+afterAll(() => rm(directory, { recursive: true }));
+const place = () => join(directory, `${++nth}.json`);
+
+/** A server that was well at 100 s, as its disk has it. */
+async function wellAt100(path: string): Promise<Record> {
+  const record = await Record.load(path);
+  await record.join(90_000, []);
+  await record.well(100_000, "run 1");
+  return record;
+}
+
+test("an outage begins when the server was last seen well, and ends when it is well again", async () => {
+  const record = await wellAt100(place());
+  await record.well(101_000, "run 1");
+  await record.away(record.wellAt, true);
+  await record.away(record.wellAt, true);
+  expect(record.outages).toEqual([{ from: 101_000, to: null, sure: true }]);
+  await record.well(105_000, "run 1");
+  expect(record.outages).toEqual([{ from: 101_000, to: 105_000, sure: true }]);
+});
+
+test("an agent that was away does not know; another run of the server was away, too", async () => {
+  const path = place();
+  await wellAt100(path);
+  const same = await Record.load(path);
+  await same.well(120_000, "run 1");
+  await same.well(121_000, "run 1");
+  expect(same.outages).toEqual([{ from: 100_000, to: 120_000, sure: false }]);
+  const other = await Record.load(path);
+  await other.well(150_000, "run 2");
+  expect(other.outages).toEqual([
+    { from: 100_000, to: 120_000, sure: false },
+    { from: 120_000, to: 150_000, sure: true },
+  ]);
+});
+
+test("a server that starts again between two looks was away", async () => {
+  const record = await wellAt100(place());
+  await record.well(101_000, "run 2");
+  expect(record.outages).toEqual([{ from: 100_000, to: 101_000, sure: true }]);
+});
+
+test("while the other node is not heard nobody knows", async () => {
+  const record = await wellAt100(place());
+  await record.away(101_000, false);
+  await record.away(102_000, false);
+  await record.well(103_000, "run 1");
+  await record.heard(110_000);
+  expect(record.outages).toEqual([{ from: 101_000, to: 110_000, sure: false }]);
+});
+
+test("what is filled is over; what came to it meanwhile is not", async () => {
+  const record = await wellAt100(place());
+  await record.away(record.wellAt, true);
+  await record.well(105_000, "run 1");
+  const [first] = record.outages;
+  if (!first) throw new Error("nothing is owed");
+  await record.away(104_000, true);
+  await record.filled([first]);
+  expect(record.outages).toEqual([{ from: 105_000, to: null, sure: true }]);
+});
+
+test("all of it is known after a restart; a file that is not understood is nothing", async () => {
+  const path = place();
+  const record = await wellAt100(path);
+  await record.away(record.wellAt, true);
+  const again = await Record.load(path);
+  expect([again.wasJoined, again.outages]).toEqual([true, [{ from: 100_000, to: null, sure: true }]]);
+  await Bun.write(path, "{");
+  expect((await Record.load(path)).wasJoined).toBe(false);
+});

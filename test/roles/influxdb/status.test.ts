@@ -1,0 +1,58 @@
+import { expect, test } from "bun:test";
+import type { MemberView } from "../../../src/cluster/types.ts";
+import { influxdbStatus } from "../../../src/roles/influxdb/status.ts";
+import { twinContext, twinNode } from "./context.ts";
+
+const gap = { since: "2026-11-22T08:00:00.000Z", away: 4, done: 0.5, trouble: null, busy: false };
+const told = (...members: MemberView[]) => influxdbStatus(twinContext(members), members);
+const codes = (...members: MemberView[]) =>
+  told(...members).problems.map(({ code, severity, node }) => `${severity} ${code} ${node}`);
+
+test("nothing is wrong with two that have everything", () => {
+  const { status, problems } = told(twinNode(1), twinNode(2));
+  expect(problems).toEqual([]);
+  expect(status).toMatchObject({ topology: "twin", engine: "influxdb" });
+  expect(status.nodes.map(({ name, state, complete }) => [name, state, complete])).toEqual([
+    ["node1", "serving", true],
+    ["node2", "serving", true],
+  ]);
+});
+
+test("one that may lack points is an error, and says who has more", () => {
+  expect(codes(twinNode(1), twinNode(2, { gap }))).toEqual(["error influxdb.gap node2"]);
+  const [problem] = told(twinNode(1), twinNode(2, { gap })).problems;
+  expect(problem?.message).toContain("50 %");
+  expect(problem?.remedy).toContain("node1 serves");
+});
+
+test("nobody knows of points that are missing: it is compared, and no problem yet", () => {
+  const { status, problems } = told(twinNode(1), twinNode(2, { gap: { ...gap, away: 0 } }));
+  expect([problems, status.nodes[1]?.complete]).toEqual([[], true]);
+});
+
+test("where no other one has more, clients read from what is there, and are told", () => {
+  const { problems } = told(twinNode(1, { liveness: "dead" }), twinNode(2, { gap }));
+  expect(problems.map(({ code }) => code)).toEqual(["influxdb.node_down", "influxdb.gap"]);
+  expect(problems[1]?.remedy).toContain("clients read from node2");
+});
+
+test("one alone, one that is being set up, and a server that does not serve", () => {
+  expect(codes(twinNode(1))).toEqual(["warning influxdb.single node1"]);
+  expect(codes(twinNode(1), twinNode(2, { phase: "configured", joined: false }))).toEqual([
+    "warning influxdb.single node1",
+  ]);
+  const down = { state: "down", detail: "disk" } as const;
+  expect(codes(twinNode(1), twinNode(2, down))).toEqual(["error influxdb.node_down node2"]);
+  expect(codes(twinNode(1, down), twinNode(2, down))).toEqual([
+    "error influxdb.down node1, node2",
+    "error influxdb.node_down node1",
+    "error influxdb.node_down node2",
+  ]);
+});
+
+test("what is being set up has no problems yet; two programs are told of", () => {
+  expect(codes(twinNode(1, { phase: "configured" }), twinNode(2, { phase: "installed" }))).toEqual([]);
+  expect(codes(twinNode(1, { binary: "a".repeat(64) }), twinNode(2, { binary: "b".repeat(64) }))).toEqual([
+    "warning influxdb.programs_differ node1, node2",
+  ]);
+});
