@@ -85,7 +85,7 @@ export function serviceOf({ roles }: Pick<Status, "roles">, role: string): Servi
   return isStore(found) ? "store" : "twins";
 }
 
-/** Of a pair the writer; of others each node in turn, and first the one that holds the VIP. Pure. */
+/** Of a pair the writer; of twins the one that is read from; of a store each node in turn, and first the one that holds the VIP. Pure. */
 export function nextVictim(
   { roles, vips }: Pick<Status, "roles" | "vips">,
   role: string,
@@ -93,6 +93,7 @@ export function nextVictim(
 ): string {
   const found = roles[role];
   if (!found || isPair(found)) return found?.writable[0] ?? "";
+  if (!isStore(found)) return vips.find((vip) => vip.role === role)?.holders[0] ?? "";
   const names = found.nodes.map(({ name }) => name);
   const holder = vips.find((vip) => vip.role === role)?.holders[0] ?? "";
   return names[(Math.max(0, names.indexOf(holder)) + nth) % names.length] ?? "";
