@@ -96,11 +96,15 @@ async function formByHand(lab: Lab, minio: string): Promise<void> {
   await untilStored(lab, { address: lab.node("node1").address, account: bareAccount, bucket: bareBucket });
 }
 
+/** The application is told how to connect as soon as there is a cluster. */
 async function formOurs(lab: Lab): Promise<void> {
   const [first] = lab.nodes as [LabNode];
   const { json } = await chime<Initialized>(first, storeInit(lab.nodes.length, first.devices.length));
-  await Promise.all(lab.nodes.map((node) => joinStore(node, json.token)));
-  await untilStored(lab, await targetOf(lab));
+  const [target] = await Promise.all([
+    targetOf(lab),
+    ...lab.nodes.map((node) => joinStore(node, json.token)),
+  ]);
+  await untilStored(lab, target);
 }
 
 /** The application's, through the VIP. */

@@ -33,7 +33,7 @@ import { answerRestart, restartIfAllHaveIt, restartMethod } from "./restarts.ts"
 const lookEveryMs = 1_000;
 const gateEveryMs = 500;
 const inquireEveryMs = 5_000;
-/** The same until this node is ready: each step waits for the one before it, and somebody for all of them. */
+/** The same until this node has been ready: each step waits for the one before it, and somebody for all of them. */
 const formingEveryMs = 200;
 const clocksEveryMs = 30_000;
 /** The engine tells how its drives were over a minute. */
@@ -75,13 +75,22 @@ export class MinioGuard implements Guard {
   async start(): Promise<void> {
     await this.#password.start();
     const every = this.#watch.every.bind(this.#watch);
-    const step = (ms: number, work: () => Promise<void>) =>
-      every(() => (this.#deps.membership.self.phase[roleName] === "ready" ? ms : formingEveryMs), work);
-    step(lookEveryMs, () => this.#look());
-    step(lookEveryMs, () => this.#watchDrives());
-    step(lookEveryMs, () => this.#complete());
-    step(gateEveryMs, () => this.#setGate());
-    step(inquireEveryMs, async () => {
+    const step = (ms: number, isDone: () => boolean, work: () => Promise<void>) =>
+      every(() => (isDone() || this.#wasReady() ? ms : formingEveryMs), work);
+    const isWhole = () => this.#redundancy.attached && !this.#redundancy.owes;
+    step(
+      lookEveryMs,
+      () => this.#proven,
+      () => this.#look(),
+    );
+    step(lookEveryMs, isWhole, () => this.#watchDrives());
+    step(lookEveryMs, isWhole, () => this.#complete());
+    step(
+      gateEveryMs,
+      () => this.#balanced,
+      () => this.#setGate(),
+    );
+    every(inquireEveryMs, async () => {
       if (this.#health.reads) this.#seen = await this.#inquire();
     });
     every(lookEveryMs, () => this.#unlock());
@@ -172,8 +181,24 @@ export class MinioGuard implements Guard {
 
   async #watchDrives(): Promise<void> {
     if (!this.#proven || rememberedSlot() === null) return;
+    if (!this.#wasReady() && !this.#seesAll()) {
+      this.#seen = await this.#inquire();
+      await this.#publish();
+    }
+    await this.#redundancy.note(this.#seen && onlineIn(this.#seen), this.#drives(), this.#others());
+  }
+
+  #drives(): number {
     const { nodes: count, disksPerNode } = minioSpec(this.#deps.context());
-    await this.#redundancy.note(this.#seen && onlineIn(this.#seen), count * disksPerNode, this.#others());
+    return count * disksPerNode;
+  }
+
+  #seesAll(): boolean {
+    return this.#seen !== null && onlineIn(this.#seen) === this.#drives();
+  }
+
+  #wasReady(): boolean {
+    return this.#deps.membership.self.phase[roleName] === "ready";
   }
 
   /** Has objects completed that may not be everywhere, which takes hours where there are many. */
@@ -189,6 +214,7 @@ export class MinioGuard implements Guard {
       this.#others(),
       limits,
     );
+    if (this.#redundancy.attached && !this.#wasReady()) await this.#publish();
   }
 
   #others(): Others {
