@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { lookAtContents } from "./content.ts";
 import { holdEach } from "./hold.ts";
 import { judge, worthHolding } from "./judge.ts";
+import { keepOpen } from "./keep-open.ts";
 import { listLoops } from "./loops.ts";
 import { listDevices } from "./lsblk.ts";
 import { readBelongings, type Belongings } from "./members.ts";
@@ -40,8 +41,10 @@ export async function lookAtDisks(wanted: (device: Device) => boolean = () => tr
   // Before anything of ours has the devices open.
   const processes = lookAtProcesses();
   const chosen = devices.filter(wanted);
+  const paths = chosen.filter(readable).map(({ path }) => path);
+  await using _kept = await keepOpen(paths);
   const [contents, machine] = await Promise.all([
-    lookAtContents(chosen.filter(readable).map(({ path }) => path)),
+    lookAtContents(paths),
     askMachine({ devices, kernel, processes }),
   ]);
   const looks = chosen.map((device) => factsOf(device, machine, contents.get(device.path)));
