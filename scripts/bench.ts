@@ -1,7 +1,7 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
  * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install, offline;
- * or, only where they are named: `minio [--rounds N]`, all of the S3 store; `drills [--rounds N] [--kind KIND,…]
+ * or, only where they are named: `minio [--rounds N]`, all of the S3 store; `influxdb`, gaps between two servers; `drills [--rounds N] [--kind KIND,…]
  * [--[no-]witness]`, the whole matrix of faults, and `storm [--[no-]witness]`, ten minutes of full load in a bad network, each
  * with a witness and without.
  */
@@ -16,6 +16,7 @@ import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
 import { measureStore } from "./measure/store.ts";
 import { measureStorm } from "./measure/storm.ts";
+import { measureInfluxdb } from "./measure/influxdb.ts";
 import { measureOffline } from "./measure/offline.ts";
 import { measurePull } from "./measure/pull.ts";
 import { measureInstall } from "./measure/install.ts";
@@ -23,7 +24,7 @@ import { measureVersion } from "./measure/version.ts";
 import { buildBinary } from "./build.ts";
 
 const names = ["form", "failover", "apply", "agent", "disks", "version", "install", "offline"] as const;
-const known = [...names, "commits", "drills", "storm", "minio"] as const;
+const known = [...names, "commits", "drills", "storm", "minio", "influxdb"] as const;
 
 function progress(line: string): void {
   console.error(line);
@@ -65,6 +66,7 @@ async function measure(
     const options = { forms: quick ? 1 : 3, rounds: drills.rounds ?? 5 };
     rows.push(...(await measureStore(options, progress)));
   }
+  if (wanted.includes("influxdb")) rows.push(...(await measureInfluxdb(quick ? 1 : 3, progress)));
   for (const third of witness === undefined ? [true, false] : [witness]) {
     const named = (row: Row) => ({ ...row, name: `${third ? "witness" : "two nodes"}: ${row.name}` });
     if (wanted.includes("storm")) {
@@ -119,6 +121,7 @@ async function main(): Promise<number> {
     const usage = `usage: scripts/bench [--json] [--quick] [${names.join("|")}]…
        scripts/bench drills [--json] [--rounds N] [--kind ${drillKinds.join(",")}] [--[no-]witness]
        scripts/bench minio [--json] [--quick] [--rounds N]
+       scripts/bench influxdb [--json] [--quick]
        scripts/bench storm [--json] [--quick] [--[no-]witness]`;
     console.error(`${(error as Error).message}\n${usage}`);
     return 2;

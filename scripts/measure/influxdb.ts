@@ -1,0 +1,47 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { influxdBinary } from "../../test/lab/influxdb-binary.ts";
+import { runInNamespaces } from "../../test/lab/namespaces.ts";
+import { LabUnavailable } from "../../test/lab/prerequisites.ts";
+import type { Measured } from "./influxdb-program.ts";
+import { median, type Row } from "./row.ts";
+
+const limitMs = 900_000;
+
+/** What is promised of finding and filling gaps, between two servers on this machine. @throws LabUnavailable */
+export async function measureInfluxdb(rounds: number, progress: (line: string) => void): Promise<Row[]> {
+  const binary = await influxdBinary(progress);
+  if (binary === undefined) {
+    throw new LabUnavailable("InfluxDB has to be built, with Go >= 1.24, Rust, and their modules");
+  }
+  const directory = await mkdtemp(join(tmpdir(), "chime-influxdb-"));
+  try {
+    progress("influxdb: two servers with 5 million points, and what one of them lacks");
+    const env = { INFLUXD: binary, DIRECTORY: directory, ROUNDS: String(rounds) };
+    const argv = [process.execPath, join(import.meta.dir, "influxdb-program.ts")];
+    const { code, stdout, stderr } = await runInNamespaces(argv, env, limitMs);
+    if (code !== 0) throw new Error(`influxdb: ${stderr.trim().split("\n").at(-1)}`);
+    return rowsOf(JSON.parse(stdout) as Measured);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+function rowsOf({ found, repaired, filled, memory, calm, filling }: Measured): Row[] {
+  return [
+    { name: "gap of 110 s at 1,000 points/s among 5 M points: found", values: found, unit: "s", target: 2 },
+    { name: "  found, filled and proven", values: repaired, unit: "s", target: null },
+    {
+      name: "1 M points filled and proven, unthrottled",
+      values: filled,
+      unit: "points/s",
+      target: 50_000,
+      atLeast: true,
+    },
+    { name: "  memory of the one who fills", values: memory, unit: "MB", target: 150, by: "worst" },
+    { name: "clients' writes of 100 points, p99", values: calm, unit: "ms", target: null },
+    { name: "  while a gap is filled", values: filling, unit: "ms", target: null },
+    { name: "  against without", values: [median(filling) / median(calm)], unit: "×", target: 2 },
+  ];
+}
