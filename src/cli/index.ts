@@ -17,6 +17,7 @@ export const verbs: VerbTable = {
   history: async () => (await import("./commands/history.ts")).history,
   maintenance: async () => (await import("./commands/maintenance.ts")).maintenance,
   drill: async () => (await import("./commands/drill.ts")).drill,
+  influxdb: async () => (await import("./commands/influxdb.ts")).influxdb,
   bundle: async () => (await import("./commands/bundle.ts")).bundle,
   leave: async () => (await import("./commands/leave.ts")).leave,
   remove: async () => (await import("./commands/remove.ts")).remove,

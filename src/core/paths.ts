@@ -34,6 +34,10 @@ export const paths = {
   influxdbTokens: "/var/lib/chime-node/influxdb-tokens.json",
   /** How far the filling of that has come. */
   influxdbFill: "/var/lib/chime-node/influxdb-fill.json",
+  /** The same of a repair by hand. */
+  influxdbRepair: "/var/lib/chime-node/influxdb-repair.json",
+  /** What was deleted of its points, and on which node: no repair brings that back. */
+  influxdbDeletions: "/var/lib/chime-node/influxdb-deletions.json",
   run: "/run/chime-node",
   socket: "/run/chime-node/agent.sock",
   /** Track files and the notify FIFO: what agent and keepalived say to each other. */

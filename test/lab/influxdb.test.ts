@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Status } from "../../src/agent/status.ts";
+import type { CompareResult, RepairResult } from "../../src/operations/influxdb.ts";
+import type { DeletionResult } from "../../src/roles/influxdb/guard/deleting.ts";
 import { chime } from "./chime.ts";
 import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
@@ -20,6 +22,20 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
     load = await PointLoad.start(lab);
   }, 180_000);
   afterAll(() => lab?.close());
+
+  /** From a node, which has no HTTP client. */
+  const writePoint = async (node: LabNode, address: string, line: string) => {
+    const { org, bucket, token } = await shown(node);
+    const head = [
+      `POST /api/v2/write?org=${org}&bucket=${bucket} HTTP/1.0`,
+      `Authorization: Token ${token}`,
+      `Content-Length: ${line.length}`,
+    ];
+    const request = [...head, "", line].join("\r\n");
+    const talk = 'exec 3<>"/dev/tcp/$1/8086" && printf %s "$2" >&3 && head -n 1 <&3';
+    const { stdout } = await node.run(["bash", "-c", talk, "bash", address, request]);
+    expect(stdout).toContain(" 204 ");
+  };
 
   const statusOf = async (node: LabNode) => (await chime<Status>(node, ["status"])).json;
   const untilComplete = () =>
@@ -52,17 +68,35 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
     }
   }, 60_000);
 
+  const gone = '_measurement="gone" AND host="a"';
+  const day = ["--from", "2026-11-01", "--to", "2026-11-02"];
+  const compared = async (node: LabNode) =>
+    (await chime<CompareResult>(node, ["influxdb", "compare", ...day, "--contents"])).json;
+
   const faults = [
     ["kill -9 of the server that is read from", (node: LabNode) => node.kill("influxdb")],
     ["a power cut of the node that is read from", (node: LabNode) => node.powerOff()],
   ] as const;
-  for (const [what, strike] of faults) {
+  for (const [nth, [what, strike]] of faults.entries()) {
     test(`${what}: reads go on at the other one, and what it lacks is filled before it serves again`, async () => {
       await untilComplete();
       const victim = await holder();
+      for (const { address } of lab.nodes) {
+        await writePoint(lab.node("node1"), address, "gone,host=a f=1 1793500000000000000");
+      }
       const outage = await load.outageAfter(await strike(victim));
       expect(outage.ended).toBe(true);
-      expect(await holder()).not.toBe(victim);
+      const survivor = await holder();
+      expect(survivor).not.toBe(victim);
+      const deleted = await chime<DeletionResult>(survivor, [
+        "influxdb",
+        "delete",
+        ...day,
+        "--where",
+        gone,
+        "--yes",
+      ]);
+      expect(deleted).toMatchObject({ code: 0, json: { done: expect.arrayContaining([survivor.name]) } });
       if (!victim.running) await victim.boot();
       const back = performance.now();
       await waitUntil("it to be found incomplete, or to be filled already", 60_000, async () => {
@@ -70,6 +104,16 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
         return history.some(({ kind, node }) => kind === "gap" && node === victim.name);
       });
       await untilComplete();
+      // Of what was deleted meanwhile nothing comes back, and nothing of it is left on the other one.
+      for (const node of lab.nodes) expect(await compared(node)).toMatchObject({ gaps: [] });
+      await writePoint(survivor, survivor.address, `gone,host=back${nth} f=1 1793500000000000000`);
+      const lacks = { missing: { [survivor.name]: 0, [victim.name]: 1 }, measurement: "gone" };
+      expect((await compared(survivor)).gaps).toMatchObject([lacks]);
+      const repaired = await chime<RepairResult>(victim, ["influxdb", "repair", ...day]);
+      expect(repaired).toMatchObject({
+        code: 0,
+        json: { written: { [victim.name]: 1, [survivor.name]: 0 }, left: [] },
+      });
       const seconds = Math.round((performance.now() - back) / 100) / 10;
       console.error(`${what}: ${Math.round(outage.ms)} ms without a read, complete in ${seconds} s`);
     }, 120_000);

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { askJson, askWell, type Limits, type Server } from "./client.ts";
+import { askJson, type Limits, type Server } from "./client.ts";
 
 export interface Permission {
   action: "read" | "write";
@@ -39,11 +39,6 @@ export async function createAuthorization(
   const body = JSON.stringify({ orgID, ...rest });
   const asked = { method: "POST", path: "/api/v2/authorizations", body, once: true } as const;
   return toAuthorization(await askJson(server, asked, authorizationSchema, limits));
-}
-
-/** @throws ChimeError `influxdb.*` */
-export async function deleteAuthorization(server: Server, id: string, limits: Limits): Promise<void> {
-  await askWell(server, { method: "DELETE", path: `/api/v2/authorizations/${id}` }, limits);
 }
 
 function toAuthorization({ id, description, status, token }: v.InferOutput<typeof authorizationSchema>) {

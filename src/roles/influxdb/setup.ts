@@ -28,13 +28,6 @@ export async function isUp(server: Server, limits: Limits): Promise<boolean> {
   );
 }
 
-const healthSchema = v.object({ status: v.string(), version: v.optional(v.string(), "") });
-
-/** @throws ChimeError `influxdb.*` */
-export async function versionOf(server: Server, limits: Limits): Promise<string> {
-  return (await askJson(server, { method: "GET", path: "/health" }, healthSchema, limits)).version;
-}
-
 /** Nobody has set this server up yet. @throws ChimeError `influxdb.*` */
 export async function isNew(server: Server, limits: Limits): Promise<boolean> {
   const schema = v.object({ allowed: v.boolean() });
@@ -66,6 +59,6 @@ function requireValid({ username, password: given, org, bucket, token, retention
 }
 
 /** 0 is for ever. */
-export function isRetention(seconds: number): boolean {
+function isRetention(seconds: number): boolean {
   return Number.isSafeInteger(seconds) && (seconds === 0 || seconds >= leastRetentionSeconds);
 }

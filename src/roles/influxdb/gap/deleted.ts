@@ -31,6 +31,8 @@ const keptMs = 30 * 86_400_000;
 export class Deletions {
   readonly #path: string;
   #all: Deletion[];
+  #changing: Promise<unknown> = Promise.resolve();
+  #applying: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string, all: Deletion[]) {
     this.#path = path;
@@ -57,37 +59,55 @@ export class Deletions {
     const at = new Date(now).toISOString();
     const stop = Date.parse(wanted.stop) > now ? at : wanted.stop;
     const deletion = { ...wanted, stop, id: randomUUID(), at, done: [] };
-    await this.#save([...this.#all, deletion], now);
+    await this.#change((all) => [...all, deletion], now);
     return deletion;
   }
 
+  /** It was done nowhere, and never will be. */
+  drop(id: string, now: number): Promise<void> {
+    return this.#change((all) => all.filter((one) => one.id !== id), now);
+  }
+
   /** Takes over what another node knows: of deletions, and of where they were done. */
-  async merge(others: readonly Deletion[], now: number): Promise<void> {
-    const merged = new Map(this.#all.map((deletion) => [deletion.id, deletion]));
-    for (const theirs of others) {
-      const ours = merged.get(theirs.id);
-      const done = [...new Set([...(ours?.done ?? []), ...theirs.done])].sort();
-      merged.set(theirs.id, { ...(ours ?? theirs), done });
-    }
-    await this.#save([...merged.values()], now);
+  merge(others: readonly Deletion[], now: number): Promise<void> {
+    return this.#change((all) => {
+      const merged = new Map(all.map((deletion) => [deletion.id, deletion]));
+      for (const theirs of others) {
+        const ours = merged.get(theirs.id);
+        const done = [...new Set([...(ours?.done ?? []), ...theirs.done])].sort();
+        merged.set(theirs.id, { ...(ours ?? theirs), done });
+      }
+      return [...merged.values()];
+    }, now);
   }
 
   /**
    * Does on a node's server what was not done there yet. Killed in between it is done again, which deletes points in that
-   * part of time that were written since: a repair brings them from the other node.
+   * part of time that were written since: a repair brings them from the other node. So each node does it on its own server
+   * alone, and never twice at a time.
    * @throws ChimeError `influxdb.*`
    */
-  async applyOn(node: string, server: Server, limits: Limits, now: number): Promise<number> {
+  applyOn(node: string, server: Server, limits: Limits, now: number): Promise<number> {
+    const applied = this.#applying.then(() => this.#applyOn(node, server, limits, now));
+    this.#applying = applied.catch(() => undefined);
+    return applied;
+  }
+
+  async #applyOn(node: string, server: Server, limits: Limits, now: number): Promise<number> {
     const pending = this.pendingOn(node);
-    for (const deletion of pending) {
+    for (const { id, ...deletion } of pending) {
       await deletePoints(server, deletion, limits);
-      const done = [...deletion.done, node].sort();
-      await this.#save(
-        this.#all.map((one) => (one.id === deletion.id ? { ...one, done } : one)),
-        now,
-      );
+      const isDone = (one: Deletion) => (one.id === id ? { ...one, done: [...one.done, node].sort() } : one);
+      await this.#change((all) => all.map(isDone), now);
     }
     return pending.length;
+  }
+
+  /** One after the other, each from what the one before has left; on the disk before it counts. */
+  #change(by: (all: readonly Deletion[]) => Deletion[], now: number): Promise<void> {
+    const changed = this.#changing.then(() => this.#save(by(this.#all), now));
+    this.#changing = changed.catch(() => undefined);
+    return changed;
   }
 
   async #save(all: Deletion[], now: number): Promise<void> {

@@ -16,6 +16,7 @@ import type { Published } from "../published.ts";
 import { Record } from "../record.ts";
 import { judge, type Verdict } from "../standing.ts";
 import { keptTokens, tokensSchema } from "../tokens.ts";
+import { Deleting, type OtherNode, type Own } from "./deleting.ts";
 import { form } from "./form.ts";
 import { Filler } from "./filler.ts";
 import { Isolation } from "./isolation.ts";
@@ -51,6 +52,7 @@ export class TwinGuard implements Guard {
   readonly #isolation: Isolation;
   readonly #revival: Revival;
   readonly #filler: Filler;
+  readonly #deleting: Deleting;
   #record!: Record;
   /** As long as the server runs. */
   #attention: Attention | undefined;
@@ -74,6 +76,7 @@ export class TwinGuard implements Guard {
     this.#startedAt = deps.clock.now();
     this.#isolation = new Isolation(deps.clock, deps.askGateway);
     this.#filler = new Filler(deps.clock);
+    this.#deleting = new Deleting(deps.clock);
     this.#revival = new Revival(deps.clock, () => layout(deps.context()).data);
   }
 
@@ -103,13 +106,19 @@ export class TwinGuard implements Guard {
   onVip(): void {}
 
   /** A server that has taken over this one's metadata may not tell the tokens. */
-  handle(method: string): Promise<unknown> {
+  handle(method: string, params: unknown): Promise<unknown> {
     if (method === "tokens") return Promise.resolve(keptTokens() ?? null);
+    if (method === "deletions") return this.#deleting.told(params, this.#own(), this.#limits);
     return Promise.reject(failed("guard.unknown_method", `influxdb has no method ${method}`));
   }
 
-  async command(method: string): Promise<unknown> {
+  async command(method: string, params: unknown): Promise<unknown> {
     if (method === "kill") return killUnit(this.#unit());
+    const { signal } = this.#watch;
+    if (method === "delete") {
+      return this.#deleting.delete(params, this.#own(), this.#other(), { timeoutMs: fillMs, signal });
+    }
+    if (method === "deletions") return this.#settleDeletions();
     if (method !== "handover") throw failed("guard.unknown_command", `influxdb has no command ${method}`);
     this.#leaving = true;
     return giveVipUp(this.#deps, this.#watch.signal);
@@ -148,6 +157,25 @@ export class TwinGuard implements Guard {
 
   #twin(): Twin | undefined {
     return twinOf(this.#deps.context().self, this.#deps.membership.members());
+  }
+
+  #own(): Own {
+    const context = this.#deps.context();
+    return { name: context.self.name, server: serverOf(context.self, context) };
+  }
+
+  #other(): OtherNode | undefined {
+    const name = this.#twin()?.member.name;
+    if (name === undefined) return undefined;
+    const method = `guard.${roleName}.deletions`;
+    return { name, ask: (all) => this.#deps.membership.call(name, method, all, fillMs) };
+  }
+
+  /** What was deleted while one of them was away is deleted there first: else it would be filled from there. */
+  async #settleDeletions(): Promise<void> {
+    const other = this.#other();
+    const { signal } = this.#watch;
+    if (other) await this.#deleting.settle(this.#own(), other, { timeoutMs: fillMs, signal });
   }
 
   #verdict(): Verdict {
@@ -269,6 +297,7 @@ export class TwinGuard implements Guard {
     const outage = this.#filler.next(outages);
     if (!outage) return;
     const start = this.#deps.clock.now();
+    await this.#settleDeletions();
     const { done, more, points } = await this.#filler.settle(
       outage,
       {

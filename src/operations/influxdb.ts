@@ -1,0 +1,224 @@
+import { callAgent } from "../agent/socket.ts";
+import { systemClock } from "../core/clock.ts";
+import { refused, usageError } from "../core/errors.ts";
+import { paths } from "../core/paths.ts";
+import { findBucket } from "../roles/influxdb/buckets.ts";
+import type { Limits, Server } from "../roles/influxdb/client.ts";
+import type { Filled } from "../roles/influxdb/gap/fill.ts";
+import { FillRecord } from "../roles/influxdb/gap/record.ts";
+import { compareTwins, repairTwins, type CompareOptions } from "../roles/influxdb/gap/repair.ts";
+import type { Which } from "../roles/influxdb/gap/sides.ts";
+import { allTime, rangeText, type Range } from "../roles/influxdb/gap/time.ts";
+import type { Gap } from "../roles/influxdb/gap/windows.ts";
+import type { DeletionResult } from "../roles/influxdb/guard/deleting.ts";
+import { influxdbSpec, probeBucket, roleName, serverOf } from "../roles/influxdb/layout.ts";
+import { twinOf } from "../roles/influxdb/mate.ts";
+import { readContext } from "./context.ts";
+import type { Io } from "./io.ts";
+
+export interface CompareRequest {
+  /** Milliseconds since the Unix epoch. Default: everything, but what may be under way. */
+  from: number | undefined;
+  to: number | undefined;
+  /** Also all values, where there are as many of them on both. */
+  contents: boolean;
+}
+
+export interface RepairRequest extends CompareRequest {
+  /** The node whose value counts where both have another one. */
+  prefer: string | undefined;
+  /** Without leaving the servers to their clients. */
+  fast: boolean;
+}
+
+/** One gap, as it is told: of which node how many values are missing, at least. */
+export interface FoundGap {
+  bucket: string;
+  measurement: string;
+  from: string;
+  to: string;
+  missing: Record<string, number>;
+}
+
+export interface CompareResult {
+  nodes: [string, string];
+  gaps: FoundGap[];
+  seconds: number;
+}
+
+export interface RepairResult extends CompareResult {
+  /** Points that each node was given, and those of them that it did not take. */
+  written: Record<string, number>;
+  refused: Record<string, number>;
+  /** Why, in the server's words. */
+  why: string | null;
+  /** Where they still differ. */
+  left: FoundGap[];
+}
+
+/** One request among many. */
+const requestMs = 60_000;
+/** What clients write to one and then to the other is under way for so long at most, ms. */
+const underWayMs = 10_000;
+
+/** This node's server, and the other one's. */
+interface Twins {
+  names: Record<Which, string>;
+  mine: Server;
+  other: Server;
+  bucket: string;
+}
+
+/**
+ * Where the two servers differ. Nothing is touched.
+ * @throws ChimeError `influxdb.no_twin`, `influxdb.bucket_missing`, `influxdb.retention_differs` (exit 3), `influxdb.*`
+ */
+export async function compareServers(request: CompareRequest, io: Io): Promise<CompareResult> {
+  const started = systemClock.now();
+  const range = rangeOf(request);
+  const twins = await findTwins();
+  const gaps = await compareTwins(twins.mine, twins.other, range, compareOptions(request, io));
+  return { ...describe(twins, gaps), seconds: since(started) };
+}
+
+/**
+ * Gives each server what the other one has, and proves it. Run again it goes on.
+ * @throws ChimeError `influxdb.delete_pending`, and of `compareServers`
+ */
+export async function repairServers(request: RepairRequest, io: Io): Promise<RepairResult> {
+  const started = systemClock.now();
+  const range = rangeOf(request);
+  const twins = await findTwins();
+  const authority = preferred(request.prefer, twins);
+  io.progress("deleting what was deleted on one of them");
+  await askGuard("deletions", {}, io);
+  const { found, filled, left } = await repairTwins(twins.mine, twins.other, range, {
+    ...compareOptions(request, io),
+    isGentle: !request.fast,
+    authority,
+    record: await FillRecord.load(paths.influxdbRepair),
+    filling: (sofar) => io.progress(fillingLine(sofar, twins)),
+  });
+  return {
+    ...describe(twins, found),
+    written: named(twins, filled.written),
+    refused: named(twins, filled.refused),
+    why: filled.why ?? null,
+    left: describe(twins, left).gaps,
+    seconds: since(started),
+  };
+}
+
+export interface DeleteRequest {
+  from: number;
+  to: number;
+  /** Default: where applications write. */
+  bucket: string | undefined;
+  /** `_measurement="cpu" AND host="a"`; without, all points of that time. */
+  where: string | undefined;
+}
+
+/**
+ * Deletes points on both servers; on one that is away, before it is filled.
+ * @throws ChimeError `influxdb.delete_declined` (exit 2), `influxdb.missing`, `influxdb.refused`
+ */
+export async function deleteFromServers(
+  request: DeleteRequest,
+  io: Io,
+): Promise<DeletionResult & { summary: string }> {
+  const range = rangeOf(request);
+  const twins = await findTwins(true);
+  const bucket = request.bucket ?? twins.bucket;
+  await findBucket(twins.mine, bucket, limitsOf(io));
+  const what = request.where === undefined ? "ALL points" : `points where ${request.where}`;
+  if (!(await io.confirm(`Delete ${what} of ${rangeText(range)} from bucket ${bucket} on both servers?`))) {
+    throw usageError("influxdb.delete_declined", "nothing was deleted");
+  }
+  const [start, stop] = [range.from, range.to - 1].map((ms) => new Date(ms).toISOString());
+  const asked = { bucket, start, stop, predicate: request.where ?? "" };
+  const result = (await askGuard("delete", asked, io)) as DeletionResult;
+  const later = result.pending.map((name) => `; on ${name} before it is filled`).join("");
+  return { ...result, summary: `deleted on ${result.done.join(" and ")}${later}` };
+}
+
+function askGuard(method: string, params: unknown, { signal }: Io): Promise<unknown> {
+  return callAgent("role.command", { role: roleName, method, params }, { signal, timeoutMs: 2 * requestMs });
+}
+
+async function findTwins(isOneEnough = false): Promise<Twins> {
+  const { context, view } = await readContext();
+  if (!context.self.roles.includes(roleName)) {
+    throw refused(
+      "influxdb.not_here",
+      "this node does not have the role influxdb",
+      "run this on one that has",
+    );
+  }
+  const twin = twinOf(context.self, view.members);
+  if (!twin && !isOneEnough) {
+    throw refused(
+      "influxdb.no_twin",
+      "there is no second node with the role influxdb to compare with",
+      "chime-node join --role influxdb, on another node",
+    );
+  }
+  const other = twin?.member ?? context.self;
+  return {
+    names: { mine: context.self.name, other: other.name },
+    mine: serverOf(context.self, context),
+    other: serverOf(other, context),
+    bucket: influxdbSpec(context).bucket,
+  };
+}
+
+/** @throws ChimeError `usage.range` */
+function rangeOf({ from, to }: Pick<CompareRequest, "from" | "to">): Range {
+  const range = { from: from ?? allTime.from, to: to ?? systemClock.wall() - underWayMs };
+  if (range.from < range.to) return range;
+  throw usageError("usage.range", `--from is not before --to: ${rangeText(range)}`);
+}
+
+function compareOptions({ contents }: CompareRequest, io: Io): CompareOptions {
+  const ignored = [probeBucket.name];
+  return { limits: limitsOf(io), clock: systemClock, ignored, contents, progress: io.progress };
+}
+
+function limitsOf({ signal }: Io): Limits {
+  return { timeoutMs: requestMs, signal };
+}
+
+/** @throws ChimeError `usage.node` */
+function preferred(name: string | undefined, { names }: Twins): Which | undefined {
+  if (name === undefined) return undefined;
+  if (name === names.mine) return "mine";
+  if (name === names.other) return "other";
+  throw usageError("usage.node", `--prefer ${name}: the nodes are ${names.mine} and ${names.other}`);
+}
+
+function fillingLine({ written, points }: Filled, { names }: Twins): string {
+  return `filling: ${points} points compared, ${written.mine} given to ${names.mine}, ${written.other} to ${names.other}`;
+}
+
+function describe({ names }: Twins, gaps: readonly Gap[]): Omit<CompareResult, "seconds"> {
+  return {
+    nodes: [names.mine, names.other],
+    gaps: gaps.map(({ bucket, measurement, from, to, missing }) => ({
+      bucket,
+      measurement,
+      from: new Date(from).toISOString(),
+      to: new Date(to).toISOString(),
+      missing: named({ names }, missing),
+    })),
+  };
+}
+
+function named(
+  { names }: Pick<Twins, "names">,
+  { mine, other }: Record<Which, number>,
+): Record<string, number> {
+  return { [names.mine]: mine, [names.other]: other };
+}
+
+function since(started: number): number {
+  return Math.round(systemClock.now() - started) / 1000;
+}

@@ -1,0 +1,114 @@
+import * as v from "valibot";
+import type { Clock } from "../../../core/clock.ts";
+import { ChimeError, failed } from "../../../core/errors.ts";
+import { paths } from "../../../core/paths.ts";
+import type { Limits, Server } from "../client.ts";
+import { Deletions, deletionsSchema, type Deletion } from "../gap/deleted.ts";
+
+/** This node, and its server. */
+export interface Own {
+  name: string;
+  server: Server;
+}
+
+/** The other node: told what this one knows it does what it has not done, and answers with what it knows then. */
+export interface OtherNode {
+  name: string;
+  ask(all: readonly Deletion[]): Promise<unknown>;
+}
+
+/** What `influxdb delete` asks for, as it comes from the command line. */
+const wantedSchema = v.object({
+  bucket: v.string(),
+  start: v.pipe(v.string(), v.isoTimestamp()),
+  stop: v.pipe(v.string(), v.isoTimestamp()),
+  predicate: v.string(),
+});
+
+/** Where a deletion was done, and where it is still to be done. */
+export interface DeletionResult {
+  id: string;
+  done: string[];
+  pending: string[];
+}
+
+/** Sees to it that what was deleted on one of the servers is deleted on both, and before anything is filled. */
+export class Deleting {
+  readonly #clock: Clock;
+  readonly #path: string;
+  #deletions: Promise<Deletions> | undefined;
+
+  constructor(clock: Clock, path: string = paths.influxdbDeletions) {
+    this.#clock = clock;
+    this.#path = path;
+  }
+
+  /** The other node says what it knows. Where this node's server does not answer it stays to be done. */
+  async told(params: unknown, own: Own, limits: Limits): Promise<readonly Deletion[]> {
+    const deletions = await this.#load();
+    await deletions.merge(v.parse(deletionsSchema, params), this.#clock.wall());
+    await deletions.applyOn(own.name, own.server, limits, this.#clock.wall()).catch(() => undefined);
+    return deletions.all;
+  }
+
+  /** Nothing may be filled before. @throws ChimeError `influxdb.delete_pending`, `influxdb.*` */
+  async settle(own: Own, other: OtherNode, limits: Limits): Promise<void> {
+    const deletions = await this.#exchange(own, other, limits);
+    const [pending] = deletions.pendingOn(other.name);
+    if (!pending) return;
+    throw failed(
+      "influxdb.delete_pending",
+      `what was deleted of ${pending.bucket} at ${pending.at} is not deleted on ${other.name} yet`,
+      "chime-node status",
+    );
+  }
+
+  /**
+   * Deletes on this node's server, and on the other one's now or as soon as it can be.
+   * @throws ChimeError `influxdb.refused` where the server does not understand what: then nothing was deleted
+   */
+  async delete(
+    params: unknown,
+    own: Own,
+    other: OtherNode | undefined,
+    limits: Limits,
+  ): Promise<DeletionResult> {
+    const deletions = await this.#load();
+    const wanted = v.parse(wantedSchema, params);
+    const { id } = await deletions.add(wanted, this.#clock.wall());
+    try {
+      await deletions.applyOn(own.name, own.server, limits, this.#clock.wall());
+    } catch (error) {
+      if (error instanceof ChimeError && error.code === "influxdb.refused")
+        await deletions.drop(id, this.#clock.wall());
+      throw error;
+    }
+    // It may be away: it hears of it before it is filled.
+    if (other) await this.#exchange(own, other, limits).catch(() => undefined);
+    const done = deletions.all.find((one) => one.id === id)?.done ?? [];
+    return { id, done, pending: other && !done.includes(other.name) ? [other.name] : [] };
+  }
+
+  async #exchange(own: Own, other: OtherNode, limits: Limits): Promise<Deletions> {
+    const deletions = await this.#load();
+    const now = this.#clock.wall();
+    await deletions.merge(v.parse(deletionsSchema, await other.ask(deletions.all)), now);
+    const applied = await deletions.applyOn(own.name, own.server, limits, now);
+    if (applied > 0) await other.ask(deletions.all);
+    return deletions;
+  }
+
+  /** Without it nothing is filled: a file that is not understood is said, and not taken for an empty one. */
+  async #load(): Promise<Deletions> {
+    this.#deletions ??= Deletions.load(this.#path);
+    try {
+      return await this.#deletions;
+    } catch (cause) {
+      this.#deletions = undefined;
+      throw failed("influxdb.deletions", `${this.#path} does not say what was deleted`, {
+        remedy: `look at it, and move it away: what was deleted while a server was away may come back then`,
+        cause,
+      });
+    }
+  }
+}
