@@ -5,6 +5,7 @@ import { port } from "../resources/port.ts";
 import type { Resource } from "../resources/types.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext, RolePlan } from "../roles/types.ts";
+import { isGuarded } from "./guards.ts";
 import { haproxy } from "../vip/balancer/haproxy.ts";
 import { vipResources } from "../vip/resources.ts";
 
@@ -14,14 +15,19 @@ import { vipResources } from "../vip/resources.ts";
  */
 export function desired(context: RoleContext, names: readonly RoleName[] = context.self.roles): RolePlan {
   const mine = roles.filter((role) => names.includes(role.name));
-  const requests = mine.flatMap((role) => role.vip(context) ?? []);
+  const { self } = context;
+  // keepalived and the balancer have one file for all: those that serve here already stay in it.
+  const beside = roles.filter(
+    ({ name }) => names.includes(name) || (self.roles.includes(name) && isGuarded(self.phase[name])),
+  );
+  const requests = beside.flatMap((role) => role.vip(context) ?? []);
   const vip = requests.length > 0 ? vipResources({ context, requests }) : { installed: [], configured: [] };
-  const services = mine.flatMap((role) => role.balanced?.(context) ?? []);
+  const services = beside.flatMap((role) => role.balanced?.(context) ?? []);
   const balancer =
     services.length > 0 ? haproxy.resources({ context, services }) : { installed: [], configured: [] };
   const plans = mine.map((role) => role.plan(context));
   return {
-    installed: [...plans.flatMap((plan) => plan.installed), ...vip.installed, ...balancer.installed],
+    installed: shared([...plans.flatMap((plan) => plan.installed), ...vip.installed, ...balancer.installed]),
     configured: shared([
       ...node(context),
       ...plans.flatMap((plan) => plan.configured),
@@ -32,7 +38,7 @@ export function desired(context: RoleContext, names: readonly RoleName[] = conte
   };
 }
 
-/** What two of them ask for in the same words (a kernel parameter) is there once. */
+/** What two of them ask for in the same words (a kernel parameter, a package) is there once. */
 function shared(resources: readonly Resource[]): Resource[] {
   const first = new Map<string, Resource>();
   return resources.filter((resource) => {

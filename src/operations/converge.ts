@@ -1,37 +1,23 @@
-import { desired, upTo } from "../agent/desired.ts";
-import { callAgent } from "../agent/socket.ts";
-import { agentResources } from "../agent/resources.ts";
+import { desired } from "../agent/desired.ts";
 import { withLock } from "../core/lock.ts";
-import { failed, refused, usageError } from "../core/errors.ts";
-import { systemClock } from "../core/clock.ts";
-import { phases, type Phase, type RoleName } from "../cluster/types.ts";
+import { refused, usageError } from "../core/errors.ts";
+import type { RoleName } from "../cluster/types.ts";
 import { parseSpec } from "../spec/load.ts";
 import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { plan, type Outcome, type PlannedChange } from "../plan/run.ts";
-import type { Resource } from "../resources/types.ts";
-import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { vipsOf } from "../spec/vips.ts";
+import { markReady } from "./bring-up.ts";
 import { readContext } from "./context.ts";
 import type { Io } from "./io.ts";
-import { make, makeOrThrow } from "./make.ts";
+import { make } from "./make.ts";
+import { nodeResources } from "./node-resources.ts";
 import { requireFitVips } from "./preflight.ts";
 import { findEdit, publishEdit, type Edit } from "./publish.ts";
 import { requireRoleNames } from "./role-names.ts";
 import { requireChangeable } from "./spec-change.ts";
-
-/** How often it is looked whether the others are there. */
-const togetherMs = 200;
-
-/** What the agent answers about one role of this node. */
-export interface RoleProgress {
-  phase: Phase;
-  /** True once the guard says that this node does its part. */
-  ready: boolean;
-  awaiting: string;
-}
 
 /** What `apply` would do on this node. */
 interface NodePlan {
@@ -110,100 +96,6 @@ function interruptions(changes: readonly PlannedChange[]): string[] {
   return changes
     .filter(({ impact }) => impact === "restart" || impact === "data")
     .map(({ resource, impact }) => `${resource} (${impact})`);
-}
-
-/**
- * Takes the node through the phases of its roles: install, configure, then what needs the role to be serving.
- * @param readyMs how long to wait for that; undefined: not at all, the agent takes the last step by itself
- * @throws ChimeError the first failure; `ready.timeout` when a role is not ready `readyMs` after its configuration
- */
-export async function bringUp(
-  names: readonly RoleName[],
-  facts: Facts,
-  readyMs: number | undefined,
-  io: Io,
-): Promise<void> {
-  const complete = async (context: RoleContext, phase: "installed" | "configured") => {
-    await makeOrThrow(nodeResources(desired(context, names), phase), io);
-    for (const role of names) await setPhase(role, phase);
-  };
-  await complete((await readContext(facts)).context, "installed");
-  // Read again: members that joined while packages were being installed belong into the configuration.
-  const all = await untilAllThere(names, facts, readyMs, io);
-  if (!all) return;
-  await complete(all, "configured");
-  if (readyMs === undefined) return;
-  const deadline = systemClock.now() + readyMs;
-  for (const role of names) await untilReady(role, deadline, readyMs, io);
-  const { context } = await readContext(facts);
-  await makeOrThrow(nodeResources(desired(context, names)), io);
-  await markReady(names);
-}
-
-/**
- * The nodes of some roles can only be configured together.
- * @returns what is to be made then; undefined where others are missing and nobody is to wait for them
- * @throws ChimeError `ready.timeout`
- */
-async function untilAllThere(
-  names: readonly RoleName[],
-  facts: Facts,
-  limitMs: number | undefined,
-  io: Io,
-): Promise<RoleContext | undefined> {
-  const mine = roles.filter(({ name }) => names.includes(name));
-  const giveUp = systemClock.now() + (limitMs ?? 0);
-  for (;;) {
-    const { context } = await readContext(facts);
-    const [first] = mine.flatMap((role) => {
-      const line = role.awaits?.(context);
-      return line === undefined ? [] : [{ role: role.name, line }];
-    });
-    if (!first) return context;
-    if (limitMs === undefined) {
-      io.note(`${first.role}: ${first.line}; then the same command here again`);
-      return undefined;
-    }
-    if (systemClock.now() > giveUp) throw notReady(first.role, limitMs, first.line);
-    io.progress(`${first.role}: ${first.line}`);
-    await systemClock.sleep(togetherMs, io.signal);
-  }
-}
-
-function notReady(role: RoleName, limitMs: number, line: string): Error {
-  return failed("ready.timeout", `${role} is not ready after ${limitMs / 1000} s: ${line}`, {
-    remedy: "chime-node status shows what is missing; the same command again goes on waiting",
-  });
-}
-
-async function markReady(names: readonly RoleName[]): Promise<void> {
-  for (const role of names) {
-    const { ready } = await callAgent<RoleProgress>("role.progress", { role });
-    if (ready) await setPhase(role, "ready");
-  }
-}
-
-/** @throws ChimeError `ready.timeout` */
-export async function untilReady(role: RoleName, deadline: number, readyMs: number, io: Io): Promise<void> {
-  for (;;) {
-    const { ready, awaiting } = await callAgent<RoleProgress>("role.progress", { role });
-    if (ready) return;
-    if (systemClock.now() > deadline) throw notReady(role, readyMs, awaiting);
-    io.progress(`${role}: ${awaiting}`);
-    await systemClock.sleep(50, io.signal);
-  }
-}
-
-async function setPhase(role: RoleName, phase: Phase): Promise<void> {
-  const { phase: current } = await callAgent<RoleProgress>("role.progress", { role });
-  if (phases.indexOf(phase) > phases.indexOf(current)) await callAgent("role.phase", { role, phase });
-}
-
-function nodeResources(
-  roles: ReturnType<typeof desired>,
-  phase: Exclude<Phase, "joined"> = "ready",
-): Resource[] {
-  return [...agentResources(), ...upTo(roles, phase)];
 }
 
 function pick(names: readonly RoleName[], role: RoleName | undefined): readonly RoleName[] {

@@ -17,7 +17,7 @@ import { firstLook } from "../vip/checks.ts";
 import { givenKeys } from "./bundle/trust.ts";
 import { startAgent } from "./agent.ts";
 import { requireInstalled, requireRoot } from "./context.ts";
-import { bringUp } from "./converge.ts";
+import { bringUp } from "./bring-up.ts";
 import { requireNoDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
 import { makeOrThrow } from "./make.ts";

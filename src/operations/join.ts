@@ -23,7 +23,7 @@ import { listenAhead, type Surroundings } from "../vip/checks.ts";
 import { pullBundle } from "./bundle/pull.ts";
 import { startAgent } from "./agent.ts";
 import { readContext, requireInstalled, requireRoot, type ClusterView } from "./context.ts";
-import { bringUp } from "./converge.ts";
+import { bringUp } from "./bring-up.ts";
 import { chooseForRoles, recordDisks, requireDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
 import { makeOrThrow } from "./make.ts";

@@ -4,7 +4,7 @@ import { ChimeError, Exit, refused, usageError } from "../core/errors.ts";
 import type { RoleName } from "../cluster/types.ts";
 import type { RebuildProgress } from "../roles/mysql/copy/report.ts";
 import { readContext, requireIdentity, requireRoot } from "./context.ts";
-import { untilReady } from "./converge.ts";
+import { untilReady } from "./bring-up.ts";
 import { summarize, type JoinResult } from "./join.ts";
 import type { Io } from "./io.ts";
 

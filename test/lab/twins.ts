@@ -14,11 +14,15 @@ export const twinVip = `${subnet}.40`;
 /** Where the operator has put the server's program on each node. */
 const program = "/root/influxd";
 
-/** What an operator types to make a cluster of twins; `more` settings, or others. */
+/** The words that set what the role needs; `more` settings, or others. */
+export function twinSettings(more: Record<string, string> = {}): string[] {
+  const settings = { "roles.influxdb.binary": program, ...more };
+  return Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+}
+
+/** What an operator types to make a cluster of twins. */
 function twinInit(more: Record<string, string> = {}): string[] {
-  const settings = { "cluster.packages": "os", "roles.influxdb.binary": program, ...more };
-  const sets = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-  return ["init", "--vip", `influxdb=${twinVip}`, ...sets];
+  return ["init", "--vip", `influxdb=${twinVip}`, ...twinSettings({ "cluster.packages": "os", ...more })];
 }
 
 /** Two nodes with the binary, and the server's program where the operator has put it. */

@@ -125,7 +125,8 @@ export class TwinGuard implements Guard {
   }
 
   ready(): boolean {
-    return this.#well && this.#verdict() !== "fills";
+    const isRead = this.#deps.vip() === "MASTER" || this.#twin()?.said?.serving === true;
+    return this.#well && isRead && this.#verdict() !== "fills";
   }
 
   awaiting(): string {
@@ -133,6 +134,7 @@ export class TwinGuard implements Guard {
     if (!this.#attention) return `waiting for the server to start${because}`;
     if (!this.#joined) return this.#trouble ?? "waiting for the server to be set up";
     if (!this.#well) return `waiting for a point to go in and out${because}`;
+    if (this.#verdict() !== "fills") return "waiting for the VIP";
     return `waiting to have all that ${this.#twin()?.member.name ?? "the other one"} has`;
   }
 

@@ -1,0 +1,172 @@
+import { desired } from "../agent/desired.ts";
+import { callAgent } from "../agent/socket.ts";
+import { phases, type Phase, type RoleName } from "../cluster/types.ts";
+import { systemClock } from "../core/clock.ts";
+import { failed, toChimeError } from "../core/errors.ts";
+import type { Facts } from "../host/facts.ts";
+import { roles } from "../roles/index.ts";
+import type { Outcome } from "../plan/run.ts";
+import type { Resource } from "../resources/types.ts";
+import type { RoleContext } from "../roles/types.ts";
+import { readContext } from "./context.ts";
+import type { Io } from "./io.ts";
+import { make } from "./make.ts";
+import { nodeResources } from "./node-resources.ts";
+
+/** How often it is looked whether the others are there. */
+const togetherMs = 200;
+
+/** What the agent answers about one role of this node. */
+export interface RoleProgress {
+  phase: Phase;
+  /** True once the guard says that this node does its part. */
+  ready: boolean;
+  awaiting: string;
+}
+
+/**
+ * Takes the node through the phases of its roles: install, configure, then what needs the role to be serving. A role that
+ * fails stops no other one.
+ * @param readyMs how long to wait for that; undefined: not at all, the agent takes the last step by itself
+ * @throws ChimeError the first failure; `ready.timeout` when a role is not ready `readyMs` after its configuration
+ */
+export async function bringUp(
+  names: readonly RoleName[],
+  facts: Facts,
+  readyMs: number | undefined,
+  io: Io,
+): Promise<void> {
+  const stopped = new Map<RoleName, unknown>();
+  const going = (some: readonly RoleName[]) => some.filter((role) => !stopped.has(role));
+  const complete = async (
+    some: readonly RoleName[],
+    context: RoleContext,
+    phase: Exclude<Phase, "joined">,
+  ) => {
+    const outcome = await make(nodeResources(desired(context, some), phase), io);
+    for (const role of some) {
+      const error = failureOf(outcome, nodeResources(desired(context, [role]), phase));
+      if (error) stopped.set(role, error);
+      else if (phase !== "ready") await setPhase(role, phase);
+    }
+  };
+  const serve = async (some: readonly RoleName[]) => {
+    if (some.length === 0) return;
+    // Read again: members that joined while packages were being installed belong into the configuration.
+    const all = await untilAllThere(some, facts, readyMs, io);
+    if (!all) return;
+    await complete(some, all, "configured");
+    if (readyMs === undefined) return;
+    const deadline = systemClock.now() + readyMs;
+    for (const role of going(some))
+      await guarded(stopped, [role], io, () => untilReady(role, deadline, readyMs, io));
+    if (going(some).length === 0) return;
+    await complete(going(some), (await readContext(facts)).context, "ready");
+    await markReady(going(some));
+  };
+  const { context } = await readContext(facts);
+  await complete(names, context, "installed");
+  // Roles whose nodes start together may wait for hours: the others are served before.
+  const waits = (name: RoleName) => roles.find((role) => role.name === name)?.awaits?.(context) !== undefined;
+  for (const some of [names.filter((name) => !waits(name)), names.filter(waits)]) {
+    const left = going(some);
+    await guarded(stopped, left, io, () => serve(left));
+  }
+  tell(names, stopped, io);
+}
+
+/** What goes wrong stops these roles alone, but for an interruption. */
+async function guarded(
+  stopped: Map<RoleName, unknown>,
+  names: readonly RoleName[],
+  io: Io,
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (io.signal.aborted) throw error;
+    for (const role of names) if (!stopped.has(role)) stopped.set(role, error);
+  }
+}
+
+/** Why one of these resources is not as desired. Pure. */
+export function failureOf(
+  { failed: failures, blocked }: Pick<Outcome, "failed" | "blocked">,
+  resources: readonly Pick<Resource, "id">[],
+): unknown {
+  const ids = new Set(resources.map(({ id }) => id));
+  const own = failures.find(({ resource }) => ids.has(resource));
+  if (own) return own.error;
+  return blocked.some((id) => ids.has(id)) ? failures[0]?.error : undefined;
+}
+
+/** @throws the first role's failure; the others' are warnings */
+function tell(names: readonly RoleName[], stopped: ReadonlyMap<RoleName, unknown>, io: Io): void {
+  const [first, ...rest] = new Set(stopped.values());
+  if (first === undefined) return;
+  const others = names.filter((role) => !stopped.has(role));
+  if (others.length > 0)
+    io.warn(`${[...stopped.keys()].join(" and ")} failed here; ${others.join(" and ")} did not`);
+  for (const error of rest) io.warn(toChimeError(error).message);
+  throw first;
+}
+
+/**
+ * The nodes of some roles can only be configured together.
+ * @returns what is to be made then; undefined where others are missing and nobody is to wait for them
+ * @throws ChimeError `ready.timeout`
+ */
+async function untilAllThere(
+  names: readonly RoleName[],
+  facts: Facts,
+  limitMs: number | undefined,
+  io: Io,
+): Promise<RoleContext | undefined> {
+  const mine = roles.filter(({ name }) => names.includes(name));
+  const giveUp = systemClock.now() + (limitMs ?? 0);
+  for (;;) {
+    const { context } = await readContext(facts);
+    const [first] = mine.flatMap((role) => {
+      const line = role.awaits?.(context);
+      return line === undefined ? [] : [{ role: role.name, line }];
+    });
+    if (!first) return context;
+    if (limitMs === undefined) {
+      io.note(`${first.role}: ${first.line}; then the same command here again`);
+      return undefined;
+    }
+    if (systemClock.now() > giveUp) throw notReady(first.role, limitMs, first.line);
+    io.progress(`${first.role}: ${first.line}`);
+    await systemClock.sleep(togetherMs, io.signal);
+  }
+}
+
+function notReady(role: RoleName, limitMs: number, line: string): Error {
+  return failed("ready.timeout", `${role} is not ready after ${limitMs / 1000} s: ${line}`, {
+    remedy: "chime-node status shows what is missing; the same command again goes on waiting",
+  });
+}
+
+export async function markReady(names: readonly RoleName[]): Promise<void> {
+  for (const role of names) {
+    const { ready } = await callAgent<RoleProgress>("role.progress", { role });
+    if (ready) await setPhase(role, "ready");
+  }
+}
+
+/** @throws ChimeError `ready.timeout` */
+export async function untilReady(role: RoleName, deadline: number, readyMs: number, io: Io): Promise<void> {
+  for (;;) {
+    const { ready, awaiting } = await callAgent<RoleProgress>("role.progress", { role });
+    if (ready) return;
+    if (systemClock.now() > deadline) throw notReady(role, readyMs, awaiting);
+    io.progress(`${role}: ${awaiting}`);
+    await systemClock.sleep(50, io.signal);
+  }
+}
+
+async function setPhase(role: RoleName, phase: Phase): Promise<void> {
+  const { phase: current } = await callAgent<RoleProgress>("role.progress", { role });
+  if (phases.indexOf(phase) > phases.indexOf(current)) await callAgent("role.phase", { role, phase });
+}
