@@ -1,9 +1,9 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
  * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install, offline;
- * or, only where they are named: `minio [--rounds N]`, all of the S3 store; `influxdb`, gaps between two servers; `drills [--rounds N] [--kind KIND,…]
- * [--[no-]witness]`, the whole matrix of faults, and `storm [--[no-]witness]`, ten minutes of full load in a bad network, each
- * with a witness and without.
+ * or, only where they are named: `minio [--only PART,…] [--rounds N]`, all of the S3 store, or parts of it; `influxdb`, gaps
+ * between two servers; `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
+ * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without.
  */
 import { parseArgs } from "node:util";
 import { interrupted } from "../test/lab/lab.ts";
@@ -14,7 +14,7 @@ import { measureBundle } from "./measure/bundle.ts";
 import { measureCommits } from "./measure/commits.ts";
 import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
-import { measureStore } from "./measure/store.ts";
+import { measureStore, storeParts, type StorePart } from "./measure/store.ts";
 import { measureStorm } from "./measure/storm.ts";
 import { measureInfluxdb } from "./measure/influxdb.ts";
 import { measureOffline } from "./measure/offline.ts";
@@ -30,76 +30,89 @@ function progress(line: string): void {
   console.error(line);
 }
 
-/** Adds to `rows` what is known by and by: when one measurement fails, those before it are told all the same. */
+/** Tells rows as they are known: when one measurement fails, those before it are told all the same. */
 async function measure(
-  rows: Row[],
+  told: (rows: Row[]) => void,
   wanted: readonly (typeof known)[number][],
   quick: boolean,
-  { witness, ...drills }: Given,
+  { witness, parts, ...drills }: Given,
 ): Promise<void> {
   const binary = await buildBinary();
-  if (wanted.includes("version")) rows.push(...(await measureVersion(binary, quick ? 10 : 40, progress)));
+  if (wanted.includes("version")) told(await measureVersion(binary, quick ? 10 : 40, progress));
   if (wanted.includes("install")) {
-    rows.push(...(await measureInstall(binary, quick ? 3 : 10, progress)));
-    rows.push(...(await measureBundle(binary, quick ? 3 : 10, progress)));
+    told(await measureInstall(binary, quick ? 3 : 10, progress));
+    told(await measureBundle(binary, quick ? 3 : 10, progress));
   }
   if (wanted.includes("offline")) {
-    rows.push(...(await measurePull(quick ? 1 : 5, progress)));
-    rows.push(...(await measureOffline(binary, quick ? 1 : 3, progress)));
+    told(await measurePull(quick ? 1 : 5, progress));
+    told(await measureOffline(binary, quick ? 1 : 3, progress));
   }
-  if (wanted.includes("disks") || wanted.includes("minio"))
-    rows.push(...(await measureDisks(quick ? 5 : 20, progress)));
-  if (wanted.includes("form")) rows.push(...(await measureForming(binary, quick ? 1 : 3, progress)));
+  if (wanted.includes("disks") || (wanted.includes("minio") && parts.includes("disks")))
+    told(await measureDisks(quick ? 5 : 20, progress));
+  if (wanted.includes("form")) told(await measureForming(binary, quick ? 1 : 3, progress));
   if (wanted.some((name) => name === "apply" || name === "agent" || name === "failover")) {
     await withPair(progress, async (lab) => {
       if (wanted.includes("apply") || wanted.includes("agent")) {
-        rows.push(...(await measureRest(lab, quick ? 3 : 10, quick ? 10 : 30, progress)));
+        told(await measureRest(lab, quick ? 3 : 10, quick ? 10 : 30, progress));
       }
-      if (wanted.includes("failover")) rows.push(...(await measureFailover(lab, quick ? 3 : 10, progress)));
+      if (wanted.includes("failover")) told(await measureFailover(lab, quick ? 3 : 10, progress));
     });
   }
   if (wanted.includes("commits")) {
     const options = { rounds: quick ? 6 : 21, seconds: 1.5 };
-    rows.push(...(await measureCommits(options, progress)));
+    told(await measureCommits(options, progress));
   }
   if (wanted.includes("minio")) {
-    const options = { forms: quick ? 1 : 3, rounds: drills.rounds ?? 5 };
-    rows.push(...(await measureStore(options, progress)));
+    const own = parts.filter((part) => part !== "disks");
+    const options = { parts: own, forms: quick ? 1 : 3, rounds: drills.rounds ?? 5 };
+    if (own.length > 0) await measureStore(options, progress, told);
   }
-  if (wanted.includes("influxdb")) rows.push(...(await measureInfluxdb(quick ? 1 : 3, progress)));
+  if (wanted.includes("influxdb")) told(await measureInfluxdb(quick ? 1 : 3, progress));
   for (const third of witness === undefined ? [true, false] : [witness]) {
     const named = (row: Row) => ({ ...row, name: `${third ? "witness" : "two nodes"}: ${row.name}` });
     if (wanted.includes("storm")) {
       const seconds = quick ? 60 : 600;
-      rows.push(...(await measureStorm({ seconds, witness: third }, progress)).map(named));
+      told((await measureStorm({ seconds, witness: third }, progress)).map(named));
     }
     if (wanted.includes("drills")) {
-      rows.push(...(await measureDrills({ ...drills, witness: third }, progress)).map(named));
+      told((await measureDrills({ ...drills, witness: third }, progress)).map(named));
     }
   }
 }
 
-/** `witness` undefined: once with, then once without. */
-type Given = Omit<DrillsOptions, "witness"> & { witness: boolean | undefined };
+const minioParts = ["disks", ...storeParts] as const;
 
-/** @throws Error for what is no number, and for kinds that there are not */
+/** `witness` undefined: once with, then once without. `parts`: of minio. */
+type Given = Omit<DrillsOptions, "witness"> & {
+  witness: boolean | undefined;
+  parts: readonly ("disks" | StorePart)[];
+};
+
+/** @throws Error for what is no number, and for kinds and parts that there are not */
 function drillsOf(given: {
   rounds?: string;
   kind?: string;
+  only?: string;
   witness?: boolean | undefined;
   quick?: boolean;
 }): Given {
   const rounds = given.rounds === undefined ? (given.quick ? 2 : undefined) : Number(given.rounds);
   if (rounds !== undefined && (!Number.isInteger(rounds) || rounds < 1))
     throw new Error("--rounds takes a number from 1");
-  const kinds = (given.kind ?? "").split(",").filter(Boolean);
-  const unknown = kinds.find((kind) => !drillKinds.some((one) => one === kind));
-  if (unknown !== undefined) throw new Error(`unknown kind ${unknown}`);
   return {
     rounds,
-    kinds: drillKinds.filter((kind) => kinds.includes(kind)),
+    kinds: listed(given.kind, "kind", drillKinds),
+    parts: given.only === undefined ? minioParts : listed(given.only, "part", minioParts),
     witness: given.witness,
   };
+}
+
+/** `a,b` of those that there are; none where none is given. */
+function listed<T extends string>(given: string | undefined, what: string, known: readonly T[]): T[] {
+  const names = (given ?? "").split(",").filter(Boolean);
+  const unknown = names.find((name) => !known.some((one) => one === name));
+  if (unknown !== undefined) throw new Error(`unknown ${what} ${unknown}`);
+  return known.filter((one) => names.includes(one));
 }
 
 async function main(): Promise<number> {
@@ -108,6 +121,7 @@ async function main(): Promise<number> {
     quick: { type: "boolean" },
     rounds: { type: "string" },
     kind: { type: "string" },
+    only: { type: "string" },
     witness: { type: "boolean" },
   } as const;
   let given;
@@ -120,7 +134,7 @@ async function main(): Promise<number> {
   } catch (error) {
     const usage = `usage: scripts/bench [--json] [--quick] [${names.join("|")}]…
        scripts/bench drills [--json] [--rounds N] [--kind ${drillKinds.join(",")}] [--[no-]witness]
-       scripts/bench minio [--json] [--quick] [--rounds N]
+       scripts/bench minio [--json] [--quick] [--rounds N] [--only ${minioParts.join(",")}]
        scripts/bench influxdb [--json] [--quick]
        scripts/bench storm [--json] [--quick] [--[no-]witness]`;
     console.error(`${(error as Error).message}\n${usage}`);
@@ -132,8 +146,12 @@ async function main(): Promise<number> {
     : labObstacle();
   if (obstacle) throw new LabUnavailable(obstacle);
   const rows: Row[] = [];
+  const told = (more: Row[]) => {
+    rows.push(...more);
+    if (more.length > 0) progress(text(more));
+  };
   try {
-    await measure(rows, wanted, given.values.quick ?? false, drills);
+    await measure(told, wanted, given.values.quick ?? false, drills);
   } finally {
     if (rows.length > 0) console.log(given.values.json ? JSON.stringify(report(rows), null, 2) : text(rows));
   }

@@ -2,57 +2,87 @@ import type { ObjectFault } from "../../src/operations/drill/objects.ts";
 import { chime } from "../../test/lab/chime.ts";
 import type { Status } from "../../src/agent/status.ts";
 import type { Lab } from "../../test/lab/lab.ts";
-import { startObjects } from "../../test/lab/object-load.ts";
+import { startObjects, type ObjectLoad } from "../../test/lab/object-load.ts";
 import { formStore, openStoreLab } from "../../test/lab/store.ts";
 import { waitUntil } from "../../test/lab/wait.ts";
+import { endRow, faultRows, objects } from "./faults.ts";
 import type { Row } from "./row.ts";
 
-/** Two nodes whose stores copy to each other lose the one that serves, by kill -9 and by power cut in turns. */
-export async function measureMirror(
-  minio: string,
-  rounds: number,
-  progress: (line: string) => void,
-): Promise<Row[]> {
+type Progress = (line: string) => void;
+
+const kinds = ["kill", "power"] as const;
+type Kind = (typeof kinds)[number];
+
+/** What a fault was to clients and to the stores, s. */
+interface Drill {
+  kind: Kind;
+  again: number;
+  level: number;
+}
+
+/**
+ * Two nodes whose stores copy to each other lose the one that serves, by kill -9 and by power cut in turns, under clients
+ * of all kinds. What was acknowledged (its answer was there before the fault or came after it) is read back at the end, by
+ * its hash, from each of the two.
+ */
+export async function measureMirror(minio: string, rounds: number, progress: Progress): Promise<Row[]> {
   await using lab = await openStoreLab(2, 3, minio);
   progress("store: mirror");
   await formStore(lab, { "roles.minio.topology": "mirror" });
   await untilLevel(lab);
   const load = await startObjects(lab);
-  const again: number[] = [];
-  const level: number[] = [];
-  for (let round = 1; round <= rounds; round++) {
-    for (const kind of ["kill", "power"] as const) {
-      progress(`store: mirror, ${kind}, ${round} of ${rounds}`);
-      const victim = lab.node((await statusOf(lab)).vips[0]?.holders[0] ?? "");
-      const outage = await load.outageAfter(
-        kind === "kill" ? await victim.kill("minio") : await victim.powerOff(),
+  const wanted = Array.from({ length: rounds }, () => kinds).flat();
+  const done: Drill[] = [];
+  let endedEarly: string | undefined;
+  for (const [i, kind] of wanted.entries()) {
+    progress(`store: mirror, ${kind}, ${i + 1} of ${wanted.length}`);
+    try {
+      const drill = await drillOf(lab, load, kind);
+      done.push(drill);
+      progress(
+        `store: mirror, ${kind}: ${drill.again.toFixed(2)} s, level after ${drill.level.toFixed(1)} s`,
       );
-      again.push(outage.ms / 1000);
-      if (kind === "power") await victim.boot();
-      const back = performance.now();
-      await untilLevel(lab);
-      level.push((performance.now() - back) / 1000);
+    } catch (error) {
+      endedEarly = `ended by ${kind}: ${(error as Error).message}`;
+      break;
     }
   }
   const { faults, misread } = await load.report();
   const found: (ObjectFault | string)[] = Object.values(faults).flat();
-  const undeleted = found.filter((fault) => typeof fault !== "string" && fault.problem === "undeleted");
   return [
-    {
-      name: "mirror, kill -9 and power cut: writes again",
-      values: again,
-      unit: "s",
-      target: 1.5,
-      by: "worst",
-    },
-    { name: "  both stores level after the return", values: level, unit: "s", target: 20, by: "worst" },
-    objects(
-      "  acknowledged objects lost or changed on a store at the end",
-      found.length - undeleted.length,
-      0,
+    ...kinds.flatMap((kind) => rowsOf(kind, done)),
+    ...faultRows(
+      `mirror: acknowledged objects lost or changed on a store in ${done.length} drills`,
+      found.filter((fault) => !isUndeleted(fault)),
     ),
-    objects("  deleted ones that came back (conceded)", undeleted.length, null),
-    objects("  reads that gave something older under way (conceded)", misread.length, null),
+    objects("  deleted ones that came back (conceded)", found.filter(isUndeleted).length, null),
+    objects("  reads that gave something older while a store was away (conceded)", misread.length, null),
+    endRow(endedEarly),
+  ];
+}
+
+function isUndeleted(fault: ObjectFault | string): boolean {
+  return typeof fault !== "string" && fault.problem === "undeleted";
+}
+
+async function drillOf(lab: Lab, load: ObjectLoad, kind: Kind): Promise<Drill> {
+  const victim = lab.node((await statusOf(lab)).vips[0]?.holders[0] ?? "");
+  const at = kind === "kill" ? await victim.kill("minio") : await victim.powerOff();
+  const outage = await load.outageAfter(at);
+  if (kind === "power") await victim.boot();
+  const back = performance.now();
+  await untilLevel(lab);
+  return { kind, again: outage.ms / 1000, level: (performance.now() - back) / 1000 };
+}
+
+function rowsOf(kind: Kind, done: readonly Drill[]): Row[] {
+  const own = done.filter((drill) => drill.kind === kind);
+  if (own.length === 0) return [];
+  const name = kind === "kill" ? "mirror, kill -9 of the server" : "mirror, power cut of the node";
+  const each = { unit: "s", by: "worst" } as const;
+  return [
+    { ...each, name: `${name}: writes again`, values: own.map(({ again }) => again), target: 1.5 },
+    { ...each, name: "  both level after the return", values: own.map(({ level }) => level), target: 20 },
   ];
 }
 
@@ -65,8 +95,4 @@ async function statusOf(lab: Lab): Promise<Status> {
 /** One that may lack something says so, as an error. */
 async function untilLevel(lab: Lab): Promise<void> {
   await waitUntil("both stores to be level", 180_000, async () => (await statusOf(lab)).healthy, 250);
-}
-
-function objects(name: string, count: number, target: number | null): Row {
-  return { name, values: [count], unit: "objects", target };
 }

@@ -1,5 +1,5 @@
 import { percentiles } from "../../src/operations/drill/histogram.ts";
-import type { ObjectFault, ObjectRequest } from "../../src/operations/drill/objects.ts";
+import type { ObjectRequest } from "../../src/operations/drill/objects.ts";
 import { rehearse, type Round } from "../../src/operations/drill/run.ts";
 import { bareAccount, bareBucket, startStore } from "../../test/lab/bare-store.ts";
 import { chime } from "../../test/lab/chime.ts";
@@ -21,6 +21,7 @@ import { storeFaults, storeStage, untilWhole, type StoreFault } from "../../test
 import { goodPerSecond, Load } from "../../test/lab/store-load.ts";
 import type { Attempt } from "../../test/lab/store-load-program.ts";
 import { waitUntil } from "../../test/lab/wait.ts";
+import { endRow, faultRows } from "./faults.ts";
 import { measureMirror } from "./mirror.ts";
 import { timed } from "./pair.ts";
 import { median, type Row } from "./row.ts";
@@ -28,32 +29,49 @@ import { median, type Row } from "./row.ts";
 type Progress = (line: string) => void;
 type Target = Parameters<typeof goodPerSecond>[1];
 
+/** What can be asked for alone. */
+export const storeParts = ["form", "balancer", "drills", "two-nodes", "mirror"] as const;
+export type StorePart = (typeof storeParts)[number];
+
 export interface StoreOptions {
-  /** How often it is formed, and how often each of the four faults is done. */
+  parts: readonly StorePart[];
+  /** How often it is formed, and how often each fault is done. */
   forms: number;
   rounds: number;
 }
 
-/** Everything that is promised of an S3 store, but what the disks cost (`measureDisks`). @throws LabUnavailable */
-export async function measureStore({ forms, rounds }: StoreOptions, progress: Progress): Promise<Row[]> {
+/** What is promised of an S3 store, but what the disks cost (`measureDisks`); each part is told when it is known. @throws LabUnavailable */
+export async function measureStore(
+  { parts, forms, rounds }: StoreOptions,
+  progress: Progress,
+  told: (rows: Row[]) => void,
+): Promise<void> {
   const minio = await minioBinary(progress);
   if (minio === undefined) throw new LabUnavailable("MinIO has to be built, with Go >= 1.24 and its modules");
-  const rows = await measureForming(minio, forms, progress);
-  {
-    await using lab = await openStoreLab(3, 3, minio);
-    progress("store: 3 × 3");
+  if (parts.includes("form")) told(await measureForming(minio, forms, progress));
+  if (parts.includes("balancer") || parts.includes("drills")) {
+    await using lab = await formed(3, minio, progress);
+    if (parts.includes("balancer")) told(await measureBalancer(lab, progress));
+    if (parts.includes("drills")) told(await measureDrills(lab, rounds, progress));
+  }
+  if (parts.includes("two-nodes")) {
+    await using lab = await formed(2, minio, progress);
+    told(await measurePool(lab, rounds, progress));
+  }
+  if (parts.includes("mirror")) told(await measureMirror(minio, rounds, progress));
+}
+
+async function formed(nodes: number, minio: string, progress: Progress): Promise<Lab> {
+  const lab = await openStoreLab(nodes, 3, minio);
+  try {
+    progress(`store: ${nodes} × 3`);
     await formStore(lab);
     await untilWhole(lab);
-    rows.push(...(await measureBalancer(lab, progress)), ...(await measureDrills(lab, rounds, progress)));
+    return lab;
+  } catch (error) {
+    await lab.close();
+    throw error;
   }
-  {
-    await using lab = await openStoreLab(2, 3, minio);
-    progress("store: 2 × 3");
-    await formStore(lab);
-    await untilWhole(lab);
-    rows.push(...(await measurePool(lab, rounds, progress)));
-  }
-  return [...rows, ...(await measureMirror(minio, rounds, progress))];
 }
 
 /** Bare nodes with blank disks until an object is stored, in turns with the same done by hand on all nodes at once. */
@@ -68,6 +86,7 @@ async function measureForming(minio: string, runs: number, progress: Progress): 
     }
     await using lab = await openStoreLab(3, 3, minio, { prepared: false });
     ours.push(await timed(() => formOurs(lab)));
+    progress(`store: formed in ${ours.at(-1)?.toFixed(1)} s, by hand in ${hand.at(-1)?.toFixed(1)} s`);
   }
   return [
     { name: "3 × 3 by hand: packages, mkfs, first start, a PUT", values: hand, unit: "s", target: null },
@@ -156,8 +175,7 @@ async function measureDrills(lab: Lab, rounds: number, progress: Progress): Prom
     (error: Error) => `ended by ${kinds[done.length]}: ${error.message}`,
   );
   const { requests, faults, misread } = await load.report();
-  const found: (ObjectFault | string)[] = [...Object.values(faults).flat(), ...misread];
-  const torn = found.filter((fault) => typeof fault !== "string" && fault.unanswered);
+  const found = [...Object.values(faults).flat(), ...misread];
   const gaps = (isPower: boolean) =>
     done
       .filter(({ kind }) => storeFaults[kind as StoreFault].isPower === isPower)
@@ -166,24 +184,8 @@ async function measureDrills(lab: Lab, rounds: number, progress: Progress): Prom
   return [
     { ...each, name: "3 × 3, kill -9 of a server: longest gap of a client", values: gaps(false), target: 1 },
     { ...each, name: "3 × 3, power cut of a node: longest gap of a client", values: gaps(true), target: 3 },
-    {
-      name: `acknowledged objects lost or changed in ${done.length} drills`,
-      values: [found.length - torn.length],
-      unit: "objects",
-      target: 0,
-    },
-    {
-      name: "  besides, lost while they were being written over",
-      values: [torn.length],
-      unit: "objects",
-      target: 0,
-    },
-    {
-      name: endedEarly ?? "drills after which the store was not whole",
-      values: [endedEarly === undefined ? 0 : 1],
-      unit: "drills",
-      target: 0,
-    },
+    ...faultRows(`acknowledged objects lost or changed in ${done.length} drills`, found),
+    endRow(endedEarly),
   ];
 }
 
