@@ -4,7 +4,7 @@ import { fingerprint } from "../../resources/fingerprint.ts";
 import type { Kind, Resource } from "../../resources/types.ts";
 import type { RoleContext } from "../types.ts";
 import { ensureAccount, hasAccount } from "./account.ts";
-import { minioSpec, nodes, users } from "./layout.ts";
+import { minioSpec, nodes, roleName, users } from "./layout.ts";
 import { createBucket, hasBucket } from "./s3.ts";
 import type { Limits } from "./store.ts";
 import { asApplication, ownStore } from "./stores.ts";
@@ -46,8 +46,8 @@ export function application(context: RoleContext, needs: readonly string[]): Res
         async apply(run) {
           await run.ledger.before(id, null);
           run.progress(`making the bucket ${bucket} and its account`);
-          await leaveToFirst(context, run.signal);
-          await untilMade(run.signal, () => make(context, { timeoutMs, signal: run.signal }));
+          if (!(await isMadeByFirst(context, run.signal)))
+            await untilMade(run.signal, () => make(context, { timeoutMs, signal: run.signal }));
         },
       };
     },
@@ -69,15 +69,20 @@ export async function remindOfAccount(context: RoleContext, signal: AbortSignal)
   return isThere ? [] : make(context, limits);
 }
 
-/** Until the first node has made it, or does not come. The stores of a mirror have one each. */
-async function leaveToFirst(context: RoleContext, signal: AbortSignal): Promise<void> {
+/** At the joins: waits until the first node has made it, or does not come. The stores of a mirror have one each. */
+async function isMadeByFirst(context: RoleContext, signal: AbortSignal): Promise<boolean> {
   const { self, members } = context;
   const { bucket, topology } = minioSpec(context);
-  if (topology === "mirror" || nodes(members)[0]?.name === self.name) return;
+  const isFirst = nodes(members)[0]?.name === self.name;
+  // What is changed after that is not the first one's alone to put right.
+  if (topology === "mirror" || isFirst || self.phase[roleName] === "ready") return false;
   const giveUp = systemClock.now() + leftToFirstMs;
-  const isThere = () => hasBucket(asApplication(context), bucket, { ...lookLimits, signal });
-  while (!(await isThere().catch(() => false)) && systemClock.now() < giveUp)
+  while (systemClock.now() < giveUp) {
+    const limits = { ...lookLimits, signal };
+    if (await hasBucket(asApplication(context), bucket, limits).catch(() => false)) return true;
     await systemClock.sleep(isThereEveryMs, signal);
+  }
+  return false;
 }
 
 /** Another one may be making it at the same time, and while it writes it the store refuses this one. */
