@@ -8,14 +8,16 @@ import { lookAtDisks, type Disk } from "../host/disks/look.ts";
 import { numberAt } from "../host/disks/number.ts";
 import { keepGiven, loadGiven, type GivenDisk } from "../host/disks/record.ts";
 import { roles } from "../roles/index.ts";
-import type { DiskSlot } from "../roles/types.ts";
+import type { DiskSlot, RoleContext } from "../roles/types.ts";
 import type { Spec } from "../spec/types.ts";
 import type { Io } from "./io.ts";
+import { agreeToKept, keptAmong, takeUpKept } from "./kept-disks.ts";
 
 /**
  * The disks that an operator's words stand for, before anything is touched. Those that this node was given earlier are
  * taken for what they are, so that the same command can be run again.
- * @throws ChimeError `disk.refused`, `disk.no_role`, `disk.declined`
+ * Those that a reset has left with data of the role are taken for that, where somebody agrees: `requireDisks`.
+ * @throws ChimeError `disk.refused`, `disk.no_role`, `disk.declined`, `disk.mixed`
  */
 export async function chooseForRoles(
   { role, disk: words }: { role: readonly RoleName[]; disk: readonly string[] },
@@ -29,15 +31,22 @@ export async function chooseForRoles(
   const given = await loadGiven();
   const choices = chooseDisks(words, await lookAtDisks(), numberAt);
   const isGiven = ({ facts }: Disk) => given.some(({ identity }) => isSameDisk(identity, identify(facts)));
+  const named = choices.flatMap(({ disks }) => disks);
+  const kept = await keptAmong(
+    role,
+    named.filter((disk) => !isGiven(disk)),
+  );
+  const isKnown = (disk: Disk) => isGiven(disk) || kept.some((one) => one.disk === disk);
   for (const { word, disks, finding } of choices) {
     if (word.startsWith("auto:") && given.length > 0) return [];
-    if (finding?.severity === "error" && !(disks.length > 0 && disks.every(isGiven))) {
+    if (finding?.severity === "error" && !(disks.length > 0 && disks.every(isKnown))) {
       throw refused("disk.refused", finding.message, finding.remedy);
     }
     if (word.startsWith("auto:")) await agree(word, disks, io);
     else if (finding?.severity === "warning") io.warn(`disk: ${finding.message}`);
   }
-  return choices.flatMap(({ disks }) => disks);
+  if (kept.length > 0) await agreeToKept(kept, named, io);
+  return named;
 }
 
 /** @throws ChimeError `disk.by_join`: only `join` is told which disks */
@@ -103,18 +112,28 @@ export function requireDisks(
   }
 }
 
-/** Writes down which disks are the roles' from now on, by identity, and how each will be called. */
+/**
+ * Writes down which disks are the roles' from now on, by identity, and how each will be called; of those with data, how it
+ * is called already.
+ * @throws ChimeError `disk.not_ours`, `disk.unreadable` (exit 3, nothing touched)
+ */
 export async function recordDisks(
   names: readonly RoleName[],
   chosen: readonly Disk[],
-  spec: Spec,
+  context: RoleContext,
+  io: Io,
 ): Promise<void> {
   const given = await loadGiven();
-  const wanted = slotsOf(names, spec).filter(({ label }) => !given.some((one) => one.label === label));
+  const wanted = slotsOf(names, context.spec).filter(
+    ({ label }) => !given.some((one) => one.label === label),
+  );
   if (wanted.length === 0) return;
+  const kept = await keptAmong(names, chosen);
+  await takeUpKept(names, context, kept, io);
   const more = wanted.flatMap((slot, i): GivenDisk[] => {
-    const disk = chosen[i];
-    return disk ? [{ ...slot, uuid: randomUUID(), identity: identify(disk.facts) }] : [];
+    const own = kept.find(({ label }) => label === slot.label);
+    const disk = own?.disk ?? chosen[i];
+    return disk ? [{ ...slot, uuid: own?.uuid ?? randomUUID(), identity: identify(disk.facts) }] : [];
   });
   await keepGiven([...given, ...more]);
 }

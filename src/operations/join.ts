@@ -177,7 +177,7 @@ async function takeRoles(
       meanwhile: (signal) => fetchPackages(planned, signal, io),
     });
   }
-  await recordDisks(options.role, disks, context.spec);
+  await recordDisks(options.role, disks, context, io);
   if (more.length > 0) await callAgent("role.take", { roles: more });
 }
 

@@ -4,6 +4,7 @@ import { diskKind } from "./disk.ts";
 import { fileKind } from "./file.ts";
 import { hostsKind } from "./hosts.ts";
 import { mountKind, mountPointKind } from "./mount.ts";
+import { ownerKind } from "./owner.ts";
 import { packageKind } from "./package.ts";
 import { portKind } from "./port.ts";
 import { programKind } from "./program.ts";
@@ -22,6 +23,7 @@ export const kinds: readonly Kind[] = [
   hostsKind,
   mountKind,
   mountPointKind,
+  ownerKind,
   packageKind,
   portKind,
   programKind,

@@ -47,6 +47,25 @@ export interface DiskSlot {
   at: string;
 }
 
+/** A disk that carries a file system of a role, and data. */
+export interface KeptDisk {
+  /** Of its file system. */
+  label: string;
+  device: string;
+  /** Of the file by which the role knows its own. */
+  content: string;
+}
+
+/** How a role that stores on whole disks takes up those that were kept through a reset. */
+export interface KeptDisks {
+  /** What its file systems are called. */
+  label: RegExp;
+  /** The file by which it knows its own, relative to a disk's root. */
+  file: string;
+  /** Makes them this node's own. @throws ChimeError `disk.not_ours` (exit 3) where it is not certain that they are */
+  takeUp(context: RoleContext, kept: readonly KeptDisk[], signal: AbortSignal): Promise<void>;
+}
+
 /** How a role that stores on whole disks has one of this node's replaced (`disk replace`). */
 export interface DiskCare {
   /** @throws ChimeError `disk.needed` (exit 3) where the role cannot do without the disk, or could not fill another one */
@@ -161,6 +180,8 @@ export interface Role {
   disks?(spec: Spec): readonly DiskSlot[];
   /** None where the role takes no disks. */
   readonly diskCare?: DiskCare;
+  /** None: what is on a disk is never taken up. */
+  readonly keptDisks?: KeptDisks;
   plan(context: RoleContext): RolePlan;
   vip(context: RoleContext): VipRequest | undefined;
   /** What its VIP's holder spreads over its nodes; undefined where the holder itself serves. */

@@ -225,6 +225,52 @@ describe.skipIf(!minio || !long)(`three nodes with three disks each, later on${w
     await waitUntil("its end", 180_000, async () => !(await isTold()));
   }, 420_000);
 
+  test("a node that was reset comes back with its disks, and what is on them; others' disks are refused", async () => {
+    await put("kept");
+    await untilWhole();
+    const slot = await node3.read("/var/lib/chime-node/minio-slot");
+    const object = "/minio/disk1/chime/kept/xl.meta";
+    const inode = async () => (await node3.run(["stat", "-c", "%i %Y", object])).stdout;
+    const before = await inode();
+    const [first = "", second = "", third = ""] = node3.devices;
+    expect((await chime(node3, ["reset", "--yes"])).code).toBe(0);
+    await put("meanwhile");
+    const join = (...words: string[]) =>
+      chime(node3, ["join", "--role", "minio", ...words], {
+        env: { CHIME_TOKEN: token },
+        timeoutMs: 240_000,
+      });
+    const all = [third, first, second].flatMap((path) => ["--disk", path]);
+    const edit = (device: string, from: string, to: string) =>
+      node3.sh(
+        `mount ${device} /mnt && sed -i 's/"id":"${from}/"id":"${to}/' /mnt/.minio.sys/format.json && umount /mnt`,
+      );
+    expect(verdict(await join(...all))).toEqual([2, "usage.needs_yes"]);
+    const { stdout } = await node3.sh(
+      `mount -o ro ${first} /mnt && grep -o '"id":"[0-9a-f]*' /mnt/.minio.sys/format.json && umount /mnt`,
+    );
+    const deployment = stdout.trim().slice('"id":"'.length);
+    const forged = deployment.replace(/^./, (digit) => (digit === "0" ? "1" : "0"));
+    await edit(first, deployment, forged);
+    const foreign = await join(...all, "--yes");
+    expect(verdict(foreign)).toEqual([3, "disk.not_ours"]);
+    expect(foreign.json.error?.message).toContain("of another store");
+    await edit(first, forged, deployment);
+    await node3.run(["xfs_admin", "-L", "minio-disk9", second]);
+    expect(verdict(await join(...all, "--yes"))).toEqual([3, "disk.not_ours"]);
+    await node3.run(["xfs_admin", "-L", "minio-disk2", second]);
+    const { code, json } = await join(...all, "--yes");
+    expect([code, json.error]).toEqual([0, undefined]);
+    await untilWhole();
+    expect(await counts()).toEqual(onAll());
+    expect([await node3.read("/var/lib/chime-node/minio-slot"), await inode()]).toEqual([slot, before]);
+    expect((await node3.run(["chime-node", "plan"])).stdout).toContain(
+      "0 to create, 0 to update, 0 to delete",
+    );
+    // Its disks are known by now.
+    expect((await join(...all)).code).toBe(0);
+  }, 400_000);
+
   test("a node that is lost for good: other hardware under its name takes its place, with another address", async () => {
     const slot = await node3.read("/var/lib/chime-node/minio-slot");
     await node3.powerOff();

@@ -164,6 +164,7 @@ describe.skipIf(!minio)(`two nodes whose stores copy to each other${why}`, () =>
         true,
         victim.devices[1],
       ]);
+      victim.devices = [victim.devices[0] ?? "", spare.path];
       await untilWhole();
       const { misread, faults: found } = await applications.report();
       expect([misread, ...Object.values(found).flat()]).toEqual([[]]);

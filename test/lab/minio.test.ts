@@ -264,8 +264,8 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
         (await node3.sh("ls /minio /usr/local/lib/chime-node 2>&1 || :; id minio-user 2>&1 || :")).stdout,
       ).not.toContain("uid=");
       expect(verdict(await chime(node3, joinWords(node3.devices), { env: { CHIME_TOKEN: token } }))).toEqual([
-        3,
-        "disk.refused",
+        2,
+        "usage.needs_yes",
       ]);
       const gone = await chime(node2, ["reset", "--yes", "--delete-data=chime"]);
       expect(gone.code).toBe(0);

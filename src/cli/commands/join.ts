@@ -29,7 +29,8 @@ export const join = defineVerb({
     disk: {
       type: "list",
       hint: "DEV",
-      summary: "a whole disk for a role that stores on disks, or auto:NxSIZE; what is on it is refused",
+      summary:
+        "a whole blank disk for a role that stores on disks, or auto:NxSIZE; or all that a reset left, with their data",
     },
     ignore: sharedArgs.ignore,
   },

@@ -6,6 +6,9 @@ import { roleName } from "./layout.ts";
 
 const prefix = `${roleName}-`;
 
+/** What such a label looks like. */
+export const labelPattern = new RegExp(`^${prefix}disk[1-9]\\d?$`);
+
 /** The label of the n-th disk of a node. */
 export const labelOf = (disk: number): string => `${prefix}disk${disk}`;
 

@@ -2,9 +2,10 @@ import type { Role } from "../types.ts";
 import { balancedServices, mirroredServices } from "./balanced.ts";
 import { checks } from "./checks.ts";
 import { diskCare } from "./drives.ts";
-import { labelOf } from "./given.ts";
+import { labelOf, labelPattern } from "./given.ts";
 import { passwordName } from "./guard/password.ts";
 import { MinioGuard } from "./guard/guard.ts";
+import { formatFile, takeUp } from "./kept.ts";
 import { releaseLocks } from "./left-behind.ts";
 import { consolePort, minioSpec, nodes, place, productName, roleName, s3Port, users } from "./layout.ts";
 import { MirrorGuard } from "./mirror/guard.ts";
@@ -31,6 +32,7 @@ export const minio: Role = {
       at: place(i + 1),
     })),
   diskCare,
+  keptDisks: { label: labelPattern, file: formatFile, takeUp },
   plan: resources,
   vip({ spec, members }) {
     if (!spec.roles.minio) return undefined;

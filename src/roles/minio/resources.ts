@@ -2,6 +2,7 @@ import { disk } from "../../resources/disk.ts";
 import { file } from "../../resources/file.ts";
 import { hosts } from "../../resources/hosts.ts";
 import { mount } from "../../resources/mount.ts";
+import { owner } from "../../resources/owner.ts";
 import { pkg } from "../../resources/package.ts";
 import { port } from "../../resources/port.ts";
 import { program } from "../../resources/program.ts";
@@ -13,6 +14,7 @@ import { vendorRepository } from "../repository.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { application } from "./application.ts";
 import { givenDisks } from "./given.ts";
+import { formatFile } from "./kept.ts";
 import { restartTogether } from "./restart.ts";
 import { rememberedSlot, slots } from "./slots.ts";
 import { consolePort, layout, minioSpec, place, s3Port, slotName, users, volumes } from "./layout.ts";
@@ -36,6 +38,12 @@ export function resources(context: RoleContext): RolePlan {
   const disks = givenDisks().map((given) => ({
     disk: disk(given, installed),
     mount: mount(given, product.unit),
+    owner: owner({
+      at: given.at,
+      witness: formatFile,
+      user: product.user,
+      needs: [`mount:${given.at}`, runsAs.id],
+    }),
   }));
   // In place of the package's own, which an update may change.
   const unit = file({
@@ -54,7 +62,7 @@ export function resources(context: RoleContext): RolePlan {
   });
   // The stores of a mirror know each other by address.
   const names = topology === "pool" ? [hosts({ name: "minio", entries: slotEntries(context) })] : [];
-  const mounted = disks.flatMap(({ mount }) => mount.map(({ id }) => id));
+  const mounted = disks.flatMap(({ mount, owner }) => [...mount.map(({ id }) => id), owner.id]);
   const server = service({
     unit: product.unit,
     // It says that it has started when the others have, too.
@@ -80,7 +88,11 @@ export function resources(context: RoleContext): RolePlan {
   };
 }
 
-const flat = ({ disk, mount }: { disk: Resource; mount: Resource[] }): Resource[] => [disk, ...mount];
+const flat = ({ disk, mount, owner }: { disk: Resource; mount: Resource[]; owner: Resource }): Resource[] => [
+  disk,
+  ...mount,
+  owner,
+];
 
 function slotEntries(context: RoleContext): { address: string; names: string[] }[] {
   const { members, spec } = context;
