@@ -119,7 +119,7 @@ describe.skipIf(!minio || !long)(`three nodes with three disks each, later on${w
   test("the administrator gets another password under load: nobody is refused, and a killed command is finished", async () => {
     const nodes = [node1, node2, node3];
     const old = await rootPassword(node1);
-    const load = await startApplications(lab, nodes, "rotation/");
+    const load = await startApplications(lab, nodes, ".chime-node/rotation/");
     const rotate = (node: LabNode) =>
       chime<RotateResult>(node, ["secrets", "rotate", "--role", "minio", "--yes"], { timeoutMs: 240_000 });
     const first = await rotate(node1);
