@@ -3,7 +3,7 @@ import { systemClock } from "../core/clock.ts";
 import { refused, usageError } from "../core/errors.ts";
 import { paths } from "../core/paths.ts";
 import { findBucket } from "../roles/influxdb/buckets.ts";
-import type { Limits, Server } from "../roles/influxdb/client.ts";
+import { originOf, type Limits, type Server } from "../roles/influxdb/client.ts";
 import type { Filled } from "../roles/influxdb/gap/fill.ts";
 import { FillRecord } from "../roles/influxdb/gap/record.ts";
 import { compareTwins, repairTwins, type CompareOptions } from "../roles/influxdb/gap/repair.ts";
@@ -11,8 +11,10 @@ import type { Which } from "../roles/influxdb/gap/sides.ts";
 import { allTime, rangeText, type Range } from "../roles/influxdb/gap/time.ts";
 import type { Gap } from "../roles/influxdb/gap/windows.ts";
 import type { DeletionResult } from "../roles/influxdb/guard/deleting.ts";
-import { influxdbSpec, probeBucket, roleName, serverOf } from "../roles/influxdb/layout.ts";
+import { influxdbSpec, nodes, probeBucket, roleName, serverOf } from "../roles/influxdb/layout.ts";
 import { twinOf } from "../roles/influxdb/mate.ts";
+import { renderTelegraf } from "../roles/influxdb/telegraf.ts";
+import { keptTokens } from "../roles/influxdb/tokens.ts";
 import { readContext } from "./context.ts";
 import type { Io } from "./io.ts";
 
@@ -221,4 +223,23 @@ function named(
 
 function since(started: number): number {
   return Math.round(systemClock.now() - started) / 1000;
+}
+
+/**
+ * A configuration of Telegraf, which gives both servers what its clients write to one address.
+ * @throws ChimeError `influxdb.no_token` (exit 3)
+ */
+export async function renderRelay(): Promise<string> {
+  const { context } = await readContext();
+  const token = keptTokens()?.write;
+  if (token === undefined) {
+    throw refused(
+      "influxdb.no_token",
+      `${context.self.name} does not know the token for writing`,
+      `run it on a node that is ready for ${roleName}: chime-node status`,
+    );
+  }
+  const endpoints = nodes(context.members).map((node) => originOf(serverOf(node, context)));
+  const { org } = influxdbSpec(context);
+  return renderTelegraf({ cluster: context.cluster.name, endpoints, org, token });
 }

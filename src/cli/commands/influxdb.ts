@@ -3,6 +3,7 @@ import { Exit } from "../../core/errors.ts";
 import {
   compareServers,
   deleteFromServers,
+  renderRelay,
   repairServers,
   type CompareResult,
   type FoundGap,
@@ -103,6 +104,18 @@ const remove = defineVerb({
   },
 });
 
+const telegraf = defineVerb({
+  name: "telegraf",
+  summary:
+    "print a configuration of Telegraf for clients that can write to one address only; it holds a token",
+  example: "chime-node influxdb telegraf > telegraf.conf",
+  args: {},
+  async run({ out }) {
+    const config = await renderRelay();
+    out.result({ config }, config);
+  },
+});
+
 function momentsOf({ from, to }: { from: string | undefined; to: string | undefined }) {
   const now = systemClock.wall();
   return {
@@ -134,4 +147,5 @@ export const influxdb = defineGroup("influxdb", "two InfluxDB servers: what they
   compare,
   repair,
   remove,
+  telegraf,
 ]);
