@@ -5,7 +5,7 @@ import type { TwinStatus } from "../../src/roles/types.ts";
 import { chime } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import { subnet } from "./network.ts";
-import type { LabNode } from "./node.ts";
+import type { LabNode, NodeOptions } from "./node.ts";
 import type { Initialized } from "./pair.ts";
 
 /** The twins' floating address in every lab. */
@@ -28,10 +28,10 @@ function twinInit(more: Record<string, string> = {}): string[] {
 /** Two nodes with the binary, and the server's program where the operator has put it. */
 export async function openTwinLab(
   influxd: string,
-  { prepared = true }: { prepared?: boolean } = {},
+  { nodes = ["node1", "node2"] }: { nodes?: (string | NodeOptions)[] } = {},
 ): Promise<Lab> {
   const binary = await buildBinary();
-  const lab = await Lab.open({ prepared, nodes: ["node1", "node2"] });
+  const lab = await Lab.open({ prepared: true, nodes });
   try {
     await Promise.all(
       lab.nodes.map(async (node) => {

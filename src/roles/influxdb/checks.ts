@@ -42,7 +42,8 @@ async function checkData({ node, clusterId }: LocalContext, data: string): Promi
     if (marker.cluster === clusterId && marker.node === node) return undefined;
     return foreign(`${data} holds the data of ${marker.node} of the cluster ${marker.clusterName}`, data);
   }
-  const entries = await readdir(data).catch(() => []);
+  // A disk of its own may be mounted there.
+  const entries = (await readdir(data).catch(() => [])).filter((entry) => entry !== "lost+found");
   if (entries.length === 0) return undefined;
   return foreign(`${data} holds somebody's data (${entries.slice(0, 5).join(", ")})`, data);
 }

@@ -65,6 +65,8 @@ export class TwinGuard implements Guard {
   #known = false;
   /** A point went in and out. */
   #well = false;
+  /** The last one was not answered in time: a busy machine may do that once. */
+  #isLate = false;
   /** Why not, or why its server is not one of the twins yet. */
   #trouble: string | null = null;
   #leaving = false;
@@ -84,7 +86,8 @@ export class TwinGuard implements Guard {
     this.#record = await Record.load();
     let lookedAt = Number.NEGATIVE_INFINITY;
     this.#watch.every(lookCloselyMs, async () => {
-      if (this.#well && this.#deps.clock.now() - lookedAt < lookEveryMs) return;
+      const isCalm = this.#well && !this.#isLate;
+      if (isCalm && this.#deps.clock.now() - lookedAt < lookEveryMs) return;
       lookedAt = this.#deps.clock.now();
       await this.#look();
     });
@@ -267,6 +270,9 @@ export class TwinGuard implements Guard {
     const { clock } = this.#deps;
     const run = this.#run;
     try {
+      await this.#revival.look();
+      if (this.#revival.isFull) return await this.#fail("its disk is full");
+      if (this.#revival.isDue()) return await this.#revive("its disk was full");
       const now = clock.wall();
       const wanted = { node: context.self.name, value: Math.floor(now), at: now };
       await probe(serverOf(context.self, context), wanted, { ...this.#limits, timeoutMs: probeMs });
@@ -275,15 +281,20 @@ export class TwinGuard implements Guard {
       if (this.#isolation.isCutOff) return await this.#fail("neither the other node nor the gateway answers");
       await this.#record.well(now, run);
       this.#well = true;
+      this.#isLate = false;
       this.#trouble = null;
       this.#revival.well();
     } catch (error) {
       this.#watch.signal.throwIfAborted();
       const { code, message } = toChimeError(error);
+      const wasLate = this.#isLate;
+      this.#isLate = code === "influxdb.timeout";
+      if (this.#isLate && !wasLate && this.#well) return;
       // Somebody has taken its data away, perhaps.
       if (code === "influxdb.denied" || code === "influxdb.missing") this.#joined = false;
       await this.#fail(message.slice(0, 300));
-      if (await this.#revival.isDue(code)) await this.#revive(message);
+      this.#revival.failed(code);
+      if (this.#revival.isDue()) await this.#revive(message);
     }
   }
 
@@ -338,10 +349,11 @@ export class TwinGuard implements Guard {
   async #revive(why: string): Promise<void> {
     if (this.#leaving || this.#deps.inMaintenance()) return;
     const { self } = this.#deps.context();
+    await this.#fail(why);
     await restartSoon(this.#unit());
     this.#deps.record({
       kind: "gap",
-      message: `the server of ${self.name} is restarted, for it takes no points though there is room on its disk: ${why}`,
+      message: `the server of ${self.name} is restarted, for it may not take points any more though there is room: ${why}`,
     });
   }
 
@@ -363,9 +375,10 @@ export class TwinGuard implements Guard {
   }
 
   #state(): Published {
-    const [first] = this.#record.outages;
+    const { outages } = this.#record;
+    const first = outages.find(({ sure }) => sure) ?? outages[0];
     const { done, trouble, busy } = this.#filler;
-    const away = awaySeconds(this.#record.outages, this.#deps.clock.wall());
+    const away = awaySeconds(outages, this.#deps.clock.wall());
     return {
       state: this.#well ? "serving" : this.#attention ? "waiting" : "down",
       joined: this.#joined,

@@ -1,9 +1,8 @@
 import type { Clock } from "../../../core/clock.ts";
 import { freeBytes } from "../../../host/free-space.ts";
-import { log } from "../../../core/log.ts";
 
-/** With less a server can neither snapshot its cache nor compact. */
-const leastBytes = 64 << 20;
+/** With less a server can neither open a shard nor compact: from then on some buckets take points, and others do not. */
+const leastBytes = 16 << 20;
 /** One that has just been restarted opens its shards first. */
 const everyMs = 60_000;
 /** One failure may be chance. */
@@ -19,6 +18,8 @@ export class Revival {
   #failures = 0;
   #restartedAt = Number.NEGATIVE_INFINITY;
   #isFull = false;
+  /** This run of the server has met a full disk: a shard that could not be opened then never is [tried]. */
+  #wasFull = false;
 
   /** @param data where the server keeps its data */
   constructor(clock: Pick<Clock, "now">, data: () => string, free = freeBytes) {
@@ -31,25 +32,32 @@ export class Revival {
     return this.#isFull;
   }
 
-  well(): void {
-    this.#failures = 0;
-    this.#isFull = false;
+  /** To be called before each look at the server. */
+  async look(): Promise<void> {
+    // Where it cannot be asked, the server will say what is wrong.
+    this.#isFull = (await this.#free().catch(() => leastBytes)) < leastBytes;
+    this.#wasFull ||= this.#isFull;
   }
 
-  /** @param code why a point did not go in and out @returns whether the server is to be restarted now */
-  async isDue(code: string): Promise<boolean> {
+  /** A point went in and out. */
+  well(): void {
+    this.#failures = 0;
+  }
+
+  /** @param code why a point did not go in and out */
+  failed(code: string): void {
     this.#failures = stuck.has(code) ? this.#failures + 1 : 0;
-    if (this.#failures === 0) return false;
-    try {
-      this.#isFull = (await this.#free()) < leastBytes;
-    } catch (error) {
-      log.debug("influxdb:", error);
-      return false;
-    }
+  }
+
+  /** Whether the server is to be restarted now. */
+  isDue(): boolean {
+    if (this.#isFull) return false;
     const now = this.#clock.now();
-    if (this.#isFull || this.#failures < fewestFailures || now - this.#restartedAt < everyMs) return false;
+    const isStuck = this.#failures >= fewestFailures && now - this.#restartedAt >= everyMs;
+    if (!this.#wasFull && !isStuck) return false;
     this.#restartedAt = now;
     this.#failures = 0;
+    this.#wasFull = false;
     return true;
   }
 }

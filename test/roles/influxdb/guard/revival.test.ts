@@ -1,37 +1,44 @@
 import { expect, test } from "bun:test";
 import { Revival } from "../../../../src/roles/influxdb/guard/revival.ts";
 
-const clock = { now: () => now };
+const room = 1 << 30;
 let now = 0;
-
-test("it is restarted once there is room, after some failures, and not again at once", async () => {
-  let free = 0;
-  const revival = new Revival(
-    clock,
+let free = room;
+const make = () =>
+  new Revival(
+    { now: () => now },
     () => "/data",
     () => Promise.resolve(free),
   );
-  const dues: boolean[] = [];
-  const fail = async (times: number) => {
-    for (let nth = 0; nth < times; nth++) dues.push(await revival.isDue("influxdb.broken"));
-  };
-  await fail(5);
-  expect([dues.includes(true), revival.isFull]).toEqual([false, true]);
-  free = 1 << 30;
-  await fail(1);
-  expect([dues.at(-1), revival.isFull]).toEqual([true, false]);
-  await fail(5);
-  expect(dues.slice(-5)).not.toContain(true);
-  now += 60_000;
-  await fail(1);
-  expect(dues.at(-1)).toBe(true);
+
+test("a server whose disk was full is restarted once there is room, whatever its own points say", async () => {
+  const revival = make();
+  await revival.look();
+  expect([revival.isFull, revival.isDue()]).toEqual([false, false]);
+  free = 0;
+  await revival.look();
+  expect([revival.isFull, revival.isDue()]).toEqual([true, false]);
+  free = room;
+  await revival.look();
+  revival.well();
+  expect([revival.isFull, revival.isDue(), revival.isDue()]).toEqual([false, true, false]);
 });
 
-test("a server that does not answer is not one whose engine is stuck", async () => {
-  const revival = new Revival(
-    clock,
-    () => "/data",
-    () => Promise.resolve(1 << 30),
-  );
-  for (let nth = 0; nth < 9; nth++) expect(await revival.isDue("influxdb.timeout")).toBe(false);
+test("one whose engine is stuck is restarted after some failures, and not again at once", async () => {
+  const revival = make();
+  const dues = async (code: string, times: number) => {
+    const found: boolean[] = [];
+    for (let nth = 0; nth < times; nth++) {
+      await revival.look();
+      revival.failed(code);
+      found.push(revival.isDue());
+    }
+    return found;
+  };
+  expect(await dues("influxdb.broken", 4)).toEqual([false, false, true, false]);
+  expect(await dues("influxdb.broken", 5)).not.toContain(true);
+  now += 60_000;
+  expect(await dues("influxdb.broken", 1)).toEqual([true]);
+  now += 60_000;
+  expect(await dues("influxdb.timeout", 9)).not.toContain(true);
 });
