@@ -76,10 +76,14 @@ export async function rotateSecrets({ role, timeout }: RotateOptions, io: Io): P
 const progress = (role: RoleName, io: Io) =>
   callAgent<ChangeProgress>("secrets.progress", { role }, { signal: io.signal });
 
-/** What is broken is mended first: each node's server will be restarted. */
+/** What is broken is mended first, but for other roles: each node's server will be restarted. */
 async function requireWell(role: RoleName, io: Io): Promise<void> {
   const status = await callAgent<Status>("status", { drift: false }, { signal: io.signal });
-  const wrong = status.problems.find(({ code, severity }) => severity === "error" || code === "maintenance");
+  const others = roles.flatMap(({ name }) => (name === role ? [] : [`${name}.`]));
+  const wrong = status.problems.find(
+    ({ code, severity }) =>
+      (severity === "error" || code === "maintenance") && !others.some((name) => code.startsWith(name)),
+  );
   if (!wrong) return;
   throw refused("secrets.not_well", `${role} is not to be restarted now: ${wrong.message}`, wrong.remedy);
 }
