@@ -1,6 +1,7 @@
 import { callAgent } from "../agent/socket.ts";
 import { systemClock } from "../core/clock.ts";
 import { refused, usageError } from "../core/errors.ts";
+import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
 import { findBucket } from "../roles/influxdb/buckets.ts";
 import { originOf, type Limits, type Server } from "../roles/influxdb/client.ts";
@@ -84,10 +85,15 @@ export async function compareServers(request: CompareRequest, io: Io): Promise<C
 }
 
 /**
- * Gives each server what the other one has, and proves it. Run again it goes on.
- * @throws ChimeError `influxdb.delete_pending`, and of `compareServers`
+ * Gives each server what the other one has, and proves it. Run again it goes on. Not beside a deletion: what was read before
+ * would be given back.
+ * @throws ChimeError `influxdb.delete_pending`, `lock.held` (exit 3), and of `compareServers`
  */
-export async function repairServers(request: RepairRequest, io: Io): Promise<RepairResult> {
+export function repairServers(request: RepairRequest, io: Io): Promise<RepairResult> {
+  return withLock(roleName, "influxdb repair", () => repairNow(request, io));
+}
+
+async function repairNow(request: RepairRequest, io: Io): Promise<RepairResult> {
   const started = systemClock.now();
   const range = rangeOf(request);
   const twins = await findTwins();
@@ -124,10 +130,13 @@ export interface DeleteRequest {
  * Deletes points on both servers; on one that is away, before it is filled.
  * @throws ChimeError `influxdb.delete_declined` (exit 2), `influxdb.missing`, `influxdb.refused`
  */
-export async function deleteFromServers(
-  request: DeleteRequest,
-  io: Io,
-): Promise<DeletionResult & { summary: string }> {
+export function deleteFromServers(request: DeleteRequest, io: Io): Promise<Deleted> {
+  return withLock(roleName, "influxdb delete", () => deleteNow(request, io));
+}
+
+type Deleted = DeletionResult & { summary: string };
+
+async function deleteNow(request: DeleteRequest, io: Io): Promise<Deleted> {
   const range = rangeOf(request);
   const twins = await findTwins(true);
   const bucket = request.bucket ?? twins.bucket;

@@ -18,8 +18,10 @@ export function merged(outages: readonly Outage[]): Outage[] {
   return out;
 }
 
-/** For how long it was surely not there, s, in steps that do not change each second: 0, then powers of two. Pure. */
+/** For how long it was surely not there, s, in steps that do not change each second: 0 for never, then powers of two. Pure. */
 export function awaySeconds(outages: readonly Outage[], now: number): number {
-  const ms = outages.reduce((sum, { from, to, sure }) => sum + (sure ? (to ?? now) - from : 0), 0);
-  return ms <= 0 ? 0 : 2 ** Math.ceil(Math.log2(Math.max(1, ms / 1_000)));
+  const sure = outages.filter((one) => one.sure);
+  if (sure.length === 0) return 0;
+  const ms = sure.reduce((sum, { from, to }) => sum + (to ?? now) - from, 0);
+  return 2 ** Math.ceil(Math.log2(Math.max(1, ms / 1_000)));
 }

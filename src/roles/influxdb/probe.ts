@@ -20,9 +20,11 @@ export async function probe(
 ): Promise<void> {
   const start = performance.now();
   const left = () => ({ ...limits, timeoutMs: Math.max(1, limits.timeoutMs - (performance.now() - start)) });
-  const body = `probe,node=${node} value=${value}i ${Math.floor(at)}`;
+  const ms = Math.floor(at);
+  const body = `probe,node=${node} value=${value}i ${ms}`;
   await writeLines(server, { bucket: probeBucket.name, body, precision: "ms" }, left());
-  const statement = `SELECT last(value) FROM probe WHERE node = ${literal(node)}`;
+  // After a clock was set back there are newer ones.
+  const statement = `SELECT last(value) FROM probe WHERE node = ${literal(node)} AND time = ${ms}ms`;
   const [tables = []] = await queryJson(server, database, [statement], left());
   const found = tables[0]?.values[0]?.[1];
   if (found === value) return;

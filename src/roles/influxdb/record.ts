@@ -20,6 +20,9 @@ const nothing: Kept = { joined: false, run: "", wellAt: 0, outages: [] };
 /** That it is well is written down so often, ms: after a power cut the outage began at most so long before it did. */
 const wellEveryMs = 30_000;
 
+/** Looked at each second, a server that nobody has looked at for longer stood still, as a suspended machine does, ms. */
+const stillMs = 5_000;
+
 /** More of them are one. */
 const mostOutages = 100;
 
@@ -31,6 +34,8 @@ export class Record {
   #wellAt: number;
   /** Nobody has looked since the agent's start. */
   #isFresh = true;
+  /** The disk has it, too. */
+  #isSaved = true;
   #changing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, kept: Kept) {
@@ -62,17 +67,20 @@ export class Record {
 
   /**
    * It takes and gives points: what it was not there for ends. The first time after the agent's start nobody knows how it was
-   * meanwhile; another run of it was surely not there all the time.
+   * meanwhile; another run of it was surely not there all the time, and neither was a machine that stood still. A clock that
+   * was set back turns none of it round.
    * @throws ChimeError `host.*`
    */
   async well(now: number, run: string): Promise<void> {
     const { run: before, wellAt: from } = this.#kept;
-    const unseen: Outage[] = [];
-    if (before !== "" && run !== before) unseen.push({ from, to: now, sure: true });
-    else if (before !== "" && this.#isFresh) unseen.push({ from, to: now, sure: false });
-    this.#wellAt = now;
     const isOpen = this.#kept.outages.some(({ to, sure }) => to === null && sure);
-    if (!isOpen && unseen.length === 0 && run === before && now - from < wellEveryMs) return;
+    const unseen: Outage[] = [];
+    if (before !== "" && run !== before) unseen.push(between(from, now, true));
+    else if (before !== "" && this.#isFresh) unseen.push(between(from, now, false));
+    else if (before !== "" && !isOpen && now - this.#wellAt > stillMs)
+      unseen.push(between(this.#wellAt, now, true));
+    this.#wellAt = now;
+    if (!isOpen && unseen.length === 0 && run === before && Math.abs(now - from) < wellEveryMs) return;
     await this.#change(({ outages }) => ({
       run,
       wellAt: now,
@@ -114,7 +122,7 @@ export class Record {
     return this.#change(({ outages }) => ({
       outages: outages.flatMap((one) => {
         const found = done.find(
-          ({ from, to, sure }) => to !== null && sure === one.sure && from <= one.from && to > one.from,
+          ({ from, to, sure }) => to !== null && sure === one.sure && from <= one.from && to >= one.from,
         );
         if (!found?.to) return [one];
         return one.to !== null && one.to <= found.to ? [] : [{ ...one, from: found.to }];
@@ -132,12 +140,21 @@ export class Record {
   async #changeNow(by: (kept: Kept) => Partial<Kept>): Promise<void> {
     const next = { ...this.#kept, ...by(this.#kept) };
     if (next.outages.length > mostOutages) next.outages = oneOf(next.outages);
-    if (Bun.deepEquals(next, this.#kept)) return;
+    if (this.#isSaved && Bun.deepEquals(next, this.#kept)) return;
+    // On a full disk it counts as long as the agent runs.
+    this.#kept = next;
+    this.#isSaved = false;
     await makeParents(this.#path);
     await writeAtomically(this.#path, JSON.stringify(next), { mode: 0o600, uid: 0, gid: 0 });
-    this.#kept = next;
+    this.#isSaved = true;
   }
 }
+
+const between = (one: number, other: number, sure: boolean): Outage => ({
+  from: Math.min(one, other),
+  to: Math.max(one, other),
+  sure,
+});
 
 function ended(outages: readonly Outage[], now: number, sure: boolean): Outage[] {
   return merged(

@@ -27,3 +27,7 @@ test.each([
 ])("how long it was away, so that it does not change each second: %j", (outages, seconds) => {
   expect(awaySeconds(outages, 100_000)).toBe(seconds);
 });
+
+test("a moment counts as well", () => {
+  expect(awaySeconds([{ from: 5_000, to: 5_000, sure: true }], 9_000)).toBe(1);
+});

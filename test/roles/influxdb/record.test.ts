@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ChimeError } from "../../../src/core/errors.ts";
 import { Record } from "../../../src/roles/influxdb/record.ts";
 
 let directory: string;
@@ -79,4 +80,43 @@ test("all of it is known after a restart; a file that is not understood is nothi
   expect([again.wasJoined, again.outages]).toEqual([true, [{ from: 100_000, to: null, sure: true }]]);
   await Bun.write(path, "{");
   expect((await Record.load(path)).wasJoined).toBe(false);
+});
+
+test("a machine that stood still was away", async () => {
+  const record = await wellAt100(place());
+  await record.well(101_000, "run 1");
+  await record.well(401_000, "run 1");
+  expect(record.outages).toEqual([{ from: 101_000, to: 401_000, sure: true }]);
+});
+
+test("a clock that was set back while nobody looked: the outage has a beginning and an end, and can be filled", async () => {
+  const path = place();
+  await wellAt100(path);
+  const record = await Record.load(path);
+  await record.well(40_000, "run 2");
+  expect(record.outages).toEqual([{ from: 40_000, to: 100_000, sure: true }]);
+  expect((await Record.load(path)).wellAt).toBe(40_000);
+  await record.filled(record.outages);
+  expect(record.outages).toEqual([]);
+});
+
+test("an outage that ended as it began is filled, too", async () => {
+  const record = await wellAt100(place());
+  await record.away(100_000, true);
+  await record.well(50_000, "run 1");
+  expect(record.outages).toEqual([{ from: 100_000, to: 100_000, sure: true }]);
+  await record.filled(record.outages);
+  expect(record.outages).toEqual([]);
+});
+
+test("what the disk does not take counts as long as the agent runs, and is written when there is room", async () => {
+  const path = place();
+  const record = await wellAt100(path);
+  await rm(path);
+  await mkdir(path);
+  expect(await record.away(100_000, true).catch((error: ChimeError) => error.code)).toMatch(/^file\./);
+  expect(record.outages).toEqual([{ from: 100_000, to: null, sure: true }]);
+  await rmdir(path);
+  await record.well(110_000, "run 1");
+  expect((await Record.load(path)).outages).toEqual([{ from: 100_000, to: 110_000, sure: true }]);
 });

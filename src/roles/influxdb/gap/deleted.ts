@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import * as v from "valibot";
+import { ChimeError, refused } from "../../../core/errors.ts";
 import { makeParents, readText, writeAtomically } from "../../../host/files.ts";
 import type { Limits, Server } from "../client.ts";
 import { deletePoints } from "../delete.ts";
@@ -21,8 +22,10 @@ const deletionSchema = v.object({
 export const deletionsSchema = v.pipe(v.array(deletionSchema), v.maxLength(10_000));
 export type Deletion = v.InferOutput<typeof deletionSchema>;
 
-/** One that was done everywhere is kept for so long: a node that is as long away has to be rebuilt. */
-const keptMs = 30 * 86_400_000;
+/** One that was done on both is kept for so long. */
+const keptMs = 2 * 86_400_000;
+/** All of them are told in one message of 1 MiB (`peerFrameBytes`). */
+const most = 1_000;
 
 /**
  * What was deleted by `influxdb delete`, and on which of the nodes: counts do not see a deletion, and a repair would bring
@@ -54,8 +57,18 @@ export class Deletions {
     return this.#all.filter(({ done }) => !done.includes(node));
   }
 
-  /** On the disk before it is done anywhere. Its end is now at the latest: what comes later was never seen. */
+  /**
+   * On the disk before it is done anywhere. Its end is now at the latest: what comes later was never seen.
+   * @throws ChimeError `influxdb.many_deletions` (exit 3)
+   */
   async add(wanted: Omit<Deletion, "id" | "at" | "done">, now: number): Promise<Deletion> {
+    if (this.#all.length >= most) {
+      throw refused(
+        "influxdb.many_deletions",
+        `${most} deletions are not done on both servers, or were done in the last two days`,
+        "bring the other node back, or chime-node remove it; delete more at a time",
+      );
+    }
     const at = new Date(now).toISOString();
     const stop = Date.parse(wanted.stop) > now ? at : wanted.stop;
     const deletion = { ...wanted, stop, id: randomUUID(), at, done: [] };
@@ -96,7 +109,10 @@ export class Deletions {
   async #applyOn(node: string, server: Server, limits: Limits, now: number): Promise<number> {
     const pending = this.pendingOn(node);
     for (const { id, ...deletion } of pending) {
-      await deletePoints(server, deletion, limits);
+      await deletePoints(server, deletion, limits).catch((error: unknown) => {
+        // Where the bucket is not, there is nothing to delete.
+        if (!(error instanceof ChimeError && error.code === "influxdb.missing")) throw error;
+      });
       const isDone = (one: Deletion) => (one.id === id ? { ...one, done: [...one.done, node].sort() } : one);
       await this.#change((all) => all.map(isDone), now);
     }

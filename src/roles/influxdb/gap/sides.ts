@@ -53,7 +53,7 @@ export async function pairBuckets(
         throw refused(
           "influxdb.retention_differs",
           `bucket ${name} is kept for ${one.retentionSeconds} s by ${whereOf(mine)}, and for ${another.retentionSeconds} s by ${whereOf(other)}`,
-          "chime-node apply --role influxdb",
+          "influx bucket update --retention on one of them; what roles.influxdb names: chime-node apply --role influxdb",
         );
       }
       const [onMine, onOther] = await Promise.all([

@@ -27,7 +27,9 @@ const steps = [604_800_000, 3_600_000, 60_000, 10_000, 1_000] as const;
 /** The first look is by the finest windows of which there are no more. */
 const mostWindows = 2_000;
 /** Statements in one request: the server answers one after the other. */
-const batch = 20;
+const mostStatements = 20;
+/** Counts in one answer, about: it is taken as a whole. */
+const mostCounts = 200_000;
 /** Where there are more runs of differing windows, they are taken as they are: to look closer would take longer than it saves. */
 const mostNarrowed = 8;
 /** A point is refused when it is older than the retention: what is about to be is left alone. */
@@ -54,12 +56,11 @@ export async function* gapsOf(pair: Pair, range: Range, options: FindOptions): A
   const measurements = await listMeasurements(pair, options.limits);
   const kept = overlap(range, keptBy(pair, options.now));
   if (!kept) return;
-  for (let first = 0; first < measurements.length; first += batch) {
-    const some = measurements.slice(first, first + batch);
-    options.progress?.(
-      `comparing ${pair.name}, ${first + some.length} of ${measurements.length} measurements`,
-    );
-    const stepMs = firstStep(kept);
+  let begun = 0;
+  for (const some of batches(measurements)) {
+    begun += some.length;
+    options.progress?.(`comparing ${pair.name}, ${begun} of ${measurements.length} measurements`);
+    const stepMs = firstStep(kept, mostCounts / some.reduce((sum, one) => sum + fieldsOf(one), 0));
     const counted = await countWindows(pair, some, kept, stepMs, options.limits);
     for (const [i, measurement] of some.entries()) {
       const runs = runsOf(counted[i]?.filter(differs) ?? []);
@@ -78,8 +79,26 @@ export function keptBy({ mine }: Pair, now: number): Range {
     : { ...allTime, from: now - retentionSeconds * 1000 + retentionMarginMs };
 }
 
-function firstStep({ from, to }: Range): number {
-  return steps.findLast((step) => (to - from) / step <= mostWindows) ?? steps[0];
+/** So that the counts of each by as many windows as there may be are not too many for one answer. Pure. */
+export function batches(measurements: readonly Measurement[]): Measurement[][] {
+  const all: Measurement[][] = [];
+  let fields = 0;
+  for (const measurement of measurements) {
+    const last = all.at(-1);
+    fields += fieldsOf(measurement);
+    if (last && last.length < mostStatements && fields * mostWindows <= mostCounts) last.push(measurement);
+    else {
+      all.push([measurement]);
+      fields = fieldsOf(measurement);
+    }
+  }
+  return all;
+}
+
+const fieldsOf = ({ mine, other }: Measurement): number => Math.max(1, mine.size, other.size);
+
+function firstStep({ from, to }: Range, most: number): number {
+  return steps.findLast((step) => (to - from) / step <= Math.min(mostWindows, most)) ?? steps[0];
 }
 
 function differs({ missing }: Window): boolean {

@@ -15,6 +15,16 @@ export interface Own {
 export interface OtherNode {
   name: string;
   ask(all: readonly Deletion[]): Promise<unknown>;
+  /** Ends a filling that is under way there. */
+  halt(): Promise<void>;
+}
+
+/** What is to be done beside a deletion. */
+interface Beside {
+  /** Ends a filling that is under way here: what it has read would be given to a server that has just deleted it. */
+  halt(): Promise<void>;
+  /** Points that were written since it was asked for may be gone here with it: that time is to be compared. */
+  late(range: { from: number; to: number }): Promise<void>;
 }
 
 /** What `influxdb delete` asks for, as it comes from the command line. */
@@ -32,14 +42,19 @@ export interface DeletionResult {
   pending: string[];
 }
 
+/** One that is done so long after it was asked for may delete what was written since, ms. */
+const lateMs = 60_000;
+
 /** Sees to it that what was deleted on one of the servers is deleted on both, and before anything is filled. */
 export class Deleting {
   readonly #clock: Clock;
+  readonly #beside: Beside;
   readonly #path: string;
   #deletions: Promise<Deletions> | undefined;
 
-  constructor(clock: Clock, path: string = paths.influxdbDeletions) {
+  constructor(clock: Clock, beside: Beside, path: string = paths.influxdbDeletions) {
     this.#clock = clock;
+    this.#beside = beside;
     this.#path = path;
   }
 
@@ -47,7 +62,8 @@ export class Deleting {
   async told(params: unknown, own: Own, limits: Limits): Promise<readonly Deletion[]> {
     const deletions = await this.#load();
     await deletions.merge(v.parse(deletionsSchema, params), this.#clock.wall());
-    await deletions.applyOn(own.name, own.server, limits, this.#clock.wall()).catch(() => undefined);
+    if (deletions.pendingOn(own.name).length > 0) await this.#beside.halt();
+    await this.#apply(deletions, own, limits).catch(() => undefined);
     return deletions.all;
   }
 
@@ -76,8 +92,10 @@ export class Deleting {
     const deletions = await this.#load();
     const wanted = v.parse(wantedSchema, params);
     const { id } = await deletions.add(wanted, this.#clock.wall());
+    // What is begun from now on asks first what was deleted.
+    await Promise.all([this.#beside.halt(), other?.halt().catch(() => undefined)]);
     try {
-      await deletions.applyOn(own.name, own.server, limits, this.#clock.wall());
+      await this.#apply(deletions, own, limits);
     } catch (error) {
       if (error instanceof ChimeError && error.code === "influxdb.refused")
         await deletions.drop(id, this.#clock.wall());
@@ -93,9 +111,20 @@ export class Deleting {
     const deletions = await this.#load();
     const now = this.#clock.wall();
     await deletions.merge(v.parse(deletionsSchema, await other.ask(deletions.all)), now);
-    const applied = await deletions.applyOn(own.name, own.server, limits, now);
+    const applied = await this.#apply(deletions, own, limits);
     if (applied > 0) await other.ask(deletions.all);
     return deletions;
+  }
+
+  /** @returns how many were done @throws ChimeError `influxdb.*` */
+  async #apply(deletions: Deletions, { name, server }: Own, limits: Limits): Promise<number> {
+    const now = this.#clock.wall();
+    const late = deletions.pendingOn(name).filter(({ at }) => now - Date.parse(at) > lateMs);
+    // Before it is done: killed in between, that time is compared all the same.
+    for (const { start, stop } of late) {
+      await this.#beside.late({ from: Math.max(1, Date.parse(start)), to: Date.parse(stop) + 1 });
+    }
+    return deletions.applyOn(name, server, limits, now);
   }
 
   /** Without it nothing is filled: a file that is not understood is said, and not taken for an empty one. */

@@ -18,6 +18,8 @@ const underWayMs = 3_000;
 const contentsMs = 600_000;
 /** Where nobody writes what is under way. */
 const futureMs = 3_600_000;
+/** What could not be filled is tried again after so long, ms; other outages meanwhile. */
+const againMs = 30_000;
 
 /** Two servers, and who is asked which: `mine` was away. */
 export interface Sides {
@@ -40,7 +42,10 @@ export interface Settled {
 /** Finds and fills what a server may lack, one outage at a time. */
 export class Filler {
   readonly #clock: Clock;
-  #busy = false;
+  /** Until when each is left alone, by its beginning, on the monotonic clock. */
+  readonly #later = new Map<number, number>();
+  /** What is under way. */
+  #run: { halt: AbortController; ended: Promise<unknown> } | undefined;
   #done = 0;
   #trouble: string | null = null;
 
@@ -50,7 +55,7 @@ export class Filler {
 
   /** Something is being compared or filled. */
   get busy(): boolean {
-    return this.#busy;
+    return this.#run !== undefined;
   }
 
   /** How much of the gap is filled, 0 to 1, in twentieths. */
@@ -63,40 +68,63 @@ export class Filler {
     return this.#trouble;
   }
 
-  /** Which outage is the next: what is sure comes first, the newest first; undefined: none can be compared yet. Pure. */
+  /** Which outage is the next: what is sure comes first, the newest first; undefined: none can be compared yet. */
   next(outages: readonly Outage[]): Outage | undefined {
-    const now = this.#clock.wall();
-    const due = outages.filter(({ to }) => to !== null && to + underWayMs <= now);
+    const [wall, now] = [this.#clock.wall(), this.#clock.now()];
+    const due = outages.filter(
+      ({ from, to }) => to !== null && to + underWayMs <= wall && now >= (this.#later.get(from) ?? 0),
+    );
     return due.findLast(({ sure }) => sure) ?? due.at(-1);
+  }
+
+  /** Ends what is under way, and waits for its end; it is begun anew. */
+  async halt(): Promise<void> {
+    this.#run?.halt.abort();
+    await this.#run?.ended;
   }
 
   /**
    * Gives both what the other one has of the time of an outage, and proves it. What only turns out to be missing is no more
-   * than said: this node has to know that before it is filled.
+   * than said: this node has to know that before it is filled. Undefined: it was halted.
    * @throws ChimeError `influxdb.*`
    */
-  async settle(outage: Outage, sides: Sides, limits: Limits): Promise<Settled> {
-    this.#busy = true;
-    this.#done = 0;
+  async settle(
+    outage: Outage,
+    prepare: () => Promise<Sides>,
+    { signal, ...limits }: Limits,
+  ): Promise<Settled | undefined> {
+    const halt = new AbortController();
+    const signals = signal ? [signal, halt.signal] : [halt.signal];
+    const settling = this.#settle(outage, prepare, { ...limits, signal: AbortSignal.any(signals) });
+    this.#run = { halt, ended: settling.catch(() => undefined) };
     try {
-      await levelBuckets(sides.mine, sides.other, limits);
-      const now = this.#clock.wall();
-      const until = Math.min((outage.to ?? now) + marginMs, now - underWayMs);
-      let points = 0;
-      for (const range of rangesOf(outage, until, now)) {
-        const missing = outage.sure ? [] : await this.#missing(range, sides, limits);
-        if (missing.length > 0) return { done: [], more: missing, points };
-        points += await this.#fill(range, outage, sides, limits);
-      }
-      this.#trouble = null;
-      return { done: [outage], more: later(outage, until), points };
+      return await settling;
     } catch (error) {
-      limits.signal?.throwIfAborted();
+      signal?.throwIfAborted();
+      if (halt.signal.aborted) return undefined;
       this.#trouble = toChimeError(error).message.slice(0, 300);
+      this.#later.set(outage.from, this.#clock.now() + againMs);
       throw error;
     } finally {
-      this.#busy = false;
+      this.#run = undefined;
     }
+  }
+
+  async #settle(outage: Outage, prepare: () => Promise<Sides>, limits: Limits): Promise<Settled> {
+    this.#done = 0;
+    const sides = await prepare();
+    await levelBuckets(sides.mine, sides.other, limits);
+    const now = this.#clock.wall();
+    const until = Math.min((outage.to ?? now) + marginMs, now - underWayMs);
+    let points = 0;
+    for (const range of rangesOf(outage, until, now)) {
+      const missing = outage.sure ? [] : await this.#missing(range, sides, limits);
+      if (missing.length > 0) return { done: [], more: missing, points };
+      points += await this.#fill(range, outage, sides, limits);
+    }
+    this.#trouble = null;
+    this.#later.delete(outage.from);
+    return { done: [outage], more: later(outage, until), points };
   }
 
   /** What this node's server lacks there. */

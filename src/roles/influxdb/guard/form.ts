@@ -53,7 +53,8 @@ async function look({ context, twin, wasJoined }: Forming, limits: Limits): Prom
   const server = serverOf(context.self, context);
   const { bucket } = influxdbSpec(context);
   const fresh = await isNew(server, limits);
-  const isThere = twin !== undefined && twin.alive && twin.published?.joined === true;
+  // One whose server is away cannot be asked: this node goes by what it remembers.
+  const isThere = twin?.alive === true && twin.said?.serving === true;
   const own = fresh ? null : await idOf(context, limits);
   const theirs =
     isThere && !fresh ? (await findBucket(serverOf(twin.member, context), bucket, limits)).id : null;

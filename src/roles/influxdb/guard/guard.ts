@@ -33,6 +33,8 @@ const probeMs = 1_000;
 const requestMs = 10_000;
 /** One request among many. */
 const fillMs = 60_000;
+/** What another node asks for a deletion: it waits for `fillMs`. */
+const toldMs = 50_000;
 /** Another agent's answer. */
 const askMs = 5_000;
 /** After the agent's start: another node that is there is heard within it. */
@@ -78,7 +80,10 @@ export class TwinGuard implements Guard {
     this.#startedAt = deps.clock.now();
     this.#isolation = new Isolation(deps.clock, deps.askGateway);
     this.#filler = new Filler(deps.clock);
-    this.#deleting = new Deleting(deps.clock);
+    this.#deleting = new Deleting(deps.clock, {
+      halt: () => this.#filler.halt(),
+      late: (range) => this.#record.add({ ...range, sure: false }),
+    });
     this.#revival = new Revival(deps.clock, () => layout(deps.context()).data);
   }
 
@@ -108,11 +113,17 @@ export class TwinGuard implements Guard {
 
   onVip(): void {}
 
-  /** A server that has taken over this one's metadata may not tell the tokens. */
-  handle(method: string, params: unknown): Promise<unknown> {
-    if (method === "tokens") return Promise.resolve(keptTokens() ?? null);
-    if (method === "deletions") return this.#deleting.told(params, this.#own(), this.#limits);
-    return Promise.reject(failed("guard.unknown_method", `influxdb has no method ${method}`));
+  /** What the other one of the twins asks. A server that has taken over this one's metadata may not tell the tokens. */
+  async handle(method: string, params: unknown, from: string): Promise<unknown> {
+    if (from !== this.#twin()?.member.name) {
+      throw failed("guard.bad_question", `${from} is not the other node of influxdb`);
+    }
+    if (method === "tokens") return keptTokens() ?? null;
+    if (method === "halt") return this.#filler.halt().then(() => null);
+    if (method === "deletions") {
+      return this.#deleting.told(params, this.#own(), { ...this.#limits, timeoutMs: toldMs });
+    }
+    throw failed("guard.unknown_method", `influxdb has no method ${method}`);
   }
 
   async command(method: string, params: unknown): Promise<unknown> {
@@ -121,7 +132,10 @@ export class TwinGuard implements Guard {
     if (method === "delete") {
       return this.#deleting.delete(params, this.#own(), this.#other(), { timeoutMs: fillMs, signal });
     }
-    if (method === "deletions") return this.#settleDeletions();
+    if (method === "deletions") {
+      await this.#filler.halt();
+      return this.#settleDeletions();
+    }
     if (method !== "handover") throw failed("guard.unknown_command", `influxdb has no command ${method}`);
     this.#leaving = true;
     return giveVipUp(this.#deps, this.#watch.signal);
@@ -172,8 +186,13 @@ export class TwinGuard implements Guard {
   #other(): OtherNode | undefined {
     const name = this.#twin()?.member.name;
     if (name === undefined) return undefined;
-    const method = `guard.${roleName}.deletions`;
-    return { name, ask: (all) => this.#deps.membership.call(name, method, all, fillMs) };
+    const call = (method: string, params: unknown, ms: number) =>
+      this.#deps.membership.call(name, `guard.${roleName}.${method}`, params, ms);
+    return {
+      name,
+      ask: (all) => call("deletions", all, fillMs),
+      halt: async () => void (await call("halt", {}, askMs)),
+    };
   }
 
   /** What was deleted while one of them was away is deleted there first: else it would be filled from there. */
@@ -235,7 +254,7 @@ export class TwinGuard implements Guard {
     this.#trouble = trouble;
     if (!this.#record.wasJoined) return;
     this.#deps.setEligible(false);
-    await this.#record.away(this.#record.wellAt, true);
+    await this.#record.away(this.#record.wellAt, true).catch(notSaved);
     if (this.#known) await this.#tellAll();
   }
 
@@ -279,7 +298,7 @@ export class TwinGuard implements Guard {
       if (!this.#attention) return;
       await this.#listen();
       if (this.#isolation.isCutOff) return await this.#fail("neither the other node nor the gateway answers");
-      await this.#record.well(now, run);
+      await this.#record.well(now, run).catch(notSaved);
       this.#well = true;
       this.#isLate = false;
       this.#trouble = null;
@@ -310,16 +329,17 @@ export class TwinGuard implements Guard {
     const outage = this.#filler.next(outages);
     if (!outage) return;
     const start = this.#deps.clock.now();
-    await this.#settleDeletions();
-    const { done, more, points } = await this.#filler.settle(
-      outage,
-      {
+    const prepare = async () => {
+      await this.#settleDeletions();
+      return {
         mine: serverOf(context.self, context),
         other: serverOf(twin.member, context),
-        isOtherWhole: twin.said.away === 0,
-      },
-      { ...this.#limits, timeoutMs: fillMs },
-    );
+        isOtherWhole: this.#twin()?.said?.away === 0,
+      };
+    };
+    const settled = await this.#filler.settle(outage, prepare, { ...this.#limits, timeoutMs: fillMs });
+    if (!settled) return;
+    const { done, more, points } = settled;
     await this.#record.filled(done);
     for (const one of more) await this.#record.add(one);
     const isWorthTelling = points > 0 || (outage.sure && outage.from > 0);
@@ -388,5 +408,8 @@ export class TwinGuard implements Guard {
     };
   }
 }
+
+/** It counts all the same as long as this agent runs; of the full disk others tell. */
+const notSaved = (error: unknown): void => log.debug("influxdb:", error);
 
 const text = (ms: number): string => new Date(ms).toISOString();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../../../src/core/clock.ts";
@@ -24,15 +24,21 @@ interface Node extends Own {
 
 let directory: string;
 let nodes: Node[];
+/** In its order. */
+let said: string[];
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "chime-deleting-"));
+  said = [];
   nodes = ["node1", "node2"].map((name) => {
     const path = join(directory, `${name}.json`);
     const http = Bun.serve({
       hostname: "127.0.0.1",
       port: 0,
       fetch() {
-        if (node.status === 204) node.deleted++;
+        if (node.status === 204) {
+          node.deleted++;
+          said.push(`${name} deletes`);
+        }
         return new Response(null, { status: node.status });
       },
     });
@@ -41,7 +47,14 @@ beforeEach(async () => {
       name,
       server,
       path,
-      deleting: new Deleting(systemClock, path),
+      deleting: new Deleting(
+        systemClock,
+        {
+          halt: () => Promise.resolve(void said.push(`${name} halts`)),
+          late: ({ from, to }) => Promise.resolve(void said.push(`${name} compares ${from} to ${to}`)),
+        },
+        path,
+      ),
       deleted: 0,
       status: 204,
       http,
@@ -57,11 +70,16 @@ afterEach(async () => {
 const pair = () => nodes as [Node, Node];
 const other = (node: Node): OtherNode => ({
   name: node.name,
+  halt: () => Promise.resolve(void said.push(`${node.name} halts`)),
   // As it comes over the wire.
   ask: async (all) =>
     JSON.parse(JSON.stringify(await node.deleting.told(JSON.parse(JSON.stringify(all)), node, limits))),
 });
-const away = (node: Node): OtherNode => ({ name: node.name, ask: () => Promise.reject(new Error("away")) });
+const away = (node: Node): OtherNode => ({
+  name: node.name,
+  ask: () => Promise.reject(new Error("away")),
+  halt: () => Promise.reject(new Error("away")),
+});
 
 test("it is done on both, once", async () => {
   const [one, two] = pair();
@@ -119,4 +137,27 @@ test("a record that is not understood stops the filling until somebody looked at
 test("what a peer says is checked", async () => {
   const [one] = pair();
   await expect(one.deleting.told([{ id: "x", bucket: 7 }], one, limits)).rejects.toThrow();
+});
+
+test("nothing is being filled on either while it is done: what was read before would come back", async () => {
+  const [one, two] = pair();
+  await one.deleting.delete(wanted, one, other(two), limits);
+  expect(said).toEqual(["node1 halts", "node2 halts", "node1 deletes", "node2 halts", "node2 deletes"]);
+});
+
+test("where it is done late, that time is compared: points of it may have been written since", async () => {
+  const [one, two] = pair();
+  await one.deleting.delete(wanted, one, away(two), limits);
+  const asked = JSON.parse(await readFile(one.path, "utf8")) as { at: string }[];
+  const old = asked.map((deletion) => ({ ...deletion, at: new Date(Date.now() - 3_600_000).toISOString() }));
+  said = [];
+  await two.deleting.told(old, two, limits);
+  const [from, to] = [wanted.start, wanted.stop].map((moment) => Date.parse(moment));
+  expect(said).toEqual(["node2 halts", `node2 compares ${from} to ${(to ?? 0) + 1}`, "node2 deletes"]);
+});
+
+test("a bucket that a server does not have has nothing to be deleted", async () => {
+  const [one, two] = pair();
+  two.status = 404;
+  expect((await one.deleting.delete(wanted, one, other(two), limits)).pending).toEqual([]);
 });
