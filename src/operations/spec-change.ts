@@ -7,7 +7,13 @@ type Roles = Spec["roles"];
 /** Keys of a role by which its data are laid out: other values are for other servers, with nothing in them. */
 const fixed: { [R in keyof Roles]-?: Partial<Record<keyof NonNullable<Roles[R]>, string>> } = {
   mysql: { engine: "engine", topology: "topology" },
-  minio: { engine: "engine", topology: "topology", nodes: "nodes", disksPerNode: "disks_per_node" },
+  minio: {
+    engine: "engine",
+    topology: "topology",
+    nodes: "nodes",
+    disksPerNode: "disks_per_node",
+    tls: "tls",
+  },
   // What clients know it by, and where its points are.
   influxdb: { org: "org", bucket: "bucket" },
 };

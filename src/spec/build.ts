@@ -16,7 +16,7 @@ interface BuildInput {
 /** One given value: where it goes, and how it was written, for errors. */
 interface Given {
   key: string;
-  value: string | number | string[];
+  value: string | number | boolean | string[];
   origin: string;
 }
 
@@ -68,6 +68,7 @@ function split(text: string): [key: string, value: string | undefined] {
 
 function convert(value: string, { kind }: KnownKey): Given["value"] {
   if (kind === "list") return value.split(",").map((item) => item.trim());
+  if (kind === "boolean" && (value === "true" || value === "false")) return value === "true";
   return kind === "integer" && /^\d{1,9}$/.test(value) ? Number(value) : value;
 }
 
@@ -108,7 +109,7 @@ function valueProblems(given: readonly Given[]): string[] {
 interface Line {
   key: string;
   /** What stands there, commented out, where nothing was given. */
-  sample: string | number | string[];
+  sample: string | number | boolean | string[];
   about: string;
 }
 
@@ -157,6 +158,7 @@ const sections: readonly { table: string; lines: readonly Line[] }[] = [
       { key: "nodes", sample: 2, about: "the store is laid out on so many, and starts when they are there" },
       { key: "disks_per_node", sample: 3, about: "whole disks, given with join --disk" },
       { key: "bucket", sample: "chime", about: "created, with an account that may use it" },
+      { key: "tls", sample: false, about: "https, by certificates of the cluster's CA; for good" },
     ],
   },
   {

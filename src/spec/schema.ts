@@ -133,6 +133,7 @@ export const specSchema = v.object({
           nodes: v.optional(wholeNumber(2, 16), 2),
           disks_per_node: v.optional(wholeNumber(1, 16), 3),
           bucket: v.optional(bucket, "chime"),
+          tls: v.optional(v.boolean("must be true or false"), false),
         }),
       ),
       influxdb: v.optional(
@@ -154,7 +155,7 @@ export interface KnownKey {
   /** Dotted: `roles.mysql.vip`. */
   key: string;
   /** How it is written in TOML; of a list, comma-separated on a command line. */
-  kind: "string" | "integer" | "list";
+  kind: "string" | "integer" | "boolean" | "list";
 }
 
 /** What a schema of valibot shows of itself. */
@@ -164,6 +165,8 @@ interface Node {
   wrapped?: Node;
 }
 
+const kinds: Record<string, KnownKey["kind"]> = { array: "list", number: "integer", boolean: "boolean" };
+
 /** Every key that cluster.toml may have, read off the schema. */
 export function knownKeys(): KnownKey[] {
   const keys: KnownKey[] = [];
@@ -172,8 +175,7 @@ export function knownKeys(): KnownKey[] {
     else if (node.entries) {
       for (const [name, entry] of Object.entries(node.entries)) walk(entry, [...path, name]);
     } else {
-      const kind = node.type === "array" ? "list" : node.type === "number" ? "integer" : "string";
-      keys.push({ key: path.join("."), kind });
+      keys.push({ key: path.join("."), kind: kinds[node.type] ?? "string" });
     }
   };
   walk(specSchema, []);

@@ -43,6 +43,8 @@ export interface MinioSpec {
   nodes: number;
   disksPerNode: number;
   bucket: string;
+  /** Its servers and its VIP have certificates of the cluster's CA, and speak nothing else. */
+  tls: boolean;
 }
 
 export interface InfluxdbSpec {

@@ -41,6 +41,7 @@ databases = ["chime", "shop"]  # created, with an account that may use them
 # nodes = 2               # the store is laid out on so many, and starts when they are there
 # disks_per_node = 3      # whole disks, given with join --disk
 # bucket = "chime"        # created, with an account that may use it
+# tls = false             # https, by certificates of the cluster's CA; for good
 
 # [roles.influxdb]
 # vip = "192.168.231.40"    # clients connect here; ADDRESS/PREFIX, /32 unless given

@@ -12,6 +12,7 @@ import { MirrorGuard } from "./mirror/guard.ts";
 import { mirrorStatus } from "./mirror/status.ts";
 import { awaitsNodes } from "./together.ts";
 import { resources } from "./resources.ts";
+import { authorityFile, balancerCertificate, balancerFiles, schemeOf } from "./tls.ts";
 import { minioStatus } from "./status.ts";
 
 /** An S3 store over whole disks of several nodes, behind one address. */
@@ -42,15 +43,24 @@ export const minio: Role = {
   balanced(context) {
     const spec = context.spec.roles.minio;
     if (!spec) return [];
-    return spec.topology === "mirror"
-      ? mirroredServices(spec.vip.address, context.self)
-      : balancedServices({ vip: spec.vip.address, nodes: nodes(context.members) });
+    const services =
+      spec.topology === "mirror"
+        ? mirroredServices(spec.vip.address, context.self)
+        : balancedServices({ vip: spec.vip.address, nodes: nodes(context.members) });
+    if (!spec.tls) return services;
+    const tls = {
+      ...balancerFiles,
+      domain: context.spec.cluster.domain,
+      certificate: balancerCertificate(context),
+    };
+    return services.map((service) => ({ ...service, tls }));
   },
   connection(context) {
-    const { vip } = minioSpec(context);
+    const { vip, tls } = minioSpec(context);
     return {
-      endpoint: `http://${vip.address}:${s3Port}`,
-      console: `http://${vip.address}:${consolePort}`,
+      endpoint: `${schemeOf(context)}://${vip.address}:${s3Port}`,
+      console: `${schemeOf(context)}://${vip.address}:${consolePort}`,
+      ...(tls && { ca_file: authorityFile }),
       access_key: users.application,
       secret_key: context.secrets[roleName]?.["secret_key"] ?? "",
     };

@@ -60,14 +60,14 @@ export async function takeUp(
 
 /** By the word of the first that answers. */
 async function deploymentAmong(
-  { secrets }: RoleContext,
+  context: RoleContext,
   others: RoleContext["members"],
   signal: AbortSignal,
 ): Promise<string> {
   let last = "no other node serves the store";
   for (const node of others) {
     try {
-      const store = storeOf(node, secrets);
+      const store = storeOf(node, context);
       const { deploymentID } = await askJson(
         store,
         "info",

@@ -68,10 +68,10 @@ export function slotIn(endpoint: string): number | undefined {
 
 /** What all nodes are started with, the same on each. A store of a mirror has its own node's disks alone. */
 export function volumes({ spec }: Pick<RoleContext, "spec">): string {
-  const { topology, nodes, disksPerNode } = minioSpec({ spec });
+  const { topology, nodes, disksPerNode, tls } = minioSpec({ spec });
   const disks = disksPerNode === 1 ? "1" : `{1...${disksPerNode}}`;
   if (topology === "mirror") return place(disks);
-  return `http://${slotName(`{1...${nodes}}`, spec.cluster.domain)}:${s3Port}${place(disks)}`;
+  return `${tls ? "https" : "http"}://${slotName(`{1...${nodes}}`, spec.cluster.domain)}:${s3Port}${place(disks)}`;
 }
 
 /** Where the n-th disk of a node is mounted. */

@@ -17,6 +17,7 @@ import { givenDisks } from "./given.ts";
 import { formatFile } from "./kept.ts";
 import { restartTogether } from "./restart.ts";
 import { rememberedSlot, slots } from "./slots.ts";
+import { certificates, serverCertificate } from "./tls.ts";
 import { consolePort, layout, minioSpec, place, s3Port, slotName, users, volumes } from "./layout.ts";
 
 /** All that a node of the store has on its host, by the phase it completes. */
@@ -52,6 +53,7 @@ export function resources(context: RoleContext): RolePlan {
     check: unitCheck,
     needs: [runsAs.id, ...installed, ...programs.map(({ id }) => id)],
   });
+  const keys = minioSpec(context).tls ? [serverCertificate(context, product, [runsAs.id, ...installed])] : [];
   const settings = file({
     path: environment,
     content: environmentText(context),
@@ -69,13 +71,14 @@ export function resources(context: RoleContext): RolePlan {
     startedByAgent: true,
     // The servers of a pool run one program or wait for each other; those of a mirror do not ask.
     restartOn: [settings, unit, ...(topology === "mirror" ? programs : [])],
-    needs: [...installed, ...mounted, ...names.map(({ id }) => id)],
+    needs: [...installed, ...keys.map(({ id }) => id), ...mounted, ...names.map(({ id }) => id)],
   });
   const restarts =
     topology === "pool" ? programs.map(({ id }) => restartTogether(context, id, [server.id])) : [];
   return {
     installed: [runsAs, ...source, ...packages, ...programs, ...disks.flatMap(flat)],
     configured: [
+      ...keys,
       settings,
       unit,
       ...names,
@@ -155,7 +158,7 @@ function environmentText(context: RoleContext): string {
 MINIO_ROOT_USER=${users.root}
 MINIO_ROOT_PASSWORD=${secrets["minio"]?.["root_password"] ?? ""}
 MINIO_VOLUMES="${volumes(context)}"
-MINIO_OPTS="--address ${address}:${s3Port} --console-address ${address}:${consolePort}"
+MINIO_OPTS="--address ${address}:${s3Port} --console-address ${address}:${consolePort}${minioSpec(context).tls ? ` --certs-dir ${certificates}` : ""}"
 MINIO_UPDATE=off
 MINIO_DNS_CACHE_TTL=3s
 `;

@@ -81,7 +81,7 @@ function renderService(service: BalancedService): string[] {
     "",
     `frontend ${name}`,
     `    mode ${mode}`,
-    `    bind ${service.address}:${service.port}`,
+    `    bind ${service.address}:${service.port}${service.tls ? ` ssl crt ${service.tls.cert} ssl-min-ver TLSv1.2` : ""}`,
     // What clients say of themselves there, the servers would believe.
     ...(mode === "http"
       ? [
@@ -119,7 +119,7 @@ function renderRoute(service: BalancedService, route: Route): string[] {
           "    http-check expect status 200",
         ]),
     `    timeout check ${check.timeoutMs}ms`,
-    ...service.backends.map((backend) => renderServer(backend, route)),
+    ...service.backends.map((backend) => `${renderServer(backend, route)}${trust(service, backend)}`),
   ];
 }
 
@@ -133,6 +133,11 @@ function renderServer({ node, address, port }: Backend, { check }: Route): strin
   const timing = `inter ${check.everyMs}ms fastinter ${fastCheckMs}ms rise ${rise} fall ${fall}`;
   const elsewhere = check.port === undefined || check.port === port ? "" : ` port ${check.port}`;
   return `    server ${node} ${address}:${port} check${elsewhere} ${timing}`;
+}
+
+/** Checks too, which by themselves would not where they are on another port. */
+function trust({ tls }: BalancedService, { node }: Backend): string {
+  return tls ? ` ssl check-ssl verify required ca-file ${tls.ca} verifyhost ${node}.${tls.domain}` : "";
 }
 
 /** One of a service's backends is a route of it; of these the statistics speak. */

@@ -42,19 +42,27 @@ export const haproxy: Balancer = {
     const dropIn = file({ path: `/etc/systemd/system/${row.unit}.d/chime-node.conf`, content: dropInText });
     const script = file({ path: holdScript, content: holdScriptText, needs: installed });
     const map = file({ path: holdMap, content: holdMapText, needs: installed });
+    const certificates = [
+      ...new Map(
+        services.flatMap(({ tls }) => (tls ? [[tls.certificate.id, tls.certificate]] : [])),
+      ).values(),
+    ];
     const config = file({
       path: productPath(row, "config"),
       content: renderHaproxy(cluster.id, services),
       check: { argv: [productPath(row, "binary"), "-c", "-f", "{}"] },
-      needs: [...installed, script.id, map.id],
+      needs: [...installed, script.id, map.id, ...certificates.map(({ id }) => id)],
     });
     const anyAddress = sysctl("net.ipv4.ip_nonlocal_bind", "1");
     const running = service({
       unit: row.unit,
-      reloadOn: [script, map, config],
+      reloadOn: [script, map, ...certificates, config],
       needs: [...installed, dropIn.id, anyAddress.id],
     });
-    return { installed: [dropIn, ...packages], configured: [anyAddress, script, map, config, running] };
+    return {
+      installed: [dropIn, ...packages],
+      configured: [anyAddress, ...certificates, script, map, config, running],
+    };
   },
   async view() {
     const answer = await askHaproxy(showServers);

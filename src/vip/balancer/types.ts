@@ -1,4 +1,5 @@
 import type { Check } from "../../host/checks.ts";
+import type { FileResource } from "../../resources/file.ts";
 import type { Resource } from "../../resources/types.ts";
 import type { RoleContext } from "../../roles/types.ts";
 
@@ -32,6 +33,20 @@ export interface Route {
 }
 
 /**
+ * What passes is decrypted in between: which server a request goes to depends on its method, and one that was refused is
+ * tried again elsewhere.
+ */
+export interface ServiceTls {
+  /** Where the balancer's certificate is, its key beside it (`.key`), and the CA that the servers' come from. */
+  cert: string;
+  ca: string;
+  /** A server's certificate has to name its node: `NODE.DOMAIN`. */
+  domain: string;
+  /** What puts the files there; they are read anew when they change. */
+  certificate: FileResource;
+}
+
+/**
  * What clients reach at a VIP and the nodes' own servers answer. The port of the VIP is a backend's port, too, so the
  * role that owns the servers opens it; they listen on their nodes' addresses alone.
  */
@@ -46,6 +61,8 @@ export interface BalancedService {
   algorithm: "leastconn" | "roundrobin";
   routes: readonly Route[];
   backends: readonly Backend[];
+  /** Clients speak TLS with it, and it with the servers: of mode `http`. None: nobody does. */
+  tls?: ServiceTls;
 }
 
 /** What one balancer thinks of one backend of a route, now. */

@@ -16,7 +16,7 @@ async function told(ms: number | null, nodes = ["node1", "node2"]): Promise<stri
     fetch: () => new Response("", { headers: headers() }),
   });
   const clocks = new Clocks();
-  await clocks.look(node("node1"), nodes.map(node), new AbortController().signal, server.port);
+  await clocks.look(node("node1"), nodes.map(node), new AbortController().signal, { port: server.port ?? 0 });
   return clocks.problems("node1").map(({ message }) => message.split(":")[0] ?? "");
 }
 

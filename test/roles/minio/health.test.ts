@@ -13,7 +13,7 @@ test("a proxy of the environment is not asked how a server is", async () => {
   process.env["HTTP_PROXY"] = `http://127.0.0.1:${proxy.port}`;
   try {
     // Nobody's (RFC 5737).
-    const health = await readHealth("192.0.2.1", AbortSignal.timeout(200));
+    const health = await readHealth({ address: "192.0.2.1" }, AbortSignal.timeout(200));
     expect([asked, health.up]).toEqual([0, false]);
   } finally {
     await proxy.stop(true);

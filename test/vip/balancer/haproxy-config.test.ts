@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { file } from "../../../src/resources/file.ts";
 import { renderHaproxy } from "../../../src/vip/balancer/haproxy-config.ts";
 import type { BalancedService } from "../../../src/vip/balancer/types.ts";
 import { store, tcp } from "./fixtures.ts";
@@ -102,4 +103,25 @@ test("where there is one backend alone, a client is told at once that it is gone
   const retries = (service: BalancedService) => renderHaproxy("c0ffee", [service]).match(/^ +retries 0$/gm);
   expect(retries({ ...store, backends: store.backends.slice(0, 1) })).toHaveLength(2);
   expect(retries(store)).toBeNull();
+});
+
+test("over TLS it trusts servers whose certificate names their node, when it asks how they are, too", () => {
+  const tls = {
+    cert: "/etc/haproxy/a.pem",
+    ca: "/etc/haproxy/ca.pem",
+    domain: "chime.com",
+    certificate: file({ path: "/etc/haproxy/a.pem", content: "" }),
+  };
+  const lines = renderHaproxy("c0ffee", [{ ...store, tls }]).split("\n");
+  expect(lines.filter((line) => line.includes(" bind "))).toEqual([
+    "    bind 10.0.0.50:9000 ssl crt /etc/haproxy/a.pem ssl-min-ver TLSv1.2",
+  ]);
+  const servers = lines.filter((line) => line.startsWith("    server "));
+  expect(servers).toHaveLength(4);
+  for (const line of servers) {
+    const node = line.split(" ")[5];
+    expect(line).toEndWith(
+      ` ssl check-ssl verify required ca-file /etc/haproxy/ca.pem verifyhost ${node}.chime.com`,
+    );
+  }
 });

@@ -1,12 +1,13 @@
 import type { Member } from "../../../cluster/types.ts";
 import type { Problem } from "../../guard.ts";
-import { s3Port } from "../layout.ts";
+import { askPage } from "./health.ts";
 
 /** As far apart as a join allows (cluster/admission.ts). Of two states of an object the later one by these clocks wins. */
 const allowedMs = 60_000;
 /** A server tells the second, and one that is busy tells it late. */
 const answerMs = 2_000;
 
+type Server = Parameters<typeof askPage>[0];
 type Node = Pick<Member, "name" | "address">;
 
 /**
@@ -17,10 +18,19 @@ export class Clocks {
   /** By node, ms ahead of this one's. */
   #ahead = new Map<string, number>();
 
-  async look(self: Node, nodes: readonly Node[], signal: AbortSignal, port = s3Port): Promise<void> {
+  /** @param ca of the store's certificates; without, it speaks plain HTTP */
+  async look(
+    self: Node,
+    nodes: readonly Node[],
+    signal: AbortSignal,
+    { port, ca }: { port?: number; ca?: string | undefined } = {},
+  ): Promise<void> {
     const others = nodes.filter(({ name }) => name > self.name);
     const found = await Promise.all(
-      others.map(async ({ name, address }) => [name, await aheadOf(address, port, signal)] as const),
+      others.map(
+        async ({ name, address }) =>
+          [name, await aheadOf({ address, ca, ...(port && { port }) }, signal)] as const,
+      ),
     );
     this.#ahead = new Map(found.filter((one): one is [string, number] => one[1] !== null));
   }
@@ -38,21 +48,11 @@ export class Clocks {
 }
 
 /** Null where nobody says. */
-async function aheadOf(address: string, port: number, signal: AbortSignal): Promise<number | null> {
-  try {
-    const asked = Date.now();
-    const response = await fetch(`http://${address}:${port}/minio/health/live`, {
-      redirect: "manual",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(answerMs)]),
-      // Bun's own: nothing of the environment comes between.
-      ...({ proxy: false } as object),
-    });
-    await response.arrayBuffer();
-    const told = Date.parse(response.headers.get("date") ?? "");
-    return Number.isNaN(told) ? null : told - (asked + Date.now()) / 2;
-  } catch {
-    return null;
-  }
+async function aheadOf(server: Server, signal: AbortSignal): Promise<number | null> {
+  const asked = Date.now();
+  const response = await askPage(server, "live", AbortSignal.any([signal, AbortSignal.timeout(answerMs)]));
+  const told = Date.parse(response?.headers.get("date") ?? "");
+  return Number.isNaN(told) ? null : told - (asked + Date.now()) / 2;
 }
 
 const minutes = (ms: number): string => {

@@ -16,6 +16,7 @@ import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
 import { slowDrives } from "../slow.ts";
 import { fullDrives } from "../full.ts";
 import { ownStore } from "../stores.ts";
+import { authorityOf } from "../tls.ts";
 import { awaitsNodes, isForming } from "../together.ts";
 import { drillDisk, isDiskFault } from "./disk-faults.ts";
 import { Clocks } from "./clocks.ts";
@@ -99,8 +100,9 @@ export class MinioGuard implements Guard {
     every(lookEveryMs, () => this.#password.advance(this.#health));
     every(gateEveryMs, () => this.#password.settle(this.#health.writes && this.#redundancy.attached));
     every(clocksEveryMs, () => {
-      const { self, members } = this.#deps.context();
-      return this.#clocks.look(self, nodes(members), this.#watch.signal);
+      const context = this.#deps.context();
+      const { self, members } = context;
+      return this.#clocks.look(self, nodes(members), this.#watch.signal, { ca: authorityOf(context) });
     });
     every(slowEveryMs, () => this.#timeDrives());
     every(inquireEveryMs, async () => {
@@ -158,7 +160,7 @@ export class MinioGuard implements Guard {
   async #look(): Promise<void> {
     const { signal } = this.#watch;
     const context = this.#deps.context();
-    this.#health = await readHealth(context.self.address, signal);
+    this.#health = await readHealth(ownStore(context), signal);
     if (signal.aborted) return;
     // One that starts anew may be up again at the next look, but does not read for some seconds.
     if (!this.#health.reads && rememberedSlot() !== null) await this.#redundancy.down();

@@ -1,4 +1,5 @@
 import { s3Port } from "../layout.ts";
+import type { Store } from "../store.ts";
 
 /** What a node's server says of the whole store. `cluster` = 200 does not yet mean that a write goes through. */
 export interface Health {
@@ -9,33 +10,47 @@ export interface Health {
   writes: boolean;
 }
 
+/** A node's, by what its `Store` says. */
+type Server = Pick<Store, "address" | "ca"> & { port?: number };
+
 /** Just after a node lost its power the server waits for it, and answers late rather than wrongly (10 s seen). */
 const answerMs = 15_000;
 
-export async function readHealth(address: string, signal: AbortSignal): Promise<Health> {
+export async function readHealth(server: Server, signal: AbortSignal): Promise<Health> {
   const [reads, writes] = await Promise.all([
-    page(address, "cluster/read", signal),
-    page(address, "cluster", signal),
+    page(server, "cluster/read", signal),
+    page(server, "cluster", signal),
   ]);
   return { up: reads !== null, reads: reads === 200, writes: writes === 200 };
 }
 
 /** Whether the process answers at all. */
-export async function answers(address: string, signal: AbortSignal): Promise<boolean> {
-  return (await page(address, "live", signal)) !== null;
+export async function answers(server: Server, signal: AbortSignal): Promise<boolean> {
+  return (await page(server, "live", signal)) !== null;
 }
 
 /** The status of a health page; null where nobody answers. */
-async function page(address: string, name: string, signal: AbortSignal): Promise<number | null> {
+async function page(server: Server, name: string, signal: AbortSignal): Promise<number | null> {
+  const within = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
+  return (await askPage(server, name, within))?.status ?? null;
+}
+
+/** One of a server's pages that need no signature; null where nobody answers. */
+export async function askPage(
+  { address, port = s3Port, ca }: Server,
+  name: string,
+  signal: AbortSignal,
+): Promise<Response | null> {
   try {
-    const response = await fetch(`http://${address}:${s3Port}/minio/health/${name}`, {
+    const response = await fetch(`${ca ? "https" : "http"}://${address}:${port}/minio/health/${name}`, {
       redirect: "manual",
-      signal: AbortSignal.any([signal, AbortSignal.timeout(answerMs)]),
-      // Bun's own: nothing of the environment comes between.
+      signal,
+      // Bun's own: nothing of the environment comes between, and the certificate is the address's.
       ...({ proxy: false } as object),
+      ...(ca && { tls: { ca, serverName: address } }),
     });
     await response.arrayBuffer();
-    return response.status;
+    return response;
   } catch {
     return null;
   }

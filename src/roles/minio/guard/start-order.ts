@@ -2,6 +2,7 @@ import type { Clock } from "../../../core/clock.ts";
 import type { RoleContext } from "../../types.ts";
 import { s3Port, slotName } from "../layout.ts";
 import { rememberedSlot, slots } from "../slots.ts";
+import { authorityOf, schemeOf } from "../tls.ts";
 import { answers } from "./health.ts";
 
 /** A server listens within a second of its start; one whose start fails is waited for by nobody for longer. */
@@ -28,7 +29,7 @@ function isCaller(one: string, other: string): boolean {
 export function predecessors(context: RoleContext, own: number | null): { name: string; address: string }[] {
   const { self, spec } = context;
   const nodes = new Map(
-    [...slots(context, context.members, own)].map(([slot, node]) => [urlOf(slot, spec.cluster.domain), node]),
+    [...slots(context, context.members, own)].map(([slot, node]) => [urlOf(slot, spec), node]),
   );
   const inOrder = startOrder([...nodes.keys()]).flatMap((url) => nodes.get(url) ?? []);
   return inOrder.slice(
@@ -40,7 +41,8 @@ export function predecessors(context: RoleContext, own: number | null): { name: 
   );
 }
 
-const urlOf = (slot: number, domain: string): string => `http://${slotName(slot, domain)}:${s3Port}`;
+const urlOf = (slot: number, spec: RoleContext["spec"]): string =>
+  `${schemeOf({ spec })}://${slotName(slot, spec.cluster.domain)}:${s3Port}`;
 
 /** Waits until they listen. @throws the signal's reason */
 export async function untilPreceded(
@@ -50,6 +52,7 @@ export async function untilPreceded(
 ): Promise<void> {
   const giveUp = clock.now() + patienceMs;
   for (const { address } of predecessors(context, rememberedSlot())) {
-    while (!(await answers(address, signal)) && clock.now() < giveUp) await clock.sleep(lookMs, signal);
+    while (!(await answers({ address, ca: authorityOf(context) }, signal)) && clock.now() < giveUp)
+      await clock.sleep(lookMs, signal);
   }
 }

@@ -23,6 +23,7 @@ import { slowDrives } from "../slow.ts";
 import { fullDrives } from "../full.ts";
 import type { Limits } from "../store.ts";
 import { ownStore } from "../stores.ts";
+import { authorityOf } from "../tls.ts";
 import { differing } from "./compare.ts";
 import { Link } from "./link.ts";
 import { otherNode, sitesOf, type Other } from "./other.ts";
@@ -176,7 +177,7 @@ export class MirrorGuard implements Guard {
   async #look(): Promise<void> {
     const { signal } = this.#watch;
     const context = this.#deps.context();
-    this.#health = await readHealth(context.self.address, signal);
+    this.#health = await readHealth(ownStore(context), signal);
     if (signal.aborted) return;
     if (!this.#attention) await this.#attend();
     if (!this.#health.up && !this.#leaving && !this.#deps.inMaintenance()) {
@@ -332,8 +333,9 @@ export class MirrorGuard implements Guard {
 
   /** The later of two states of an object wins by them. */
   async #lookAtClocks(): Promise<void> {
-    const { self, members } = this.#deps.context();
-    await this.#clocks.look(self, nodes(members), this.#watch.signal);
+    const context = this.#deps.context();
+    const { self, members } = context;
+    await this.#clocks.look(self, nodes(members), this.#watch.signal, { ca: authorityOf(context) });
   }
 
   /** Null where the server cannot say it now. */

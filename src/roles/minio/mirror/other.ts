@@ -34,10 +34,10 @@ export function otherNode({ name, index }: RoleContext["self"], members: readonl
 }
 
 /** This node's store and the other one's, which know each other by their nodes' addresses. */
-export function sitesOf({ self, secrets }: RoleContext, { member }: Other): [own: Site, other: Site] {
+export function sitesOf(context: RoleContext, { member }: Other): [own: Site, other: Site] {
   const site = (node: Pick<MemberView, "name" | "address">) => ({
     name: node.name,
-    store: storeOf(node, secrets),
+    store: storeOf(node, context),
   });
-  return [site(self), site(member)];
+  return [site(context.self), site(member)];
 }

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import type { Store } from "../../src/roles/minio/store.ts";
+import { certificates } from "../../src/roles/minio/tls.ts";
+import { chime } from "./chime.ts";
+import type { Lab } from "./lab.ts";
+import { minioBinary } from "./minio-binary.ts";
+import type { LabNode } from "./node.ts";
+import { applicationStore, formStore, openStoreLab, problemsOf, storeVip, useStore } from "./store.ts";
+import { bodyOf, sha256 } from "./store-program.ts";
+import { waitUntil } from "./wait.ts";
+
+const long = process.env["CHIME_LONG"] !== undefined;
+const minio = long ? await minioBinary() : undefined;
+
+describe.skipIf(!minio).each([
+  ["pool", 3],
+  ["mirror", 2],
+] as const)("a %s of %d nodes over TLS (--long; needs Go >= 1.24 and its modules)", (topology, count) => {
+  let lab: Lab;
+  let node1: LabNode;
+  let store: Store;
+  beforeAll(async () => {
+    lab = await openStoreLab(count, 1, minio ?? "");
+    await formStore(lab, { "roles.minio.topology": topology, "roles.minio.tls": "true" });
+    [node1] = lab.nodes as [LabNode];
+    const { json } = await chime<{ endpoint: string; ca_file: string }>(node1, [
+      "secrets",
+      "show",
+      "--role",
+      "minio",
+    ]);
+    expect(json.endpoint).toBe(`https://${storeVip}:9000`);
+    store = { ...(await applicationStore(node1)), ca: await node1.read(json.ca_file) };
+  }, 300_000);
+  afterAll(() => lab?.close());
+
+  /** What is shown there to a client, by its number. */
+  const serialAt = async (address: string) => {
+    const argv = ["openssl", "s_client", "-connect", `${address}:9000`, "-verify_ip", address];
+    const ca = join(lab.work, "ca.crt");
+    await Bun.write(ca, store.ca ?? "");
+    const { stdout } = await lab.client.run([...argv, "-CAfile", ca, "-verify_return_error"], {
+      stdin: "",
+      check: false,
+    });
+    const [pem = ""] = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/.exec(stdout) ?? [];
+    return new X509Certificate(pem).serialNumber;
+  };
+
+  test("who trusts the cluster's CA stores and reads at the VIP, and nothing passes in clear", async () => {
+    const get = (more: Partial<Store>) =>
+      useStore(lab, { store: { ...store, ...more }, verb: "get", key: "a" });
+    expect(await useStore(lab, { store, verb: "put", key: "a", patienceMs: 30_000 })).toMatchObject({
+      error: null,
+    });
+    expect(await get({})).toMatchObject({ error: null, sha256: sha256(bodyOf("first")) });
+    expect((await get({ ca: undefined })).error).not.toBeNull();
+    for (const { address } of lab.nodes) expect((await get({ address, ca: undefined })).error).not.toBeNull();
+    await waitUntil("nothing to be wrong", 60_000, async () =>
+      (await problemsOf(node1)).every((code) => code === "minio.margin"),
+    );
+    for (const node of lab.nodes) {
+      expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
+    }
+  }, 180_000);
+
+  test("another certificate is shown without a restart, by the server and at the VIP", async () => {
+    const runs = () =>
+      Promise.all(
+        lab.nodes.map(
+          async (node) =>
+            (await node.run(["systemctl", "show", "-p", "InvocationID", "minio", "haproxy"])).stdout,
+        ),
+      );
+    const before = [await runs(), await serialAt(node1.address), await serialAt(storeVip)] as const;
+    for (const node of lab.nodes) {
+      // As one that would end: key and certificate do not fit any more.
+      await node.sh(`cp ${certificates}/CAs/ca.crt ${certificates}/public.crt
+        cp ${certificates}/CAs/ca.crt /etc/haproxy/chime-node-minio.pem`);
+      expect((await chime(node, ["apply", "--yes", "--role", "minio"])).code).toBe(0);
+    }
+    await waitUntil("both to show others", 60_000, async () => {
+      const now = [await serialAt(node1.address), await serialAt(storeVip)];
+      return now[0] !== before[1] && now[1] !== before[2];
+    });
+    expect(await runs()).toEqual(before[0]);
+    expect((await useStore(lab, { store, verb: "get", key: "a", patienceMs: 30_000 })).error).toBeNull();
+  }, 180_000);
+});
