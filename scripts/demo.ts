@@ -1,6 +1,6 @@
 /**
  * Bare nodes on this machine become a service that stays up, and are broken before your eyes:
- * `scripts/demo [--role mysql|minio] [--kills 3] [--cuts 2]`, as root.
+ * `scripts/demo [--role mysql|minio|influxdb] [--kills 3] [--cuts 2]`, as root.
  */
 import { parseArgs } from "node:util";
 import { interrupted } from "../test/lab/lab.ts";
@@ -8,11 +8,13 @@ import { LabUnavailable, labObstacle } from "../test/lab/prerequisites.ts";
 import { buildBinary } from "./build.ts";
 import { demonstratePair } from "./demonstrate/pair.ts";
 import { demonstrateStore } from "./demonstrate/store.ts";
+import { demonstrateTwins } from "./demonstrate/twins.ts";
 import { step, type Times } from "./demonstrate/told.ts";
 
 const demonstrations = {
   mysql: demonstratePair,
   minio: (_binary: string, times: Times) => demonstrateStore(times),
+  influxdb: (_binary: string, times: Times) => demonstrateTwins(times),
 };
 
 async function main(): Promise<number> {
@@ -23,13 +25,13 @@ async function main(): Promise<number> {
   try {
     const { values } = parseArgs({ options });
     const { role = "mysql" } = values;
-    if (role !== "mysql" && role !== "minio") throw new Error("--role takes mysql or minio");
-    demonstrate = demonstrations[role];
+    if (!Object.hasOwn(demonstrations, role)) throw new Error("--role takes mysql, minio or influxdb");
+    demonstrate = demonstrations[role as keyof typeof demonstrations];
     [kills, cuts] = [Number(values.kills ?? 3), Number(values.cuts ?? 2)];
     if (!(kills >= 0 && cuts >= 0)) throw new Error("--kills and --cuts take a number");
   } catch (error) {
     console.error(
-      `${(error as Error).message}\nusage: scripts/demo [--role mysql|minio] [--kills N] [--cuts N]`,
+      `${(error as Error).message}\nusage: scripts/demo [--role mysql|minio|influxdb] [--kills N] [--cuts N]`,
     );
     return 2;
   }

@@ -13,13 +13,21 @@ export function typed(node: LabNode, argv: readonly string[], prefix = ""): void
   console.log(`          ${node.name}# ${prefix}${argv.join(" ")}`);
 }
 
-/** @param after what the victim is by then */
-export function told({ victim, outage, levelSeconds }: Round, what: string, after: string): void {
+/**
+ * @param after what the victim is by then
+ * @param requests those that were lacking
+ */
+export function told(
+  { victim, outage, levelSeconds }: Round,
+  what: string,
+  after: string,
+  requests: "reads" | "writes" = "writes",
+): void {
   const seconds = (outage.ms / 1000).toFixed(2);
   step(
     outage.ended
-      ? `${what} ${victim}: writes went on after ${seconds} s; ${after}, ${levelSeconds.toFixed(1)} s after`
-      : `${what} ${victim}: no write for ${seconds} s, and none since`,
+      ? `${what} ${victim}: ${requests} went on after ${seconds} s; ${after}, ${levelSeconds.toFixed(1)} s after`
+      : `${what} ${victim}: no ${requests} for ${seconds} s, and none since`,
   );
 }
 

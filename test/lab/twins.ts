@@ -21,17 +21,20 @@ export function twinSettings(more: Record<string, string> = {}): string[] {
 }
 
 /** What an operator types to make a cluster of twins. */
-function twinInit(more: Record<string, string> = {}): string[] {
+export function twinInit(more: Record<string, string> = {}): string[] {
   return ["init", "--vip", `influxdb=${twinVip}`, ...twinSettings({ "cluster.packages": "os", ...more })];
 }
 
 /** Two nodes with the binary, and the server's program where the operator has put it. */
 export async function openTwinLab(
   influxd: string,
-  { nodes = ["node1", "node2"] }: { nodes?: (string | NodeOptions)[] } = {},
+  {
+    nodes = ["node1", "node2"],
+    prepared = true,
+  }: { nodes?: (string | NodeOptions)[]; prepared?: boolean } = {},
 ): Promise<Lab> {
   const binary = await buildBinary();
-  const lab = await Lab.open({ prepared: true, nodes });
+  const lab = await Lab.open({ prepared, nodes });
   try {
     await Promise.all(
       lab.nodes.map(async (node) => {
@@ -53,7 +56,7 @@ export async function formTwins(lab: Lab, more?: Record<string, string>): Promis
   await Promise.all(lab.nodes.map((node) => joinTwin(node, json.token)));
 }
 
-async function joinTwin(node: LabNode, token: string): Promise<void> {
+export async function joinTwin(node: LabNode, token: string): Promise<void> {
   const words = ["chime-node", "join", "--role", "influxdb"];
   await node.run(words, { timeoutMs: 300_000, env: { CHIME_TOKEN: token } });
 }
