@@ -125,7 +125,9 @@ export class SecretChanges {
     const { store, isServed } = this.#deps;
     const own = store.state(role, name);
     if (!own) return;
-    const latest = latestOf(own, statesOf(key, this.#others()));
+    // A dead one would be asked in vain at every turn, and nobody after it.
+    const heard = this.#others().filter(({ state }) => state === "alive");
+    const latest = latestOf(own, statesOf(key, heard));
     if (latest) {
       const { membership } = this.#deps;
       const answer = await membership.call(
@@ -138,7 +140,12 @@ export class SecretChanges {
       return;
     }
     // Nobody here goes by it: it is kept for those who join, as soon as anybody does.
-    if (isServed(role) || own.next === null) return;
+    if (isServed(role)) return;
+    if (own.next === null) {
+      // Taken before its role ran here, or just before a power cut.
+      if (own.used !== own.current) await store.use(role, name);
+      return;
+    }
     const isTaken = [...statesOf(key, this.#others()).values()].some(({ current }) => current === own.next);
     if (!isTaken) return;
     await store.take(role, name);

@@ -142,6 +142,28 @@ describe("a changed secret", () => {
     expect(valueOf(three)).toBe(valueOf(one) as string);
   });
 
+  test("comes to it though one of those that have it is dead", async () => {
+    three.state = "dead";
+    await one.changes.begin("demo");
+    await follow();
+    for (const node of [one, two]) await node.changes.take("demo", name);
+    [one.state, three.state] = ["dead", "alive"];
+    await follow();
+    expect(three.store.state("demo", name)?.next).toBe(two.store.state("demo", name)?.current as string);
+  });
+
+  test("is at its end where nothing runs that could go by it, though a power cut came in between", async () => {
+    await three.store.begin("demo", name);
+    await three.store.take("demo", name);
+    const { current } = three.store.state("demo", name) ?? {};
+    await three.changes.follow();
+    expect(three.store.state("demo", name)?.used).toBe(current as string);
+    await one.changes.follow();
+    await one.store.take("demo", name);
+    await one.changes.follow();
+    expect(one.store.state("demo", name)).toMatchObject({ current: current as string, used: "0" });
+  });
+
   test("begun on two nodes at once is the same on all", async () => {
     await Promise.all([one.changes.begin("demo"), two.changes.begin("demo")]);
     await follow();
