@@ -61,8 +61,10 @@ describe("of a pool", () => {
     expect(step(taken, [fellow(1, taken), fellow(3, taken)], { index: 0 })).toBe("restart-all");
   });
 
-  test("one that comes back when the others are done has nobody to wait for", () => {
-    expect(step(taken, [fellow(1, done), fellow(3, done)])).toBe("restart-all");
+  test("one that comes back when the others are done restarts its own alone, and waits for nobody", () => {
+    expect(step(taken, [fellow(1, done), fellow(3, done)])).toBe("restart");
+    expect(step(taken, [fellow(1, done), fellow(3, taken, { alive: false })])).toBe("restart");
+    expect(step(taken, [fellow(1, done), fellow(3, taken)])).toBe("restart-all");
   });
 });
 

@@ -65,6 +65,8 @@ function restartOfMirror({ hasVip, others }: Situation): Step {
 function restartOfPool({ index, own, others }: Situation): Step {
   const alive = others.filter((other) => other.alive);
   if (!alive.every(({ state }) => state?.current === own.current)) return "wait";
+  // One that comes back alone lags: the others serve with it already.
+  if (alive.every(({ state }) => state?.used === own.current)) return "restart";
   const isFirst = alive.every((other) => other.index > index || other.state?.used === own.current);
   return isFirst ? "restart-all" : "wait";
 }
