@@ -77,10 +77,15 @@ export function lacking({ self, members }: Pick<RoleContext, "self" | "members">
 }
 
 /** Whether this node's server runs, and is older than the program that is there. */
-export async function runsOld(context: RoleContext): Promise<boolean> {
+export function runsOld(context: RoleContext): Promise<boolean> {
   const { product, binary } = layout(context);
-  const { active, startedAt } = await showUnit(product.unit);
-  return (active === "active" || active === "activating") && (await changedAt([binary])) > startedAt;
+  return runsOlderThan(product.unit, [binary]);
+}
+
+/** Whether a unit runs, and was started before the youngest of these files came to be as it is. */
+export async function runsOlderThan(unit: string, files: readonly string[]): Promise<boolean> {
+  const { active, startedAt } = await showUnit(unit);
+  return (active === "active" || active === "activating") && (await changedAt(files)) > startedAt;
 }
 
 /** Whether it serves, with that program. */

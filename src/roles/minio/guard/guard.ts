@@ -97,7 +97,7 @@ export class MinioGuard implements Guard {
     every(lookEveryMs, () => this.#unlock());
     every(lookEveryMs, () => this.#keepAccount());
     every(lookEveryMs, () => restartIfAllHaveIt(this.#deps));
-    every(lookEveryMs, () => this.#password.advance(this.#health));
+    every(lookEveryMs, () => this.#password.advance());
     every(gateEveryMs, () => this.#password.settle(this.#health.writes && this.#redundancy.attached));
     every(clocksEveryMs, () => {
       const context = this.#deps.context();

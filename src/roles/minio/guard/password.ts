@@ -1,14 +1,12 @@
-import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { failed, toChimeError } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
-import { restartSoon, showUnit } from "../../../host/systemd.ts";
-import { changedAt } from "../../../resources/stamp.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
-import { serves } from "../../../vip/balancer/types.ts";
+import { serves, type Balancer } from "../../../vip/balancer/types.ts";
 import type { GuardDeps } from "../../guard.ts";
-import { layout, minioSpec, nodes, roleName } from "../layout.ts";
+import { minioSpec, nodes, roleName } from "../layout.ts";
 import { publishedBy } from "../published.ts";
+import { serverOf, type PasswordServer } from "./password-server.ts";
 import { nextStep, type Fellow, type Step } from "./password-step.ts";
 
 /** The administrator's, by its name in secrets.toml. */
@@ -23,6 +21,8 @@ const holdSeconds = 30;
 const drainMs = 10_000;
 const lookMs = 50;
 const tellMs = drainMs + 5_000;
+/** A restart that came to nothing is begun again no sooner: in between clients are served. */
+const againMs = 2 * holdSeconds * 1_000;
 
 const restartParams = v.object({ id: v.string() });
 
@@ -33,12 +33,23 @@ const restartParams = v.object({ id: v.string() });
 export class PasswordChange {
   readonly #deps: GuardDeps;
   readonly #signal: AbortSignal;
+  readonly #server: PasswordServer;
+  readonly #balancer: Pick<Balancer, "hold" | "release" | "view">;
+  /** From when on servers may be restarted once more, on the monotonic clock. */
+  #againFrom = 0;
   /** Until when clients are held at this node, on the monotonic clock. */
   #heldUntil: number | undefined;
 
-  constructor(deps: GuardDeps, signal: AbortSignal) {
+  constructor(
+    deps: GuardDeps,
+    signal: AbortSignal,
+    server: PasswordServer = serverOf(deps, signal),
+    balancer: Pick<Balancer, "hold" | "release" | "view"> = haproxy,
+  ) {
     this.#deps = deps;
     this.#signal = signal;
+    this.#server = server;
+    this.#balancer = balancer;
   }
 
   /** This node's server is restarted, and its clients wait for it: nothing is to be moved. */
@@ -46,46 +57,47 @@ export class PasswordChange {
     return this.#heldUntil !== undefined;
   }
 
-  /** What an agent before this one held goes on. */
+  /** What an agent before this one held goes on: at the latest when its time is over. */
   async start(): Promise<void> {
-    await haproxy.release(roleName);
+    try {
+      await this.#balancer.release(roleName);
+    } catch (error) {
+      log.warn(`minio: ${toChimeError(error).message}`);
+    }
   }
 
-  /** To be called each second. @param server how this node's is now */
-  async advance(server: { reads: boolean }): Promise<void> {
-    const step = await this.#step(server);
+  /** To be called each second. */
+  async advance(): Promise<void> {
+    const step = await this.#step();
     if (step === "take" || step === "write") {
       await this.#deps.takeSecret(passwordName);
     } else if (step === "used") {
       await this.#deps.useSecret(passwordName);
+      this.#againFrom = 0;
       log.info("minio: the server goes by the new password of its administrator");
     } else if (step === "restart" || step === "restart-all") await this.#restart(step);
   }
 
-  async #step({ reads }: { reads: boolean }): Promise<Step> {
+  async #step(): Promise<Step> {
     const secret = this.#deps.secret(passwordName);
     const { own } = secret ?? {};
     if (!own || (own.next === null && own.used === own.current)) return "none";
     const context = this.#deps.context();
     const password = context.secrets[roleName]?.[passwordName] ?? "";
-    const text = await readFile(layout(context).environment, "utf8");
+    const isWritten = await this.#server.isWritten(password);
+    const isOld = await this.#server.isOld();
+    // Asked after that: one that was seen to answer before may have been the old one.
+    const reads = !isOld && (await this.#server.reads());
     return nextStep({
       topology: minioSpec(context).topology,
       index: context.self.index,
       own,
       others: this.#fellows(),
-      isWritten: text.includes(`MINIO_ROOT_PASSWORD=${password}\n`),
-      isOld: await this.#isOld(),
+      isWritten,
+      isOld,
       reads,
       hasVip: this.#deps.vip() === "MASTER",
     });
-  }
-
-  /** Its server was started before its settings were written. */
-  async #isOld(): Promise<boolean> {
-    const { environment, product } = layout(this.#deps.context());
-    const { active, startedAt } = await showUnit(product.unit);
-    return (active === "active" || active === "activating") && (await changedAt([environment])) > startedAt;
   }
 
   #fellows(): (Fellow & { name: string; isWhole: boolean })[] {
@@ -110,6 +122,9 @@ export class PasswordChange {
 
   /** First all hold their clients, whoever has the VIP by now; then the servers are restarted. */
   async #restart(step: "restart" | "restart-all"): Promise<void> {
+    const now = this.#deps.clock.now();
+    if (now < this.#againFrom) return;
+    this.#againFrom = now + againMs;
     if (step === "restart" && this.#deps.vip() !== "MASTER") return this.#restartOwn();
     const id = this.#deps.secret(passwordName)?.own.current;
     const others = step === "restart-all" ? this.#fellows().filter(({ alive }) => alive) : [];
@@ -147,16 +162,16 @@ export class PasswordChange {
   }
 
   async #restartOwn(): Promise<void> {
-    if (await this.#isOld()) await restartSoon(layout(this.#deps.context()).product.unit);
+    if (await this.#server.isOld()) await this.#server.restart();
   }
 
   async #hold(): Promise<void> {
     const { clock } = this.#deps;
-    await haproxy.hold(roleName, holdSeconds);
+    await this.#balancer.hold(roleName, holdSeconds);
     this.#heldUntil = clock.now() + holdSeconds * 1_000;
     const giveUp = clock.now() + drainMs;
     while (clock.now() < giveUp) {
-      const own = (await haproxy.view()).filter(({ service }) => service === roleName);
+      const own = (await this.#balancer.view()).filter(({ service }) => service === roleName);
       if (own.every(({ sessions }) => sessions === 0)) return;
       await clock.sleep(lookMs, this.#signal);
     }
@@ -172,7 +187,7 @@ export class PasswordChange {
     const isLate = this.#deps.clock.now() > this.#heldUntil;
     if (!isLate && !(await this.#areServed(isWhole))) return;
     this.#heldUntil = undefined;
-    await haproxy.release(roleName);
+    await this.#balancer.release(roleName);
     log.info("minio: requests are answered again");
   }
 
@@ -182,7 +197,7 @@ export class PasswordChange {
     const isPool = minioSpec(this.#deps.context()).topology === "pool";
     const alive = isPool ? this.#fellows().filter(({ alive }) => alive) : [];
     if (!alive.every(({ isWhole, state }) => isWhole && state?.used === own?.current)) return false;
-    const view = await haproxy.view();
+    const view = await this.#balancer.view();
     return serves(view, roleName, "read") && serves(view, roleName, "write");
   }
 }

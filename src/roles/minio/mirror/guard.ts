@@ -103,7 +103,7 @@ export class MirrorGuard implements Guard {
     every(lookEveryMs, () => this.#keepLink());
     every(lookEveryMs, () => this.#watchDrives());
     every(lookEveryMs, () => this.#complete());
-    every(lookEveryMs, () => this.#password.advance(this.#health));
+    every(lookEveryMs, () => this.#password.advance());
     every(gateEveryMs, () => this.#password.settle(this.#health.writes && this.ready()));
     every(gateEveryMs, () => this.#setGate());
     every(slowEveryMs, () => this.#timeDrives());

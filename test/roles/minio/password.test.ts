@@ -1,0 +1,103 @@
+import { beforeEach, describe, expect, test } from "bun:test";
+import type { SecretState } from "../../../src/cluster/secret-store.ts";
+import type { GuardDeps } from "../../../src/roles/guard.ts";
+import type { PasswordServer } from "../../../src/roles/minio/guard/password-server.ts";
+import { PasswordChange } from "../../../src/roles/minio/guard/password.ts";
+import { storeContext, storeNode } from "./context.ts";
+
+const [before, after] = ["0", "1.aaaaaaaa"];
+const taken: SecretState = { current: after, next: null, used: before };
+
+const context = storeContext([1, 2, 3].map((index) => storeNode(index)));
+let now: number;
+let own: SecretState;
+/** What was done, in order. */
+let did: string[];
+let server: PasswordServer & { isOldNow: boolean; readsNow: boolean; fails: boolean };
+let change: PasswordChange;
+
+beforeEach(() => {
+  [now, own, did] = [0, taken, []];
+  server = {
+    isOldNow: true,
+    readsNow: true,
+    fails: false,
+    isWritten: async () => true,
+    isOld: async () => server.isOldNow,
+    async reads() {
+      did.push("asked");
+      return server.readsNow;
+    },
+    async restart() {
+      did.push("restart");
+      if (server.fails) throw new Error("masked");
+    },
+  };
+  const deps = {
+    clock: { now: () => now },
+    membership: {
+      self: context.self,
+      members: () => context.members,
+      call: async (node: string, method: string) => void did.push(`${node} ${method.split("-").at(-1)}`),
+    },
+    context: () => context,
+    vip: () => "MASTER",
+    secret: () => ({ own, others: new Map(["node2", "node3"].map((name) => [name, taken])) }),
+    async useSecret() {
+      own = { ...own, used: own.current };
+    },
+  } as unknown as GuardDeps;
+  change = new PasswordChange(deps, new AbortController().signal, server, {
+    hold: async () => void did.push("hold"),
+    release: async () => void did.push("release"),
+    view: async () => [],
+  });
+});
+
+const restarted = ["hold", "node2 hold", "node3 hold", "restart", "node2 restart", "node3 restart"];
+const sorted = (things: readonly string[]) => things.toSorted();
+
+describe("a server that is to have another password", () => {
+  test("is restarted with the others, once all hold their clients, and is then asked whether it serves", async () => {
+    await change.advance();
+    expect(sorted(did)).toEqual(sorted(restarted));
+    expect(did.findLastIndex((what) => what.endsWith("hold"))).toBe(2);
+    [did, server.isOldNow, server.readsNow] = [[], false, false];
+    await change.advance();
+    expect(own.used).toBe(before);
+    server.readsNow = true;
+    await change.advance();
+    expect(did).toEqual(["asked", "asked"]);
+    expect(own.used).toBe(after);
+  });
+
+  test("and cannot be restarted does not have clients wait without end", async () => {
+    server.fails = true;
+    await expect(change.advance()).rejects.toThrow("masked");
+    did = [];
+    for (; now < 32_000; now += 1_000) {
+      await change.advance();
+      await change.settle(false);
+    }
+    expect(did).toEqual(["release"]);
+    [now, server.fails, did] = [60_000, false, []];
+    await change.advance();
+    expect(sorted(did)).toEqual(sorted(restarted));
+  });
+
+  test("and was restarted for one change is restarted for the next one at once", async () => {
+    await change.advance();
+    server.isOldNow = false;
+    await change.advance();
+    [own, server.isOldNow, did] = [taken, true, []];
+    await change.advance();
+    expect(sorted(did)).toEqual(sorted(restarted));
+  });
+});
+
+test("an agent starts though the balancer cannot be told to let clients go on", async () => {
+  const deaf = async () => Promise.reject(new Error("no answer"));
+  const balancer = { hold: deaf, release: deaf, view: deaf };
+  const lone = new PasswordChange({} as GuardDeps, new AbortController().signal, server, balancer);
+  await lone.start();
+});
