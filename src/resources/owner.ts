@@ -42,7 +42,11 @@ export function owner({
         async apply(context) {
           context.progress(`${at}: giving what is on it to ${user}`);
           const { signal } = context;
-          await exec(["chown", "--recursive", `${user}:${user}`, at], { signal, timeoutMs });
+          const chown = ["chown", "--no-dereference", `${user}:${user}`];
+          const last = `${at}/${witness}`;
+          // The witness when all is done: what is interrupted is begun again.
+          await exec(["find", at, "-path", last, "-o", "-exec", ...chown, "{}", "+"], { signal, timeoutMs });
+          await exec([...chown, last], { signal });
         },
       };
     },
