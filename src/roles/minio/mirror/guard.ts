@@ -283,7 +283,9 @@ export class MirrorGuard implements Guard {
     const other = this.#other();
     const { run, standing } = this.#record;
     const alone = other?.said?.alone ?? null;
-    if (!other?.isUp || alone === null || !this.#health.reads) return;
+    if (!other?.isUp || alone === null) return;
+    // One that cannot write would end again as soon as the two are level.
+    if (!this.#health.reads || !this.#health.writes) return;
     if (judge(standing, other) !== "behind" || standing.levelled === alone) return;
     const sites = sitesOf(this.#deps.context(), other);
     if (!(await isMirrored(sites, this.#limits))) return;
