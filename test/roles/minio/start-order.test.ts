@@ -1,5 +1,7 @@
-import { expect, test } from "bun:test";
-import { predecessors, startOrder } from "../../../src/roles/minio/guard/start-order.ts";
+import { describe, expect, test } from "bun:test";
+import { systemClock } from "../../../src/core/clock.ts";
+import { predecessors, startOrder, untilPreceded } from "../../../src/roles/minio/guard/start-order.ts";
+import { s3Port } from "../../../src/roles/minio/layout.ts";
 import { storeContext, storeNode } from "./context.ts";
 
 const urls = (count: number, domain = "chime.com") =>
@@ -31,4 +33,24 @@ test("by the places of the nodes, not by their names; the first waits for nobody
     return predecessors(storeContext(nodes), null).map(({ name }) => name);
   };
   expect([2, 3, 1].map(before)).toEqual([[], ["node2"], ["node2", "node3"]]);
+});
+
+describe("whoever goes before", () => {
+  const address = "127.0.7.9";
+  const context = () => {
+    const first = { ...storeNode(1, { phase: "configured" }), address };
+    return storeContext([storeNode(2, { phase: "configured" }), first, storeNode(3)]);
+  };
+  const forMs = 100;
+
+  test("and does not answer, though it takes connections, is not waited for without end", async () => {
+    using _ = Bun.listen({ hostname: address, port: s3Port, socket: { data() {} } });
+    expect(predecessors(context(), null).map(({ name }) => name)).toEqual(["node1"]);
+    await untilPreceded(context(), systemClock, new AbortController().signal, forMs);
+  });
+
+  test("is not waited for by an agent that stops", async () => {
+    const stop = AbortSignal.abort(new Error("the agent stops"));
+    await expect(untilPreceded(context(), systemClock, stop, forMs)).rejects.toThrow("the agent stops");
+  });
 });

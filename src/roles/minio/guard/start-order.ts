@@ -44,15 +44,21 @@ export function predecessors(context: RoleContext, own: number | null): { name: 
 const urlOf = (slot: number, spec: RoleContext["spec"]): string =>
   `${schemeOf({ spec })}://${slotName(slot, spec.cluster.domain)}:${s3Port}`;
 
-/** Waits until they listen. @throws the signal's reason */
+/**
+ * Waits until they listen, but no longer than anybody is waited for: one that has just lost its power does not even refuse.
+ * @throws the signal's reason
+ */
 export async function untilPreceded(
   context: RoleContext,
-  clock: Pick<Clock, "now" | "sleep">,
+  clock: Pick<Clock, "sleep">,
   signal: AbortSignal,
+  forMs = patienceMs,
 ): Promise<void> {
-  const giveUp = clock.now() + patienceMs;
+  const waiting = AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
   for (const { address } of predecessors(context, rememberedSlot())) {
-    while (!(await answers({ address, ca: authorityOf(context) }, signal)) && clock.now() < giveUp)
-      await clock.sleep(lookMs, signal);
+    while (!waiting.aborted && !(await answers({ address, ca: authorityOf(context) }, waiting))) {
+      await clock.sleep(lookMs, waiting).catch(() => undefined);
+    }
   }
+  signal.throwIfAborted();
 }
