@@ -27,6 +27,7 @@ const lookEveryMs = 1_000;
 const lookCloselyMs = 200;
 const gateEveryMs = 250;
 const fillEveryMs = 500;
+const minuteMs = 60_000;
 const hourMs = 3_600_000;
 /** 2 ms each where nothing is wrong. */
 const probeMs = 1_000;
@@ -97,7 +98,8 @@ export class TwinGuard implements Guard {
       await this.#look();
     });
     this.#watch.every(fillEveryMs, () => this.#fill());
-    this.#watch.every(hourMs, () => this.#lookBack());
+    this.#watch.every(minuteMs, () => this.#lookBack(4 * minuteMs, 1.25 * minuteMs));
+    this.#watch.every(hourMs, () => this.#lookBack(25 * hourMs, hourMs));
     this.#watch.every(gateEveryMs, () => {
       this.#setGate();
       return Promise.resolve();
@@ -347,12 +349,12 @@ export class TwinGuard implements Guard {
     await this.#tellAll();
   }
 
-  /** What nobody noticed: once an hour the first of the two compares a day that is over. */
-  async #lookBack(): Promise<void> {
+  /** What nobody noticed, as a cut of a second: the first of the two compares minutes that are over, and at times a day. */
+  async #lookBack(fromMs: number, toMs: number): Promise<void> {
     const twin = this.#twin();
     if (!this.#well || !twin || twin.isFirst) return;
-    const to = this.#deps.clock.wall() - hourMs;
-    await this.#record.add({ from: to - 24 * hourMs, to, sure: false });
+    const now = this.#deps.clock.wall();
+    await this.#record.add({ from: now - fromMs, to: now - toMs, sure: false });
   }
 
   #tell({ from, to }: Outage, points: number, ms: number): void {
