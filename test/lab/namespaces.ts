@@ -19,8 +19,12 @@ export async function runInNamespaces(
 }
 
 /** A file of tests. */
-export async function testInNamespaces(file: string, env: Record<string, string>): Promise<string> {
+export async function testInNamespaces(
+  file: string,
+  env: Record<string, string>,
+  timeoutMs = 300_000,
+): Promise<string> {
   const argv = [process.execPath, "test", "--timeout=60000", file];
-  const { code, stderr } = await runInNamespaces(argv, env, 300_000);
+  const { code, stderr } = await runInNamespaces(argv, env, timeoutMs);
   return code === 0 ? "passed" : stderr;
 }

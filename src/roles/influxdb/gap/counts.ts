@@ -48,16 +48,6 @@ export async function countWindows(
   return found.map((windows) => windows.sort((a, b) => a.from - b.from));
 }
 
-/** The same of one measurement and a range as a whole; undefined where neither has anything in it. */
-export async function countRange(
-  pair: Pair,
-  measurement: Measurement,
-  range: Range,
-  limits: Limits,
-): Promise<Window | undefined> {
-  return (await countOnce(pair, [measurement], range, undefined, limits))[0]?.[0];
-}
-
 function add(to: Window[][], more: readonly Window[][]): void {
   more.forEach((windows, i) => to[i]?.push(...windows));
 }

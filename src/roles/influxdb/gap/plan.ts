@@ -1,11 +1,13 @@
 import type { Limits } from "../client.ts";
-import { countRange, countWindows, type Window } from "./counts.ts";
+import { countWindows, type Window } from "./counts.ts";
 import type { Measurement } from "./schema.ts";
 import { shardLengths, type Pair } from "./sides.ts";
-import { byShard, halves, type Range } from "./time.ts";
+import { byShard, type Range } from "./time.ts";
 
 /** One window is compared and filled as a whole: so much work is lost at most when it is killed. */
 const mostPoints = 60_000;
+/** What holds more is counted in so many parts: of many series each count takes its time, however few points there are. */
+const parts = 1_000;
 
 /** Of a range that is longer than so many shards it is asked first in which weeks there is anything. */
 const fewShards = 16;
@@ -39,13 +41,31 @@ async function* planPiece(
   piece: Range,
   limits: Limits,
 ): AsyncGenerator<Window, void> {
-  const window = await countRange(pair, measurement, piece, limits);
-  if (!window) return;
-  const [older, newer] = (window.points > mostPoints && halves(piece)) || [];
-  if (older && newer) {
-    yield* planPiece(pair, measurement, newer, limits);
-    yield* planPiece(pair, measurement, older, limits);
-  } else {
-    yield window;
+  const stepMs = Math.max(1, Math.ceil((piece.to - piece.from) / parts));
+  const [windows = []] = await countWindows(pair, [measurement], piece, stepMs, limits);
+  for (const window of joined(windows).toReversed()) {
+    const isShorter = window.to - window.from < piece.to - piece.from;
+    if (window.points > mostPoints && isShorter) yield* planPiece(pair, measurement, window, limits);
+    else yield window;
   }
+}
+
+/** Those that follow one another, as long as they hold no more points than one may. */
+function joined(windows: readonly Window[]): Window[] {
+  const all: Window[] = [];
+  for (const next of windows) {
+    const last = all.at(-1);
+    if (!last || last.points + next.points > mostPoints) {
+      all.push({ ...next });
+      continue;
+    }
+    last.to = next.to;
+    last.points += next.points;
+    last.missing = {
+      mine: last.missing.mine + next.missing.mine,
+      other: last.missing.other + next.missing.other,
+    };
+    last.oneSided &&= next.oneSided;
+  }
+  return all;
 }

@@ -39,17 +39,6 @@ export function without(range: Range, holes: readonly Range[]): Range[] {
   return rest;
 }
 
-/** In two, or undefined where it is too short for it. */
-export function halves({ from, to }: Range): [Range, Range] | undefined {
-  const middle = Math.floor(from + (to - from) / 2);
-  return middle > from
-    ? [
-        { from, to: middle },
-        { from: middle, to },
-      ]
-    : undefined;
-}
-
 /** The part of a range that begins where it does and lies in one shard, where a field has one type. */
 function firstInShard({ from, to }: Range, shardMs: number): Range {
   const next = (Math.floor((from - yearOneMs) / shardMs) + 1) * shardMs + yearOneMs;

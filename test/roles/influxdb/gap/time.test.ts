@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { allTime, byShard, halves, within, without } from "../../../../src/roles/influxdb/gap/time.ts";
+import { allTime, byShard, within, without } from "../../../../src/roles/influxdb/gap/time.ts";
 
 const week = 604_800_000;
 
@@ -28,14 +28,6 @@ test("where the twins cut differently, both cuts are made", () => {
   // Counted from the year 1, three hours fall as two do: both divide a day.
   expect(cuts).toEqual([2, 3, 4, 6]);
   expect(byShard({ from: 5, to: 7 }, [])).toEqual([{ from: 5, to: 7 }]);
-});
-
-test("halves are whole ms, and one ms has none", () => {
-  expect(halves({ from: 0, to: 3 })).toEqual([
-    { from: 0, to: 1 },
-    { from: 1, to: 3 },
-  ]);
-  expect(halves({ from: -2, to: -1 })).toBeUndefined();
 });
 
 test("a range without parts of it", () => {
