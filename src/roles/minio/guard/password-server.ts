@@ -3,6 +3,7 @@ import { restartSoon } from "../../../host/systemd.ts";
 import type { GuardDeps } from "../../guard.ts";
 import { layout } from "../layout.ts";
 import { runsOlderThan } from "../restart.ts";
+import { ownStore } from "../stores.ts";
 import { readHealth } from "./health.ts";
 
 /** This node's server, as far as a change of its administrator's password goes. */
@@ -25,7 +26,7 @@ export function serverOf(deps: Pick<GuardDeps, "context">, signal: AbortSignal):
       return text.includes(`MINIO_ROOT_PASSWORD=${password}\n`);
     },
     isOld: () => runsOlderThan(own().product.unit, [own().environment]),
-    reads: async () => (await readHealth(deps.context().self.address, signal)).reads,
+    reads: async () => (await readHealth(ownStore(deps.context()), signal)).reads,
     restart: () => restartSoon(own().product.unit),
   };
 }
