@@ -1,9 +1,10 @@
 import * as v from "valibot";
+import { phases } from "../../cluster/types.ts";
 import { refused, toChimeError } from "../../core/errors.ts";
 import type { KeptDisk, RoleContext } from "../types.ts";
 import { askJson } from "./admin.ts";
 import { labelOf } from "./given.ts";
-import { minioSpec, nodes } from "./layout.ts";
+import { minioSpec, nodes, roleName } from "./layout.ts";
 import { publishedBy } from "./published.ts";
 import { rememberSlot } from "./slots.ts";
 import { storeOf } from "./stores.ts";
@@ -55,7 +56,22 @@ export async function takeUp(
       remedy: "give disks that are free (chime-node disks), or erase these by your own hand: docs/minio.md",
     });
   }
+  const silent = silentAmong(others).join(" and ");
+  if (silent !== "") {
+    throw refused("disk.not_ours", `whether the disks' place is free ${silent} has not said yet`, {
+      remedy: "run this again in a moment; a node that is gone for good: chime-node remove",
+    });
+  }
   await rememberSlot(found.slot);
+}
+
+/** Pure: those that have a place, and have not said which since their agents were started. */
+export function silentAmong(others: RoleContext["members"]): string[] {
+  const placed = phases.indexOf("configured");
+  return others
+    .filter(({ phase }) => phases.indexOf(phase[roleName] ?? "joined") >= placed)
+    .filter((member) => publishedBy(member) === null)
+    .map(({ name }) => name);
 }
 
 /** By the word of the first that answers. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { placeOf } from "../../../src/roles/minio/kept.ts";
+import { placeOf, silentAmong } from "../../../src/roles/minio/kept.ts";
 import type { KeptDisk } from "../../../src/roles/types.ts";
+import { storeNode } from "./context.ts";
 
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
 const deployment = uuid(99);
@@ -57,4 +58,12 @@ describe("disks that a reset left", () => {
   ])("%s are not taken up", (_, disks, more, why) => {
     expect(placeOf(disks, { ...expected, ...more })).toMatch(why);
   });
+});
+
+test("whether their place is free is not known before all that have one have said which", () => {
+  const silent = (index: number, phase?: "installed" | "configured") =>
+    storeNode(index, { silent: true, ...(phase && { phase }) });
+  const nodes = [storeNode(1), silent(2), silent(3, "configured"), silent(4, "installed")];
+  expect(silentAmong(nodes)).toEqual(["node2", "node3"]);
+  expect(silentAmong([storeNode(1), silent(4, "installed")])).toEqual([]);
 });
