@@ -28,6 +28,11 @@ export interface AgentReport {
 
 const short = v.pipe(v.string(), v.maxLength(1000));
 const id = v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,5}\.[A-Za-z0-9]{8})$/));
+// An older member knows of no change.
+const secrets = v.optional(
+  v.nullable(v.record(short, v.object({ current: id, next: v.nullable(id), used: id }))),
+  null,
+);
 const schema = v.object({
   vips: v.record(
     short,
@@ -52,16 +57,19 @@ const schema = v.object({
   // An older member sends none.
   events: v.optional(v.pipe(v.array(eventSchema), v.maxLength(20)), []),
   maintenance: v.optional(v.nullable(short), null),
-  // An older member knows of no change.
-  secrets: v.optional(
-    v.nullable(v.record(short, v.object({ current: id, next: v.nullable(id), used: id }))),
-    null,
-  ),
+  secrets,
 });
+const secretsSchema = v.object({ secrets });
 
 /** A peer's report, or an empty one where it sent none that we understand. */
 export function reportOf(member: Pick<MemberView, "roleState">): AgentReport {
   const parsed = v.safeParse(schema, member.roleState[reportKey]);
   if (parsed.success) return parsed.output;
   return { vips: {}, problems: [], events: [], maintenance: null, secrets: null };
+}
+
+/** Of a peer's report only how far it is with its secrets, which is asked each second. */
+export function secretsOf(member: Pick<MemberView, "roleState">): AgentReport["secrets"] {
+  const parsed = v.safeParse(secretsSchema, member.roleState[reportKey]);
+  return parsed.success ? parsed.output.secrets : null;
 }

@@ -5,7 +5,7 @@ import type { MemberView, RoleName } from "../cluster/types.ts";
 import { failed, refused, toChimeError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import type { ChangingSecret, Problem } from "../roles/guard.ts";
-import { reportOf, type AgentReport } from "./report.ts";
+import { secretsOf, type AgentReport } from "./report.ts";
 
 /** A value is a line; the other agent answers from its memory. */
 const askMs = 5_000;
@@ -67,7 +67,7 @@ export class SecretChanges {
 
   of(role: RoleName, name: string): ChangingSecret | undefined {
     const own = this.#deps.store.state(role, name);
-    return own && { own, others: statesOf(`${role}.${name}`, this.#others()) };
+    return own && { own, others: () => statesOf(`${role}.${name}`, this.#others()) };
   }
 
   async take(role: RoleName, name: string): Promise<void> {
@@ -199,7 +199,7 @@ function statesOf(
 ): Map<string, SecretState> {
   return new Map(
     members.flatMap((member) => {
-      const state = reportOf(member).secrets?.[key];
+      const state = secretsOf(member)?.[key];
       return state ? [[member.name, state] as const] : [];
     }),
   );
@@ -259,7 +259,7 @@ function requireAll(role: RoleName, others: readonly MemberView[]): void {
       `start ${namesOf(away)}, or chime-node remove ${away[0]?.name}`,
     );
   }
-  const old = others.filter((member) => reportOf(member).secrets === null);
+  const old = others.filter((member) => secretsOf(member) === null);
   if (old.length === 0) return;
   throw refused(
     "secrets.old_member",

@@ -19,8 +19,8 @@ export interface Problem {
 /** Of a secret that may be changed while the role serves. */
 export interface ChangingSecret {
   own: SecretState;
-  /** By node; none of those that have not said. */
-  others: ReadonlyMap<string, SecretState>;
+  /** By node; none of those that have not said. Read from all their reports. */
+  others(): ReadonlyMap<string, SecretState>;
 }
 
 /** What the agent lends a role's guard. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { renderMetrics } from "../../src/agent/metrics.ts";
-import { reportKey, reportOf } from "../../src/agent/report.ts";
+import { reportKey, reportOf, secretsOf } from "../../src/agent/report.ts";
 import { clusterStatus } from "../../src/agent/status.ts";
 import type { MemberView } from "../../src/cluster/types.ts";
 import { context, demoRole, member } from "./members.ts";
@@ -213,4 +213,13 @@ test("metrics of a store: drives, what is needed of them, and room", () => {
   expect(text).toContain('chime_node_drives_needed{role="demo",for="write"} 3\n');
   expect(text).toContain('chime_node_store_bytes{role="demo",kind="free"} 200\n');
   expect(text).not.toContain("chime_node_writer{");
+});
+
+test("how far it is with its secrets is read by itself; nothing where it says nothing of them, or nonsense", () => {
+  const said = (secrets: unknown) => secretsOf({ roleState: { [reportKey]: { secrets } } });
+  const state = { current: "1.aaaaaaaa", next: null, used: "0" };
+  expect(said({ "demo.password": state })).toEqual({ "demo.password": state });
+  expect(said({ "demo.password": { ...state, next: "2" } })).toBeNull();
+  expect(said(undefined)).toBeNull();
+  expect(secretsOf({ roleState: {} })).toBeNull();
 });

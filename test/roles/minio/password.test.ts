@@ -10,6 +10,8 @@ const taken: SecretState = { current: after, next: null, used: before };
 
 const context = storeContext([1, 2, 3].map((index) => storeNode(index)));
 let now: number;
+/** How often the other nodes' reports were read. */
+let asks: number;
 let own: SecretState;
 /** What was done, in order. */
 let did: string[];
@@ -17,7 +19,7 @@ let server: PasswordServer & { isOldNow: boolean; readsNow: boolean; fails: bool
 let change: PasswordChange;
 
 beforeEach(() => {
-  [now, own, did] = [0, taken, []];
+  [now, asks, own, did] = [0, 0, taken, []];
   server = {
     isOldNow: true,
     readsNow: true,
@@ -42,7 +44,13 @@ beforeEach(() => {
     },
     context: () => context,
     vip: () => "MASTER",
-    secret: () => ({ own, others: new Map(["node2", "node3"].map((name) => [name, taken])) }),
+    secret: () => ({
+      own,
+      others() {
+        asks++;
+        return new Map(["node2", "node3"].map((name) => [name, taken]));
+      },
+    }),
     async useSecret() {
       own = { ...own, used: own.current };
     },
@@ -93,6 +101,13 @@ describe("a server that is to have another password", () => {
     await change.advance();
     expect(sorted(did)).toEqual(sorted(restarted));
   });
+});
+
+test("nothing is read or asked while no password is changed", async () => {
+  own = { current: after, next: null, used: after };
+  await change.advance();
+  await change.settle(true);
+  expect([asks, did]).toEqual([0, []]);
 });
 
 test("an agent starts though the balancer cannot be told to let clients go on", async () => {

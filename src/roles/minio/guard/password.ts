@@ -102,7 +102,7 @@ export class PasswordChange {
 
   #fellows(): (Fellow & { name: string; isWhole: boolean })[] {
     const { membership } = this.#deps;
-    const { others } = this.#deps.secret(passwordName) ?? { others: new Map<string, never>() };
+    const states = this.#deps.secret(passwordName)?.others();
     const present = nodes(membership.members()).filter(
       ({ name, state }) => name !== membership.self.name && state !== "left",
     );
@@ -115,7 +115,7 @@ export class PasswordChange {
         alive: state !== "dead",
         isUp: said?.mirror?.up ?? said?.state === "serving",
         isWhole: said?.state === "serving" && said.attached,
-        state: others.get(name),
+        state: states?.get(name),
       };
     });
   }
