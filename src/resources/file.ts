@@ -14,6 +14,8 @@ import type { Kind, Resource } from "./types.ts";
 /** A resource that is files: a service can restart or reload when they change. */
 export interface FileResource extends Resource {
   readonly files: readonly string[];
+  /** A secret is changed beside `apply`, too: a service that refuses its files is not given an old one back. */
+  readonly secret?: boolean;
 }
 
 /** The service's own checker (law 5): runs on a copy of the new content before that replaces the old. */
@@ -48,6 +50,7 @@ export function file(options: FileOptions): FileResource {
     needs: options.needs ?? [],
     desired: fingerprint({ content, mode, owner, group }),
     files: [path],
+    secret,
     async inspect() {
       const now = await look(path);
       const diff = await describe(now, options);

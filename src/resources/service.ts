@@ -34,7 +34,8 @@ export interface ServiceOptions {
 /**
  * A running systemd service that has read its present files, also after a killed run: compared are the files with
  * what this very run of the service (InvocationID) accepted last, or, where nobody noted that, the age of the
- * process with the age of the files. When a restart or a reload fails, the files accepted last are put back.
+ * process with the age of the files. When a restart or a reload fails, the files accepted last are put back, but for
+ * secret ones.
  */
 export function service(options: ServiceOptions): Resource {
   const { unit, enabled = true, restartOn = [], reloadOn = [], needs = [] } = options;
@@ -42,6 +43,7 @@ export function service(options: ServiceOptions): Resource {
   const watched = [...restartOn, ...reloadOn];
   const restartFiles = restartOn.flatMap((resource) => resource.files);
   const reloadFiles = reloadOn.flatMap((resource) => resource.files);
+  const secretFiles = watched.filter(({ secret }) => secret).flatMap((resource) => resource.files);
 
   async function look(context: InspectContext): Promise<Todo | undefined> {
     const state = await showUnit(unit);
@@ -101,7 +103,8 @@ export function service(options: ServiceOptions): Resource {
       if (!verb || verb === "stop") return;
       await goBack(failed("service.failed", `${unit} is ${active} after ${verb}`), "restart", stamp, signal);
     }
-    await writeStamp(ledger.backups, unit, { invocation, restart: restartFiles, reload: reloadFiles });
+    const accepted = { invocation, restart: restartFiles, reload: reloadFiles, secret: secretFiles };
+    await writeStamp(ledger.backups, unit, accepted);
 
     async function act(verb: NonNullable<Todo["verb"]>): Promise<void> {
       context.progress(`${verb} ${unit}`);

@@ -33,15 +33,22 @@ export async function readStamp(directory: string, unit: string): Promise<Stamp 
   }
 }
 
+/** Of the secret ones among the files there is no copy. */
 export async function writeStamp(
   directory: string,
   unit: string,
-  accepted: { invocation: string; restart: readonly string[]; reload: readonly string[] },
+  accepted: {
+    invocation: string;
+    restart: readonly string[];
+    reload: readonly string[];
+    secret: readonly string[];
+  },
 ): Promise<void> {
   await makePrivateDirectory(directory);
   const root = { mode: 0o600, uid: 0, gid: 0 };
   const files: Stamp["files"] = [];
-  for (const path of [...accepted.restart, ...accepted.reload]) {
+  const open = [...accepted.restart, ...accepted.reload].filter((path) => !accepted.secret.includes(path));
+  for (const path of open) {
     const info = await stat(path).catch(missingIsUndefined);
     if (!info) continue;
     const copy = join(directory, `${unit}.${createHash("sha256").update(path).digest("hex").slice(0, 12)}`);

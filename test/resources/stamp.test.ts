@@ -1,8 +1,15 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { changedAt, hashFiles, readStamp, revert, writeStamp } from "../../src/resources/stamp.ts";
+import {
+  changedAt,
+  hashFiles,
+  readStamp,
+  revert,
+  writeStamp,
+  type Stamp,
+} from "../../src/resources/stamp.ts";
 import { waitUntil } from "../lab/wait.ts";
 
 let directory: string;
@@ -18,7 +25,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 test("remembers what a service accepted, and goes back to it", async () => {
   writeFileSync(path, "good\n", { mode: 0o640 });
   chmodSync(path, 0o640);
-  await writeStamp(stamps, "x.service", { invocation: "abc", restart: [path], reload: [] });
+  await writeStamp(stamps, "x.service", { invocation: "abc", restart: [path], reload: [], secret: [] });
   const stamp = await readStamp(stamps, "x.service");
   if (!stamp) throw new Error("no stamp");
   expect(stamp.restart).toBe(await hashFiles([path]));
@@ -31,9 +38,24 @@ test("remembers what a service accepted, and goes back to it", async () => {
   expect(statSync(path).mode & 0o777).toBe(0o640);
 });
 
+test("goes back to no secret, of which it keeps no copy, and tells that one has changed", async () => {
+  const secret = join(directory, "secret.env");
+  writeFileSync(path, "good\n");
+  writeFileSync(secret, "PASSWORD=first\n");
+  const both = [secret, path];
+  await writeStamp(stamps, "x.service", { invocation: "abc", restart: both, reload: [], secret: [secret] });
+  const kept = readdirSync(stamps).map((name) => readFileSync(join(stamps, name), "utf8"));
+  expect(kept.filter((text) => text.includes("first"))).toEqual([]);
+  for (const one of both) writeFileSync(one, "changed\n");
+  const stamp = await readStamp(stamps, "x.service");
+  expect(await revert(stamp as Stamp)).toEqual([path]);
+  expect(readFileSync(secret, "utf8")).toBe("changed\n");
+  expect(stamp?.restart).not.toBe(await hashFiles(both));
+});
+
 test("tells what was written after it was accepted, also when it is the same again", async () => {
   writeFileSync(path, "good\n");
-  await writeStamp(stamps, "x.service", { invocation: "abc", restart: [], reload: [path] });
+  await writeStamp(stamps, "x.service", { invocation: "abc", restart: [], reload: [path], secret: [] });
   const stamp = await readStamp(stamps, "x.service");
   expect(await changedAt([path])).toBeLessThanOrEqual(stamp?.acceptedAt ?? 0);
   await waitUntil("the file system's clock to go on", 1_000, async () => {
@@ -44,7 +66,7 @@ test("tells what was written after it was accepted, also when it is the same aga
 
 test("an unreadable stamp is none", async () => {
   expect(await readStamp(stamps, "x.service")).toBeUndefined();
-  await writeStamp(stamps, "x.service", { invocation: "abc", restart: [], reload: [] });
+  await writeStamp(stamps, "x.service", { invocation: "abc", restart: [], reload: [], secret: [] });
   for (const text of ["", "{", "{}", '{"invocation":1}']) {
     writeFileSync(join(stamps, "x.service.json"), text);
     expect(await readStamp(stamps, "x.service")).toBeUndefined();
