@@ -48,6 +48,17 @@ export async function countWindows(
   return found.map((windows) => windows.sort((a, b) => a.from - b.from));
 }
 
+/** Two windows and what is between them, in which there is nothing. Pure. */
+export function joinWindows(a: Window, b: Window): Window {
+  return {
+    from: a.from,
+    to: b.to,
+    points: a.points + b.points,
+    missing: { mine: a.missing.mine + b.missing.mine, other: a.missing.other + b.missing.other },
+    oneSided: a.oneSided && b.oneSided,
+  };
+}
+
 function add(to: Window[][], more: readonly Window[][]): void {
   more.forEach((windows, i) => to[i]?.push(...windows));
 }

@@ -1,5 +1,5 @@
 import type { Limits } from "../client.ts";
-import { countWindows, type Window } from "./counts.ts";
+import { countWindows, joinWindows, type Window } from "./counts.ts";
 import type { Measurement } from "./schema.ts";
 import { shardLengths, type Pair } from "./sides.ts";
 import { byShard, type Range } from "./time.ts";
@@ -55,17 +55,8 @@ function joined(windows: readonly Window[]): Window[] {
   const all: Window[] = [];
   for (const next of windows) {
     const last = all.at(-1);
-    if (!last || last.points + next.points > mostPoints) {
-      all.push({ ...next });
-      continue;
-    }
-    last.to = next.to;
-    last.points += next.points;
-    last.missing = {
-      mine: last.missing.mine + next.missing.mine,
-      other: last.missing.other + next.missing.other,
-    };
-    last.oneSided &&= next.oneSided;
+    if (last && last.points + next.points <= mostPoints) all[all.length - 1] = joinWindows(last, next);
+    else all.push(next);
   }
   return all;
 }

@@ -1,5 +1,5 @@
 import type { Limits, Server } from "../client.ts";
-import { countWindows, type Missing, type Window } from "./counts.ts";
+import { countWindows, joinWindows, type Missing, type Window } from "./counts.ts";
 import { listMeasurements, type Measurement } from "./schema.ts";
 import { pairBuckets, type Pair } from "./sides.ts";
 import { allTime, overlap, type Range } from "./time.ts";
@@ -22,10 +22,15 @@ export interface FindOptions {
   progress?: (line: string) => void;
 }
 
-/** Coarse to fine, ms. A week, for it is what a server puts into one shard. */
-const steps = [604_800_000, 3_600_000, 60_000, 10_000, 1_000] as const;
-/** The first look is by the finest windows of which there are no more. */
+/**
+ * Coarse to fine, ms. Not coarser: where each server lacks as many values in a window as the other one, the counts are
+ * equal and nothing is seen.
+ */
+const steps = [60_000, 10_000, 1_000] as const;
+/** The first look is by the finest windows of which there are no more; longer ranges are looked at in so many at a time. */
 const mostWindows = 2_000;
+/** In which weeks there is anything is asked first: what a server puts into one shard, as a rule. */
+const weekMs = 604_800_000;
 /** Statements in one request: the server answers one after the other. */
 const mostStatements = 20;
 /** Counts in one answer, about: it is taken as a whole. */
@@ -60,15 +65,64 @@ export async function* gapsOf(pair: Pair, range: Range, options: FindOptions): A
   for (const some of batches(measurements)) {
     begun += some.length;
     options.progress?.(`comparing ${pair.name}, ${begun} of ${measurements.length} measurements`);
-    const stepMs = firstStep(kept, mostCounts / some.reduce((sum, one) => sum + fieldsOf(one), 0));
-    const counted = await countWindows(pair, some, kept, stepMs, options.limits);
-    for (const [i, measurement] of some.entries()) {
-      const runs = runsOf(counted[i]?.filter(differs) ?? []);
+    const most = mostAtOnce(some);
+    const stepMs = firstStep(kept, most);
+    const parts = await partsWithData(pair, some, kept, stepMs * most, options.limits);
+    for (const [measurement, runs] of await runsIn(pair, parts, stepMs, options.limits)) {
       for (const run of await narrow(pair, measurement, runs, stepMs, options.limits)) {
         yield gapOf(pair, measurement, run);
       }
     }
   }
+}
+
+/** Of each measurement the windows that differ, as runs. */
+async function runsIn(
+  pair: Pair,
+  parts: readonly Part[],
+  stepMs: number,
+  limits: Limits,
+): Promise<Map<Measurement, Run[]>> {
+  const runs = new Map<Measurement, Run[]>();
+  for (const [part, present] of parts) {
+    const counted = await countWindows(pair, present, part, stepMs, limits);
+    for (const [i, measurement] of present.entries()) {
+      const found = runs.get(measurement) ?? [];
+      for (const window of counted[i]?.filter(differs) ?? []) extend(found, window);
+      runs.set(measurement, found);
+    }
+  }
+  return runs;
+}
+
+/** A part of a range, and what either has points of in it. */
+type Part = [Range, Measurement[]];
+
+/** A range in parts that are no longer than may be asked for at once, oldest first; what neither has points in is left out. */
+async function partsWithData(
+  pair: Pair,
+  measurements: readonly Measurement[],
+  range: Range,
+  partMs: number,
+  limits: Limits,
+): Promise<Part[]> {
+  if (range.to - range.from <= partMs) return [[range, [...measurements]]];
+  const weeks = new Map<number, { week: Range; present: Measurement[] }>();
+  const counted = await countWindows(pair, measurements, range, weekMs, limits);
+  for (const [i, measurement] of measurements.entries()) {
+    for (const { from, to } of counted[i] ?? []) {
+      const found = weeks.get(from) ?? { week: { from, to }, present: [] };
+      found.present.push(measurement);
+      weeks.set(from, found);
+    }
+  }
+  const parts: Part[] = [];
+  for (const { week, present } of [...weeks.values()].sort((a, b) => a.week.from - b.week.from)) {
+    for (let { from } = week; from < week.to; from += partMs) {
+      parts.push([{ from, to: Math.min(week.to, from + partMs) }, present]);
+    }
+  }
+  return parts;
 }
 
 /** What neither of them has dropped, or is about to drop. */
@@ -97,22 +151,37 @@ export function batches(measurements: readonly Measurement[]): Measurement[][] {
 
 const fieldsOf = ({ mine, other }: Measurement): number => Math.max(1, mine.size, other.size);
 
+/** Windows of all of these at once. */
+function mostAtOnce(measurements: readonly Measurement[]): number {
+  const fields = measurements.reduce((sum, one) => sum + fieldsOf(one), 0);
+  return Math.max(1, Math.min(mostWindows, Math.floor(mostCounts / fields)));
+}
+
 function firstStep({ from, to }: Range, most: number): number {
-  return steps.findLast((step) => (to - from) / step <= Math.min(mostWindows, most)) ?? steps[0];
+  return steps.findLast((step) => (to - from) / step <= most) ?? steps[0];
 }
 
 function differs({ missing }: Window): boolean {
   return missing.mine > 0 || missing.other > 0;
 }
 
-/** Windows that follow one another, as one each. */
-function runsOf(windows: readonly Window[]): Window[][] {
-  const runs: Window[][] = [];
-  for (const window of windows) {
-    const run = runs.at(-1);
-    if (run?.at(-1)?.to === window.from) run.push(window);
-    else runs.push([window]);
+/** Windows that follow one another: the first, the last, and one for all between them. */
+type Run = Window[];
+
+function extend(runs: Run[], window: Window): void {
+  const run = runs.at(-1);
+  const last = run?.at(-1);
+  if (!run || last?.to !== window.from) {
+    runs.push([window]);
+    return;
   }
+  if (run.length > 2) run.splice(-2, 2, joinWindows(run[1] as Window, last));
+  run.push(window);
+}
+
+function runsOf(windows: readonly Window[]): Run[] {
+  const runs: Run[] = [];
+  for (const window of windows) extend(runs, window);
   return runs;
 }
 
@@ -120,7 +189,7 @@ function runsOf(windows: readonly Window[]): Window[][] {
 async function narrow(
   pair: Pair,
   measurement: Measurement,
-  runs: readonly Window[][],
+  runs: readonly Run[],
   stepMs: number,
   limits: Limits,
 ): Promise<Window[][]> {

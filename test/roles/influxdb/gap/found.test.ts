@@ -1,0 +1,113 @@
+import { afterEach, expect, test } from "bun:test";
+import type { Pair, Side } from "../../../../src/roles/influxdb/gap/sides.ts";
+import { allTime, type Range } from "../../../../src/roles/influxdb/gap/time.ts";
+import { gapsOf } from "../../../../src/roles/influxdb/gap/windows.ts";
+
+const minuteMs = 60_000;
+const hourMs = 3_600_000;
+/** A Thursday, where a week of the server's windows begins. */
+const start = Date.parse("2026-11-19T00:00:00Z");
+
+const servers: Bun.Server<undefined>[] = [];
+const asked: Range[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop(true);
+  asked.length = 0;
+});
+
+/** Stands in for a server that has a point of one measurement at each of these times, ms. */
+function serve(times: readonly number[]): Side {
+  const server = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async fetch(request) {
+      const statement = new URLSearchParams(await request.text()).get("q") ?? "";
+      return Response.json({
+        results: [{ series: statement.startsWith("SHOW") ? fields : counts(statement, times) }],
+      });
+    },
+  });
+  servers.push(server);
+  return {
+    server: { address: "127.0.0.1", port: server.port ?? 0, org: "chime" },
+    bucket: { id: "1", orgId: "1", name: "chime", retentionSeconds: 0, shardSeconds: 604_800 },
+    database: { db: "chime", rp: "autogen" },
+  };
+}
+
+const fields = [{ name: "m", columns: ["fieldKey", "fieldType"], values: [["f", "float"]] }];
+
+function counts(statement: string, times: readonly number[]) {
+  const [, from, to, step] =
+    /time >= (-?\d+) AND time <= (-?\d+)(?: GROUP BY time\((\d+)ms\))?/.exec(statement) ?? [];
+  const range = { from: wholeMs(from), to: wholeMs(to) };
+  asked.push(range);
+  const found = new Map<number, number>();
+  for (const time of times) {
+    if (time < range.from || time > range.to) continue;
+    const window = step === undefined ? 0 : Math.floor(time / Number(step)) * Number(step);
+    found.set(window, (found.get(window) ?? 0) + 1);
+  }
+  return found.size === 0
+    ? []
+    : [{ name: "m", columns: ["time", "count_f"], values: [...found].sort(([a], [b]) => a - b) }];
+}
+
+async function found(mine: readonly number[], other: readonly number[], range: Range = allTime) {
+  const pair: Pair = { name: "chime", mine: serve(mine), other: serve(other) };
+  const gaps = await Array.fromAsync(gapsOf(pair, range, { limits: { timeoutMs: 5_000 }, now: Date.now() }));
+  return gaps.map(({ from, to, missing }) => [(from - start) / 1000, (to - start) / 1000, missing]);
+}
+
+/** As far as it goes: a float of so many ns would be rounded up to the next ms. */
+function wholeMs(ns = "0"): number {
+  return Number(BigInt(ns) / 1_000_000n);
+}
+
+/** A point each second of so many hours, but for some. */
+function seconds(hours: number, isThere: (second: number) => boolean = () => true): number[] {
+  return Array.from({ length: hours * 3600 }, (_, i) => i)
+    .filter(isThere)
+    .map((second) => start + second * 1000);
+}
+
+const but = (from: number, to: number) => (second: number) => second < from || second >= to;
+
+test("a gap is found to the second, however long the range", async () => {
+  const wanted = [[7_000, 7_110, { mine: 0, other: 110 }]];
+  for (const range of [
+    allTime,
+    { from: start, to: start + 3 * hourMs },
+    { from: start + hourMs, to: start + 60 * hourMs },
+  ]) {
+    expect(await found(seconds(3), seconds(3, but(7_000, 7_110)), range)).toEqual(wanted);
+  }
+});
+
+test("each lacks as much as the other one, in the same hour, and in ranges of any length", async () => {
+  const mine = seconds(2, but(100, 160));
+  const other = seconds(2, but(1_000, 1_060));
+  for (const range of [allTime, { from: start, to: start + 2 * hourMs }]) {
+    expect(await found(mine, other, range)).toEqual([
+      [100, 160, { mine: 60, other: 0 }],
+      [1_000, 1_060, { mine: 0, other: 60 }],
+    ]);
+  }
+});
+
+test("one that has nothing lacks all of it, as one gap", async () => {
+  expect(await found([], seconds(30))).toEqual([[0, 30 * 3600, { mine: 30 * 3600, other: 0 }]]);
+});
+
+test("what differs in two weeks that are far apart is looked for there alone", async () => {
+  const far = start + 1_000 * 168 * hourMs;
+  expect(await found([start, far], [start])).toEqual([
+    [(far - start) / 1000, (far + minuteMs - start) / 1000, { mine: 0, other: 1 }],
+  ]);
+  expect(asked.length).toBeLessThan(60);
+});
+
+test("twins that have the same have no gaps, and neither have those that have nothing", async () => {
+  expect(await found(seconds(1), seconds(1))).toEqual([]);
+  expect(await found([], [])).toEqual([]);
+});
