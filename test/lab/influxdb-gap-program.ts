@@ -13,7 +13,15 @@ import { allTime, type Range } from "../../src/roles/influxdb/gap/time.ts";
 import { writeLines } from "../../src/roles/influxdb/write.ts";
 import { random } from "../plan/random.ts";
 import { Model, type Point } from "../roles/influxdb/gap/model.ts";
-import { floats, integers, nastyName, nastyText, unsigneds } from "../roles/influxdb/gap/nasty.ts";
+import {
+  floats,
+  integers,
+  nastyKey,
+  nastyMeasurement,
+  nastyName,
+  nastyText,
+  unsigneds,
+} from "../roles/influxdb/gap/nasty.ts";
 import { startInfluxd, type InfluxServer } from "./influxdb-server.ts";
 import { addresses } from "./namespaces.ts";
 
@@ -156,9 +164,9 @@ function nasty(seed: number, count: number): Point[] {
     "time",
     "m/.*/",
     'q"uote',
-    ...Array.from({ length: 6 }, () => nastyName(roll)),
+    ...Array.from({ length: 6 }, () => nastyMeasurement(roll)),
   ];
-  const keys = ["where", "f", ...Array.from({ length: 4 }, () => nastyName(roll))];
+  const keys = ["where", "f", ...Array.from({ length: 4 }, () => nastyKey(roll))];
   const types = ["float", "integer", "unsigned", "string", "boolean"] as const;
   const values = { float: floats, integer: integers, unsigned: unsigneds, boolean: [true, false] } as const;
   return Array.from({ length: count }, () => {

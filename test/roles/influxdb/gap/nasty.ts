@@ -34,6 +34,12 @@ export function nastyName(roll: Roll, longest = 6): string {
   return name === "" || name === "time" || name.startsWith("_") ? `n${name}` : name;
 }
 
+/** The same for a field's key: in it the server reads a quote's backslash as its escape, and holds none. */
+export const nastyKey = (roll: Roll): string => nastyName(roll).replace(/\\+"/g, '"');
+
+/** The same for a measurement: a tab at the beginning of a line is passed over, and `#` makes it a comment. */
+export const nastyMeasurement = (roll: Roll): string => nastyName(roll).replace(/^[\t#]+/, "m");
+
 export const floats = [
   0,
   -0,
