@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
 import { builtOnce } from "./built-once.ts";
 import { goDirectory } from "./go.ts";
-import { LabUnavailable } from "./prerequisites.ts";
+import { aptInstall, LabUnavailable } from "./prerequisites.ts";
 
 /** The last InfluxDB 2.x that Go 1.24 builds (2.8 and on want a newer one). */
 const version = "v2.7.12";
@@ -43,6 +43,9 @@ clean
 mv "$final.done" "$final"
 `;
 
+/** What Go's C parts need beside Go and Rust, and the Debian packages that bring it. */
+const tools: Record<string, readonly string[]> = { cc: ["gcc", "libc6-dev"], "pkg-config": ["pkg-config"] };
+
 /** Rust's toolchain as the one who runs the tests finds it. */
 function rustDirectory(): string | undefined {
   const found = Bun.which("cargo", { PATH: `${process.env["PATH"]}:${join(homedir(), ".cargo/bin")}` });
@@ -69,6 +72,13 @@ export async function influxdBinary(
   const rust = rustDirectory();
   if (go === undefined || rust === undefined) return undefined;
   const path = `${go}:${rust}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+  const missing = Object.keys(tools).filter((tool) => !Bun.which(tool, { PATH: path }));
+  // Where that fails the building does, and says why.
+  if (missing.length > 0)
+    await aptInstall(
+      missing.flatMap((tool) => tools[tool] ?? []),
+      progress,
+    );
   const toolchain = await rustToolchain(rust);
   const env = {
     PATH: path,
