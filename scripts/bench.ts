@@ -1,8 +1,8 @@
 /**
  * The numbers of the README, as medians and ratios within one run: `scripts/bench [--json] [--quick] [ROW…]`, as root.
  * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install, offline;
- * or, only where they are named: `minio [--only PART,…] [--rounds N]`, all of the S3 store, or parts of it; `influxdb`, gaps
- * between two servers; `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
+ * or, only where they are named: `minio [--only PART,…] [--rounds N]`, all of the S3 store, or parts of it; `influxdb` with the
+ * same, all of the twins; `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
  * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without.
  */
 import { parseArgs } from "node:util";
@@ -14,9 +14,9 @@ import { measureBundle } from "./measure/bundle.ts";
 import { measureCommits } from "./measure/commits.ts";
 import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
-import { measureStore, storeParts, type StorePart } from "./measure/store.ts";
+import { measureStore, storeParts } from "./measure/store.ts";
 import { measureStorm } from "./measure/storm.ts";
-import { measureInfluxdb } from "./measure/influxdb.ts";
+import { measureInfluxdb, twinParts } from "./measure/influxdb.ts";
 import { measureOffline } from "./measure/offline.ts";
 import { measurePull } from "./measure/pull.ts";
 import { measureInstall } from "./measure/install.ts";
@@ -63,11 +63,15 @@ async function measure(
     told(await measureCommits(options, progress));
   }
   if (wanted.includes("minio")) {
-    const own = parts.filter((part) => part !== "disks");
+    const own = storeParts.filter((part) => parts.includes(part));
     const options = { parts: own, forms: quick ? 1 : 3, rounds: drills.rounds ?? 5 };
     if (own.length > 0) await measureStore(options, progress, told);
   }
-  if (wanted.includes("influxdb")) told(await measureInfluxdb(quick ? 1 : 3, progress));
+  if (wanted.includes("influxdb")) {
+    const own = twinParts.filter((part) => parts.includes(part));
+    const options = { parts: own, runs: quick ? 1 : 3, rounds: drills.rounds ?? 5 };
+    await measureInfluxdb(options, progress, told);
+  }
   for (const third of witness === undefined ? [true, false] : [witness]) {
     const named = (row: Row) => ({ ...row, name: `${third ? "witness" : "two nodes"}: ${row.name}` });
     if (wanted.includes("storm")) {
@@ -81,11 +85,12 @@ async function measure(
 }
 
 const minioParts = ["disks", ...storeParts] as const;
+const allParts = [...minioParts, ...twinParts] as const;
 
-/** `witness` undefined: once with, then once without. `parts`: of minio. */
+/** `witness` undefined: once with, then once without. `parts`: of minio and influxdb. */
 type Given = Omit<DrillsOptions, "witness"> & {
   witness: boolean | undefined;
-  parts: readonly ("disks" | StorePart)[];
+  parts: readonly (typeof allParts)[number][];
 };
 
 /** @throws Error for what is no number, and for kinds and parts that there are not */
@@ -102,7 +107,7 @@ function drillsOf(given: {
   return {
     rounds,
     kinds: listed(given.kind, "kind", drillKinds),
-    parts: given.only === undefined ? minioParts : listed(given.only, "part", minioParts),
+    parts: given.only === undefined ? allParts : listed(given.only, "part", allParts),
     witness: given.witness,
   };
 }
@@ -135,7 +140,7 @@ async function main(): Promise<number> {
     const usage = `usage: scripts/bench [--json] [--quick] [${names.join("|")}]…
        scripts/bench drills [--json] [--rounds N] [--kind ${drillKinds.join(",")}] [--[no-]witness]
        scripts/bench minio [--json] [--quick] [--rounds N] [--only ${minioParts.join(",")}]
-       scripts/bench influxdb [--json] [--quick]
+       scripts/bench influxdb [--json] [--quick] [--rounds N] [--only ${twinParts.join(",")}]
        scripts/bench storm [--json] [--quick] [--[no-]witness]`;
     console.error(`${(error as Error).message}\n${usage}`);
     return 2;

@@ -1,25 +1,19 @@
-import type { Status } from "../../src/agent/status.ts";
 import { histogram } from "../../src/operations/drill/histogram.ts";
-import { rehearse, type Stage } from "../../src/operations/drill/run.ts";
-import { chime } from "../../test/lab/chime.ts";
+import { rehearse } from "../../src/operations/drill/run.ts";
 import { influxdBinary } from "../../test/lab/influxdb-binary.ts";
 import type { Lab } from "../../test/lab/lab.ts";
-import type { LabNode } from "../../test/lab/node.ts";
 import type { Initialized } from "../../test/lab/pair.ts";
 import { PointLoad } from "../../test/lab/point-load.ts";
 import { LabUnavailable } from "../../test/lab/prerequisites.ts";
-import { joinTwin, openTwinLab, twinInit, twinStatus, twinVip } from "../../test/lab/twins.ts";
-import { waitUntil } from "../../test/lab/wait.ts";
+import {
+  twinFaults,
+  twinStage,
+  untilComplete,
+  untilEqual,
+  type TwinFault,
+} from "../../test/lab/twin-faults.ts";
+import { joinTwin, openTwinLab, twinInit, twinVip } from "../../test/lab/twins.ts";
 import { step, told, typed, type Times } from "./told.ts";
-
-const faults = {
-  kill: "kill -9 of the server that is read from, on",
-  power: "power cut of the node that is read from,",
-} as const;
-type Fault = keyof typeof faults;
-
-/** Clients try again at once; an outage that begins later is another one. */
-const settleMs = 500;
 
 /**
  * Two bare nodes become InfluxDB twins, lose a server and a node, and each gap is found and filled.
@@ -39,14 +33,15 @@ export async function demonstrateTwins({ kills, cuts }: Times): Promise<number> 
   const load = await PointLoad.start(lab);
   step("a client writes 1,000 points a second to both servers, four others read through the VIP");
 
-  const kinds: Fault[] = [
+  const kinds: TwinFault[] = [
     ...Array.from({ length: kills }, () => "kill" as const),
     ...Array.from({ length: cuts }, () => "power" as const),
   ];
-  const rounds = await rehearse(stage(lab, load), kinds, {
-    told: (round) => told(round, faults[round.kind], "its gap is filled and proven filled", "reads"),
+  const rounds = await rehearse(twinStage(lab, load, step), kinds, {
+    told: (round) => told(round, twinFaults[round.kind].name, "its gap is filled and proven filled", "reads"),
   });
 
+  await untilEqual(lab);
   step("reading every point back from each server");
   const { points, misread, missing } = await load.report();
   console.log(`\ntimes without an answered read\n${histogram(rounds.map(({ outage }) => outage.ms))}`);
@@ -72,46 +67,4 @@ async function form(lab: Lab): Promise<void> {
   await Promise.all(lab.nodes.map((node) => joinTwin(node, token)));
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   step(`twins serve, and are read at ${twinVip}:8086 (both joins: ${seconds} s)`);
-}
-
-function stage(lab: Lab, load: PointLoad): Stage<Fault> {
-  return {
-    async strike(kind) {
-      const victim = await readFrom(lab);
-      const at = kind === "kill" ? await victim.kill("influxdb") : await victim.powerOff();
-      const mend = kind === "power" ? { mend: () => victim.boot() } : {};
-      return { victim: victim.name, at, settleMs, ...mend };
-    },
-    async untilLevel() {
-      await showGap(lab);
-      await untilComplete(lab);
-    },
-    acknowledged: () => load.acknowledged(),
-  };
-}
-
-async function readFrom(lab: Lab): Promise<LabNode> {
-  const [node] = lab.nodes;
-  const { json } = await chime<Status>(node as LabNode, ["status"]);
-  return lab.node(json.vips[0]?.holders[0] ?? "");
-}
-
-/** What `status` says as soon as the one that was away is heard again. */
-async function showGap(lab: Lab): Promise<void> {
-  const [node] = lab.nodes;
-  await waitUntil("a gap, or that all is well", 60_000, async () => {
-    const { json } = await chime<Status>(node as LabNode, ["status"]);
-    const gap = json.problems?.find(({ code }) => code === "influxdb.gap");
-    if (gap) step(`status: ${gap.code}: ${gap.message}`);
-    return gap !== undefined || json.healthy;
-  });
-}
-
-async function untilComplete(lab: Lab): Promise<void> {
-  const [node] = lab.nodes;
-  await waitUntil("both to have everything", 90_000, async () => {
-    const { json } = await chime<Status>(node as LabNode, ["status"]);
-    const { nodes } = await twinStatus(node as LabNode);
-    return json.healthy && nodes.every(({ state, complete }) => state === "serving" && complete);
-  });
 }

@@ -6,15 +6,39 @@ import { runInNamespaces } from "../../test/lab/namespaces.ts";
 import { LabUnavailable } from "../../test/lab/prerequisites.ts";
 import type { Measured } from "./influxdb-program.ts";
 import { median, type Row } from "./row.ts";
+import { measureTwinFaults, measureTwinForming } from "./twins.ts";
+
+type Progress = (line: string) => void;
 
 const limitMs = 900_000;
 
-/** What is promised of finding and filling gaps, between two servers on this machine. @throws LabUnavailable */
-export async function measureInfluxdb(rounds: number, progress: (line: string) => void): Promise<Row[]> {
+/** What can be asked for alone. */
+export const twinParts = ["gaps", "form", "faults"] as const;
+
+interface Options {
+  parts: readonly (typeof twinParts)[number][];
+  /** How often gaps are filled and twins are formed, and how often each fault is done. */
+  runs: number;
+  rounds: number;
+}
+
+/** What is promised of twins; each part is told when it is known. @throws LabUnavailable */
+export async function measureInfluxdb(
+  { parts, runs, rounds }: Options,
+  progress: Progress,
+  told: (rows: Row[]) => void,
+): Promise<void> {
   const binary = await influxdBinary(progress);
   if (binary === undefined) {
     throw new LabUnavailable("InfluxDB has to be built, with Go >= 1.24, Rust, and their modules");
   }
+  if (parts.includes("gaps")) told(await measureGaps(binary, runs, progress));
+  if (parts.includes("form")) told(await measureTwinForming(binary, runs, progress));
+  if (parts.includes("faults")) told(await measureTwinFaults(binary, rounds, progress));
+}
+
+/** Finding and filling gaps, between two servers on this machine. */
+async function measureGaps(binary: string, rounds: number, progress: Progress): Promise<Row[]> {
   const directory = await mkdtemp(join(tmpdir(), "chime-influxdb-"));
   try {
     progress("influxdb: two servers with 5 million points, and what one of them lacks");

@@ -18,6 +18,7 @@ export interface Row {
     | "failovers"
     | "pauses"
     | "commits/s"
+    | "points"
     | "points/s"
     | "MB"
     | "%"

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Status } from "../../src/agent/status.ts";
-import type { CompareResult } from "../../src/operations/influxdb.ts";
 import { chime } from "./chime.ts";
 import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { PointLoad } from "./point-load.ts";
+import { untilComplete, untilEqual } from "./twin-faults.ts";
 import { formTwins, openTwinLab } from "./twins.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -27,10 +27,6 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
   afterAll(() => lab?.close());
 
   const statusOf = async (node: LabNode) => (await chime<Status>(node, ["status"])).json;
-  const untilComplete = () =>
-    waitUntil("both to have everything", 90_000, async () =>
-      (await Promise.all(lab.nodes.map(statusOf))).every(({ healthy }) => healthy),
-    );
   const historyOf = async (node: LabNode) =>
     (await chime<{ events: Status["history"] }>(node, ["history"])).json.events;
   const untilProblem = (code: string) =>
@@ -39,41 +35,41 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     );
 
   test("a full disk is said, and once there is room the server is restarted and filled", async () => {
-    await untilComplete();
+    await untilComplete(lab);
     const node2 = lab.node("node2");
     const free = await node2.fillDisk(data);
     await untilProblem("influxdb.disk_full");
     await free();
-    await untilComplete();
+    await untilComplete(lab);
     const events = await historyOf(node2);
     expect(events.some(({ message }) => message.includes("is restarted"))).toBe(true);
   }, 200_000);
 
   test("a server whose data are gone gets the other one's metadata and all points", async () => {
-    await untilComplete();
+    await untilComplete(lab);
     const node2 = lab.node("node2");
     await node2.sh(`systemctl kill --signal=KILL influxdb; rm -rf ${data}/engine ${data}/influxd.*`);
     await untilProblem("influxdb.gap");
-    await untilComplete();
+    await untilComplete(lab);
   }, 200_000);
 
   test("an agent that is killed while it fills goes on", async () => {
-    await untilComplete();
+    await untilComplete(lab);
     const node2 = lab.node("node2");
     await node2.kill("influxdb");
     await untilProblem("influxdb.gap");
     await node2.kill("chime-node");
-    await untilComplete();
+    await untilComplete(lab);
   }, 200_000);
 
   test("both were away, one after the other: each gets what it lacks", async () => {
-    await untilComplete();
+    await untilComplete(lab);
     for (const node of lab.nodes) await node.kill("influxdb");
-    await untilComplete();
+    await untilComplete(lab);
   }, 200_000);
 
   test("a node that is cut off has a gap, whatever its server says", async () => {
-    await untilComplete();
+    await untilComplete(lab);
     const node1 = lab.node("node1");
     await node1.cutPort("silent");
     await waitUntil("it to be missed", 30_000, async () =>
@@ -81,18 +77,12 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     );
     await node1.heal();
     await waitUntil("it to be found incomplete", 60_000, async () => !(await statusOf(node1)).healthy);
-    await untilComplete();
+    await untilComplete(lab);
   }, 200_000);
 
   test("whatever any server acknowledged is on both", async () => {
-    await untilComplete();
-    // What nobody is sure of is no error, and is compared all the same: here the cut, once it is no longer among the last
-    // ten seconds, which clients may still be writing.
-    const healed = Date.now();
-    await waitUntil("both to hold the same", 60_000, async () => {
-      const { json } = await chime<CompareResult>(lab.node("node1"), ["influxdb", "compare"]);
-      return Date.now() - healed > 10_000 && json.gaps?.length === 0;
-    });
+    await untilComplete(lab);
+    await untilEqual(lab);
     const { misread, missing } = await load.report();
     expect({ misread, missing: Object.values(missing) }).toEqual({ misread: 0, missing: [0, 0] });
   }, 120_000);

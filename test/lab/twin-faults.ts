@@ -1,0 +1,119 @@
+import type { Status } from "../../src/agent/status.ts";
+import type { Stage } from "../../src/operations/drill/run.ts";
+import type { CompareResult } from "../../src/operations/influxdb.ts";
+import { chime } from "./chime.ts";
+import type { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import type { PointLoad } from "./point-load.ts";
+import { twinStatus } from "./twins.ts";
+import { waitUntil } from "./wait.ts";
+
+/** Clients try again at once; an outage that begins later is another one. */
+const settleMs = 500;
+/** A node that falls silent is given up after a second, a server that hangs is late twice. */
+const silentMs = 4_000;
+/** What clients may still be writing is not compared. */
+const underWayMs = 10_000;
+
+/** What a lab can do to twins: always to the node that is read from. */
+export const twinFaults = {
+  kill: {
+    name: "kill -9 of the server that is read from, on",
+    settleMs,
+    strike: (node) => node.kill("influxdb"),
+  },
+  power: {
+    name: "power cut of the node that is read from,",
+    settleMs,
+    strike: (node) => node.powerOff(),
+    mend: (node) => node.boot(),
+  },
+  cut: {
+    name: "silent cut of the node that is read from,",
+    settleMs: silentMs,
+    strike: begun((node) => node.cutPort("silent")),
+    mend: (node) => node.heal(),
+  },
+  hang: {
+    name: "hang of the server that is read from, on",
+    settleMs: silentMs,
+    strike: begun((node) => node.pause("influxdb")),
+    mend: async (node) =>
+      void (await node.run(["systemctl", "kill", "--signal=CONT", "influxdb"], { check: false })),
+  },
+} satisfies Record<string, Fault>;
+
+export type TwinFault = keyof typeof twinFaults;
+
+interface Fault {
+  name: string;
+  settleMs: number;
+  /** @returns when it was done, ms since the epoch */
+  strike: (node: LabNode) => Promise<number>;
+  mend?: (node: LabNode) => Promise<void>;
+}
+
+function begun(work: (node: LabNode) => Promise<unknown>): Fault["strike"] {
+  return async (node) => {
+    const at = Date.now();
+    await work(node);
+    return at;
+  };
+}
+
+/** A drill in the lab: the same rounds as on a cluster that serves. */
+export function twinStage(lab: Lab, load: PointLoad, gap?: (told: string) => void): Stage<TwinFault> {
+  return {
+    async strike(kind) {
+      const fault: Fault = twinFaults[kind];
+      const victim = await readFrom(lab);
+      const at = await fault.strike(victim);
+      const { settleMs, mend } = fault;
+      return { victim: victim.name, at, settleMs, ...(mend && { mend: () => mend(victim) }) };
+    },
+    async untilLevel() {
+      if (gap) await untilTold(lab, gap);
+      await untilComplete(lab);
+    },
+    acknowledged: () => load.acknowledged(),
+  };
+}
+
+async function readFrom(lab: Lab): Promise<LabNode> {
+  return lab.node((await statusOf(lab)).vips[0]?.holders[0] ?? "");
+}
+
+async function statusOf({ nodes: [node] }: Lab): Promise<Status> {
+  if (!node) throw new Error("the lab has no nodes");
+  const { json } = await chime<Status>(node, ["status"]);
+  if (json.error) throw new Error(json.error.message);
+  return json;
+}
+
+/** Tells what `status` says as soon as the one that was away is heard again. */
+async function untilTold(lab: Lab, gap: (told: string) => void): Promise<void> {
+  await waitUntil("a gap, or that all is well", 60_000, async () => {
+    const { problems, healthy } = await statusOf(lab);
+    const found = problems.find(({ code }) => code === "influxdb.gap");
+    if (found) gap(`status: ${found.code}: ${found.message}`);
+    return found !== undefined || healthy;
+  });
+}
+
+/** Both serve, and neither knows of anything that it lacks. */
+export async function untilComplete(lab: Lab): Promise<void> {
+  await waitUntil("both to have everything", 90_000, async () => {
+    const { healthy } = await statusOf(lab);
+    const { nodes } = await twinStatus(lab.node("node1"));
+    return healthy && nodes.every(({ state, complete }) => state === "serving" && complete);
+  });
+}
+
+/** Nothing differs, once what was being written is over: what nobody is sure of is no error, and is compared all the same. */
+export async function untilEqual(lab: Lab): Promise<void> {
+  const begun = Date.now();
+  await waitUntil("both to hold the same", 90_000, async () => {
+    const { json } = await chime<CompareResult>(lab.node("node1"), ["influxdb", "compare"]);
+    return Date.now() - begun > underWayMs && json.gaps?.length === 0;
+  });
+}
