@@ -14,6 +14,8 @@ const publishedSchema = v.object({
   state: v.picklist(["serving", "waiting", "down"]),
   /** Its server is one of the twins: set up by us, with the other's metadata where there was another one. */
   joined: v.boolean(),
+  /** Clients read from its server: the VIP is on its node. */
+  read: v.optional(v.boolean(), false),
   /** What it may lack; null: nothing. */
   gap: v.nullable(
     v.object({

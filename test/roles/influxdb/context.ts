@@ -16,6 +16,7 @@ export function twinNode(index: number, said: Said = {}): MemberView {
   const published: Published = {
     state: "serving",
     joined: true,
+    read: false,
     gap: null,
     binary: null,
     detail: null,

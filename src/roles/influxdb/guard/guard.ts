@@ -17,6 +17,7 @@ import { Record } from "../record.ts";
 import { judge, type Verdict } from "../standing.ts";
 import { keptTokens, tokensSchema } from "../tokens.ts";
 import { Deleting, type OtherNode, type Own } from "./deleting.ts";
+import { holdsNothing } from "../empty.ts";
 import { form } from "./form.ts";
 import { Filler } from "./filler.ts";
 import { Isolation } from "./isolation.ts";
@@ -113,7 +114,10 @@ export class TwinGuard implements Guard {
     await this.#attending.catch(() => undefined);
   }
 
-  onVip(): void {}
+  /** The other one's join waits for it, too. */
+  onVip(): void {
+    if (this.#known) this.#tellAll().catch((error: unknown) => log.warn("influxdb:", error));
+  }
 
   /** What the other one of the twins asks. A server that has taken over this one's metadata may not tell the tokens. */
   async handle(method: string, params: unknown, from: string): Promise<unknown> {
@@ -144,7 +148,7 @@ export class TwinGuard implements Guard {
   }
 
   ready(): boolean {
-    const isRead = this.#deps.vip() === "MASTER" || this.#twin()?.said?.serving === true;
+    const isRead = this.#deps.vip() === "MASTER" || this.#twin()?.published?.read === true;
     return this.#well && isRead && this.#verdict() !== "fills";
   }
 
@@ -275,7 +279,10 @@ export class TwinGuard implements Guard {
       // Of data that were kept nobody knows how old they are.
       if (formed === "copy" || !this.#record.wasJoined) {
         const now = this.#deps.clock.wall();
-        await this.#record.join(now, formed === "found" ? [] : [{ from: 0, to: now, sure: true }]);
+        // Two that were just made need not wait for each other: what comes from now on both are given.
+        const isNew =
+          formed === "copy" && twin && (await holdsNothing(serverOf(twin.member, context), this.#limits));
+        await this.#record.join(now, formed === "found" ? [] : [{ from: 0, to: now, sure: !isNew }]);
       }
       this.#joined = true;
       this.#trouble = null;
@@ -404,6 +411,7 @@ export class TwinGuard implements Guard {
     return {
       state: this.#well ? "serving" : this.#attention ? "waiting" : "down",
       joined: this.#joined,
+      read: this.#deps.vip() === "MASTER",
       gap: first ? { since: new Date(first.from).toISOString(), away, done, trouble, busy } : null,
       binary: null,
       detail: this.#well ? null : this.awaiting().slice(0, 400),
