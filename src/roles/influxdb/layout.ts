@@ -2,6 +2,7 @@ import type { Member } from "../../cluster/types.ts";
 import { product, productPath, type Product } from "../../host/catalog.ts";
 import type { Facts } from "../../host/facts.ts";
 import type { InfluxdbSpec } from "../../spec/types.ts";
+import { nodesOf, specOf } from "../of-role.ts";
 import type { RoleContext } from "../types.ts";
 import type { Server } from "./client.ts";
 
@@ -38,16 +39,11 @@ export function productName({ binary }: Pick<InfluxdbSpec, "binary">): string {
   return binary === undefined ? "influxdb" : "influxd";
 }
 
-export function influxdbSpec({ spec }: Pick<RoleContext, "spec">): InfluxdbSpec {
-  const found = spec.roles.influxdb;
-  if (!found) throw new Error("a member has the role influxdb, which cluster.toml does not configure");
-  return found;
-}
+export const influxdbSpec = (context: Pick<RoleContext, "spec">): InfluxdbSpec => specOf(roleName, context);
 
 /** The members with this role, by rising index. */
-export function nodes<T extends Pick<Member, "roles" | "index">>(members: readonly T[]): T[] {
-  return members.filter((member) => member.roles.includes(roleName)).sort((a, b) => a.index - b.index);
-}
+export const nodes = <T extends Pick<Member, "roles" | "index">>(members: readonly T[]): T[] =>
+  nodesOf(roleName, members);
 
 /** A node's server, asked as the administrator. */
 export function serverOf(

@@ -1,42 +1,24 @@
 import { file } from "../../resources/file.ts";
-import { pkg } from "../../resources/package.ts";
 import { port } from "../../resources/port.ts";
 import { program } from "../../resources/program.ts";
-import { repository } from "../../resources/repository.ts";
 import { service, unitCheck } from "../../resources/service.ts";
 import { user } from "../../resources/user.ts";
 import { marker } from "../marker.ts";
-import { vendorRepository } from "../repository.ts";
+import { productPackages } from "../product-packages.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { buckets } from "./bucket-resource.ts";
 import { httpPort, influxdbSpec, layout, roleName, type Layout } from "./layout.ts";
 
 /** All that one of the twins has on its host, by the phase it completes. */
 export function resources(context: RoleContext): RolePlan {
-  const { cluster, facts, self, spec } = context;
+  const { cluster, self } = context;
   const where = layout(context);
   const { product, binary, data } = where;
   const { binary: own } = influxdbSpec(context);
-  const { family } = facts.os;
-  const from = spec.cluster.packages;
-  const vendor = vendorRepository(product, facts.os, from);
-  const source = vendor ? repository(vendor, { packages: product.packages, family, from }) : [];
-  const needs = source.map(({ id }) => id);
-  const packages = product.packages.map((name, at) =>
-    pkg({
-      name,
-      family,
-      from,
-      units: [product.unit],
-      needs,
-      repository: vendor,
-      ...(at === 0 && own === undefined ? { data } : {}),
-    }),
-  );
-  const installed = packages.map(({ id }) => id);
+  const packages = productPackages(product, context, own === undefined ? { data } : {});
   const programs = own === undefined ? [] : [program({ from: own, to: binary })];
   const runsAs = user(product.user);
-  const ready = [runsAs.id, ...installed, ...programs.map(({ id }) => id)];
+  const ready = [runsAs.id, ...packages.ids, ...programs.map(({ id }) => id)];
   // In place of the package's own, which an update may change.
   const unit = file({
     path: `/etc/systemd/system/${product.unit}`,
@@ -52,7 +34,7 @@ export function resources(context: RoleContext): RolePlan {
   );
   const server = service({ unit: product.unit, restartOn: [unit, ...programs], needs: [mine.id] });
   return {
-    installed: [runsAs, ...source, ...packages, ...programs],
+    installed: [runsAs, ...packages.resources, ...programs],
     configured: [unit, mine, server, port({ port: httpPort, protocol: "tcp" })],
     ready: [buckets(context, [server.id])],
   };

@@ -2,6 +2,7 @@ import type { Member } from "../../cluster/types.ts";
 import { product, productPath, type Product } from "../../host/catalog.ts";
 import type { Facts } from "../../host/facts.ts";
 import type { MinioSpec } from "../../spec/types.ts";
+import { nodesOf, specOf } from "../of-role.ts";
 import type { RoleContext } from "../types.ts";
 
 export const roleName = "minio";
@@ -46,16 +47,11 @@ export function productName({
   return binary === undefined ? engine : "minio";
 }
 
-export function minioSpec({ spec }: Pick<RoleContext, "spec">): MinioSpec {
-  const found = spec.roles.minio;
-  if (!found) throw new Error("a member has the role minio, which cluster.toml does not configure");
-  return found;
-}
+export const minioSpec = (context: Pick<RoleContext, "spec">): MinioSpec => specOf(roleName, context);
 
 /** The members with this role, by rising index. */
-export function nodes<T extends Pick<Member, "roles" | "index">>(members: readonly T[]): T[] {
-  return members.filter((member) => member.roles.includes(roleName)).sort((a, b) => a.index - b.index);
-}
+export const nodes = <T extends Pick<Member, "roles" | "index">>(members: readonly T[]): T[] =>
+  nodesOf(roleName, members);
 
 /** The name of a place in the layout, which every node knows by its /etc/hosts: whoever has the place has the name. */
 export const slotName = (slot: number | string, domain: string): string => `minio${slot}.${domain}`;

@@ -3,14 +3,12 @@ import { file } from "../../resources/file.ts";
 import { hosts } from "../../resources/hosts.ts";
 import { mount } from "../../resources/mount.ts";
 import { owner } from "../../resources/owner.ts";
-import { pkg } from "../../resources/package.ts";
 import { port } from "../../resources/port.ts";
 import { program } from "../../resources/program.ts";
-import { repository } from "../../resources/repository.ts";
 import { service, unitCheck } from "../../resources/service.ts";
 import type { Resource } from "../../resources/types.ts";
 import { user } from "../../resources/user.ts";
-import { vendorRepository } from "../repository.ts";
+import { productPackages } from "../product-packages.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { application } from "./application.ts";
 import { givenDisks } from "./given.ts";
@@ -22,18 +20,10 @@ import { consolePort, layout, minioSpec, place, s3Port, slotName, users, volumes
 
 /** All that a node of the store has on its host, by the phase it completes. */
 export function resources(context: RoleContext): RolePlan {
-  const { facts, spec } = context;
   const { product, binary, environment } = layout(context);
   const { binary: own, topology } = minioSpec(context);
-  const { family } = facts.os;
-  const from = spec.cluster.packages;
-  const vendor = vendorRepository(product, facts.os, from);
-  const source = vendor ? repository(vendor, { packages: product.packages, family, from }) : [];
-  const needs = source.map(({ id }) => id);
-  const packages = product.packages.map((name) =>
-    pkg({ name, family, from, units: [product.unit], needs, repository: vendor }),
-  );
-  const installed = packages.map(({ id }) => id);
+  const packages = productPackages(product, context);
+  const installed = packages.ids;
   const programs = own === undefined ? [] : [program({ from: own, to: binary })];
   const runsAs = user(product.user);
   const disks = givenDisks().map((given) => ({
@@ -76,7 +66,7 @@ export function resources(context: RoleContext): RolePlan {
   const restarts =
     topology === "pool" ? programs.map(({ id }) => restartTogether(context, id, [server.id])) : [];
   return {
-    installed: [runsAs, ...source, ...packages, ...programs, ...disks.flatMap(flat)],
+    installed: [runsAs, ...packages.resources, ...programs, ...disks.flatMap(flat)],
     configured: [
       ...keys,
       settings,

@@ -1,6 +1,7 @@
 import { paths } from "../../core/paths.ts";
 import { product, productPath, type Product } from "../../host/catalog.ts";
 import type { Member } from "../../cluster/types.ts";
+import { nodesOf, specOf } from "../of-role.ts";
 import type { RoleContext } from "../types.ts";
 import type { MysqlSpec } from "../../spec/types.ts";
 
@@ -49,13 +50,8 @@ export function layoutOf(engine: MysqlSpec["engine"], os: RoleContext["facts"]["
   };
 }
 
-export function mysqlSpec({ spec }: Pick<RoleContext, "spec">): MysqlSpec {
-  const found = spec.roles.mysql;
-  if (!found) throw new Error("a member has the role mysql, which cluster.toml does not configure");
-  return found;
-}
+export const mysqlSpec = (context: Pick<RoleContext, "spec">): MysqlSpec => specOf(roleName, context);
 
 /** The members with this role, by rising index. */
-export function nodes<T extends Pick<Member, "roles" | "index">>(members: readonly T[]): T[] {
-  return members.filter((member) => member.roles.includes(roleName)).sort((a, b) => a.index - b.index);
-}
+export const nodes = <T extends Pick<Member, "roles" | "index">>(members: readonly T[]): T[] =>
+  nodesOf(roleName, members);

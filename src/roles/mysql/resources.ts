@@ -4,9 +4,7 @@ import { ChimeError } from "../../core/errors.ts";
 import { issueServiceCertificate } from "../../cluster/identity.ts";
 import { certificate } from "../../resources/certificate.ts";
 import { file } from "../../resources/file.ts";
-import { pkg } from "../../resources/package.ts";
 import { port } from "../../resources/port.ts";
-import { repository } from "../../resources/repository.ts";
 import { service } from "../../resources/service.ts";
 import { sysctl } from "../../resources/sysctl.ts";
 import { productPath } from "../../host/catalog.ts";
@@ -20,32 +18,17 @@ import type { Engine } from "./engine/types.ts";
 import { isHeld } from "./guard/unit.ts";
 import { layout, mysqlPort, mysqlSpec, roleName } from "./layout.ts";
 import { marker } from "../marker.ts";
-import { vendorRepository } from "../repository.ts";
+import { productPackages } from "../product-packages.ts";
 
 /** All that a node of the pair has on its host, by the phase it completes. */
 export function resources(context: RoleContext): RolePlan {
-  const { self, cluster, facts } = context;
+  const { self, cluster } = context;
   const { product, config, data, pidFile, dropIn, socket, startOptions, tls } = layout(context);
   const spec = mysqlSpec(context);
   const engine = engineOf(spec);
-  const { family } = facts.os;
-  const from = context.spec.cluster.packages;
-  const vendor = vendorRepository(product, facts.os, from);
-  const source = vendor ? repository(vendor, { packages: product.packages, family, from }) : [];
-  const needs = source.map(({ id }) => id);
-  // The catalog names the server's package first; most make the empty database.
-  const packages = product.packages.map((name, at) =>
-    pkg({
-      name,
-      family,
-      from,
-      units: [product.unit],
-      needs,
-      repository: vendor,
-      ...(at === 0 ? { data, answers: product.answers ?? [] } : {}),
-    }),
-  );
-  const installed = packages.map(({ id }) => id);
+  // Most make the empty database.
+  const packages = productPackages(product, context, { data, answers: product.answers ?? [] });
+  const installed = packages.ids;
   const database = firstData({ data, product }, engine, installed);
   const mine = marker(
     roleName,
@@ -91,7 +74,7 @@ export function resources(context: RoleContext): RolePlan {
     needs: [...installed, anyAddress.id],
   });
   return {
-    installed: [unit, ...source, ...packages],
+    installed: [unit, ...packages.resources],
     configured: [
       database,
       mine,
