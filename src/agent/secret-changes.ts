@@ -86,14 +86,15 @@ export class SecretChanges {
    */
   async begin(role: RoleName): Promise<void> {
     const { store } = this.#deps;
-    const members = this.#others().filter((member) => member.roles.includes(role));
     const names = this.#names().filter((one) => one.role === role);
     if (!names.every(({ name }) => store.state(role, name))) {
       throw refused("secrets.not_here", `${this.#deps.membership.self.name} holds no passwords`);
     }
-    const underWay = names.some(({ name, key }) => !progressOf(key, store.state(role, name), members).done);
-    if (underWay) return;
-    requireAll(role, members);
+    if (!this.progress(role).done) return;
+    requireAll(
+      role,
+      this.#others().filter((member) => member.roles.includes(role)),
+    );
     for (const { name } of names) await store.begin(role, name);
     log.info(`${role}: another ${names.map(({ name }) => name).join(", ")} was made`);
   }

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { authority } from "../core/authority.ts";
 import type { Clock } from "../core/clock.ts";
 import { ChimeError, Exit, failed, refused, usageError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
@@ -544,8 +545,7 @@ export class ClusterMembership implements Membership {
 
 /** What a token says: the port only where it is not the usual one. */
 function doorAddress(address: string, port: number): string {
-  if (port === agentPort) return address;
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  return port === agentPort ? address : authority(address, port);
 }
 
 function isRefusal(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import { askJson, type Limits, type Server } from "./client.ts";
+import type { Limits } from "../http.ts";
+import { askJson, type Server } from "./client.ts";
 
 export interface Permission {
   action: "read" | "write";

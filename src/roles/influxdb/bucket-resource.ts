@@ -4,7 +4,8 @@ import type { Kind, Resource } from "../../resources/types.ts";
 import type { InfluxdbBucket } from "../../spec/types.ts";
 import type { RoleContext } from "../types.ts";
 import { createBucket, listBuckets, setRetention, type Bucket } from "./buckets.ts";
-import type { Limits, Server } from "./client.ts";
+import type { Limits } from "../http.ts";
+import type { Server } from "./client.ts";
 import { influxdbSpec, probeBucket, serverOf } from "./layout.ts";
 
 const timeoutMs = 20_000;

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { failed } from "../../core/errors.ts";
-import { askJson, askWell, whereOf, type Limits, type Server } from "./client.ts";
+import type { Limits } from "../http.ts";
+import { askJson, askWell, whereOf, type Server } from "./client.ts";
 import type { Database } from "./influxql.ts";
 
 const bucketSchema = v.object({

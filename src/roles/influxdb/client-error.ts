@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { failed, type ChimeError } from "../../core/errors.ts";
 import { mask } from "../../core/mask.ts";
+import { oneLine } from "../http.ts";
 
 const status = "chime-node status";
 const apply = "chime-node apply --role influxdb";
@@ -21,7 +22,6 @@ const known: Record<number, [code: string, remedy: string]> = {
 /** Words of a server whose disk is or was full: its engine stays closed until a restart. */
 const full = /no space left|engine is closed|read-only/i;
 
-const longestMessage = 300;
 const refusalSchema = v.object({ code: v.optional(v.string(), ""), message: v.optional(v.string(), "") });
 const queryRefusalSchema = v.object({ error: v.string() });
 
@@ -50,11 +50,4 @@ function refusalOf(body: Uint8Array): string {
   if (!refusal.success || !("message" in refusal.output)) return oneLine(text);
   const { code, message } = refusal.output;
   return oneLine(code && message ? `${code}: ${message}` : code || message);
-}
-
-export function oneLine(text: string): string {
-  return text
-    .replace(/\p{C}+/gu, " ")
-    .trim()
-    .slice(0, longestMessage);
 }

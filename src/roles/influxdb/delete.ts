@@ -1,4 +1,5 @@
-import { askWell, type Limits, type Server } from "./client.ts";
+import type { Limits } from "../http.ts";
+import { askWell, type Server } from "./client.ts";
 
 /** What is deleted of a bucket. */
 export interface Deleted {

@@ -1,5 +1,6 @@
 import { databaseOf, listBuckets } from "./buckets.ts";
-import type { Limits, Server } from "./client.ts";
+import type { Limits } from "../http.ts";
+import type { Server } from "./client.ts";
 import { queryJson } from "./influxql.ts";
 import { probeBucket } from "./layout.ts";
 

@@ -4,7 +4,7 @@ import { TwinGuard } from "./guard/guard.ts";
 import { influxdbSpec, nodes, productName, roleName, serverOf } from "./layout.ts";
 import { resources } from "./resources.ts";
 import { influxdbStatus } from "./status.ts";
-import { originOf } from "./client.ts";
+import { originOf } from "../http.ts";
 import { keptTokens } from "./tokens.ts";
 
 /** Two live servers: clients write to both, and read from the one that the address is on. */

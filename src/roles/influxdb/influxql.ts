@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import { failed } from "../../core/errors.ts";
 import { mask } from "../../core/mask.ts";
-import { oneLine } from "./client-error.ts";
-import { askJson, stream, whereOf, type Asked, type Limits, type Server } from "./client.ts";
+import { oneLine, type Limits } from "../http.ts";
+import { askJson, stream, whereOf, type Asked, type Server } from "./client.ts";
 
 /** What InfluxQL calls a bucket by (see `databaseOf` in buckets.ts). */
 export interface Database {

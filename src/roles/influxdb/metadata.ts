@@ -1,5 +1,6 @@
 import { failed } from "../../core/errors.ts";
-import { askWell, whereOf, type Limits, type Server } from "./client.ts";
+import type { Limits } from "../http.ts";
+import { askWell, whereOf, type Server } from "./client.ts";
 
 /** All that a server knows beside the points: users, tokens, organisations, buckets, their shards, tasks. */
 export interface Metadata {

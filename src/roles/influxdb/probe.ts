@@ -1,5 +1,6 @@
 import { failed } from "../../core/errors.ts";
-import { whereOf, type Limits, type Server } from "./client.ts";
+import type { Limits } from "../http.ts";
+import { whereOf, type Server } from "./client.ts";
 import { literal, queryJson } from "./influxql.ts";
 import { probeBucket } from "./layout.ts";
 import { writeLines } from "./write.ts";

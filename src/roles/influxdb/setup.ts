@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { usageError } from "../../core/errors.ts";
-import { ask, askJson, askWell, type Limits, type Server } from "./client.ts";
+import type { Limits } from "../http.ts";
+import { ask, askJson, askWell, type Server } from "./client.ts";
 
 export interface Setup {
   username: string;

@@ -5,7 +5,8 @@ import { paths } from "../../core/paths.ts";
 import { isMissing, makeParents, writeAtomically } from "../../host/files.ts";
 import { createAuthorization, listAuthorizations, type Permission } from "./authorizations.ts";
 import { findBucket } from "./buckets.ts";
-import type { Limits, Server } from "./client.ts";
+import type { Limits } from "../http.ts";
+import type { Server } from "./client.ts";
 
 const token = v.pipe(v.string(), v.minLength(1), v.maxLength(500));
 export const tokensSchema = v.object({ read: token, write: token });

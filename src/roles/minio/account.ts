@@ -3,7 +3,8 @@ import { ChimeError } from "../../core/errors.ts";
 import { askAdmin, unsealed } from "./admin.ts";
 import { seal } from "./sealed.ts";
 import type { Credentials } from "./signature.ts";
-import type { Limits, Store } from "./store.ts";
+import type { Limits } from "../http.ts";
+import type { Store } from "./store.ts";
 
 const accountSchema = v.object({
   parentUser: v.string(),

@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { failed } from "../../core/errors.ts";
 import { unseal } from "./sealed.ts";
-import { askWell, textOf, whereOf, type Answer, type Asked, type Limits, type Store } from "./store.ts";
+import type { Answer, Limits } from "../http.ts";
+import { askWell, textOf, whereOf, type Asked, type Store } from "./store.ts";
 
 /** Asks the admin API, version 3. @throws ChimeError `minio.*` */
 export async function askAdmin(

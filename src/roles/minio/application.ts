@@ -6,7 +6,7 @@ import type { RoleContext } from "../types.ts";
 import { ensureAccount, hasAccount } from "./account.ts";
 import { minioSpec, nodes, roleName, users } from "./layout.ts";
 import { createBucket, hasBucket } from "./s3.ts";
-import type { Limits } from "./store.ts";
+import type { Limits } from "../http.ts";
 import { asApplication, ownStore } from "./stores.ts";
 
 /** A write that does not find enough drives is refused at once, or never answered. */

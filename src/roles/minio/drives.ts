@@ -12,7 +12,7 @@ import { layout, minioSpec, nodes, place, slotIn, slotName } from "./layout.ts";
 import { publishedBy } from "./published.ts";
 import { quorumOf, type Quorum } from "./quorum.ts";
 import { rememberedSlot } from "./slots.ts";
-import type { Limits } from "./store.ts";
+import type { Limits } from "../http.ts";
 import { ownStore } from "./stores.ts";
 
 type Drive = StoreInfo["servers"][number]["drives"][number];

@@ -2,7 +2,8 @@ import * as v from "valibot";
 import { systemClock } from "../../core/clock.ts";
 import { failed } from "../../core/errors.ts";
 import { askJson } from "./admin.ts";
-import { whereOf, type Limits, type Store } from "./store.ts";
+import type { Limits } from "../http.ts";
+import { whereOf, type Store } from "./store.ts";
 
 const drives = v.optional(
   v.object({ drives: v.nullish(v.array(v.object({ state: v.optional(v.string(), "unknown") })), []) }),

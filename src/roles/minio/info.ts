@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { askJson } from "./admin.ts";
-import type { Limits, Store } from "./store.ts";
+import type { Limits } from "../http.ts";
+import type { Store } from "./store.ts";
 
 const count = v.optional(v.pipe(v.number(), v.minValue(0)), 0);
 

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { failed } from "../../core/errors.ts";
 import { deleteObject, getObject, putObject } from "./s3.ts";
-import { whereOf, type Limits, type Store } from "./store.ts";
+import type { Limits } from "../http.ts";
+import { whereOf, type Store } from "./store.ts";
 
 /** Below this name nobody else's objects are. */
 const folder = ".chime-node/probe";

@@ -1,6 +1,7 @@
 import { failed } from "../../core/errors.ts";
 import { encodePath } from "./signature.ts";
-import { ask, askWell, textOf, whereOf, type Limits, type Store } from "./store.ts";
+import type { Limits } from "../http.ts";
+import { ask, askWell, textOf, whereOf, type Store } from "./store.ts";
 import { refusalOf, storeError, xmlText, xmlTexts } from "./store-error.ts";
 
 /** @throws ChimeError `minio.*`, as everything here */

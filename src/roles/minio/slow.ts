@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { askJson } from "./admin.ts";
 import { slotIn } from "./layout.ts";
-import type { Limits, Store } from "./store.ts";
+import type { Limits } from "../http.ts";
+import type { Store } from "./store.ts";
 
 const amount = v.pipe(v.number(), v.minValue(0));
 

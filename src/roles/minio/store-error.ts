@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { failed, type ChimeError } from "../../core/errors.ts";
 import { mask } from "../../core/mask.ts";
+import { oneLine } from "../http.ts";
 
 /** What a store says of why not. Errors of S3 come as XML, those of the admin API as JSON. */
 interface Refusal {
@@ -25,7 +26,6 @@ const known: Record<string, [code: string, remedy: string]> = {
 
 /** Enough of an answer for its first words. */
 const looked = 16_384;
-const longestMessage = 300;
 
 /** What was asked and why it was not done, without a secret in it. */
 export function storeError(
@@ -68,14 +68,7 @@ export function refusalOf(body: Uint8Array): Refusal | undefined {
 }
 
 function refusal(code: string, message: string): Refusal {
-  return { code: oneLine(code, 64), message: oneLine(message, longestMessage) };
-}
-
-function oneLine(text: string, most: number): string {
-  return text
-    .replace(/\p{C}+/gu, " ")
-    .trim()
-    .slice(0, most);
+  return { code: oneLine(code, 64), message: oneLine(message) };
 }
 
 const entities: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };

@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from "bun:test";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { certify, createAuthority, generateKey } from "../../../src/cluster/pki.ts";
-import { ask, askWell, originOf, stream, type Server } from "../../../src/roles/influxdb/client.ts";
+import { originOf } from "../../../src/roles/http.ts";
+import { ask, askWell, stream, type Server } from "../../../src/roles/influxdb/client.ts";
 import { literal, identifier, queryJson, queryMsgpack } from "../../../src/roles/influxdb/influxql.ts";
 import { isUp, setUp } from "../../../src/roles/influxdb/setup.ts";
 import { writeLines } from "../../../src/roles/influxdb/write.ts";

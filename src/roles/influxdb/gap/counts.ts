@@ -1,4 +1,4 @@
-import type { Limits } from "../client.ts";
+import type { Limits } from "../../http.ts";
 import { identifier, queryJson, type Series } from "../influxql.ts";
 import { isMixed, type Measurement } from "./schema.ts";
 import type { Pair, Side } from "./sides.ts";

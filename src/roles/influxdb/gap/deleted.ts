@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import * as v from "valibot";
 import { ChimeError, refused } from "../../../core/errors.ts";
 import { makeParents, readText, writeAtomically } from "../../../host/files.ts";
-import type { Limits, Server } from "../client.ts";
+import type { Limits } from "../../http.ts";
+import type { Server } from "../client.ts";
 import { deletePoints } from "../delete.ts";
 
 const text = v.pipe(v.string(), v.maxLength(4096));

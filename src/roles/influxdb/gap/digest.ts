@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Limits } from "../client.ts";
+import type { Limits } from "../../http.ts";
 import { formOf, lineOf } from "./line.ts";
 import { readRows, type Block } from "./read.ts";
 import { unsignedFields, type Measurement } from "./schema.ts";

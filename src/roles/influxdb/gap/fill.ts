@@ -1,5 +1,5 @@
 import type { Clock } from "../../../core/clock.ts";
-import type { Limits } from "../client.ts";
+import type { Limits } from "../../http.ts";
 import type { Window } from "./counts.ts";
 import { differences, type Rows } from "./diff.ts";
 import { Pace } from "./pace.ts";

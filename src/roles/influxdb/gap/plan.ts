@@ -1,4 +1,4 @@
-import type { Limits } from "../client.ts";
+import type { Limits } from "../../http.ts";
 import { countWindows, joinWindows, type Window } from "./counts.ts";
 import type { Measurement } from "./schema.ts";
 import { shardLengths, type Pair } from "./sides.ts";

@@ -1,5 +1,5 @@
 import { failed } from "../../../core/errors.ts";
-import type { Limits } from "../client.ts";
+import type { Limits } from "../../http.ts";
 import { identifier, queryError, queryMsgpack } from "../influxql.ts";
 import { Unpacker, type Value } from "./msgpack.ts";
 import type { Side } from "./sides.ts";

@@ -1,5 +1,5 @@
 import { ChimeError } from "../../../core/errors.ts";
-import type { Limits } from "../client.ts";
+import type { Limits } from "../../http.ts";
 import { identifier, queryJson } from "../influxql.ts";
 import type { Pair, Side } from "./sides.ts";
 import { within, type Range } from "./time.ts";

@@ -1,6 +1,7 @@
 import { refused } from "../../../core/errors.ts";
 import { databaseOf, listBuckets, type Bucket } from "../buckets.ts";
-import { whereOf, type Limits, type Server } from "../client.ts";
+import type { Limits } from "../../http.ts";
+import { whereOf, type Server } from "../client.ts";
 import type { Database } from "../influxql.ts";
 
 /** A bucket on one of the twins. */

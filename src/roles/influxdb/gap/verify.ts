@@ -1,4 +1,4 @@
-import type { Limits } from "../client.ts";
+import type { Limits } from "../../http.ts";
 import { digestOf } from "./digest.ts";
 import { planWindows } from "./plan.ts";
 import type { Measurement } from "./schema.ts";

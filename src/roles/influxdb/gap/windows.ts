@@ -1,4 +1,5 @@
-import type { Limits, Server } from "../client.ts";
+import type { Limits } from "../../http.ts";
+import type { Server } from "../client.ts";
 import { countWindows, joinWindows, type Missing, type Window } from "./counts.ts";
 import { listMeasurements, type Measurement } from "./schema.ts";
 import { pairBuckets, type Pair } from "./sides.ts";

@@ -2,7 +2,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Clock } from "../../../core/clock.ts";
 import { ChimeError } from "../../../core/errors.ts";
-import type { Limits } from "../client.ts";
+import type { Limits } from "../../http.ts";
 import { writeLines } from "../write.ts";
 import type { Pace } from "./pace.ts";
 import type { Side } from "./sides.ts";

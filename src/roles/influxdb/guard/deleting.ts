@@ -2,7 +2,8 @@ import * as v from "valibot";
 import type { Clock } from "../../../core/clock.ts";
 import { ChimeError, failed } from "../../../core/errors.ts";
 import { paths } from "../../../core/paths.ts";
-import type { Limits, Server } from "../client.ts";
+import type { Limits } from "../../http.ts";
+import type { Server } from "../client.ts";
 import { Deletions, deletionsSchema, type Deletion } from "../gap/deleted.ts";
 
 /** This node, and its server. */

@@ -1,7 +1,8 @@
 import type { Clock } from "../../../core/clock.ts";
 import { failed, toChimeError } from "../../../core/errors.ts";
 import { paths } from "../../../core/paths.ts";
-import type { Limits, Server } from "../client.ts";
+import type { Limits } from "../../http.ts";
+import type { Server } from "../client.ts";
 import { FillRecord } from "../gap/record.ts";
 import { compareTwins, repairTwins } from "../gap/repair.ts";
 import { allTime, type Range } from "../gap/time.ts";

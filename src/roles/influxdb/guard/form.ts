@@ -3,7 +3,7 @@ import { refused, ChimeError } from "../../../core/errors.ts";
 import type { RoleContext } from "../../types.ts";
 import { ensureBuckets } from "../bucket-resource.ts";
 import { findBucket } from "../buckets.ts";
-import type { Limits } from "../client.ts";
+import type { Limits } from "../../http.ts";
 import { formation, type Formation } from "../formation.ts";
 import { influxdbSpec, serverOf, userName } from "../layout.ts";
 import type { Twin } from "../mate.ts";

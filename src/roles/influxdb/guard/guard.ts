@@ -7,7 +7,7 @@ import { Attention } from "../../attention.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
-import type { Limits } from "../client.ts";
+import type { Limits } from "../../http.ts";
 import { httpPort, layout, roleName, serverOf } from "../layout.ts";
 import { standingOf, twinOf, type Twin } from "../mate.ts";
 import { awaySeconds, type Outage } from "../outages.ts";

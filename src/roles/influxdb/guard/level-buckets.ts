@@ -1,5 +1,6 @@
 import { createBucket, listBuckets } from "../buckets.ts";
-import type { Limits, Server } from "../client.ts";
+import type { Limits } from "../../http.ts";
+import type { Server } from "../client.ts";
 
 /** A bucket that one of them lacks is made there as the other one has it. @throws ChimeError `influxdb.*` */
 export async function levelBuckets(mine: Server, other: Server, limits: Limits): Promise<void> {

@@ -1,3 +1,4 @@
+import { addressOf, direct } from "../../http.ts";
 import { s3Port } from "../layout.ts";
 import type { Store } from "../store.ts";
 
@@ -41,14 +42,9 @@ export async function askPage(
   name: string,
   signal: AbortSignal,
 ): Promise<Response | null> {
+  const server = { address, port, ca };
   try {
-    const response = await fetch(`${ca ? "https" : "http"}://${address}:${port}/minio/health/${name}`, {
-      redirect: "manual",
-      signal,
-      // Bun's own: nothing of the environment comes between, and the certificate is the address's.
-      ...({ proxy: false } as object),
-      ...(ca && { tls: { ca, serverName: address } }),
-    });
+    const response = await fetch(`${addressOf(server)}/minio/health/${name}`, { signal, ...direct(server) });
     await response.arrayBuffer();
     return response;
   } catch {

@@ -2,7 +2,8 @@ import { mountedAt } from "../../../host/mounts.ts";
 import { storeInfo, type StoreInfo } from "../info.ts";
 import { slotIn } from "../layout.ts";
 import type { Published } from "../published.ts";
-import type { Limits, Store } from "../store.ts";
+import type { Limits } from "../../http.ts";
+import type { Store } from "../store.ts";
 
 /** What a server knows of all nodes' drives. */
 export type Seen = NonNullable<Published["seen"]>;

@@ -2,7 +2,7 @@ import type { RoleContext } from "../../types.ts";
 import { minioSpec } from "../layout.ts";
 import { probe } from "../probe.ts";
 import { createBucket } from "../s3.ts";
-import type { Limits } from "../store.ts";
+import type { Limits } from "../../http.ts";
 import { ownStore } from "../stores.ts";
 
 /** That objects go in and out through this node's server, health pages do not say. @throws ChimeError `minio.*` */

@@ -5,7 +5,8 @@ import type { MemberView } from "../../../cluster/types.ts";
 import { nodes } from "../layout.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { putObject } from "../s3.ts";
-import type { Limits, Store } from "../store.ts";
+import type { Limits } from "../../http.ts";
+import type { Store } from "../store.ts";
 import { Debt } from "./debt.ts";
 
 /** What another node's guard says, as far as it matters here. */

@@ -1,6 +1,7 @@
 import { systemClock } from "../../../core/clock.ts";
 import { listBuckets, listVersions } from "../s3.ts";
-import type { Limits, Store } from "../store.ts";
+import type { Limits } from "../../http.ts";
+import type { Store } from "../store.ts";
 
 /** More of them are counted alone, and not looked at again one by one: the next round will find fewer. */
 const mostAgain = 20;

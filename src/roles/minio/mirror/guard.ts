@@ -21,7 +21,7 @@ import { layout, minioSpec, nodes, roleName, s3Port } from "../layout.ts";
 import type { Published } from "../published.ts";
 import { slowDrives } from "../slow.ts";
 import { fullDrives } from "../full.ts";
-import type { Limits } from "../store.ts";
+import type { Limits } from "../../http.ts";
 import { ownStore } from "../stores.ts";
 import { authorityOf } from "../tls.ts";
 import { differing } from "./compare.ts";

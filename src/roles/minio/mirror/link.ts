@@ -2,7 +2,7 @@ import type { Clock } from "../../../core/clock.ts";
 import { toChimeError } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
 import type { RoleContext } from "../../types.ts";
-import type { Limits } from "../store.ts";
+import type { Limits } from "../../http.ts";
 import { ownStore } from "../stores.ts";
 import { sitesOf, type Other } from "./other.ts";
 import { ensureMirror, leaveMirror, mirrorState } from "./replication.ts";

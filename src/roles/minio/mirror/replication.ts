@@ -3,7 +3,8 @@ import { ChimeError, failed, refused } from "../../../core/errors.ts";
 import { askJson } from "../admin.ts";
 import { listBuckets } from "../s3.ts";
 import { seal } from "../sealed.ts";
-import { originOf, type Asked, type Limits, type Store } from "../store.ts";
+import { originOf, type Limits } from "../../http.ts";
+import type { Asked, Store } from "../store.ts";
 
 /** A store that copies what is written to it to the others, a moment later, and takes what is written to them. */
 export interface Site {

@@ -1,5 +1,6 @@
 import { databaseOf, type Bucket } from "../../../../src/roles/influxdb/buckets.ts";
-import type { Limits, Server } from "../../../../src/roles/influxdb/client.ts";
+import type { Limits } from "../../../../src/roles/http.ts";
+import type { Server } from "../../../../src/roles/influxdb/client.ts";
 import { seriesOf, valueText } from "../../../../src/roles/influxdb/gap/line.ts";
 import type { Value } from "../../../../src/roles/influxdb/gap/msgpack.ts";
 import { planWindows } from "../../../../src/roles/influxdb/gap/plan.ts";
