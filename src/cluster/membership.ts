@@ -12,8 +12,16 @@ import { answerStranger } from "./door.ts";
 import type { Credentials } from "./identity.ts";
 import { Peers, suspectMs } from "./peers.ts";
 import { caPublicKey, signFields, type PeerIdentity } from "./pki.ts";
+import { signRecord } from "./record.ts";
 import { standing } from "./renewal.ts";
-import { jsonBytes, maxRecordBytes, stateParts, type Admission, type StateParts } from "./schema.ts";
+import {
+  jsonBytes,
+  maxRecordBytes,
+  stateParts,
+  type Admission,
+  type SignedRecord,
+  type StateParts,
+} from "./schema.ts";
 import { signSpec } from "./spec-document.ts";
 import { SharedState } from "./state.ts";
 import { Saver, type StateStore } from "./store.ts";
@@ -135,7 +143,7 @@ export class ClusterMembership implements Membership {
       incarnation: (stored?.incarnation ?? 0) + 1,
       version: 1,
     };
-    this.state.setSelf(this.record);
+    this.state.setSelf({ member: this.record, signed: this.signed() });
     // Without it the others' memory of this node is outdone (`take`): an agent that says what is wrong is worth more.
     await this.saver.save().catch((error: unknown) => {
       log.error("the cluster's state cannot be saved:", error);
@@ -212,16 +220,23 @@ export class ClusterMembership implements Membership {
     if (jsonBytes(next) > maxRecordBytes) {
       throw failed("record.too_large", `this node's record would be larger than ${maxRecordBytes} bytes`);
     }
-    this.setRecord(next);
+    const signed = this.setRecord(next);
     if (change.phase) this.saveSoon();
     this.changed();
-    await this.push({ records: [next] });
+    await this.push({ records: [signed] });
   }
 
-  private setRecord(next: Member): void {
+  private setRecord(next: Member): SignedRecord {
     this.record = next;
-    this.state.setSelf(next);
+    const signed = this.signed();
+    this.state.setSelf({ member: next, signed });
     this.lazySaveAt ??= this.options.clock.now() + lazySaveMs;
+    return signed;
+  }
+
+  private signed(): SignedRecord {
+    const { identity, key } = this.options.credentials();
+    return signRecord(key.privateKey, identity.cluster.id, this.record);
   }
 
   /** @throws ChimeError `spec.missing` in the first moments after a state was lost */
@@ -444,7 +459,8 @@ export class ClusterMembership implements Membership {
 
   /**
    * What a member may tell. One that holds the CA could make up everything anyway. A witness is trusted with less: it
-   * speaks for itself, and passes on a spec that a member signed; its own goes by the coordinator, which reads it first.
+   * speaks for itself, and passes on what others signed: their records, and a spec; its own goes by the coordinator,
+   * which reads it first.
    */
   private credible(from: number, parts: StateParts): StateParts {
     if (!this.state.admission(from)?.witness) return parts;
@@ -452,7 +468,7 @@ export class ClusterMembership implements Membership {
     const publisher = this.state.members().find(({ name }) => name === parts.spec?.publisher);
     return {
       admissions: parts.admissions.filter(own),
-      records: parts.records.filter(own),
+      records: parts.records,
       tokens: [],
       spec: publisher?.witness === false ? parts.spec : null,
     };
@@ -469,20 +485,20 @@ export class ClusterMembership implements Membership {
     if (merged.outdone) {
       // The state on this disk was lost or put back: what others remember of this node must not win over the present.
       const { incarnation, phase } = merged.outdone;
-      this.setRecord({
+      const signed = this.setRecord({
         ...this.record,
         incarnation: incarnation + 1,
         phase: { ...phase, ...this.record.phase },
       });
       merged.changed = true;
-      void this.push({ records: [this.record] });
+      void this.push({ records: [signed] });
     }
     if (!merged.changed) return false;
     const mine = this.state.admission(this.record.index);
     if (mine?.roles.some((role) => !this.record.roles.includes(role))) {
       const roles = [...new Set([...this.record.roles, ...mine.roles])];
-      this.setRecord({ ...this.record, roles, version: this.record.version + 1 });
-      void this.push({ records: [this.record] });
+      const signed = this.setRecord({ ...this.record, roles, version: this.record.version + 1 });
+      void this.push({ records: [signed] });
     }
     const { publicKey } = this.options.credentials().key;
     if (mine && !this.record.left && (mine.left || mine.publicKey !== publicKey)) {

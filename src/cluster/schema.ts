@@ -35,23 +35,24 @@ const facts = v.object({
   memoryBytes: counter,
 });
 
-const member: v.GenericSchema<unknown, Member> = v.pipe(
-  v.object({
-    name: nodeName,
-    index,
-    address,
-    roles: roleList,
-    phase: v.record(roleName, v.picklist(phases)),
-    roleState: v.record(roleName, v.unknown()),
-    facts: v.nullable(facts),
-    binaryVersion: short,
-    protocol: counter,
-    left: v.boolean(),
-    incarnation: counter,
-    version: counter,
-  }),
-  v.check((record) => jsonBytes(record) <= maxRecordBytes),
-);
+export const member: v.GenericSchema<unknown, Member> = v.object({
+  name: nodeName,
+  index,
+  address,
+  roles: roleList,
+  phase: v.record(roleName, v.picklist(phases)),
+  roleState: v.record(roleName, v.unknown()),
+  facts: v.nullable(facts),
+  binaryVersion: short,
+  protocol: counter,
+  left: v.boolean(),
+  incarnation: counter,
+  version: counter,
+});
+
+/** A node's record as it travels and is kept: JSON of a Member, and its own signature (record.ts). */
+const signedRecord = v.object({ text: v.pipe(v.string(), v.maxBytes(maxRecordBytes)), signature: base64 });
+export type SignedRecord = v.InferOutput<typeof signedRecord>;
 
 /** Infinity where it cannot be written as JSON at all (too deep). */
 export function jsonBytes(value: unknown): number {
@@ -111,7 +112,7 @@ export type TokenRecord = v.InferOutput<typeof tokenRecord>;
 /** What all members share. A message may carry a part of it. */
 export const stateParts = v.object({
   admissions: v.optional(v.pipe(v.array(admission), v.maxLength(10_000)), []),
-  records: v.optional(v.pipe(v.array(member), v.maxLength(10_000)), []),
+  records: v.optional(v.pipe(v.array(signedRecord), v.maxLength(10_000)), []),
   tokens: v.optional(v.pipe(v.array(tokenRecord), v.maxLength(10_000)), []),
   spec: v.optional(v.nullable(specDocument), null),
 });

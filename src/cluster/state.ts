@@ -1,8 +1,15 @@
 import { createHash } from "node:crypto";
 import { admissionIsGenuine, isWitness, tokenIsGenuine } from "./admission.ts";
-import type { Admission, StateParts, TokenRecord } from "./schema.ts";
+import { readRecord, recordIsGenuine } from "./record.ts";
+import type { Admission, SignedRecord, StateParts, TokenRecord } from "./schema.ts";
 import { specIsGenuine } from "./spec-document.ts";
 import type { Member, SpecDocument } from "./types.ts";
+
+/** A node's record, as it says it and as it signed it. */
+export interface KnownRecord {
+  member: Member;
+  signed: SignedRecord;
+}
 
 /** What a merge brought. */
 export interface Merged {
@@ -22,7 +29,7 @@ export class SharedState {
   private readonly clusterId: string;
   private readonly caKey: string;
   private readonly admissions = new Map<number, Admission>();
-  private readonly records = new Map<number, Member>();
+  private readonly records = new Map<number, KnownRecord>();
   private readonly tokens = new Map<string, TokenRecord>();
   private document: SpecDocument | undefined;
   private digestNow: string | undefined;
@@ -42,11 +49,12 @@ export class SharedState {
     };
     for (const admission of parts.admissions) note(this.mergeAdmission(admission), true);
     for (const token of parts.tokens) note(this.mergeToken(token), true);
-    for (const record of parts.records) {
-      if (record.index === self) {
-        const mine = this.records.get(self);
-        if (!mine || compareRecords(record, mine) > 0) merged.outdone = record;
-      } else note(this.mergeRecord(record), false);
+    for (const signed of parts.records) {
+      const next = this.genuine(signed);
+      if (!next) continue;
+      if (next.member.index === self) {
+        if (this.outdoes(next)) merged.outdone = next.member;
+      } else note(this.mergeRecord(next), false);
     }
     if (parts.spec) note(this.mergeSpec(parts.spec), true);
     if (merged.changed) this.digestNow = undefined;
@@ -84,13 +92,30 @@ export class SharedState {
     return true;
   }
 
-  private mergeRecord(next: Member): boolean {
-    const admission = this.admissions.get(next.index);
-    if (!admission || admission.name !== next.name || !fits(admission, next.roles)) return false;
-    const known = this.records.get(next.index);
-    if (known && compareRecords(next, known) <= 0) return false;
-    this.records.set(next.index, next);
-    if (next.left && !admission.left) this.admissions.set(next.index, { ...admission, left: true });
+  /** Undefined: nothing new, or not by the member that it speaks of. */
+  private genuine(signed: SignedRecord): KnownRecord | undefined {
+    const member = readRecord(signed);
+    const admission = member && this.admissions.get(member.index);
+    if (!admission || admission.name !== member.name || !fits(admission, member.roles)) return undefined;
+    const known = this.records.get(member.index);
+    if (known && (known.signed.text === signed.text || compareRecords(member, known.member) < 0))
+      return undefined;
+    return recordIsGenuine(admission.publicKey, this.clusterId, signed) ? { member, signed } : undefined;
+  }
+
+  /** This node wrote it in another life, which it forgot: its state was lost, or put back. */
+  private outdoes({ member, signed }: KnownRecord): boolean {
+    const mine = this.records.get(member.index);
+    return !mine || (signed.text !== mine.signed.text && compareRecords(member, mine.member) >= 0);
+  }
+
+  private mergeRecord(next: KnownRecord): boolean {
+    const { index, left } = next.member;
+    const known = this.records.get(index);
+    if (known && compareRecords(next.member, known.member) <= 0) return false;
+    this.records.set(index, next);
+    const admission = this.admissions.get(index);
+    if (admission && left && !admission.left) this.admissions.set(index, { ...admission, left: true });
     return true;
   }
 
@@ -108,8 +133,8 @@ export class SharedState {
   }
 
   /** This node's own record: only the node itself writes it. */
-  setSelf(record: Member): void {
-    this.records.set(record.index, record);
+  setSelf(record: KnownRecord): void {
+    this.records.set(record.member.index, record);
     this.digestNow = undefined;
   }
 
@@ -122,7 +147,7 @@ export class SharedState {
   }
 
   record(index: number): Member | undefined {
-    return this.records.get(index);
+    return this.records.get(index)?.member;
   }
 
   token(id: string): TokenRecord | undefined {
@@ -153,7 +178,7 @@ export class SharedState {
   parts(): StateParts {
     return {
       admissions: this.allAdmissions(),
-      records: [...this.records.values()],
+      records: [...this.records.values()].map(({ signed }) => signed),
       tokens: this.allTokens(),
       spec: this.document ?? null,
     };
@@ -165,7 +190,9 @@ export class SharedState {
       .update(
         JSON.stringify([
           this.allAdmissions().map((a) => [a.signature, [...a.roles].sort(), a.left]),
-          [...this.records.values()].map((r) => [r.index, r.incarnation, r.version]).sort(byFirst),
+          [...this.records.values()]
+            .map(({ member: { index, incarnation, version } }) => [index, incarnation, version])
+            .sort(byFirst),
           this.allTokens()
             .map((t) => [t.id, [...t.usedBy].sort((a, b) => a - b), t.revoked])
             .sort(byFirst),

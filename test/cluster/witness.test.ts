@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Channel, peerFrameBytes } from "../../src/cluster/channel.ts";
 import { loadCredentials } from "../../src/cluster/identity.ts";
 import type { OpenCluster } from "../../src/cluster/open.ts";
-import type { StateParts } from "../../src/cluster/schema.ts";
+import { readRecord, signRecord } from "../../src/cluster/record.ts";
+import type { SignedRecord, StateParts } from "../../src/cluster/schema.ts";
 import { signSpec } from "../../src/cluster/spec-document.ts";
 import { openTls } from "../../src/cluster/tls-transport.ts";
+import type { Member } from "../../src/cluster/types.ts";
 import { codeOf, invite, lab, until, type Lab } from "./support.ts";
 
 const port = 18829;
@@ -44,9 +46,11 @@ afterEach(async () => {
   await nodes.close();
 });
 
-function forge(index: number, change: object): object {
-  const record = known.records.find((candidate) => candidate.index === index);
-  return { ...record, incarnation: 99, ...change };
+/** The thief has no key but its own. */
+function forge(index: number, change: Partial<Member>): SignedRecord {
+  const member = known.records.map(readRecord).find((candidate) => candidate?.index === index);
+  if (!member) throw new Error(`no record of ${index}`);
+  return signRecord(thiefKey, one.identity.cluster.id, { ...member, incarnation: 99, ...change });
 }
 
 const push = (parts: object) => thief.request("push", parts, 1000);
