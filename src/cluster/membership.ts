@@ -15,6 +15,8 @@ import { caPublicKey, signFields, type PeerIdentity } from "./pki.ts";
 import { signRecord } from "./record.ts";
 import { standing } from "./renewal.ts";
 import {
+  exchangeAnswer,
+  exchangeRequest,
   jsonBytes,
   maxRecordBytes,
   stateParts,
@@ -404,17 +406,15 @@ export class ClusterMembership implements Membership {
       const refused = (index: number, why: string) => this.refuse(index, why);
       return await answerStranger(method, params, { ...this.options, state, coordinator, refused });
     }
-    const offered = method === "exchange" ? v.parse(stateParts, params) : empty;
-    this.checkBelongs(peer, offered.admissions);
+    const asked = method === "exchange" ? v.parse(exchangeRequest, params) : undefined;
+    this.checkBelongs(peer, asked?.admission ?? undefined);
+    if (asked) return this.state.compare(asked.summary);
     switch (method) {
       case "beat":
         return this.peers.heardDigest(peer.index, v.parse(beat, params).digest);
       case "push":
         this.merge(this.credible(peer.index, v.parse(stateParts, params)));
         return null;
-      case "exchange":
-        this.merge(this.credible(peer.index, offered));
-        return this.state.parts();
       case "decide": {
         const { operation, params: inner } = v.parse(decision, params);
         return await this.coordinator.asked(operation, inner, peer.index);
@@ -430,9 +430,9 @@ export class ClusterMembership implements Membership {
    * one we knew, may be right: the CA signed it.
    * @throws ChimeError `member.removed`, `member.unknown`
    */
-  private checkBelongs(peer: PeerIdentity, offered: readonly Admission[]): void {
-    if (this.state.admission(peer.index)?.publicKey !== peer.publicKey) {
-      this.merge({ ...empty, admissions: offered.filter(({ index }) => index === peer.index) });
+  private checkBelongs(peer: PeerIdentity, offered: Admission | undefined): void {
+    if (offered?.index === peer.index && this.state.admission(peer.index)?.publicKey !== peer.publicKey) {
+      this.merge({ ...empty, admissions: [offered] });
     }
     const admission = this.state.admission(peer.index);
     if (!admission) {
@@ -445,8 +445,13 @@ export class ClusterMembership implements Membership {
 
   private async exchange(peer: PeerAddress, link: Link): Promise<void> {
     try {
-      const answer = await link.request("exchange", this.state.parts(), exchangeMs);
-      this.merge(this.credible(peer.index, v.parse(stateParts, answer)));
+      const admission = this.state.admission(this.record.index) ?? null;
+      const asked = { admission, summary: this.state.summary() };
+      const answer = await link.request("exchange", asked, exchangeMs);
+      const { parts, wanted } = v.parse(exchangeAnswer, answer);
+      this.merge(this.credible(peer.index, parts));
+      if (wanted.documents || wanted.records.length > 0)
+        await link.request("push", this.state.asked(wanted), exchangeMs);
     } catch (error) {
       // Removed while this agent was not there to hear it.
       if ((error as Partial<ChimeError>).code === "member.removed") {

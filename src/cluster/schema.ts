@@ -118,6 +118,29 @@ export const stateParts = v.object({
 });
 export type StateParts = v.InferOutput<typeof stateParts>;
 
+/** What a member knows, in short: enough to say what it lacks. */
+const summary = v.object({
+  /** Of admissions, tokens and the spec: equal where they are. */
+  documents: v.pipe(v.string(), v.maxLength(64)),
+  /** [index, incarnation, version] of each record. */
+  records: v.pipe(v.array(v.tuple([index, counter, counter])), v.maxLength(10_000)),
+});
+export type Summary = v.InferOutput<typeof summary>;
+
+/** Two members compare what they know: the one that asks says it in short. */
+export const exchangeRequest = v.object({
+  /** The asker's own: the CA's word that it is a member, for one that did not know. */
+  admission: v.optional(v.nullable(admission), null),
+  summary,
+});
+
+/** What the asker lacks, and what it is asked to push: records by index, and whether the documents. */
+export const exchangeAnswer = v.object({
+  parts: stateParts,
+  wanted: v.object({ records: v.pipe(v.array(index), v.maxLength(10_000)), documents: v.boolean() }),
+});
+export type ExchangeAnswer = v.InferOutput<typeof exchangeAnswer>;
+
 /** The limits of what is asked at the door, before anything else is known of the joiner. */
 export const joinRequest = v.object({
   token: v.object({ id: tokenRecord.entries.id, secret: v.pipe(v.string(), v.maxLength(128)) }),

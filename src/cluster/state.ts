@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { admissionIsGenuine, isWitness, tokenIsGenuine } from "./admission.ts";
 import { readRecord, recordIsGenuine } from "./record.ts";
-import type { Admission, SignedRecord, StateParts, TokenRecord } from "./schema.ts";
+import type { Admission, ExchangeAnswer, SignedRecord, StateParts, Summary, TokenRecord } from "./schema.ts";
 import { specIsGenuine } from "./spec-document.ts";
 import type { Member, SpecDocument } from "./types.ts";
 
@@ -32,7 +32,8 @@ export class SharedState {
   private readonly records = new Map<number, KnownRecord>();
   private readonly tokens = new Map<string, TokenRecord>();
   private document: SpecDocument | undefined;
-  private digestNow: string | undefined;
+  /** Until the next change. */
+  private known: { digest: string; summary: Summary } | undefined;
 
   /** @param caKey the CA's public key, base64 */
   constructor(clusterId: string, caKey: string) {
@@ -57,7 +58,7 @@ export class SharedState {
       } else note(this.mergeRecord(next), false);
     }
     if (parts.spec) note(this.mergeSpec(parts.spec), true);
-    if (merged.changed) this.digestNow = undefined;
+    if (merged.changed) this.known = undefined;
     return merged;
   }
 
@@ -135,7 +136,7 @@ export class SharedState {
   /** This node's own record: only the node itself writes it. */
   setSelf(record: KnownRecord): void {
     this.records.set(record.member.index, record);
-    this.digestNow = undefined;
+    this.known = undefined;
   }
 
   admission(index: number): Admission | undefined {
@@ -175,34 +176,67 @@ export class SharedState {
     return [...byName.values()].sort((a, b) => a.index - b.index);
   }
 
-  parts(): StateParts {
-    return {
-      admissions: this.allAdmissions(),
-      records: [...this.records.values()].map(({ signed }) => signed),
-      tokens: this.allTokens(),
-      spec: this.document ?? null,
-    };
+  /** @param documents without them: the records alone */
+  parts(documents = true): StateParts {
+    const records = [...this.records.values()].map(({ signed }) => signed);
+    if (!documents) return { admissions: [], records, tokens: [], spec: null };
+    const admissions = this.allAdmissions();
+    return { admissions, records, tokens: this.allTokens(), spec: this.document ?? null };
   }
 
   /** Equal on two nodes exactly when they know the same. */
   digest(): string {
-    this.digestNow ??= createHash("sha256")
-      .update(
-        JSON.stringify([
-          this.allAdmissions().map((a) => [a.signature, [...a.roles].sort(), a.left]),
-          [...this.records.values()]
-            .map(({ member: { index, incarnation, version } }) => [index, incarnation, version])
-            .sort(byFirst),
-          this.allTokens()
-            .map((t) => [t.id, [...t.usedBy].sort((a, b) => a - b), t.revoked])
-            .sort(byFirst),
-          this.document?.signature ?? "",
-        ]),
-      )
-      .digest("base64url")
-      .slice(0, 16);
-    return this.digestNow;
+    this.known ??= this.inShort();
+    return this.known.digest;
   }
+
+  summary(): Summary {
+    this.known ??= this.inShort();
+    return this.known.summary;
+  }
+
+  private inShort(): { digest: string; summary: Summary } {
+    const documents = hash([
+      this.allAdmissions().map((a) => [a.signature, [...a.roles].sort(), a.left]),
+      this.allTokens()
+        .map((t) => [t.id, [...t.usedBy].sort((a, b) => a - b), t.revoked])
+        .sort(byFirst),
+      this.document?.signature ?? "",
+    ]);
+    const records = [...this.records.values()]
+      .map(({ member }) => [member.index, member.incarnation, member.version] satisfies Summary["records"][0])
+      .sort(([a], [b]) => a - b);
+    return { digest: hash([documents, records]), summary: { documents, records } };
+  }
+
+  /** What one who knows so much lacks, and what this node lacks of it. */
+  compare(theirs: Summary): ExchangeAnswer {
+    const mine = this.summary();
+    const documents = theirs.documents !== mine.documents;
+    const known = new Map(theirs.records.map(([index, ...rest]) => [index, rest]));
+    const newer = [...this.records.values()].filter(({ member }) => {
+      const [incarnation = -1, version = -1] = known.get(member.index) ?? [];
+      return compareRecords(member, { incarnation, version }) > 0;
+    });
+    const wanted = theirs.records.filter(([index, incarnation, version]) => {
+      const record = this.record(index);
+      return !record || compareRecords({ incarnation, version }, record) > 0;
+    });
+    return {
+      parts: { ...this.parts(documents), records: newer.map(({ signed }) => signed) },
+      wanted: { records: wanted.map(([index]) => index), documents },
+    };
+  }
+
+  /** What was asked for. */
+  asked({ records, documents }: ExchangeAnswer["wanted"]): StateParts {
+    const signed = records.flatMap((index) => this.records.get(index)?.signed ?? []);
+    return { ...this.parts(documents), records: signed };
+  }
+}
+
+function hash(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("base64url").slice(0, 16);
 }
 
 /** What a witness is, the CA signed; it cannot give itself another role (and with it a say in that role's guards). */
@@ -210,8 +244,10 @@ function fits({ witness }: Admission, roles: readonly string[]): boolean {
   return !witness || roles.every((role) => isWitness([role]));
 }
 
+type RecordVersion = Pick<Member, "incarnation" | "version">;
+
 /** Below zero: `a` is the older one. */
-function compareRecords(a: Member, b: Member): number {
+function compareRecords(a: RecordVersion, b: RecordVersion): number {
   return a.incarnation - b.incarnation || a.version - b.version;
 }
 

@@ -4,6 +4,7 @@ import { signAdmission, signToken } from "../../src/cluster/admission.ts";
 import { caPublicKey, createAuthority, generateKey, signFields } from "../../src/cluster/pki.ts";
 import { signRecord } from "../../src/cluster/record.ts";
 import {
+  exchangeAnswer,
   stateParts,
   type Admission,
   type SignedRecord,
@@ -211,6 +212,43 @@ test("a name belongs to one member: who left gives it free, and of two the lower
   const left = { ...first, left: true };
   expect(state({ admissions: [left, again] }).members()).toEqual([again]);
   expect(state({ admissions: [left] }).members()).toEqual([left]);
+});
+
+describe("two that compare what they know", () => {
+  /** Both know the same afterwards; returns what crossed. */
+  function compare(one: SharedState, other: SharedState) {
+    const answer = v.parse(exchangeAnswer, other.compare(one.summary()));
+    one.merge(answer.parts);
+    const pushed = one.asked(answer.wanted);
+    other.merge(pushed);
+    expect(one.digest()).toBe(other.digest());
+    return { told: answer.parts, pushed };
+  }
+
+  test("who knows the same sends nothing", () => {
+    const both = { admissions: [first, second], records: [record(1), record(2)], tokens: [token()] };
+    expect(compare(state(both), state(both))).toEqual({ told: empty, pushed: empty });
+  });
+
+  test("records cross alone, each the way it is newer", () => {
+    const members = { admissions: [first, second] };
+    const one = state(members, { records: [record(1, { version: 7 }), record(2)] });
+    const other = state(members, { records: [record(1), record(2, { incarnation: 2 })] });
+    const { told, pushed } = compare(one, other);
+    expect({ ...told, records: told.records.length }).toEqual({ ...empty, records: 1 });
+    expect(pushed.records).toHaveLength(1);
+    expect(pushed.admissions).toEqual([]);
+    expect([other.record(1)?.version, one.record(2)?.incarnation]).toEqual([7, 2]);
+  });
+
+  test("documents that differ cross whole, both ways; records of members that one did not know, too", () => {
+    const one = state({ admissions: [first, second], records: [record(2)], tokens: [token()] });
+    const other = state({ admissions: [first, { ...first, roles: ["mysql"] }], spec: spec(1, 1) });
+    compare(one, other);
+    expect(other.record(2)?.name).toBe("n2");
+    expect(one.admission(1)?.roles).toEqual(["mysql"]);
+    expect(one.spec()?.version).toBe(1);
+  });
 });
 
 test("any order, any repetition: the same state and the same digest (200 shuffles)", () => {

@@ -35,7 +35,7 @@ interface ClientCertificate {
 }
 
 /** What a client with these credentials gets for an answer to a member's question. */
-async function answerTo(options: ClientCertificate, method = "exchange"): Promise<string> {
+async function answerTo(options: ClientCertificate, method = "push"): Promise<string> {
   let socket: TLSSocket;
   try {
     socket = await openTls("127.0.0.1", port, { rejectUnauthorized: false, ...options }, 1000);

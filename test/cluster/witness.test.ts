@@ -3,7 +3,7 @@ import { Channel, peerFrameBytes } from "../../src/cluster/channel.ts";
 import { loadCredentials } from "../../src/cluster/identity.ts";
 import type { OpenCluster } from "../../src/cluster/open.ts";
 import { readRecord, signRecord } from "../../src/cluster/record.ts";
-import type { SignedRecord, StateParts } from "../../src/cluster/schema.ts";
+import type { ExchangeAnswer, SignedRecord, StateParts } from "../../src/cluster/schema.ts";
 import { signSpec } from "../../src/cluster/spec-document.ts";
 import { openTls } from "../../src/cluster/tls-transport.ts";
 import type { Member } from "../../src/cluster/types.ts";
@@ -39,7 +39,8 @@ beforeEach(async () => {
     1000,
   );
   thief = new Channel(socket, { limit: peerFrameBytes, peer: "node1" });
-  known = (await thief.request("exchange", {}, 1000)) as StateParts;
+  const knowsNothing = { summary: { documents: "", records: [] } };
+  known = ((await thief.request("exchange", knowsNothing, 1000)) as ExchangeAnswer).parts;
 });
 afterEach(async () => {
   thief.close();
