@@ -9,7 +9,7 @@ import type { Server } from "../roles/influxdb/client.ts";
 import type { Filled } from "../roles/influxdb/gap/fill.ts";
 import { FillRecord } from "../roles/influxdb/gap/record.ts";
 import { compareTwins, repairTwins, type CompareOptions } from "../roles/influxdb/gap/repair.ts";
-import type { Which } from "../roles/influxdb/gap/sides.ts";
+import type { Held, Which } from "../roles/influxdb/gap/sides.ts";
 import { allTime, rangeText, type Range } from "../roles/influxdb/gap/time.ts";
 import type { Gap } from "../roles/influxdb/gap/windows.ts";
 import type { DeletionResult } from "../roles/influxdb/guard/deleting.ts";
@@ -44,9 +44,18 @@ export interface FoundGap {
   missing: Record<string, number>;
 }
 
+/** A bucket that cannot be compared: the others are. */
+export interface HeldBucket {
+  bucket: string;
+  code: string;
+  message: string;
+  remedy: string | null;
+}
+
 export interface CompareResult {
   nodes: [string, string];
   gaps: FoundGap[];
+  held: HeldBucket[];
   seconds: number;
 }
 
@@ -75,14 +84,14 @@ interface Twins {
 
 /**
  * Where the two servers differ. Nothing is touched.
- * @throws ChimeError `influxdb.no_twin`, `influxdb.bucket_missing`, `influxdb.retention_differs` (exit 3), `influxdb.*`
+ * @throws ChimeError `influxdb.no_twin` (exit 3), `influxdb.*`
  */
 export async function compareServers(request: CompareRequest, io: Io): Promise<CompareResult> {
   const started = systemClock.now();
   const range = rangeOf(request);
   const twins = await findTwins();
-  const gaps = await compareTwins(twins.mine, twins.other, range, compareOptions(request, io));
-  return { ...describe(twins, gaps), seconds: since(started) };
+  const { gaps, held } = await compareTwins(twins.mine, twins.other, range, compareOptions(request, io));
+  return { ...describe(twins, gaps), held: heldOf(held), seconds: since(started) };
 }
 
 /**
@@ -101,7 +110,7 @@ async function repairNow(request: RepairRequest, io: Io): Promise<RepairResult> 
   const authority = preferred(request.prefer, twins);
   io.progress("deleting what was deleted on one of them");
   await askGuard("deletions", {}, io);
-  const { found, filled, left } = await repairTwins(twins.mine, twins.other, range, {
+  const { found, filled, left, held } = await repairTwins(twins.mine, twins.other, range, {
     ...compareOptions(request, io),
     isGentle: !request.fast,
     authority,
@@ -114,6 +123,7 @@ async function repairNow(request: RepairRequest, io: Io): Promise<RepairResult> 
     refused: named(twins, filled.refused),
     why: filled.why ?? null,
     left: describe(twins, left).gaps,
+    held: heldOf(held),
     seconds: since(started),
   };
 }
@@ -211,7 +221,16 @@ function fillingLine({ written, points }: Filled, { names }: Twins): string {
   return `filling: ${points} points compared, ${written.mine} given to ${names.mine}, ${written.other} to ${names.other}`;
 }
 
-function describe({ names }: Twins, gaps: readonly Gap[]): Omit<CompareResult, "seconds"> {
+function heldOf(held: readonly Held[]): HeldBucket[] {
+  return held.map(({ bucket, why: { code, message, remedy } }) => ({
+    bucket,
+    code,
+    message,
+    remedy: remedy ?? null,
+  }));
+}
+
+function describe({ names }: Twins, gaps: readonly Gap[]): Omit<CompareResult, "held" | "seconds"> {
   return {
     nodes: [names.mine, names.other],
     gaps: gaps.map(({ bucket, measurement, from, to, missing }) => ({

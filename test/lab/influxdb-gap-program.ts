@@ -3,11 +3,19 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../src/core/clock.ts";
-import { createBucket, findBucket, listBuckets, setRetention } from "../../src/roles/influxdb/buckets.ts";
+import {
+  createBucket,
+  findBucket,
+  listBuckets,
+  setRetention,
+  type Bucket,
+} from "../../src/roles/influxdb/buckets.ts";
 import { askWell, type Server } from "../../src/roles/influxdb/client.ts";
 import { Deletions } from "../../src/roles/influxdb/gap/deleted.ts";
 import { FillRecord } from "../../src/roles/influxdb/gap/record.ts";
 import { compareTwins, repairTwins, type RepairOptions } from "../../src/roles/influxdb/gap/repair.ts";
+import { Filler } from "../../src/roles/influxdb/guard/filler.ts";
+import type { Outage } from "../../src/roles/influxdb/outages.ts";
 import { findGaps } from "../../src/roles/influxdb/gap/windows.ts";
 import { allTime, type Range } from "../../src/roles/influxdb/gap/time.ts";
 import { writeLines } from "../../src/roles/influxdb/write.ts";
@@ -52,9 +60,9 @@ beforeEach(async () => {
   await Promise.all([one, two].map(({ server }) => makeBucket(server, bucket)));
 });
 
-async function makeBucket(server: Server, name: string, retentionSeconds = 0): Promise<void> {
+async function makeBucket(server: Server, name: string, retentionSeconds = 0): Promise<Bucket> {
   const { orgId } = await findBucket(server, "chime", limits);
-  await createBucket(server, { orgId, name, retentionSeconds }, limits);
+  return createBucket(server, { orgId, name, retentionSeconds }, limits);
 }
 
 async function others(): Promise<string[]> {
@@ -238,7 +246,7 @@ test("the same point with another value is found by its hash, and the one that c
   const range = { from: monday, to: monday + 60_000 };
   expect(await gaps(range)).toEqual([]);
   const found = await compareTwins(one.server, two.server, range, await options({ contents: true }));
-  expect(found).toMatchObject([{ measurement: "cpu", missing: { mine: 0, other: 0 } }]);
+  expect(found.gaps).toMatchObject([{ measurement: "cpu", missing: { mine: 0, other: 0 } }]);
   expect((await repair({ contents: true }, range)).left).toHaveLength(1);
   expect((await repair({ contents: true, authority: "other" }, range)).left).toEqual([]);
   await expectBoth(new Model([...points, changed]).points());
@@ -334,13 +342,52 @@ test("what has to be levelled first is said: a bucket, its retention, the token"
   const range = { from: monday, to: monday + 1000 };
   const compare = async (mine: Server = one.server) =>
     compareTwins(mine, two.server, range, await options()).catch((error: unknown) => error);
+  const holding = async () => {
+    const { held } = await compareTwins(one.server, two.server, range, await options());
+    return held.map(({ bucket: name, why: { code, exit } }) => ({ name, code, exit }));
+  };
   expect(await compare({ ...one.server, token: "another" })).toMatchObject({ code: "influxdb.denied" });
   const { id } = await findBucket(one.server, bucket, limits);
   await setRetention(one.server, id, { retentionSeconds: 7200, shardSeconds: 3600 }, limits);
-  expect(await compare()).toMatchObject({ code: "influxdb.retention_differs", exit: 3 });
+  expect(await holding()).toEqual([{ name: bucket, code: "influxdb.retention_differs", exit: 3 }]);
   await askWell(one.server, { method: "DELETE", path: `/api/v2/buckets/${id}` }, limits);
-  expect(await compare()).toMatchObject({ code: "influxdb.bucket_missing", exit: 3 });
+  expect(await holding()).toEqual([{ name: bucket, code: "influxdb.bucket_missing", exit: 3 }]);
   await makeBucket(one.server, bucket);
+});
+
+test("a bucket that is kept longer by one of them holds up that one alone, until it is not", async () => {
+  const longer = "kept-longer";
+  const { id } = await makeBucket(one.server, longer, 7_200);
+  const other = await makeBucket(two.server, longer, 3_600);
+  const now = Date.now();
+  const points = steady(now - 600_000, 20);
+  await write(one, points);
+  const body = Model.lines(points);
+  await writeLines(one.server, { bucket: longer, body }, limits);
+  const filler = new Filler(systemClock, recordPath);
+  const sides = { mine: two.server, other: one.server, isOtherWhole: true };
+  const settle = (outage: Outage) => filler.settle(outage, () => Promise.resolve(sides), limits);
+  const outage: Outage = { from: now - 600_000, to: now - 500_000, sure: true };
+  const settled = await settle(outage);
+  expect(settled?.done).toEqual([outage]);
+  expect(settled?.points).toBe(points.length);
+  expect(settled?.more).toEqual([{ ...outage, bucket: longer }]);
+  await expectBoth(points);
+  const alone: Outage = { ...outage, bucket: longer };
+  await expect(settle(alone)).rejects.toMatchObject({ code: "influxdb.retention_differs" });
+  expect(filler.trouble?.message).toContain(longer);
+  expect(filler.trouble?.remedy).toContain(longer);
+  await setRetention(two.server, other.id, { retentionSeconds: 7_200, shardSeconds: 3600 }, limits);
+  expect(await settle(alone)).toEqual({ done: [alone], more: [], points: points.length });
+  // It is another outage for what asks next: nothing is held up any more.
+  filler.next([]);
+  expect(filler.trouble).toBeUndefined();
+  for (const [{ server }, bucketId] of [
+    [one, id],
+    [two, other.id],
+  ] as const) {
+    await askWell(server, { method: "DELETE", path: `/api/v2/buckets/${bucketId}` }, limits);
+  }
 });
 
 test("what retention is about to end is not asked for: it would be refused", async () => {

@@ -33,7 +33,7 @@ const compare = defineVerb({
     const request = { contents: context.args.contents, ...momentsOf(context.args) };
     const compared = await compareServers(request, operationIo(context));
     context.out.result(compared, renderGaps(compared, compared.gaps, context.out.style));
-    return compared.gaps.length > 0 ? Exit.problems : Exit.done;
+    return compared.gaps.length + compared.held.length > 0 ? Exit.problems : Exit.done;
   },
 });
 
@@ -72,7 +72,7 @@ const repair = defineVerb({
     if (repaired.left.length > 0) lines.push("still different:");
     lines.push(renderGaps(repaired, repaired.left, context.out.style));
     context.out.result({ ...repaired, dry_run: false }, lines.join("\n"));
-    return repaired.left.length > 0 ? Exit.problems : Exit.done;
+    return repaired.left.length + repaired.held.length > 0 ? Exit.problems : Exit.done;
   },
 });
 
@@ -125,11 +125,15 @@ function momentsOf({ from, to }: { from: string | undefined; to: string | undefi
 }
 
 function renderGaps(
-  { nodes }: Pick<CompareResult, "nodes">,
+  { nodes, held }: Pick<CompareResult, "nodes" | "held">,
   gaps: readonly FoundGap[],
   style: Style,
 ): string {
-  if (gaps.length === 0) return `${nodes.join(" and ")} hold the same`;
+  const left = held.map(({ message, remedy }) => `not compared: ${message}${remedy ? `; ${remedy}` : ""}`);
+  if (gaps.length === 0) {
+    const rest = held.length > 0 ? "of all other buckets " : "";
+    return [`${nodes.join(" and ")} hold the same ${rest}`.trimEnd(), ...left].join("\n");
+  }
   const rows = gaps.map(({ bucket, measurement, from, to, missing }) => [
     bucket,
     measurement,
@@ -140,7 +144,8 @@ function renderGaps(
       .map((node) => `${node} lacks ${missing[node]} values`)
       .join(", ") || "other values",
   ]);
-  return table([["BUCKET", "MEASUREMENT", "FROM", "TO", ""].map((title) => style.dim(title)), ...rows]);
+  const head = ["BUCKET", "MEASUREMENT", "FROM", "TO", ""].map((title) => style.dim(title));
+  return [table([head, ...rows]), ...left].join("\n");
 }
 
 export const influxdb = defineGroup("influxdb", "two InfluxDB servers: what they lack of each other", [

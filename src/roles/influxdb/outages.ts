@@ -5,13 +5,15 @@ export interface Outage {
   to: number | null;
   /** It was not there. Else nobody knows: its agent did not look, or the twin was not heard. */
   sure: boolean;
+  /** Of this bucket alone: the others are filled. Default: of all. */
+  bucket?: string;
 }
 
 /** The same times, none of a kind twice, the oldest first. Pure. */
 export function merged(outages: readonly Outage[]): Outage[] {
   const out: Outage[] = [];
   for (const next of outages.toSorted((a, b) => a.from - b.from)) {
-    const last = out.findLast(({ sure }) => sure === next.sure);
+    const last = out.findLast(({ sure, bucket }) => sure === next.sure && bucket === next.bucket);
     if (!last || (last.to !== null && next.from > last.to)) out.push({ ...next });
     else last.to = last.to === null || next.to === null ? null : Math.max(last.to, next.to);
   }

@@ -26,6 +26,8 @@ const publishedSchema = v.object({
       done: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
       /** Why that does not go on. */
       trouble: v.nullable(text),
+      /** What helps. */
+      remedy: v.optional(v.nullable(text), null),
       /** It is being compared and filled now. */
       busy: v.boolean(),
     }),

@@ -11,7 +11,9 @@ const recordSchema = v.object({
   run: v.string(),
   wellAt: ms,
   /** What it may lack. */
-  outages: v.array(v.object({ from: ms, to: v.nullable(ms), sure: v.boolean() })),
+  outages: v.array(
+    v.object({ from: ms, to: v.nullable(ms), sure: v.boolean(), bucket: v.exactOptional(v.string()) }),
+  ),
 });
 type Kept = v.InferOutput<typeof recordSchema>;
 
@@ -122,7 +124,8 @@ export class Record {
     return this.#change(({ outages }) => ({
       outages: outages.flatMap((one) => {
         const found = done.find(
-          ({ from, to, sure }) => to !== null && sure === one.sure && from <= one.from && to >= one.from,
+          ({ from, to, sure, bucket }) =>
+            to !== null && sure === one.sure && bucket === one.bucket && from <= one.from && to >= one.from,
         );
         if (!found?.to) return [one];
         return one.to !== null && one.to <= found.to ? [] : [{ ...one, from: found.to }];

@@ -99,7 +99,8 @@ function nodeProblems(
     ];
   }
   const gap = said?.gap;
-  if (!gap || gap.away === 0) return [];
+  if (!gap) return [];
+  if (gap.away === 0) return gap.trouble === null ? [] : [notCompared(name, gap, gap.trouble)];
   const isOtherBetter = other?.said?.state === "serving" && (other.said.gap?.away ?? 0) < gap.away;
   const why = gap.trouble === null ? "" : `: ${gap.trouble}`;
   return [
@@ -108,11 +109,26 @@ function nodeProblems(
       severity: "error",
       node: name,
       message: `the server of ${name} may lack points since ${gap.since}, ${Math.round(gap.done * 100)} % of it is compared and filled${why}`,
-      remedy: isOtherBetter
-        ? `wait: ${other.member.name} serves, and ${name} gets what it lacks from it; until then do not lose ${other.member.name}`
-        : `clients read from ${name}, since no other server has more: bring ${other?.member.name ?? "a second node"} back`,
+      remedy:
+        gap.remedy ??
+        (isOtherBetter
+          ? `wait: ${other.member.name} serves, and ${name} gets what it lacks from it; until then do not lose ${other.member.name}`
+          : `clients read from ${name}, since no other server has more: bring ${other?.member.name ?? "a second node"} back`),
     },
   ];
+}
+
+type Gap = NonNullable<Published["gap"]>;
+
+/** Nobody knows of anything that is missing. */
+function notCompared(node: string, { since, remedy }: Gap, trouble: string): Problem {
+  return {
+    code: "influxdb.not_compared",
+    severity: "warning",
+    node,
+    message: `what ${node} has of the time since ${since} could not be compared: ${trouble}`,
+    remedy: remedy ?? "chime-node influxdb compare",
+  };
 }
 
 function differentPrograms(status: readonly TwinNodeStatus[]): Problem[] {

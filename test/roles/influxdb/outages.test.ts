@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { awaySeconds, merged } from "../../../src/roles/influxdb/outages.ts";
 
-test("times that touch are one, those that are sure and those that are not stay apart", () => {
+test("times that touch are one, those that are sure and those that are not stay apart, and so do those of one bucket", () => {
   expect(
     merged([
       { from: 30, to: 40, sure: true },
@@ -10,11 +10,13 @@ test("times that touch are one, those that are sure and those that are not stay 
       { from: 12, to: 60, sure: false },
       { from: 50, to: null, sure: true },
       { from: 55, to: 58, sure: true },
+      { from: 57, to: 70, sure: true, bucket: "raw" },
     ]),
   ).toEqual([
     { from: 10, to: 40, sure: true },
     { from: 12, to: 60, sure: false },
     { from: 50, to: null, sure: true },
+    { from: 57, to: 70, sure: true, bucket: "raw" },
   ]);
 });
 

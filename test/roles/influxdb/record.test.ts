@@ -120,3 +120,17 @@ test("what the disk does not take counts as long as the agent runs, and is writt
   await record.well(110_000, "run 1");
   expect((await Record.load(path)).outages).toEqual([{ from: 100_000, to: 110_000, sure: true }]);
 });
+
+test("what one bucket lacks is a gap of its own, on the disk too, and is filled for itself", async () => {
+  const path = place();
+  const record = await wellAt100(path);
+  const outage = { from: 100_000, to: 110_000, sure: true };
+  const ofBucket = { ...outage, bucket: "raw" };
+  await record.add(outage);
+  await record.add(ofBucket);
+  await record.filled([outage]);
+  const again = await Record.load(path);
+  expect(again.outages).toEqual([ofBucket]);
+  await again.filled([ofBucket]);
+  expect(again.outages).toEqual([]);
+});

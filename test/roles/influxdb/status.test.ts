@@ -3,7 +3,14 @@ import type { MemberView } from "../../../src/cluster/types.ts";
 import { influxdbStatus } from "../../../src/roles/influxdb/status.ts";
 import { twinContext, twinNode } from "./context.ts";
 
-const gap = { since: "2026-11-22T08:00:00.000Z", away: 4, done: 0.5, trouble: null, busy: false };
+const gap = {
+  since: "2026-11-22T08:00:00.000Z",
+  away: 4,
+  done: 0.5,
+  trouble: null,
+  remedy: null,
+  busy: false,
+};
 const told = (...members: MemberView[]) => influxdbStatus(twinContext(members), members);
 const codes = (...members: MemberView[]) =>
   told(...members).problems.map(({ code, severity, node }) => `${severity} ${code} ${node}`);
@@ -28,6 +35,21 @@ test("one that may lack points is an error, and says who has more", () => {
 test("nobody knows of points that are missing: it is compared, and no problem yet", () => {
   const { status, problems } = told(twinNode(1), twinNode(2, { gap: { ...gap, away: 0 } }));
   expect([problems, status.nodes[1]?.complete]).toEqual([[], true]);
+});
+
+test("a bucket that holds the rest of it up is said with what helps, also where nobody knows of anything missing", () => {
+  const held = { trouble: "bucket raw keeps points for ever", remedy: "chime-node apply" };
+  const [missing] = told(twinNode(1), twinNode(2, { gap: { ...gap, ...held } })).problems;
+  expect(missing).toMatchObject({ code: "influxdb.gap", remedy: held.remedy });
+  expect(missing?.message).toContain(held.trouble);
+  const [unsure] = told(twinNode(1), twinNode(2, { gap: { ...gap, ...held, away: 0 } })).problems;
+  expect(unsure).toMatchObject({
+    code: "influxdb.not_compared",
+    severity: "warning",
+    node: "node2",
+    remedy: held.remedy,
+  });
+  expect(unsure?.message).toContain(held.trouble);
 });
 
 test("where no other one has more, clients read from what is there, and are told", () => {

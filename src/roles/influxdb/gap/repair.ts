@@ -3,7 +3,7 @@ import type { Server } from "../client.ts";
 import { fill, nothingFilled, type Filled } from "./fill.ts";
 import type { FillRecord } from "./record.ts";
 import { listMeasurements, type Measurement } from "./schema.ts";
-import { pairBuckets, type Pair, type Which } from "./sides.ts";
+import { pairBuckets, type Held, type Pair, type Which } from "./sides.ts";
 import { overlap, without, type Range } from "./time.ts";
 import { unequal } from "./verify.ts";
 import { gapsOf, keptBy, type FindOptions, type Gap } from "./windows.ts";
@@ -24,12 +24,20 @@ export interface RepairOptions extends CompareOptions {
   filling?: (filled: Filled) => void;
 }
 
+export interface Compared {
+  gaps: Gap[];
+  /** Buckets that were left out. */
+  held: Held[];
+}
+
 export interface Repaired {
   /** Where they differed. */
   found: Gap[];
   filled: Filled;
   /** Where they still do: what a server refuses, or what both have another value for. */
   left: Gap[];
+  /** Buckets that were left out: the others are equal but for `left`. */
+  held: Held[];
 }
 
 /** What is found at first, and what a second look finds: points that were on their way at the first. */
@@ -37,19 +45,18 @@ const rounds = 3;
 
 /**
  * Where the twins differ in a range, of all buckets. The range has to end before now by as long as points may be under way.
- * @throws ChimeError of `findGaps`
+ * @throws ChimeError `influxdb.*`
  */
 export async function compareTwins(
   mine: Server,
   other: Server,
   range: Range,
   options: CompareOptions,
-): Promise<Gap[]> {
-  const all: Gap[] = [];
-  for (const pair of await pairBuckets(mine, other, options.ignored ?? [], options.limits)) {
-    all.push(...(await compareBucket(pair, range, options)));
-  }
-  return all;
+): Promise<Compared> {
+  const gaps: Gap[] = [];
+  const { pairs, held } = await pairBuckets(mine, other, options, options.limits);
+  for (const pair of pairs) gaps.push(...(await compareBucket(pair, range, options)));
+  return { gaps, held };
 }
 
 async function compareBucket(pair: Pair, range: Range, options: CompareOptions): Promise<Gap[]> {
@@ -97,9 +104,9 @@ export async function repairTwins(
   range: Range,
   options: RepairOptions,
 ): Promise<Repaired> {
-  const { limits, record, ignored = [] } = options;
-  const repaired: Repaired = { found: [], filled: nothingFilled(), left: [] };
-  const pairs = await pairBuckets(mine, other, ignored, limits);
+  const { limits, record } = options;
+  const { pairs, held } = await pairBuckets(mine, other, options, limits);
+  const repaired: Repaired = { found: [], filled: nothingFilled(), left: [], held };
   for (let round = 1; round <= rounds; round++) {
     const open: Open[] = [];
     for (const pair of pairs) {

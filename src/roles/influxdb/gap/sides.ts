@@ -1,4 +1,4 @@
-import { refused } from "../../../core/errors.ts";
+import { ChimeError, refused } from "../../../core/errors.ts";
 import { databaseOf, listBuckets, type Bucket } from "../buckets.ts";
 import type { Limits } from "../../http.ts";
 import { whereOf, type Server } from "../client.ts";
@@ -27,17 +27,33 @@ export function opposite(one: Which): Which {
   return one === "mine" ? "other" : "mine";
 }
 
+/** Which buckets are looked at. */
+export interface Wanted {
+  /** Each server has its own of these. */
+  ignored?: readonly string[];
+  /** Default: all others. */
+  only?: string | undefined;
+}
+
+/** A bucket that cannot be compared, and why: the others can. */
+export interface Held {
+  bucket: string;
+  /** `influxdb.bucket_missing`, `influxdb.retention_differs` (exit 3), `influxdb.no_database` */
+  why: ChimeError;
+}
+
+const holding = new Set(["influxdb.bucket_missing", "influxdb.retention_differs", "influxdb.no_database"]);
+
 /**
  * The buckets of both, by name. What one would not hold as long as the other one is not to be compared.
- * @param ignored buckets of which each server has its own
- * @throws ChimeError `influxdb.bucket_missing`, `influxdb.retention_differs` (exit 3), `influxdb.*`
+ * @throws ChimeError `influxdb.*`
  */
 export async function pairBuckets(
   mine: Server,
   other: Server,
-  ignored: readonly string[],
+  { ignored = [], only }: Wanted,
   limits: Limits,
-): Promise<Pair[]> {
+): Promise<{ pairs: Pair[]; held: Held[] }> {
   const listed = await Promise.all(
     [mine, other].map(async (server) => {
       const buckets = await listBuckets(server, limits);
@@ -45,26 +61,38 @@ export async function pairBuckets(
     }),
   );
   const [ofMine, ofOther] = listed as [Map<string, Bucket>, Map<string, Bucket>];
-  const names = [...new Set([...ofMine.keys(), ...ofOther.keys()])].filter((name) => !ignored.includes(name));
-  return Promise.all(
-    names.sort().map(async (name) => {
+  const names = [...new Set([...ofMine.keys(), ...ofOther.keys()])].filter(
+    (name) => !ignored.includes(name) && (only === undefined || only === name),
+  );
+  const pairs: Pair[] = [];
+  const held: Held[] = [];
+  for (const name of names.sort()) {
+    try {
       const one = requireBucket(mine, name, ofMine.get(name));
       const another = requireBucket(other, name, ofOther.get(name));
-      if (one.retentionSeconds !== another.retentionSeconds) {
-        throw refused(
-          "influxdb.retention_differs",
-          `bucket ${name} is kept for ${one.retentionSeconds} s by ${whereOf(mine)}, and for ${another.retentionSeconds} s by ${whereOf(other)}`,
-          "influx bucket update --retention on one of them; what roles.influxdb names: chime-node apply --role influxdb",
-        );
-      }
-      const [onMine, onOther] = await Promise.all([
-        sideOf(mine, one, limits),
-        sideOf(other, another, limits),
-      ]);
-      return { name, mine: onMine, other: onOther };
-    }),
+      requireSameRetention(mine, one, other, another);
+      const sides = [sideOf(mine, one, limits), sideOf(other, another, limits)] as const;
+      const [onMine, onOther] = await Promise.all(sides);
+      pairs.push({ name, mine: onMine, other: onOther });
+    } catch (error) {
+      if (!(error instanceof ChimeError && holding.has(error.code))) throw error;
+      held.push({ bucket: name, why: error });
+    }
+  }
+  return { pairs, held };
+}
+
+function requireSameRetention(mine: Server, one: Bucket, other: Server, another: Bucket): void {
+  if (one.retentionSeconds === another.retentionSeconds) return;
+  throw refused(
+    "influxdb.retention_differs",
+    `bucket ${one.name} keeps points ${kept(one)} on ${whereOf(mine)}, and ${kept(another)} on ${whereOf(other)}`,
+    `if roles.influxdb names ${one.name}: chime-node apply --role influxdb on both; else: influx bucket update --name ${one.name} --retention, on one of them`,
   );
 }
+
+const kept = ({ retentionSeconds }: Bucket): string =>
+  retentionSeconds === 0 ? "for ever" : `for ${retentionSeconds} s`;
 
 function requireBucket(server: Server, name: string, bucket: Bucket | undefined): Bucket {
   if (bucket) return bucket;

@@ -2,7 +2,7 @@ import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import { countWindows, joinWindows, type Missing, type Window } from "./counts.ts";
 import { listMeasurements, type Measurement } from "./schema.ts";
-import { pairBuckets, type Pair } from "./sides.ts";
+import { pairBuckets, type Pair, type Wanted } from "./sides.ts";
 import { allTime, overlap, type Range } from "./time.ts";
 
 /** A part of time in which the twins have not the same of a measurement. */
@@ -13,10 +13,8 @@ export interface Gap extends Range {
   missing: Missing;
 }
 
-export interface FindOptions {
+export interface FindOptions extends Wanted {
   limits: Limits;
-  /** Buckets of which each server has its own. */
-  ignored?: readonly string[];
   /** Milliseconds since the Unix epoch, for what retention has ended. */
   now: number;
   /** What is being looked at. */
@@ -44,7 +42,7 @@ const retentionMarginMs = 60_000;
 /**
  * Where two twins differ, by the counts of values in windows. Sees points that came late or are in the future; does not see
  * that a value is another one (`digest.ts`).
- * @throws ChimeError of `pairBuckets`, `influxdb.*`
+ * @throws ChimeError why a bucket cannot be compared, `influxdb.*`
  */
 export async function* findGaps(
   mine: Server,
@@ -52,9 +50,9 @@ export async function* findGaps(
   range: Range,
   options: FindOptions,
 ): AsyncGenerator<Gap, void> {
-  for (const pair of await pairBuckets(mine, other, options.ignored ?? [], options.limits)) {
-    yield* gapsOf(pair, range, options);
-  }
+  const { pairs, held } = await pairBuckets(mine, other, options, options.limits);
+  if (held[0]) throw held[0].why;
+  for (const pair of pairs) yield* gapsOf(pair, range, options);
 }
 
 /** The same of one bucket. */

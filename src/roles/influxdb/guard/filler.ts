@@ -1,10 +1,11 @@
 import type { Clock } from "../../../core/clock.ts";
-import { failed, toChimeError } from "../../../core/errors.ts";
+import { failed, toChimeError, type ChimeError } from "../../../core/errors.ts";
 import { paths } from "../../../core/paths.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import { FillRecord } from "../gap/record.ts";
-import { compareTwins, repairTwins } from "../gap/repair.ts";
+import { compareTwins, repairTwins, type Repaired } from "../gap/repair.ts";
+import type { Held } from "../gap/sides.ts";
 import { allTime, type Range } from "../gap/time.ts";
 import type { Gap } from "../gap/windows.ts";
 import { probeBucket } from "../layout.ts";
@@ -40,18 +41,26 @@ export interface Settled {
   points: number;
 }
 
+/** What came of a range of time, and the buckets that hold it up. */
+interface Ended {
+  missing: Outage[];
+  points: number;
+  held: Held[];
+}
+
 /** Finds and fills what a server may lack, one outage at a time. */
 export class Filler {
   readonly #clock: Clock;
-  /** Until when each is left alone, by its beginning, on the monotonic clock. */
-  readonly #later = new Map<number, number>();
+  readonly #recordPath: string;
+  /** Those that came to no end: until when each is left alone, on the monotonic clock, and why. */
+  readonly #later = new Map<string, { until: number; why: ChimeError }>();
   /** What is under way. */
   #run: { halt: AbortController; ended: Promise<unknown> } | undefined;
   #done = 0;
-  #trouble: string | null = null;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, recordPath: string = paths.influxdbFill) {
     this.#clock = clock;
+    this.#recordPath = recordPath;
   }
 
   /** Something is being compared or filled. */
@@ -64,17 +73,18 @@ export class Filler {
     return Math.floor(this.#done * 20) / 20;
   }
 
-  /** Why it does not come to an end. */
-  get trouble(): string | null {
-    return this.#trouble;
+  /** Why one of them does not come to an end. */
+  get trouble(): ChimeError | undefined {
+    return this.#later.values().next().value?.why;
   }
 
   /** Which outage is the next: what is sure comes first, the newest first; undefined: none can be compared yet. */
   next(outages: readonly Outage[]): Outage | undefined {
     const [wall, now] = [this.#clock.wall(), this.#clock.now()];
-    const due = outages.filter(
-      ({ from, to }) => to !== null && to + underWayMs <= wall && now >= (this.#later.get(from) ?? 0),
-    );
+    const known = new Set(outages.map(keyOf));
+    for (const key of this.#later.keys()) if (!known.has(key)) this.#later.delete(key);
+    const isLeft = (one: Outage) => now < (this.#later.get(keyOf(one))?.until ?? 0);
+    const due = outages.filter((one) => one.to !== null && one.to + underWayMs <= wall && !isLeft(one));
     return due.findLast(({ sure }) => sure) ?? due.at(-1);
   }
 
@@ -86,7 +96,8 @@ export class Filler {
 
   /**
    * Gives both what the other one has of the time of an outage, and proves it. What only turns out to be missing is no more
-   * than said: this node has to know that before it is filled. Undefined: it was halted.
+   * than said: this node has to know that before it is filled. A bucket that cannot be compared, or that still differs, is
+   * left to be done alone. Undefined: it was halted.
    * @throws ChimeError `influxdb.*`
    */
   async settle(
@@ -103,8 +114,7 @@ export class Filler {
     } catch (error) {
       signal?.throwIfAborted();
       if (halt.signal.aborted) return undefined;
-      this.#trouble = toChimeError(error).message.slice(0, 300);
-      this.#later.set(outage.from, this.#clock.now() + againMs);
+      this.#later.set(keyOf(outage), { until: this.#clock.now() + againMs, why: toChimeError(error) });
       throw error;
     } finally {
       this.#run = undefined;
@@ -118,49 +128,57 @@ export class Filler {
     const now = this.#clock.wall();
     const until = Math.min((outage.to ?? now) + marginMs, now - underWayMs);
     let points = 0;
+    const held = new Map<string, ChimeError>();
     for (const range of rangesOf(outage, until, now)) {
-      const missing = outage.sure ? [] : await this.#missing(range, sides, limits);
-      if (missing.length > 0) return { done: [], more: missing, points };
-      points += await this.#fill(range, outage, sides, limits);
+      const ended = await this.#fill(range, outage, sides, limits);
+      points += ended.points;
+      if (ended.missing.length > 0) return { done: [], more: ended.missing, points };
+      for (const { bucket, why } of ended.held) held.set(bucket, why);
     }
-    this.#trouble = null;
-    this.#later.delete(outage.from);
-    return { done: [outage], more: later(outage, until), points };
+    for (const [bucket, why] of held) if (bucket === outage.bucket) throw why;
+    const alone = [...held.keys()].map((bucket) => ({ ...outage, bucket }));
+    return { done: [outage], more: [...alone, ...later(outage, until)], points };
   }
 
-  /** What this node's server lacks there. */
-  async #missing(range: Range, { mine, other }: Sides, limits: Limits): Promise<Outage[]> {
-    const options = { limits, ignored, clock: this.#clock, contents: false };
-    const gaps = await compareTwins(mine, other, range, options);
-    return gaps
-      .filter(({ missing }) => missing.mine > 0)
-      .map(({ from, to }) => ({ from: Math.max(0, from), to: Math.min(to, range.to), sure: true }));
-  }
-
-  /** @returns points that this node's server was given @throws ChimeError `influxdb.differ` */
-  async #fill(range: Range, outage: Outage, sides: Sides, limits: Limits): Promise<number> {
+  /** @returns points that this node's server was given, or what it lacks, where nobody knew of it */
+  async #fill(range: Range, outage: Outage, sides: Sides, limits: Limits): Promise<Ended> {
     const { mine, other, isOtherWhole } = sides;
     const contents = outage.sure && range.to - range.from <= contentsMs;
-    const options = { limits, ignored, clock: this.#clock };
-    const gaps = await compareTwins(mine, other, range, { ...options, contents: false });
-    if (gaps.length === 0 && !contents) return 0;
-    const total = gaps.reduce((sum, { missing }) => sum + missing.mine + missing.other, 0);
-    const { filled, left } = await repairTwins(mine, other, range, {
+    const options = { limits, ignored, only: outage.bucket, clock: this.#clock };
+    const { gaps, held } = await compareTwins(mine, other, range, { ...options, contents: false });
+    const missing = outage.sure ? [] : lackedIn(gaps, range, outage.bucket);
+    if (missing.length > 0 || (gaps.length === 0 && !contents)) return { missing, points: 0, held };
+    const total = gaps.reduce((sum, gap) => sum + gap.missing.mine + gap.missing.other, 0);
+    const repaired = await repairTwins(mine, other, range, {
       ...options,
       contents,
       isGentle: true,
       authority: outage.sure && isOtherWhole ? "other" : undefined,
-      record: await FillRecord.load(paths.influxdbFill),
+      record: await FillRecord.load(this.#recordPath),
       filling: ({ written }) => {
         this.#done = Math.min(1, (written.mine + written.other) / Math.max(1, total));
       },
     });
-    if (left.length > 0) throw differ(left, filled.why);
-    return filled.written.mine;
+    const { filled } = repaired;
+    return { missing, points: filled.written.mine, held: [...repaired.held, ...differing(repaired)] };
   }
 }
 
 const ignored = [probeBucket.name];
+
+const keyOf = ({ from, sure, bucket }: Outage): string => JSON.stringify([from, sure, bucket]);
+
+/** What this node's server lacks there. Pure. */
+function lackedIn(gaps: readonly Gap[], range: Range, bucket: string | undefined): Outage[] {
+  return gaps
+    .filter(({ missing }) => missing.mine > 0)
+    .map(({ from, to }) => ({
+      from: Math.max(0, from),
+      to: Math.min(to, range.to),
+      sure: true,
+      ...(bucket !== undefined && { bucket }),
+    }));
+}
 
 /** Everything there is, where nobody knows since when; else the outage and the time around it. Pure. */
 function rangesOf({ from }: Outage, until: number, now: number): Range[] {
@@ -172,17 +190,21 @@ function rangesOf({ from }: Outage, until: number, now: number): Range[] {
 }
 
 /** Points of clients whose clocks are ahead come after the end of an outage: that is compared when it is over. Pure. */
-function later({ to, sure }: Outage, until: number): Outage[] {
+function later({ to, sure, bucket }: Outage, until: number): Outage[] {
   const end = (to ?? until) + marginMs;
-  return sure && until < end ? [{ from: until, to: end, sure: false }] : [];
+  const alone = bucket !== undefined && { bucket };
+  return sure && until < end ? [{ from: until, to: end, sure: false, ...alone }] : [];
 }
 
-function differ(left: readonly Gap[], why: string | undefined): Error {
-  const [first] = left;
-  const because = why === undefined ? "each has another value" : why;
-  return failed(
-    "influxdb.differ",
-    `${left.length} parts still differ, one of ${first?.measurement} in ${first?.bucket}: ${because}`,
-    "docs/influxdb.md",
-  );
+/** What is filled, and does not hold the same all the same. Pure. */
+function differing({ left, filled: { why } }: Pick<Repaired, "left" | "filled">): Held[] {
+  const byBucket = Map.groupBy(left, ({ bucket }) => bucket);
+  return [...byBucket].map(([bucket, parts]) => ({
+    bucket,
+    why: failed(
+      "influxdb.differ",
+      `${parts.length} parts of bucket ${bucket} still differ, one of ${parts[0]?.measurement}: ${why ?? "each has another value"}`,
+      `chime-node influxdb compare --contents says where; influxdb repair --prefer says whose value counts`,
+    ),
+  }));
 }

@@ -406,13 +406,15 @@ export class TwinGuard implements Guard {
   #state(): Published {
     const { outages } = this.#record;
     const first = outages.find(({ sure }) => sure) ?? outages[0];
-    const { done, trouble, busy } = this.#filler;
+    const { done, trouble: error, busy } = this.#filler;
+    const trouble = error?.message.slice(0, 300) ?? null;
+    const remedy = error?.remedy?.slice(0, 300) ?? null;
     const away = awaySeconds(outages, this.#deps.clock.wall());
     return {
       state: this.#well ? "serving" : this.#attention ? "waiting" : "down",
       joined: this.#joined,
       read: this.#deps.vip() === "MASTER",
-      gap: first ? { since: new Date(first.from).toISOString(), away, done, trouble, busy } : null,
+      gap: first ? { since: text(first.from), away, done, trouble, remedy, busy } : null,
       binary: null,
       detail: this.#well ? null : this.awaiting().slice(0, 400),
     };
