@@ -1,0 +1,132 @@
+import { failed } from "../../core/errors.ts";
+import { log } from "../../core/log.ts";
+
+/** Datagrams of one port, best effort. */
+export interface Datagrams {
+  /** What cannot be sent is lost, as on the network. @param address IPv4 or IPv6, without a zone */
+  send(bytes: Uint8Array, address: string): void;
+  /** Times that the port was closed for the rest of a second, since more came than is looked at. */
+  readonly floods: number;
+  close(): void;
+}
+
+export interface UdpOptions {
+  /** As TlsTransport's: all addresses (IPv4) by default, since at boot the node's own may come later than the agent. */
+  host: string;
+  /** The same one at all agents of the cluster. */
+  port: number;
+  /** The bytes are the callee's only until it returns. */
+  receive: (bytes: Uint8Array, address: string) => void;
+}
+
+/**
+ * Datagrams taken a second. Reading one costs about 6 µs, whatever becomes of it, so this is 6 % of a core; a member of 256
+ * hears some tens.
+ */
+const maxPerSecond = 10_000;
+const secondMs = 1_000;
+/** An answer to another datagram may come between two tries. */
+const maxTries = 3;
+
+/**
+ * Bun's own socket: node:dgram stands on it here, and would add an event and two objects a datagram. It has no way to stop
+ * reading, so in a flood the port is closed for the rest of the second: the kernel drops then what nobody will look at.
+ * @throws ChimeError `agent.port_taken`
+ */
+export async function openUdp(options: UdpOptions): Promise<Datagrams> {
+  const socket = new UdpPort(options);
+  await socket.open();
+  return socket;
+}
+
+class UdpPort implements Datagrams {
+  readonly #options: UdpOptions;
+  #socket: Bun.udp.Socket<"buffer"> | undefined;
+  #again: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  /** When the second began in which `#taken` came; monotonic. */
+  #since = Number.NEGATIVE_INFINITY;
+  #taken = 0;
+  floods = 0;
+
+  constructor(options: UdpOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const { host, port } = this.#options;
+    try {
+      const socket = await Bun.udpSocket({
+        hostname: host,
+        port,
+        socket: {
+          data: (from, bytes, _port, address) => this.#receive(from, bytes, address),
+          // What the network says of a datagram that we sent: it is lost.
+          error: (error) => log.debug("UDP:", error),
+        },
+      });
+      if (this.#closed) socket.close();
+      else this.#socket = socket;
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      throw failed("agent.port_taken", `cannot listen on ${host}:${port} (UDP): ${code ?? message}`, {
+        remedy: `find out with \`ss -lunp 'sport = :${port}'\` what uses the port, and stop it`,
+        cause,
+      });
+    }
+  }
+
+  #receive(socket: Bun.udp.Socket<"buffer">, bytes: Uint8Array, address: string): void {
+    // What was read before it was closed comes all the same.
+    if (this.#socket !== socket) return;
+    const now = performance.now();
+    if (now - this.#since >= secondMs) [this.#since, this.#taken] = [now, 0];
+    if (++this.#taken > maxPerSecond) return this.#rest(secondMs - (now - this.#since));
+    this.#options.receive(bytes, plainAddress(address));
+  }
+
+  #rest(ms: number): void {
+    if (this.floods++ === 0) log.warn("UDP: more comes in than is looked at; gossip goes by TCP meanwhile");
+    this.#socket?.close();
+    this.#socket = undefined;
+    this.#reopen(ms);
+  }
+
+  #reopen(ms: number): void {
+    this.#again = setTimeout(() => {
+      // Somebody else may have taken the port in between.
+      this.open().catch((error: unknown) => {
+        log.warn("UDP:", error);
+        this.#reopen(secondMs);
+      });
+    }, ms);
+  }
+
+  send(bytes: Uint8Array, address: string): void {
+    const { port } = this.#options;
+    for (let tries = 1; ; tries++) {
+      try {
+        this.#socket?.send(bytes, port, address);
+        return;
+      } catch (error) {
+        // The first may be the network's word on an earlier datagram to another node, after which nothing was sent
+        // (udp(7)); from the second on it is about this one: no route, another address family, a full buffer.
+        if (tries < maxTries) continue;
+        log.debug(`UDP to ${address}:`, error);
+        return;
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#again);
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+}
+
+/** A socket that listens on `::` names IPv4 senders by their mapped addresses. */
+function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address;
+}
