@@ -184,5 +184,8 @@ test(`${rounds.toLocaleString("en")} packets that a member may have made up are 
   for (const text of ["", "null", "[".repeat(maxPacketBytes), `{"kind":"ping"`, "\ufeff{}", "1"]) {
     expect(decodePacket(Buffer.from(text))).toBeUndefined();
   }
-  expect(decodePacket(Buffer.from([...Buffer.from('"'), 0xc3, 0x28, 0x22]))).toBeUndefined();
+  // Half a character of UTF-8.
+  const broken = encodePacket({ ...ping, digest: "*" });
+  broken[broken.indexOf("*")] = 0xc3;
+  expect(decodePacket(broken)).toBeUndefined();
 }, 120_000);
