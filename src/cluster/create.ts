@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { refused } from "../core/errors.ts";
 import { signAdmission } from "./admission.ts";
 import type { ClusterFiles } from "./files.ts";
+import { firstRing } from "./gossip/keyring.ts";
 import { joinKey, loadIdentity, saveCredentials } from "./identity.ts";
 import { certifyNode, createAuthority } from "./pki.ts";
 import { ensureSecrets, loadSecrets, saveSecrets } from "./secrets.ts";
@@ -63,7 +64,7 @@ export async function createCluster(files: ClusterFiles, options: CreateClusterO
     caKey: authority.key,
     certificate: certifyNode(authority, cluster, self, now),
     key,
-    gossipKey: randomBytes(32).toString("base64"),
+    keyRing: firstRing(randomBytes(32).toString("base64")),
   });
   return identity;
 }

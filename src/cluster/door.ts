@@ -4,6 +4,7 @@ import type { Secrets } from "../spec/types.ts";
 import type { Clock } from "../core/clock.ts";
 import { checkClock, checkVersion, isWitness, removed, renewalFields } from "./admission.ts";
 import type { Coordinator } from "./coordinator.ts";
+import { sealingKey } from "./gossip/keyring.ts";
 import type { Credentials } from "./identity.ts";
 import { certifyNode, verifyFields } from "./pki.ts";
 import { joinRequest, joinVersion, renewRequest, type JoinAnswer } from "./schema.ts";
@@ -32,7 +33,7 @@ export async function answerStranger(
 ): Promise<JoinAnswer | { certificate: string }> {
   if (method === "renew") return renew(params, options);
   const { credentials, secrets, state, coordinator, binaryVersion } = options;
-  const { identity, ca, caKey, gossipKey } = credentials();
+  const { identity, ca, caKey, keyRing } = credentials();
   if (method !== "join") throw refused("join.bad_request", "a node that is no member can only ask to join");
   const version = v.safeParse(joinVersion, params);
   if (!version.success) throw refused("join.bad_request", "the request to join cannot be read");
@@ -47,7 +48,15 @@ export async function answerStranger(
   }
   const { index, certificate } = await coordinator.admit(request.output);
   const trusted = isWitness(request.output.roles) ? {} : { caKey, secrets: secretsCopy(secrets()) };
-  return { cluster: identity.cluster, index, certificate, ca, gossipKey, ...trusted, state: state.parts() };
+  const given = {
+    cluster: identity.cluster,
+    index,
+    certificate,
+    ca,
+    gossipKey: sealingKey(keyRing).secret.toString("base64"),
+    keyRing,
+  };
+  return { ...given, ...trusted, state: state.parts() };
 }
 
 /**

@@ -2,7 +2,9 @@ import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { failed, refused } from "../core/errors.ts";
+import { registerSecret } from "../core/mask.ts";
 import { readText, writeAtomic } from "./files.ts";
+import { firstRing, keyRing, type KeyRing } from "./gossip/keyring.ts";
 import { certify, generateKey, publicKeyOf, type Authority, type KeyPair } from "./pki.ts";
 import { address, nodeName } from "./schema.ts";
 import type { Identity } from "./types.ts";
@@ -16,8 +18,8 @@ export interface Credentials {
   key: KeyPair;
   /** PEM; absent on a witness. */
   caKey: string | undefined;
-  /** 32 bytes, base64: what gossip packets will be sealed with. */
-  gossipKey: string;
+  /** What gossip's packets are sealed with. */
+  keyRing: KeyRing;
 }
 
 const names = {
@@ -25,7 +27,7 @@ const names = {
   caKey: "ca.key",
   certificate: "node.crt",
   key: "node.key",
-  gossipKey: "gossip.key",
+  keyRing: "gossip.key",
   identity: "identity.json",
 } as const;
 
@@ -50,22 +52,40 @@ export async function loadCredentials(directory: string): Promise<Credentials | 
   const identity = await loadIdentity(directory);
   if (!identity) return undefined;
   const read = (name: string) => readText(join(directory, name));
-  const [ca, certificate, key, gossipKey, caKey] = await Promise.all([
+  const [ca, certificate, key, ring, caKey] = await Promise.all([
     read(names.ca),
     read(names.certificate),
     read(names.key),
-    read(names.gossipKey),
+    read(names.keyRing),
     read(names.caKey),
   ]);
-  if (!ca || !certificate || !key || !gossipKey) throw damaged(directory);
+  if (!ca || !certificate || !key || !ring) throw damaged(directory);
   return {
     identity,
     ca,
     certificate,
     key: { publicKey: publicKeyOf(key), privateKey: key },
     caKey,
-    gossipKey: gossipKey.trim(),
+    keyRing: readRing(directory, ring.trim()),
   };
+}
+
+/** A ring that was never rotated is one line, as from the first version on. */
+function readRing(directory: string, text: string): KeyRing {
+  try {
+    const ring = v.parse(keyRing, text.startsWith("{") ? JSON.parse(text) : firstRing(text));
+    ring.keys.forEach(registerSecret);
+    return ring;
+  } catch {
+    // The parser's message may quote what it read, which is a secret.
+    throw damaged(directory);
+  }
+}
+
+export async function saveKeyRing(directory: string, ring: KeyRing): Promise<void> {
+  ring.keys.forEach(registerSecret);
+  const text = ring.version === 0 ? (ring.keys[0] as string) : `${JSON.stringify(ring)}\n`;
+  await writeAtomic(join(directory, names.keyRing), text, 0o600);
 }
 
 function damaged(directory: string, cause?: unknown): Error {
@@ -83,7 +103,7 @@ export async function saveCredentials(directory: string, credentials: Credential
   if (credentials.caKey) await write(names.caKey, credentials.caKey);
   await write(names.key, credentials.key.privateKey);
   await write(names.certificate, credentials.certificate);
-  await write(names.gossipKey, credentials.gossipKey);
+  await saveKeyRing(directory, credentials.keyRing);
   await write(names.identity, `${JSON.stringify(credentials.identity, null, 2)}\n`);
 }
 

@@ -8,6 +8,7 @@ import { agentPort } from "../core/paths.ts";
 import { isWitness, possessionFields, protocolVersion, removed } from "./admission.ts";
 import { Channel, peerFrameBytes } from "./channel.ts";
 import type { ClusterFiles } from "./files.ts";
+import { firstRing } from "./gossip/keyring.ts";
 import { joinKey, loadIdentity, saveCredentials } from "./identity.ts";
 import { caHash, readNodeCertificate, signFields, type KeyPair } from "./pki.ts";
 import { joinAnswer, type JoinAnswer, type JoinRequest } from "./schema.ts";
@@ -68,7 +69,7 @@ export async function enterCluster(files: ClusterFiles, options: EnterOptions): 
     caKey: answer.caKey,
     certificate: answer.certificate,
     key,
-    gossipKey: answer.gossipKey,
+    keyRing: answer.keyRing ?? firstRing(answer.gossipKey),
   });
   return identity;
 }

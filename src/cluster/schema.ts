@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import * as v from "valibot";
+import { keyRing } from "./gossip/keyring.ts";
 import { phases, type Member, type SpecDocument } from "./types.ts";
 
 /** Everything that agents tell each other, as schemas. Unknown keys are dropped: a newer peer may send more. */
@@ -177,7 +178,10 @@ export const joinAnswer = v.object({
   index,
   certificate: pem,
   ca: pem,
+  /** The key that seals. An older version takes this one alone. */
   gossipKey: base64,
+  /** Absent from an older version. */
+  keyRing: v.optional(keyRing),
   /** Absent for a witness. */
   caKey: v.optional(pem),
   secrets: v.optional(secretsTable),

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmod, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,7 +10,9 @@ import {
   joinKey,
   loadCredentials,
   loadIdentity,
+  saveKeyRing,
 } from "../../src/cluster/identity.ts";
+import { firstRing, nextRing, signRing, type KeyRing } from "../../src/cluster/gossip/keyring.ts";
 import {
   caHash,
   generateKey,
@@ -21,6 +23,7 @@ import {
 } from "../../src/cluster/pki.ts";
 import { ensureSecrets, loadSecrets, saveSecrets } from "../../src/cluster/secrets.ts";
 import { fileStore, Saver, type Stored } from "../../src/cluster/store.ts";
+import type { Identity } from "../../src/cluster/types.ts";
 import { mask } from "../../src/core/mask.ts";
 import { codeOf } from "./support.ts";
 
@@ -80,6 +83,40 @@ describe("createCluster", () => {
     await Bun.write(join(files.pki, "identity.json"), "{");
     expect(await codeOf(loadIdentity(files.pki))).toBe("identity.damaged");
   });
+});
+
+describe("gossip's keys", () => {
+  const path = () => join(files.pki, "gossip.key");
+  const loaded = async () => (await loadCredentials(files.pki))?.keyRing as KeyRing;
+
+  test("are one line until they are rotated, as from the first version on", async () => {
+    await create();
+    const line = await readFile(path(), "utf8");
+    expect(await loaded()).toEqual(firstRing(line));
+    expect(line).toMatch(/^[A-Za-z0-9+/]{43}=$/);
+    await Bun.write(path(), `${line}\n`);
+    expect(await loaded()).toEqual(firstRing(line));
+  });
+
+  test("are kept to root after a rotation, too, and known as secrets", async () => {
+    await create();
+    const { caKey, identity } = (await loadCredentials(files.pki)) as { caKey: string; identity: Identity };
+    const fresh = randomBytes(32).toString("base64");
+    const ring = signRing(caKey, identity.cluster.id, nextRing(await loaded(), fresh) as KeyRing);
+    await saveKeyRing(files.pki, ring);
+    expect(await loaded()).toEqual(ring);
+    expect((await stat(path())).mode & 0o777).toBe(0o600);
+    for (const key of ring.keys) expect(mask(`a ${key}`)).toBe("a ********");
+  });
+
+  test.each(["", "x", "{}", "{", `{"version":1,"keys":[],"primary":"00000000","signature":null}`])(
+    "that are damaged are said to be, without what stands there: %p",
+    async (text) => {
+      await create();
+      await Bun.write(path(), text);
+      expect(await codeOf(loadCredentials(files.pki))).toBe("identity.damaged");
+    },
+  );
 });
 
 describe("certificates", () => {

@@ -371,7 +371,7 @@ test("an answer that cannot be right is not taken, and leaves this node outside"
     index: 3,
     certificate: theirs.certificate,
     ca: theirs.ca,
-    gossipKey: theirs.gossipKey,
+    gossipKey: theirs.keyRing.keys[0],
     state: {},
   };
   const answers: unknown[] = [

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as v from "valibot";
 import { possessionFields, protocolVersion, signAdmission } from "../../src/cluster/admission.ts";
 import { peerUnreachable } from "../../src/cluster/channel.ts";
+import { firstRing } from "../../src/cluster/gossip/keyring.ts";
 import type { Credentials } from "../../src/cluster/identity.ts";
 import { ClusterMembership } from "../../src/cluster/membership.ts";
 import {
@@ -278,7 +279,7 @@ export async function simCluster(net: SimNetwork): Promise<SimNode> {
     caKey: authority.key,
     certificate: certifyNode(authority, cluster, node, Date.now()),
     key,
-    gossipKey: randomBytes(32).toString("base64"),
+    keyRing: firstRing(randomBytes(32).toString("base64")),
   };
   return await new SimNode(net, credentials, {
     admissions: [admission],
@@ -317,7 +318,7 @@ export async function simJoin(
     caKey: answer.caKey,
     certificate: answer.certificate,
     key,
-    gossipKey: answer.gossipKey,
+    keyRing: answer.keyRing ?? firstRing(answer.gossipKey),
   };
   return await new SimNode(net, credentials, answer.state).start();
 }

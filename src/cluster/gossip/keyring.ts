@@ -60,6 +60,11 @@ export function keysOf(ring: Pick<KeyRing, "keys">): RingKey[] {
   return ring.keys.map((key) => ({ id: idOfKey(key), secret: Buffer.from(key, "base64") }));
 }
 
+/** The one that seals. */
+export function sealingKey(ring: KeyRing): RingKey {
+  return keysOf(ring).find(({ id }) => id === ring.primary) as RingKey;
+}
+
 /** Short and not secret: what two rings of one version are told apart by. Not by their signatures, which are random. */
 export function idOfRing({ version, keys, primary }: KeyRing): string {
   const fields = JSON.stringify([version, keys.map(idOfKey), primary]);
