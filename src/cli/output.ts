@@ -5,6 +5,7 @@ import { createProgress, type Sink } from "./progress.ts";
 import { createScreen } from "./screen.ts";
 import { askLine, askSecret, askYesNo, needsYes, type Keyboard } from "./prompt.ts";
 import { createStyle, wantsColour, type Style } from "./style.ts";
+import { tame } from "./tame.ts";
 
 /** Everything a verb says: results to stdout, all else to stderr. */
 export interface Output {
@@ -66,7 +67,7 @@ export function createOutput(options: OutputOptions): Output {
   const say = (line: string) => {
     screen.close();
     progress.clear();
-    stderr.write(`${mask(line)}\n`);
+    stderr.write(`${tame(mask(line))}\n`);
   };
   const print = (text: string) => {
     progress.clear();
@@ -84,11 +85,11 @@ export function createOutput(options: OutputOptions): Output {
     redraws: stderr.isTTY === true,
     result(document, human) {
       if (json && documents++ > 0) throw new Error("a verb printed two JSON documents");
-      print(json ? JSON.stringify(document, null, 2) : human);
+      print(json ? JSON.stringify(document, null, 2) : tame(human));
     },
     frame(human) {
-      if (live) screen.draw(human);
-      else print(human);
+      if (live) screen.draw(tame(human));
+      else print(tame(human));
     },
     note: say,
     warn(line) {
@@ -96,17 +97,17 @@ export function createOutput(options: OutputOptions): Output {
       warned.add(line);
       say(`${errStyle.yellow("warning:")} ${line}`);
     },
-    progress: (line) => progress.line(mask(line)),
+    progress: (line) => progress.line(tame(mask(line))),
     async confirm(question) {
       if (options.yes) return true;
       if (!askable) throw needsYes(question);
-      return prompted((terminal) => askYesNo(question, terminal));
+      return prompted((terminal) => askYesNo(tame(question), terminal));
     },
     async ask(question) {
-      return askable ? prompted((terminal) => askLine(question, terminal)) : undefined;
+      return askable ? prompted((terminal) => askLine(tame(question), terminal)) : undefined;
     },
     async askSecret(question) {
-      return askable ? prompted((terminal) => askSecret(question, terminal)) : undefined;
+      return askable ? prompted((terminal) => askSecret(tame(question), terminal)) : undefined;
     },
     error(error) {
       progress.stop();

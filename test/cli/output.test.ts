@@ -93,3 +93,15 @@ test("colour needs a terminal, no NO_COLOR, and a terminal that can", () => {
   expect(paint({ tty: true, env: { TERM: "xterm", NO_COLOR: "1" } })).toEqual([false, false]);
   expect(paint({ tty: true, env: { TERM: "dumb" } })).toEqual([false, false]);
 });
+
+test("words of others drive no terminal, and colours stay", () => {
+  const { out, stdout, stderr } = fakeOutput({ tty: true });
+  const hostile = "a\u001B[2J\u001B]0;x\u0007\u009B1A\r\u202Eb";
+  const tamed = "a\uFFFD[2J\uFFFD]0;x\uFFFD\uFFFD1A\uFFFD\uFFFDb";
+  out.result({}, `${out.style.red("one")}\t${hostile}\n`);
+  expect(stdout.text).toBe(`\u001B[31mone\u001B[39m\t${tamed}\n`);
+  out.warn(hostile);
+  out.error(refused("a.b", hostile, { remedy: hostile }));
+  expect(stderr.text).not.toContain("\u001B[2J");
+  expect(stderr.text.split(tamed).length).toBe(4);
+});
