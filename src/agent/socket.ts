@@ -1,5 +1,6 @@
 import { chmodSync, unlinkSync } from "node:fs";
 import { ofetch } from "ofetch";
+import * as v from "valibot";
 import { ChimeError, errorJson, failed, type ErrorJson, type ExitCode } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { paths } from "../core/paths.ts";
@@ -36,15 +37,32 @@ export function serveSocket(handlers: Handlers, path: string = paths.socket): { 
 }
 
 async function answer(handlers: Handlers, request: Request): Promise<Reply> {
-  const method = new URL(request.url).pathname.slice(1);
+  // Without a Host header the URL is a path alone.
+  const method = URL.parse(request.url, "http://agent")?.pathname.slice(1) ?? "";
   try {
     const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
-    if (!handler) throw failed("agent.unknown_method", `the agent does not know ${method}: versions differ`);
-    return { result: (await handler(await request.json())) ?? null };
-  } catch (error) {
-    if (!(error instanceof ChimeError)) log.error(`socket ${method}:`, error);
+    if (!handler)
+      throw failed("agent.unknown_method", `the agent does not know ${method.slice(0, 64)}: versions differ`);
+    return { result: (await handler(await read(request))) ?? null };
+  } catch (thrown) {
+    const error = v.isValiError(thrown) ? misasked(method, thrown.message) : thrown;
+    if (!(error instanceof ChimeError)) log.error(`socket ${method.slice(0, 64)}:`, error);
     return { error: { ...errorJson(error), exit: error instanceof ChimeError ? error.exit : 1 } };
   }
+}
+
+async function read(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch {
+    throw failed("agent.bad_request", "what the agent was asked is no JSON");
+  }
+}
+
+function misasked(method: string, why: string): ChimeError {
+  return failed("agent.bad_request", `the agent cannot read what it was asked (${method}: ${why})`, {
+    remedy: "use the chime-node that the agent runs: /usr/local/bin/chime-node",
+  });
 }
 
 /**

@@ -153,7 +153,8 @@ export class Channel {
     try {
       const result = await serve(method, params);
       if (id !== undefined) this.send({ id, result });
-    } catch (error) {
+    } catch (thrown) {
+      const error = v.isValiError(thrown) ? misasked(method, thrown.message) : thrown;
       if (id !== undefined) this.send({ id, error: { ...errorJson(error), exit: toChimeError(error).exit } });
     } finally {
       this.inFlight--;
@@ -178,6 +179,12 @@ export class Channel {
   private unreachable(): ChimeError {
     return peerUnreachable(this.options.peer, "the connection was closed");
   }
+}
+
+function misasked(method: string, why: string): ChimeError {
+  return failed("peer.bad_request", `this agent cannot read what it was asked (${method}: ${why})`, {
+    remedy: "chime-node version, on both nodes: run the same release on them",
+  });
 }
 
 export function peerUnreachable(peer: string, why: string): ChimeError {

@@ -58,14 +58,14 @@ export function parseShow(text: string, now?: Moment): UnitState {
   const get = (key: keyof typeof properties) => values.get(properties[key]) ?? "";
   // "Sat 2026-11-21 08:54:05 UTC"
   const [, date, time] = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/.exec(get("startedAt")) ?? [];
+  const second = Date.parse(`${date}T${time}Z`);
   return {
     load: get("load"),
     active: get("active"),
     file: get("file"),
     invocation: get("invocation"),
     needDaemonReload: get("needDaemonReload") === "yes",
-    startedAt:
-      date && time ? refined(Date.parse(`${date}T${time}Z`), Number(get("startedAfter")) / 1000, now) : 0,
+    startedAt: Number.isNaN(second) ? 0 : refined(second, Number(get("startedAfter")) / 1000, now),
   };
 }
 

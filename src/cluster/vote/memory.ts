@@ -2,6 +2,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeFi
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
+import { failed } from "../../core/errors.ts";
 import { termSchema } from "./term.ts";
 
 /** What a member remembers of a single-writer role over restarts of its agent: as voter and, on its nodes, as guard. */
@@ -41,7 +42,10 @@ export class MemoryFile {
     }
   }
 
-  /** An unreadable file is an error, not an empty memory: a forgotten term could make two writers. */
+  /**
+   * An unreadable file is an error, not an empty memory: a forgotten term could make two writers.
+   * @throws ChimeError `vote.damaged`
+   */
   async load(): Promise<Memory> {
     let text: string;
     try {
@@ -50,7 +54,16 @@ export class MemoryFile {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return { term: null, proven: null };
       throw error;
     }
-    return v.parse(memorySchema, JSON.parse(text));
+    try {
+      return v.parse(memorySchema, JSON.parse(text));
+    } catch (cause) {
+      throw failed("vote.damaged", `${this.#path} cannot be read as what this node has voted for`, {
+        remedy:
+          `while the other members are up, move ${this.#path} away and restart chime-node.service: ` +
+          "this node has no vote until they told it again",
+        cause,
+      });
+    }
   }
 
   /**

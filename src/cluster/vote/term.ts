@@ -1,13 +1,16 @@
 import * as v from "valibot";
 
 const name = v.pipe(v.string(), v.maxLength(64));
+/** With room above it for all that will ever be granted, by votes and by words (word.ts). */
+const largestTerm = 2 ** 52;
 
 /**
  * Who may write: the durable record of a single-writer role (design.md §4). A higher term wins. Every change is a new
  * term, on the disks of those who granted it before it takes effect.
  */
 export const termSchema = v.object({
-  term: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  // Above the safe integers the next one is no greater any more, and no term could ever follow.
+  term: v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(largestTerm)),
   writer: name,
   /** The nodes that hold every acknowledged transaction. Only they may become the writer. */
   in_sync: v.pipe(v.array(name), v.minLength(1), v.maxLength(2)),

@@ -130,9 +130,16 @@ export async function* listVersions(
   }
 }
 
-/** As it stands in a list. */
-function keyOf(encoded: string): string {
-  return decodeURIComponent(encoded.replaceAll("+", " "));
+/** As it stands in a list. @throws ChimeError `minio.answer` */
+export function keyOf(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded.replaceAll("+", " "));
+  } catch (cause) {
+    throw failed("minio.answer", "the store lists an object by a name that cannot be read", {
+      remedy: "use an engine that docs/systems.md names",
+      cause,
+    });
+  }
 }
 
 /**

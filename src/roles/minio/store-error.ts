@@ -10,19 +10,21 @@ interface Refusal {
 }
 
 /** By the store's own code: ours, and what to do. What is not here is `minio.refused`. */
-const known: Record<string, [code: string, remedy: string]> = {
-  NoSuchBucket: ["minio.no_bucket", "chime-node apply --role minio"],
-  NoSuchKey: ["minio.no_object", "ask for another object"],
-  AccessDenied: ["minio.denied", "chime-node secrets show --role minio"],
-  InvalidAccessKeyId: ["minio.denied", "chime-node secrets show --role minio"],
-  SignatureDoesNotMatch: ["minio.denied", "chime-node secrets show --role minio"],
-  XMinioInvalidIAMCredentials: ["minio.no_account", "chime-node apply --role minio"],
-  RequestTimeTooSkewed: ["minio.clock", "set this node's clock: timedatectl"],
-  SlowDownRead: ["minio.no_quorum", "chime-node status"],
-  SlowDownWrite: ["minio.no_quorum", "chime-node status"],
-  XMinioServerNotInitialized: ["minio.starting", "chime-node status"],
-  XMinioStorageFull: ["minio.full", "make room, or add disks: chime-node status"],
-};
+const known = new Map(
+  Object.entries<readonly [code: string, remedy: string]>({
+    NoSuchBucket: ["minio.no_bucket", "chime-node apply --role minio"],
+    NoSuchKey: ["minio.no_object", "ask for another object"],
+    AccessDenied: ["minio.denied", "chime-node secrets show --role minio"],
+    InvalidAccessKeyId: ["minio.denied", "chime-node secrets show --role minio"],
+    SignatureDoesNotMatch: ["minio.denied", "chime-node secrets show --role minio"],
+    XMinioInvalidIAMCredentials: ["minio.no_account", "chime-node apply --role minio"],
+    RequestTimeTooSkewed: ["minio.clock", "set this node's clock: timedatectl"],
+    SlowDownRead: ["minio.no_quorum", "chime-node status"],
+    SlowDownWrite: ["minio.no_quorum", "chime-node status"],
+    XMinioServerNotInitialized: ["minio.starting", "chime-node status"],
+    XMinioStorageFull: ["minio.full", "make room, or add disks: chime-node status"],
+  }),
+);
 
 /** Enough of an answer for its first words. */
 const looked = 16_384;
@@ -35,7 +37,7 @@ export function storeError(
 ): ChimeError {
   const refusal = refusalOf(answer.body);
   const why = refusal ? `${refusal.code}: ${refusal.message}` : `status ${answer.status}`;
-  const [code, remedy] = known[refusal?.code ?? ""] ?? byStatus(asked.method, answer.status, refusal);
+  const [code, remedy] = known.get(refusal?.code ?? "") ?? byStatus(asked.method, answer.status, refusal);
   return failed(code, mask(`${where} refuses ${asked.method} ${asked.path}: ${why}`), remedy);
 }
 
@@ -71,7 +73,7 @@ function refusal(code: string, message: string): Refusal {
   return { code: oneLine(code, 64), message: oneLine(message) };
 }
 
-const entities: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+const entities = new Map(Object.entries({ lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" }));
 
 /** The text of the first element of that name that has no elements in it. */
 export function xmlText(xml: string, name: string): string | undefined {
@@ -85,7 +87,7 @@ export function xmlTexts(xml: string, name: string): string[] {
 }
 
 function unescaped(whole: string, name?: string, decimal?: string, hex?: string): string {
-  if (name !== undefined) return entities[name] ?? whole;
+  if (name !== undefined) return entities.get(name) ?? whole;
   const code = Number.parseInt(decimal ?? hex ?? "", decimal === undefined ? 16 : 10);
   return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
 }

@@ -109,14 +109,15 @@ export class Unpacker {
     }
   }
 
-  /** Passes over whatever comes. */
+  /** Passes over whatever comes, however deep that is. */
   skip(): void {
-    const tag = this.#bytes[this.#at];
-    if (tag === undefined) throw incomplete;
-    const isMap = (tag & 0xf0) === 0x80 || tag === 0xde || tag === 0xdf;
-    const isArray = (tag & 0xf0) === 0x90 || tag === 0xdc || tag === 0xdd;
-    if (!isMap && !isArray) return void this.value();
-    for (let left = isMap ? 2 * this.mapSize() : this.arraySize(); left > 0; left--) this.skip();
+    for (let left = 1; left > 0; left--) {
+      const tag = this.#bytes[this.#at];
+      if (tag === undefined) throw incomplete;
+      if ((tag & 0xf0) === 0x80 || tag === 0xde || tag === 0xdf) left += 2 * this.mapSize();
+      else if ((tag & 0xf0) === 0x90 || tag === 0xdc || tag === 0xdd) left += this.arraySize();
+      else this.value();
+    }
   }
 
   #byte(): number {

@@ -1,3 +1,4 @@
+import { oneLine } from "../../http.ts";
 import { text, type Row } from "../client.ts";
 import type { Engine, ServerState } from "./types.ts";
 import type { Words } from "./words.ts";
@@ -32,26 +33,26 @@ export function readAnswers(
     },
     replica: {
       from: replica ? text(replica[`${words.source}_Host`]) : null,
-      receiver: receivers[text(replica?.[`${words.replica}_IO_Running`])] ?? "stopped",
+      receiver: receivers.get(text(replica?.[`${words.replica}_IO_Running`])) ?? "stopped",
       applier: replica?.[`${words.replica}_SQL_Running`] === "Yes",
       received,
       reading: `${text(replica?.[`${words.source}_Log_File`])}:${text(replica?.[`Read_${words.source}_Log_Pos`])}`,
       pending: !reaches(position, received),
       semiSync: value.get(`rpl_semi_sync_${acknowledger}_status`) === "ON",
-      error: oneLine(replica?.["Last_SQL_Error"]) ?? oneLine(replica?.["Last_IO_Error"]),
+      error: said(replica?.["Last_SQL_Error"]) ?? said(replica?.["Last_IO_Error"]),
       lag: typeof lag === "number" || typeof lag === "bigint" ? Number(lag) : null,
     },
   };
 }
 
-const receivers: Record<string, ServerState["replica"]["receiver"]> = {
-  Yes: "running",
-  Preparing: "connecting",
-  Connecting: "connecting",
-  No: "stopped",
-};
+const receivers: ReadonlyMap<string, ServerState["replica"]["receiver"]> = new Map([
+  ["Yes", "running"],
+  ["Preparing", "connecting"],
+  ["Connecting", "connecting"],
+  ["No", "stopped"],
+]);
 
-function oneLine(text: unknown): string | null {
-  const line = typeof text === "string" ? text.replaceAll(/\s+/g, " ").trim().slice(0, 300) : "";
-  return line === "" ? null : line;
+/** Of what a client wrote, it may quote anything: one line, which drives no terminal. */
+function said(words: unknown): string | null {
+  return (typeof words === "string" && oneLine(words.replaceAll(/\s+/g, " "))) || null;
 }

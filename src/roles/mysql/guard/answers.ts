@@ -15,7 +15,7 @@ export async function answer(
   params: unknown,
   from: string,
 ): Promise<Answer<Method>> {
-  if (!(method in wire))
+  if (!Object.hasOwn(wire, method))
     throw failed("guard.bad_question", `mysql answers no question ${method.slice(0, 40)}`);
   const known = method as Method;
   const parsed = v.safeParse(wire[known].params, params);
