@@ -31,7 +31,12 @@ const why = minio ? (long ? "" : " (skipped: CHIME_LONG=1)") : " (skipped: needs
 
 const place = "/minio/disk2";
 
-describe.skipIf(!minio || !long)(`three nodes with three disks each, later on${why}`, () => {
+const later = describe.skipIf(!minio || !long).each([
+  ["HTTP", "false"],
+  ["TLS", "true"],
+] as const);
+
+later(`three nodes with three disks each, later on, by %s${why}`, (_, tls) => {
   let lab: Lab;
   let node1: LabNode;
   let node2: LabNode;
@@ -46,7 +51,7 @@ describe.skipIf(!minio || !long)(`three nodes with three disks each, later on${w
   beforeAll(async () => {
     lab = await openStoreLab(4, 3, minio ?? "");
     [node1, node2, node3, node4] = lab.nodes as [LabNode, LabNode, LabNode, LabNode];
-    ({ token } = (await chime<Initialized>(node1, storeInit(3, 3))).json);
+    ({ token } = (await chime<Initialized>(node1, storeInit(3, 3, { "roles.minio.tls": tls }))).json);
     await Promise.all([node1, node2, node3].map((node) => joinStore(node, token)));
     store = await applicationStore(node1);
     const { stdout } = await node1.run(["blockdev", "--getsize64", node1.devices[0] ?? ""]);
@@ -316,7 +321,10 @@ describe.skipIf(!minio || !long)(`three nodes with three disks each, later on${w
       expect(await started()).toEqual(before);
       expect(await restarts(node)).toBe(true);
       expect((await chime(node, ["apply", "--yes"])).code).toBe(0);
-      if (node !== nodes.at(-1)) expect(await problemsOf(node)).toContain("minio.programs_differ");
+      if (node === nodes.at(-1)) continue;
+      await waitUntil("the difference to be told", 30_000, async () =>
+        (await problemsOf(node)).includes("minio.programs_differ"),
+      );
     }
     const after = await started();
     expect(after.filter((run, i) => run !== before[i])).toHaveLength(3);

@@ -126,12 +126,14 @@ export async function applicationStore(node: LabNode): Promise<Store> {
     endpoint: string;
     access_key: string;
     secret_key: string;
+    ca_file?: string;
   }
   const { json } = await chime<Shown>(node, ["secrets", "show", "--role", "minio"]);
   const { hostname, port } = new URL(json.endpoint);
   return {
     address: hostname,
     port: Number(port),
+    ...(json.ca_file !== undefined && { ca: await node.read(json.ca_file) }),
     credentials: { accessKey: json.access_key, secretKey: json.secret_key },
   };
 }
