@@ -1,10 +1,7 @@
-import { readFileSync } from "node:fs";
-import { issueServiceCertificate } from "../../cluster/identity.ts";
 import { exec } from "../../core/exec.ts";
-import { paths } from "../../core/paths.ts";
 import { showUnit } from "../../host/systemd.ts";
-import { certificate, type CertificateOptions } from "../../resources/certificate.ts";
 import type { FileResource } from "../../resources/file.ts";
+import { clusterAuthority, issuedCertificate } from "../issued.ts";
 import type { RoleContext } from "../types.ts";
 import { minioSpec, slotName, type Layout } from "./layout.ts";
 
@@ -40,10 +37,11 @@ export function serverCertificate(
   { unit, user }: Layout["product"],
   needs: readonly string[],
 ): FileResource {
-  return issued(context, {
+  return issuedCertificate({
     name: "minio",
     owner: user,
     paths: serverFiles,
+    subjects: subjectsOf(context),
     needs,
     reload: () => rereads(unit),
   });
@@ -51,21 +49,7 @@ export function serverCertificate(
 
 /** Of this node's balancer, which reads them as root. */
 export function balancerCertificate(context: RoleContext): FileResource {
-  return issued(context, { name: "minio-balancer", paths: balancerFiles });
-}
-
-function issued(
-  context: RoleContext,
-  options: Pick<CertificateOptions, "name" | "owner" | "paths" | "needs" | "reload">,
-): FileResource {
-  const subjects = subjectsOf(context);
-  const [name = "", ...addresses] = subjects;
-  return certificate({
-    ...options,
-    subjects,
-    ca: authority() ?? "",
-    issue: () => issueServiceCertificate(paths.pki, { name, addresses }),
-  });
+  return issuedCertificate({ name: "minio-balancer", paths: balancerFiles, subjects: subjectsOf(context) });
 }
 
 /** It looks at files that are written to, and ours are put in place whole: it has to be told [tried]. */
@@ -76,18 +60,7 @@ async function rereads(unit: string): Promise<void> {
 
 /** The CA that a store's servers have their certificates from; undefined where they speak plain HTTP. */
 export function authorityOf({ spec }: Pick<RoleContext, "spec">): string | undefined {
-  return minioSpec({ spec }).tls ? authority() : undefined;
-}
-
-let known: string | undefined;
-
-/** Read once: a node has one CA. Undefined outside of a cluster. */
-function authority(): string | undefined {
-  try {
-    return (known ??= readFileSync(`${paths.pki}/ca.crt`, "utf8"));
-  } catch {
-    return undefined;
-  }
+  return minioSpec({ spec }).tls ? clusterAuthority() : undefined;
 }
 
 /** `http`, or `https` where the store speaks TLS. */
