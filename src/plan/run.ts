@@ -1,4 +1,4 @@
-import { ChimeError, Exit, toChimeError, whyAborted } from "../core/errors.ts";
+import { ChimeError, Exit, failed, toChimeError, whyAborted } from "../core/errors.ts";
 import type {
   Action,
   ApplyContext,
@@ -40,6 +40,8 @@ export interface ApplyOptions {
   signal: AbortSignal;
   /** What is being done or awaited right now, and for which resource. */
   progress(line: string, resource: string): void;
+  /** Asks the guard of a role on this node. Default: there is none. */
+  ask?: ApplyContext["ask"];
   /** Ids that may be changed; what needs one that is left alone goes on as if it were done. Default: all. */
   only?: ReadonlySet<string>;
 }
@@ -92,6 +94,7 @@ export async function apply(
         ledger,
         signal: options.signal,
         progress: (line) => options.progress(line, resource.id),
+        ask: options.ask ?? askNobody,
       };
       context.progress(`${planned.action} ${resource.id}`);
       return { change, context };
@@ -214,6 +217,10 @@ async function drain(lane: Lane): Promise<void> {
     }
   }
   lane.busy = false;
+}
+
+function askNobody(role: string): Promise<never> {
+  return Promise.reject(failed("role.not_here", `${role} is not running on this node`));
 }
 
 function named(id: string, error: unknown): ChimeError {

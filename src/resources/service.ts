@@ -19,6 +19,8 @@ export interface ServiceOptions {
   restartOn?: readonly FileResource[];
   /** The same, where a reload is enough. */
   reloadOn?: readonly FileResource[];
+  /** Waited for before it is restarted: until then somebody relies on it. */
+  beforeRestart?: (context: ApplyContext) => Promise<void>;
   /** What a restart of this unit means to the service's users. Default: an interruption. */
   restartImpact?: Impact;
   /** True while somebody else keeps it down on purpose: then it is not started. */
@@ -89,6 +91,7 @@ export function service(options: ServiceOptions): Resource {
     await ledger.before(id, isOurs ? { enabled: false, active: false } : was);
     const boot = todo.lines.find((line) => line === "enable" || line === "disable");
     if (boot) await setAtBoot(boot, unit, signal);
+    if (verb === "restart") await options.beforeRestart?.(context);
     const mustReload = state.needDaemonReload || state.load === "not-found";
     if (mustReload) await daemonReload();
     const done = verb && act(verb);

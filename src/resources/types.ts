@@ -32,6 +32,8 @@ export interface ApplyContext {
   signal: AbortSignal;
   /** A progress line: says what is being done or awaited right now. */
   progress(line: string): void;
+  /** Asks the guard of a role on this node. @throws ChimeError `agent.not_running`, `role.not_here`, or the guard's own */
+  ask(role: string, method: string): Promise<unknown>;
 }
 
 /**

@@ -170,6 +170,7 @@ const sections: readonly { table: string; lines: readonly Line[] }[] = [
       { key: "bucket", sample: "chime", about: "where applications write" },
       { key: "retention", sample: "forever", about: "how long that keeps points: forever, or 12h, 30d, 4w" },
       { key: "buckets", sample: ["traces:30d"], about: "further ones, each with its own" },
+      { key: "tls", sample: false, about: "https, by certificates of the cluster's CA" },
     ],
   },
 ];

@@ -144,6 +144,7 @@ export const specSchema = v.object({
           bucket: v.optional(influxName, "chime"),
           retention: v.optional(retention, "forever"),
           buckets: v.optional(influxBuckets, []),
+          tls: v.optional(v.boolean("must be true or false"), false),
         }),
       ),
     }),

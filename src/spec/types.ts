@@ -57,6 +57,8 @@ export interface InfluxdbSpec {
   bucket: string;
   /** All that are made and kept, that one first. */
   buckets: readonly InfluxdbBucket[];
+  /** Its servers have certificates of the cluster's CA, and speak nothing else. */
+  tls: boolean;
 }
 
 export interface InfluxdbBucket {

@@ -17,8 +17,10 @@ export class PointLoad extends LabClients {
 
   /** A thousand points a second. Returns once the first read is answered. */
   static async start(lab: Lab): Promise<PointLoad> {
-    const { org, bucket, token } = await shown(lab.node("node1"));
-    const at = (address: string) => ({ address, port: 8086, org, token });
+    const node = lab.node("node1");
+    const { org, bucket, token, ca_file: caFile } = await shown(node);
+    const ca = caFile === undefined ? undefined : await node.read(caFile);
+    const at = (address: string) => ({ address, port: 8086, ca, org, token });
     const settings: Settings = {
       real: lab.nodes.map(({ address }) => at(address)),
       vip: at(twinVip),

@@ -70,6 +70,7 @@ export interface Shown {
   bucket: string;
   read_token: string;
   write_token: string;
+  ca_file?: string;
 }
 
 export async function shown(node: LabNode): Promise<Shown> {

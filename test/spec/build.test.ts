@@ -50,6 +50,7 @@ databases = ["chime", "shop"]  # created, with an account that may use them
 # bucket = "chime"          # where applications write
 # retention = "forever"     # how long that keeps points: forever, or 12h, 30d, 4w
 # buckets = ["traces:30d"]  # further ones, each with its own
+# tls = false               # https, by certificates of the cluster's CA
 `);
 });
 

@@ -2,7 +2,8 @@ import { refused } from "../../core/errors.ts";
 import type { Server } from "../../roles/influxdb/client.ts";
 import { deletePoints } from "../../roles/influxdb/delete.ts";
 import { queryJson } from "../../roles/influxdb/influxql.ts";
-import { influxdbSpec, nodes, serverOf } from "../../roles/influxdb/layout.ts";
+import { influxdbSpec, nodes } from "../../roles/influxdb/layout.ts";
+import { serverOf, vipServer } from "../../roles/influxdb/servers.ts";
 import type { RoleContext } from "../../roles/types.ts";
 import { missingByNode, type Load } from "./load.ts";
 import { PointClients } from "./points.ts";
@@ -22,10 +23,10 @@ const apartMs = 2_000;
 
 /** Writes points to both servers, and reads through the VIP. */
 export function pointLoad(context: RoleContext): Load {
-  const { bucket, vip } = influxdbSpec(context);
+  const { bucket } = influxdbSpec(context);
   const twins = nodes(context.members);
   const real = twins.map((node) => serverOf(node, context));
-  const settings = { real, vip: serverOf(vip, context), bucket, measurement, requestMs, ...pace };
+  const settings = { real, vip: vipServer(context), bucket, measurement, requestMs, ...pace };
   const clients = new PointClients(settings);
   const count = async (server: Server) => {
     const statement = `SELECT count(i) FROM "${measurement}"`;

@@ -6,7 +6,8 @@ import type { RoleContext } from "../types.ts";
 import { createBucket, listBuckets, setRetention, type Bucket } from "./buckets.ts";
 import type { Limits } from "../http.ts";
 import type { Server } from "./client.ts";
-import { influxdbSpec, probeBucket, serverOf } from "./layout.ts";
+import { influxdbSpec, probeBucket } from "./layout.ts";
+import { ownServer } from "./servers.ts";
 
 const timeoutMs = 20_000;
 /** To look, which `status` does, too. */
@@ -17,7 +18,6 @@ const silent = new Set(["influxdb.unreachable", "influxdb.timeout", "influxdb.st
 /** The buckets of the spec with their retention, on this node's own server. Others are left alone. */
 export function buckets(context: RoleContext, needs: readonly string[]): Resource {
   const { buckets: wanted } = influxdbSpec(context);
-  const server = serverOf(context.self, context);
   const id = "influxdb:buckets";
   const desired = fingerprint({ wanted });
   return {
@@ -25,6 +25,7 @@ export function buckets(context: RoleContext, needs: readonly string[]): Resourc
     needs,
     desired,
     async inspect({ ledger }) {
+      const server = await ownServer(context);
       const steps = await missing(server, wanted, lookLimits).catch((error: unknown) => {
         if (!(error instanceof ChimeError && silent.has(error.code))) throw error;
         return ledger.reached(id) === desired ? [] : wanted.map((bucket) => ({ bucket, now: undefined }));

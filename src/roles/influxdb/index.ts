@@ -1,9 +1,11 @@
 import type { Role } from "../types.ts";
 import { checks } from "./checks.ts";
 import { TwinGuard } from "./guard/guard.ts";
-import { influxdbSpec, nodes, productName, roleName, serverOf } from "./layout.ts";
+import { influxdbSpec, nodes, productName, roleName } from "./layout.ts";
 import { resources } from "./resources.ts";
 import { influxdbStatus } from "./status.ts";
+import { serverOf, vipServer } from "./servers.ts";
+import { serverFiles } from "./tls.ts";
 import { originOf } from "../http.ts";
 import { keptTokens } from "./tokens.ts";
 
@@ -24,13 +26,15 @@ export const influxdb: Role = {
     return { name: roleName, address: `${address}/${prefix}`, nodes: nodes(members) };
   },
   connection(context) {
-    const { vip, org, bucket } = influxdbSpec(context);
-    const at = (node: { address: string }) => originOf(serverOf(node, context));
+    const { org, bucket, tls } = influxdbSpec(context);
     const limited = keptTokens();
     return {
-      vip_endpoint: at(vip),
+      vip_endpoint: originOf(vipServer(context)),
       // As chime-server's configuration wants it.
-      real_endpoints: nodes(context.members).map(at).join(","),
+      real_endpoints: nodes(context.members)
+        .map((node) => originOf(serverOf(node, context)))
+        .join(","),
+      ...(tls && { ca_file: serverFiles.ca }),
       token: context.secrets[roleName]?.["token"] ?? "",
       org,
       bucket,

@@ -4,7 +4,6 @@ import type { Facts } from "../../host/facts.ts";
 import type { InfluxdbSpec } from "../../spec/types.ts";
 import { nodesOf, specOf } from "../of-role.ts";
 import type { RoleContext } from "../types.ts";
-import type { Server } from "./client.ts";
 
 export const roleName = "influxdb";
 export const httpPort = 8086;
@@ -44,12 +43,3 @@ export const influxdbSpec = (context: Pick<RoleContext, "spec">): InfluxdbSpec =
 /** The members with this role, by rising index. */
 export const nodes = <T extends Pick<Member, "roles" | "index">>(members: readonly T[]): T[] =>
   nodesOf(roleName, members);
-
-/** A node's server, asked as the administrator. */
-export function serverOf(
-  { address }: Pick<Member, "address">,
-  { spec, secrets }: Pick<RoleContext, "spec" | "secrets">,
-): Server {
-  const { org } = influxdbSpec({ spec });
-  return { address, port: httpPort, org, token: secrets[roleName]?.["token"] ?? "" };
-}

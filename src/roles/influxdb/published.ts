@@ -14,6 +14,8 @@ const publishedSchema = v.object({
   state: v.picklist(["serving", "waiting", "down"]),
   /** Its server is one of the twins: set up by us, with the other's metadata where there was another one. */
   joined: v.boolean(),
+  /** Its server speaks TLS: what it does, and not what it should. */
+  tls: v.optional(v.boolean(), false),
   /** Clients read from its server: the VIP is on its node. */
   read: v.optional(v.boolean(), false),
   /** What it may lack; null: nothing. */

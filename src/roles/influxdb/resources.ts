@@ -8,13 +8,15 @@ import { productPackages } from "../product-packages.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { buckets } from "./bucket-resource.ts";
 import { httpPort, influxdbSpec, layout, roleName, type Layout } from "./layout.ts";
+import { serverCertificate, serverFiles } from "./tls.ts";
+import { awaitTurn } from "./turn.ts";
 
 /** All that one of the twins has on its host, by the phase it completes. */
 export function resources(context: RoleContext): RolePlan {
   const { cluster, self } = context;
   const where = layout(context);
   const { product, binary, data } = where;
-  const { binary: own } = influxdbSpec(context);
+  const { binary: own, tls } = influxdbSpec(context);
   const packages = productPackages(product, context, own === undefined ? { data } : {});
   const programs = own === undefined ? [] : [program({ from: own, to: binary })];
   const runsAs = user(product.user);
@@ -22,7 +24,7 @@ export function resources(context: RoleContext): RolePlan {
   // In place of the package's own, which an update may change.
   const unit = file({
     path: `/etc/systemd/system/${product.unit}`,
-    content: unitText(where),
+    content: unitText(where, tls),
     check: unitCheck,
     needs: ready,
   });
@@ -32,20 +34,31 @@ export function resources(context: RoleContext): RolePlan {
     { cluster: cluster.id, clusterName: cluster.name, node: self.name },
     ready,
   );
-  const server = service({ unit: product.unit, restartOn: [unit, ...programs], needs: [mine.id] });
+  const keys = tls ? [serverCertificate(context, product, ready)] : [];
+  const server = service({
+    unit: product.unit,
+    restartOn: [unit, ...programs],
+    beforeRestart: awaitTurn,
+    needs: [mine.id, ...keys.map(({ id }) => id)],
+  });
   return {
     installed: [runsAs, ...packages.resources, ...programs],
-    configured: [unit, mine, server, port({ port: httpPort, protocol: "tcp" })],
+    configured: [...keys, unit, mine, server, port({ port: httpPort, protocol: "tcp" })],
     ready: [buckets(context, [server.id])],
   };
 }
+
+const tlsText = `Environment=INFLUXD_TLS_CERT=${serverFiles.cert}
+Environment=INFLUXD_TLS_KEY=${serverFiles.key}
+Environment=INFLUXD_TLS_MIN_VERSION=1.2
+`;
 
 /**
  * All settings are here, so that no file of the package's has a say. It listens on every address, since it can be told only
  * one and the VIP comes and goes. The state directory is systemd's to give to the user, with all that is in it: kept data
  * may belong to a number that is somebody else's by now.
  */
-function unitText({ binary, data, product: { user } }: Layout): string {
+function unitText({ binary, data, product: { user } }: Layout, tls: boolean): string {
   return `# Written by chime-node.
 [Unit]
 Description=InfluxDB of chime-node
@@ -61,7 +74,7 @@ StateDirectory=${data.replace("/var/lib/", "")}
 StateDirectoryMode=0750
 UMask=0027
 Environment=INFLUXD_HTTP_BIND_ADDRESS=:${httpPort}
-Environment=INFLUXD_BOLT_PATH=${data}/influxd.bolt
+${tls ? tlsText : ""}Environment=INFLUXD_BOLT_PATH=${data}/influxd.bolt
 Environment=INFLUXD_SQLITE_PATH=${data}/influxd.sqlite
 Environment=INFLUXD_ENGINE_PATH=${data}/engine
 Environment=INFLUXD_REPORTING_DISABLED=true

@@ -7,6 +7,9 @@ export interface TelegrafInput {
   token: string;
 }
 
+/** Where a client's machine has the certificate of the cluster's CA, which Telegraf asks of servers that speak TLS. */
+const authorityFile = "/etc/telegraf/chime-node-ca.crt";
+
 /**
  * A configuration of Telegraf for clients that can write to one address only: it runs beside them, takes what they write
  * to InfluxDB's own API on loopback, and gives it to each server, with a buffer for each. Tried with 1.37.2: with its
@@ -23,7 +26,7 @@ export function renderTelegraf({ cluster, endpoints, org, token }: TelegrafInput
   organization = ${text(org)}
   bucket_tag = "_bucket"
   exclude_bucket_tag = true
-  influx_uint_support = true`,
+  influx_uint_support = true${url.startsWith("https:") ? `\n  tls_ca = ${text(authorityFile)}` : ""}`,
   );
   return `# Made by chime-node influxdb telegraf, for ${cluster}. It holds a token: chmod 600, and chown it to telegraf.
 

@@ -16,6 +16,7 @@ export function twinNode(index: number, said: Said = {}): MemberView {
   const published: Published = {
     state: "serving",
     joined: true,
+    tls: false,
     read: false,
     gap: null,
     binary: null,

@@ -17,3 +17,13 @@ test("a buffer and an output for each server, listening for the clients of its o
     })),
   );
 });
+
+test("a server that speaks TLS is verified, and one that does not yet is not", () => {
+  const endpoints = ["https://10.0.0.11:8086", "http://10.0.0.12:8086"];
+  const config = renderTelegraf({ cluster: "chime", endpoints, org: "chime", token: "secret" });
+  const { outputs } = parse(config) as Record<string, Record<string, { tls_ca?: string }[]>>;
+  expect(outputs?.["influxdb_v2"]?.map(({ tls_ca: ca }) => ca)).toEqual([
+    "/etc/telegraf/chime-node-ca.crt",
+    undefined,
+  ]);
+});

@@ -52,9 +52,11 @@ async function makes(index: number, phase: Phase): Promise<boolean> {
   const change = await resource.inspect({ ledger, pending: () => false });
   store.denials = 1;
   const { signal } = store.stop;
-  await change?.apply({ ledger, signal, progress: () => undefined }).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
+  await change
+    ?.apply({ ledger, signal, progress: () => undefined, ask: () => Promise.resolve() })
+    .catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
   expect(change?.diff).toContain(users.application);
   return store.asksForAccount;
 }

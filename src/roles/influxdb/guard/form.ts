@@ -5,9 +5,10 @@ import { ensureBuckets } from "../bucket-resource.ts";
 import { findBucket } from "../buckets.ts";
 import type { Limits } from "../../http.ts";
 import { formation, type Formation } from "../formation.ts";
-import { influxdbSpec, serverOf, userName } from "../layout.ts";
+import { influxdbSpec, userName } from "../layout.ts";
 import type { Twin } from "../mate.ts";
 import { readMetadata, restoreMetadata } from "../metadata.ts";
+import { serverOf } from "../servers.ts";
 import { isNew, setUp } from "../setup.ts";
 import { findTokens, keepTokens, keptTokens, makeTokens, type Tokens } from "../tokens.ts";
 

@@ -8,12 +8,13 @@ import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import type { Limits } from "../../http.ts";
-import { httpPort, layout, roleName, serverOf } from "../layout.ts";
+import { httpPort, influxdbSpec, layout, roleName } from "../layout.ts";
 import { standingOf, twinOf, type Twin } from "../mate.ts";
 import { awaySeconds, type Outage } from "../outages.ts";
 import { probe } from "../probe.ts";
-import type { Published } from "../published.ts";
+import { publishedBy, type Published } from "../published.ts";
 import { Record } from "../record.ts";
+import { serverOf, speaksTls } from "../servers.ts";
 import { judge, type Verdict } from "../standing.ts";
 import { keptTokens, tokensSchema } from "../tokens.ts";
 import { Deleting, type OtherNode, type Own } from "./deleting.ts";
@@ -21,7 +22,9 @@ import { holdsNothing } from "../empty.ts";
 import { form } from "./form.ts";
 import { Filler } from "./filler.ts";
 import { Isolation } from "./isolation.ts";
+import { renewal } from "./renewal.ts";
 import { Revival } from "./revival.ts";
+import { Turn, turnMethod } from "./turn.ts";
 
 /** How often a server that is well is asked, and one that is not. */
 const lookEveryMs = 1_000;
@@ -30,6 +33,7 @@ const gateEveryMs = 250;
 const fillEveryMs = 500;
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
+const renewEveryMs = 10_000;
 /** 2 ms each where nothing is wrong. */
 const probeMs = 1_000;
 const requestMs = 10_000;
@@ -57,6 +61,7 @@ export class TwinGuard implements Guard {
   readonly #revival: Revival;
   readonly #filler: Filler;
   readonly #deleting: Deleting;
+  readonly #turn: Turn;
   #record!: Record;
   /** As long as the server runs. */
   #attention: Attention | undefined;
@@ -65,6 +70,8 @@ export class TwinGuard implements Guard {
   #run = "";
   /** This run of the server is one of the twins. */
   #joined = false;
+  /** It speaks TLS, as far as is known. */
+  #tls = false;
   /** How the server is was found out. */
   #known = false;
   /** A point went in and out. */
@@ -82,6 +89,7 @@ export class TwinGuard implements Guard {
     this.#startedAt = deps.clock.now();
     this.#isolation = new Isolation(deps.clock, deps.askGateway);
     this.#filler = new Filler(deps.clock);
+    this.#turn = new Turn(deps.clock);
     this.#deleting = new Deleting(deps.clock, {
       halt: () => this.#filler.halt(),
       late: (range) => this.#record.add({ ...range, sure: false }),
@@ -91,6 +99,7 @@ export class TwinGuard implements Guard {
 
   async start(): Promise<void> {
     this.#record = await Record.load();
+    this.#tls = influxdbSpec(this.#deps.context()).tls;
     let lookedAt = Number.NEGATIVE_INFINITY;
     this.#watch.every(lookCloselyMs, async () => {
       const isCalm = this.#well && !this.#isLate;
@@ -101,6 +110,7 @@ export class TwinGuard implements Guard {
     this.#watch.every(fillEveryMs, () => this.#fill());
     this.#watch.every(minuteMs, () => this.#lookBack(4 * minuteMs, 1.25 * minuteMs));
     this.#watch.every(hourMs, () => this.#lookBack(25 * hourMs, hourMs));
+    this.#watch.every(renewEveryMs, () => this.#renew());
     this.#watch.every(gateEveryMs, () => {
       this.#setGate();
       return Promise.resolve();
@@ -125,6 +135,7 @@ export class TwinGuard implements Guard {
       throw failed("guard.bad_question", `${from} is not the other node of influxdb`);
     }
     if (method === "tokens") return keptTokens() ?? null;
+    if (method === turnMethod) return this.#turn.answer(this.#twin()?.isFirst === false, this.#whyNotAlone());
     if (method === "halt") return this.#filler.halt().then(() => null);
     if (method === "deletions") {
       return this.#deleting.told(params, this.#own(), { ...this.#limits, timeoutMs: toldMs });
@@ -134,6 +145,7 @@ export class TwinGuard implements Guard {
 
   async command(method: string, params: unknown): Promise<unknown> {
     if (method === "kill") return killUnit(this.#unit());
+    if (method === turnMethod) return { awaiting: (await this.#takeTurn()) ?? null };
     const { signal } = this.#watch;
     if (method === "delete") {
       return this.#deleting.delete(params, this.#own(), this.#other(), { timeoutMs: fillMs, signal });
@@ -224,9 +236,48 @@ export class TwinGuard implements Guard {
     await this.#tellAll();
   }
 
+  /** Why clients cannot be left to this node's server alone; undefined: they can. */
+  #whyNotAlone(): string | undefined {
+    const { away } = standingOf(this.#state());
+    if (this.#leaving || this.#deps.inMaintenance()) return "it is not to serve now";
+    return this.#well && away === 0 ? undefined : "it does not have everything";
+  }
+
+  /** To be called before this node's server is restarted. @returns what it waits for; undefined: it may be */
+  async #takeTurn(): Promise<string | undefined> {
+    const twin = this.#twin();
+    // Nobody relies on it, or there is nobody else who could be relied on.
+    if (!twin || !this.#well) return undefined;
+    const { name } = twin.member;
+    const why = await this.#turn.take(twin, () =>
+      this.#deps.membership.call(name, `guard.${roleName}.${turnMethod}`, {}, askMs),
+    );
+    if (why !== undefined) return why;
+    await giveVipUp(this.#deps, this.#watch.signal);
+    if (this.#deps.vip() !== "MASTER") return undefined;
+    this.#turn.end();
+    return `waiting for the VIP to go to ${name}`;
+  }
+
+  /** The server reads its certificate only when it starts. */
+  async #renew(): Promise<void> {
+    const shown = this.#attention?.certificate;
+    if (!shown || this.#leaving || this.#deps.inMaintenance()) return;
+    const found = await renewal(shown, this.#deps.clock.wall());
+    if (found === "none") return;
+    const awaiting = found === "due" ? await this.#takeTurn() : undefined;
+    if (awaiting !== undefined) return log.info(`influxdb: a new certificate is there: ${awaiting}`);
+    log.info("influxdb: the server is restarted for its new certificate");
+    await restartSoon(this.#unit());
+  }
+
   /** The VIP first, then the other members. */
   async #tellAll(): Promise<void> {
     this.#setGate();
+    await this.#publish();
+  }
+
+  async #publish(): Promise<void> {
     const binary = (await notedHash(layout(this.#deps.context()).binary)) ?? null;
     await this.#deps.publish({ ...this.#state(), binary });
   }
@@ -243,15 +294,23 @@ export class TwinGuard implements Guard {
     const again = () => {
       this.#attend().catch((error: unknown) => log.warn("influxdb:", error));
     };
-    const found = await Attention.open(this.#deps.context().self.address, httpPort, again, greeting);
+    const { address } = this.#deps.context().self;
+    const tls = (await speaksTls(address)) ?? this.#tls;
+    const found = await Attention.open(address, httpPort, again, { greeting, tls });
     this.#attention?.close();
     this.#attention = found;
     if (signal.aborted) return found?.close();
     if (!found) return this.#fail("the server is not there");
     const { invocation } = await showUnit(this.#unit());
     // Its data may be others.
-    if (invocation !== this.#run) this.#joined = false;
+    if (invocation !== this.#run) {
+      this.#joined = false;
+      this.#turn.end();
+    }
     this.#run = invocation;
+    this.#tls = tls;
+    // Everybody asks it as it speaks.
+    if (this.#known && publishedBy(this.#deps.context().self)?.tls !== tls) await this.#publish();
   }
 
   /** It does not serve from this moment on. */
@@ -400,7 +459,7 @@ export class TwinGuard implements Guard {
   #setGate(): void {
     if (!this.#known) return;
     const mayServe = this.#well && this.#verdict() !== "fills";
-    this.#deps.setEligible(mayServe && !this.#leaving && !this.#deps.inMaintenance());
+    this.#deps.setEligible(mayServe && !this.#turn.isMine && !this.#leaving && !this.#deps.inMaintenance());
   }
 
   #state(): Published {
@@ -413,6 +472,7 @@ export class TwinGuard implements Guard {
     return {
       state: this.#well ? "serving" : this.#attention ? "waiting" : "down",
       joined: this.#joined,
+      tls: this.#tls,
       read: this.#deps.vip() === "MASTER",
       gap: first ? { since: text(first.from), away, done, trouble, remedy, busy } : null,
       binary: null,

@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import type { Status } from "../../src/agent/status.ts";
+import { serverFiles } from "../../src/roles/influxdb/tls.ts";
+import { chime } from "./chime.ts";
+import { influxdBinary } from "./influxdb-binary.ts";
+import type { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
+import { PointLoad } from "./point-load.ts";
+import { untilComplete, untilEqual } from "./twin-faults.ts";
+import { formTwins, openTwinLab, shown, twinVip } from "./twins.ts";
+import { waitUntil } from "./wait.ts";
+
+const long = process.env["CHIME_LONG"] !== undefined;
+const influxd = long ? await influxdBinary() : undefined;
+
+describe.skipIf(!influxd)("two InfluxDB over TLS (--long; needs Go >= 1.24, Rust and their modules)", () => {
+  let lab: Lab;
+  let node1: LabNode;
+  let ca: string;
+  beforeAll(async () => {
+    lab = await openTwinLab(influxd ?? "");
+    await formTwins(lab, { "roles.influxdb.tls": "true" });
+    node1 = lab.node("node1");
+    ca = join(lab.work, "ca.crt");
+    const { ca_file: file = "" } = await shown(node1);
+    await Bun.write(ca, await node1.read(file));
+  }, 240_000);
+  afterAll(() => lab?.close());
+
+  const curl = (...words: string[]) =>
+    lab.client.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", ...words], {
+      check: false,
+    });
+  const runs = () =>
+    Promise.all(
+      lab.nodes.map(
+        async (node) => (await node.run(["systemctl", "show", "-p", "InvocationID", "influxdb"])).stdout,
+      ),
+    );
+  const statusOf = async (node: LabNode) => (await chime<Status>(node, ["status"])).json;
+  const holder = async () => lab.node((await statusOf(node1)).vips[0]?.holders[0] ?? "");
+
+  /** Whoever reads meets at no time an address without a server that has everything. */
+  const underLoad = async (work: () => Promise<void>): Promise<number> => {
+    const load = await PointLoad.start(lab);
+    const began = Date.now();
+    await work();
+    await untilComplete(lab);
+    const { ms } = await load.outageAfter(began);
+    const { misread, missing, points } = await load.report();
+    await untilEqual(lab);
+    expect({ misread, missing }).toEqual({
+      misread: 0,
+      missing: Object.fromEntries(lab.nodes.map(({ address }) => [address, 0])),
+    });
+    expect(points).toBeGreaterThan(1_000);
+    return ms;
+  };
+
+  test("who trusts the cluster's CA is served by the VIP and by each node; plain HTTP is refused", async () => {
+    const { vip_endpoint: vip, real_endpoints: real, token } = await shown(node1);
+    expect([vip, real]).toEqual([
+      `https://${twinVip}:8086`,
+      lab.nodes.map(({ address }) => `https://${address}:8086`).join(","),
+    ]);
+    for (const url of [vip, ...real.split(",")]) {
+      const words = ["-H", `Authorization: Token ${token}`, `${url}/api/v2/buckets`];
+      expect((await curl("--cacert", ca, ...words)).stdout).toBe("200");
+      expect((await curl(...words)).code).toBe(60);
+      expect((await curl(url.replace("https", "http"))).stdout).toBe("400");
+    }
+    for (const node of lab.nodes) {
+      expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
+    }
+  }, 60_000);
+
+  test("a server that is killed is filled by TLS, and nothing that was acknowledged is missing", async () => {
+    const ms = await underLoad(async () => {
+      await (await holder()).kill("influxdb");
+    });
+    console.error(`kill -9 of the server that is read from: ${Math.round(ms)} ms without a read`);
+  }, 180_000);
+
+  test("new certificates: the servers are restarted for them, one after the other, and reads go on", async () => {
+    const before = await runs();
+    const ms = await underLoad(async () => {
+      // As ones that would end: key and certificate do not fit any more.
+      await Promise.all(lab.nodes.map((node) => node.run(["cp", serverFiles.ca, serverFiles.cert])));
+      for (const node of lab.nodes) {
+        expect((await chime(node, ["apply", "--yes", "--role", "influxdb"])).code).toBe(0);
+      }
+      await waitUntil("both to be restarted", 90_000, async () =>
+        (await runs()).every((run, nth) => run !== before[nth]),
+      );
+    });
+    console.error(`new certificates: ${Math.round(ms)} ms without a read`);
+    for (const { address } of lab.nodes) {
+      expect((await curl("--cacert", ca, `https://${address}:8086/ping`)).stdout).toBe("204");
+    }
+  }, 240_000);
+});
+
+describe.skipIf(!influxd)("two InfluxDB that get TLS while they serve, and lose it again (--long)", () => {
+  let lab: Lab;
+  let node1: LabNode;
+  let node2: LabNode;
+  beforeAll(async () => {
+    lab = await openTwinLab(influxd ?? "");
+    await formTwins(lab);
+    [node1, node2] = [lab.node("node1"), lab.node("node2")];
+    await untilComplete(lab);
+  }, 240_000);
+  afterAll(() => lab?.close());
+
+  /** In the last table of the file. */
+  const edit = (tls: boolean) => {
+    const line = `/^\\[roles.influxdb]/,$ s/^#* *tls *= *[a-z]* */tls = ${tls} /`;
+    return node1.run(["sed", "-i", line, "/etc/chime-node/cluster.toml"]);
+  };
+  const apply = async (node: LabNode) => {
+    const { code, json } = await chime<{ changes: { resource: string }[] }>(node, ["apply", "--yes"]);
+    expect([code, json.error]).toEqual([0, undefined]);
+    expect(json.changes.map(({ resource }) => resource)).toContain("service:influxdb.service");
+  };
+  const schemes = async () => {
+    const { vip_endpoint: vip, real_endpoints: real } = await shown(node1);
+    return [vip, ...real.split(",")].map((url) => url.split(":")[0]);
+  };
+
+  test.each([
+    [false, true],
+    [true, false],
+  ])(
+    "from %p to %p: one server after the other, and whoever speaks both is always answered",
+    async (from, to) => {
+      const { token } = await shown(node1);
+      const ca = join(lab.work, "cluster-ca.crt");
+      await Bun.write(ca, await node1.read("/etc/chime-node/pki/ca.crt"));
+      const reader = lab.client.start([process.execPath, join(import.meta.dir, "either-program.ts")], {
+        stdin: JSON.stringify({ address: twinVip, ca: await Bun.file(ca).text(), token, org: "chime" }),
+      });
+      await waitUntil("the first answer", 30_000, () => Promise.resolve(reader.lines.length > 0));
+      await edit(to);
+      const { stdout } = await node1.run(["chime-node", "plan"]);
+      expect(stdout).toContain("service:influxdb.service");
+      const before = await schemes();
+      for (const node of lab.nodes) await apply(node);
+      await untilComplete(lab);
+      await untilEqual(lab);
+      reader.signal("SIGTERM");
+      await reader.exited;
+      const gaps = reader.lines.map(Number).filter((ms) => ms >= 0);
+      console.error(`TLS ${from} → ${to}: ${gaps.length} answers, the longest gap ${Math.max(...gaps)} ms`);
+      expect(Math.max(...gaps)).toBeLessThan(2_000);
+      const [was, is] = [from, to].map((tls) => (tls ? "https" : "http"));
+      expect([before, await schemes()]).toEqual([
+        [was, was, was],
+        [is, is, is],
+      ] as never);
+      for (const node of lab.nodes) {
+        expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
+      }
+    },
+    300_000,
+  );
+
+  test("a server is not restarted while the other one lacks points: apply waits, and goes on by itself", async () => {
+    await node2.run(["systemctl", "stop", "influxdb", "chime-node"]);
+    await edit(true);
+    const before = await node1.run(["systemctl", "show", "-p", "InvocationID", "influxdb"]);
+    const waiting = node1.start(["chime-node", "apply", "--yes"]);
+    await waitUntil("it to say whom it waits for", 60_000, () =>
+      Promise.resolve(waiting.lines.some((line) => line.includes("waiting for node2"))),
+    );
+    expect(await node1.run(["systemctl", "show", "-p", "InvocationID", "influxdb"])).toEqual(before);
+    await node2.run(["systemctl", "start", "chime-node"]);
+    await waiting.exited;
+    expect(await node1.run(["systemctl", "show", "-p", "InvocationID", "influxdb"])).not.toEqual(before);
+    await apply(node2);
+    await untilComplete(lab);
+  }, 300_000);
+});
