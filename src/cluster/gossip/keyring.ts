@@ -6,6 +6,7 @@ import { signFields, verifyFields } from "../pki.ts";
 const maxKeys = 4;
 const keyBytes = 32;
 
+const ringVersion = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const keyId = v.pipe(v.string(), v.regex(/^[0-9a-f]{8}$/));
 const keyText = v.pipe(
   v.string(),
@@ -23,7 +24,7 @@ const keyText = v.pipe(
 export const keyRing = v.pipe(
   v.object({
     /** 0: the key that the cluster was made with. */
-    version: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+    version: ringVersion,
     /** 32 bytes each, base64; the oldest first. */
     keys: v.pipe(v.array(keyText), v.minLength(1), v.maxLength(maxKeys)),
     /** The id of the one that seals. All of them open. */
@@ -37,6 +38,15 @@ export const keyRing = v.pipe(
   }),
 );
 export type KeyRing = v.InferOutput<typeof keyRing>;
+
+/** What a member publishes of its ring: it tells nothing of the keys. */
+export const ringState = v.object({
+  version: ringVersion,
+  id: keyId,
+  /** Ids of the keys that it opens with. */
+  opens: v.pipe(v.array(keyId), v.maxLength(maxKeys)),
+});
+export type RingState = v.InferOutput<typeof ringState>;
 
 /** One of its keys, ready for use. */
 export interface RingKey {
@@ -66,15 +76,19 @@ export function sealingKey(ring: KeyRing): RingKey {
 }
 
 /** Short and not secret: what two rings of one version are told apart by. Not by their signatures, which are random. */
-export function idOfRing({ version, keys, primary }: KeyRing): string {
+function idOfRing({ version, keys, primary }: KeyRing): string {
   const fields = JSON.stringify([version, keys.map(idOfKey), primary]);
   return createHash("sha256").update(fields).digest("hex").slice(0, 8);
 }
 
+export function stateOf(ring: KeyRing): RingState {
+  return { version: ring.version, id: idOfRing(ring), opens: keysOf(ring).map(({ id }) => id) };
+}
+
 /** Whether the first one is the cluster's where both are met. Of two that were made at once the greater id stays. */
 export function outdoes(
-  first: { version: number; id: string },
-  second: { version: number; id: string },
+  first: Pick<RingState, "version" | "id">,
+  second: Pick<RingState, "version" | "id">,
 ): boolean {
   return first.version === second.version ? first.id > second.id : first.version > second.version;
 }
