@@ -31,6 +31,7 @@ import { Mounts } from "./mounts.ts";
 import { openNotify } from "./notify.ts";
 import { Publisher } from "./publisher.ts";
 import { Reconciler } from "./reconcile.ts";
+import { rotationProblems } from "./rotation-problems.ts";
 import { SecretChanges } from "./secret-changes.ts";
 import { serveSocket } from "./socket.ts";
 import { StateDisk } from "./state-disk.ts";
@@ -64,7 +65,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     checkSpec: (toml) => void parseSpec(toml, paths.clusterToml),
   });
   if (!cluster) throw refused("node.no_cluster", "this node is in no cluster", "chime-node init, or join");
-  const { identity, membership, secrets, renewal } = cluster;
+  const { identity, membership, secrets, renewal, keyRotation } = cluster;
   const context = (): RoleContext =>
     buildContext({
       identity,
@@ -174,6 +175,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         ...mounts.problems(identity.self.name),
         ...secretChanges.problems(),
         ...certificateProblems(identity.self.name, renewal.trouble),
+        ...rotationProblems(identity.self.name, keyRotation),
       ],
       events: newest(history.events),
       maintenance: maintenance.since,
@@ -199,6 +201,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     maintenance,
     voters,
     secretChanges,
+    keyRotation,
     cluster: identity.cluster,
     status,
     look: pulse,

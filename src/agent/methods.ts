@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { KeyRotation } from "../cluster/gossip/key-rotation.ts";
 import type { ClusterMembership } from "../cluster/membership.ts";
 import type { Role } from "../roles/types.ts";
 import { phases, type RoleName } from "../cluster/types.ts";
@@ -30,6 +31,7 @@ interface Agent {
   maintenance: Maintenance;
   voters: ReadonlyMap<RoleName, Voter>;
   secretChanges: SecretChanges;
+  keyRotation: KeyRotation;
   cluster: { name: string };
   status: () => Status;
   /** Before the balancer of this node stops. */
@@ -43,7 +45,7 @@ const role = v.object({ role: v.string() });
 /** Everything that the command line may ask of the agent on its node. */
 export function socketHandlers(agent: Agent): Handlers {
   const { membership, guards, reconciler, history, maintenance, voters, cluster, status, look } = agent;
-  const { secretChanges } = agent;
+  const { secretChanges, keyRotation } = agent;
   const record = (turn: Happening) => history.record(turn);
   return {
     cluster: () => Promise.resolve({ members: membership.members(), spec: membership.spec() }),
@@ -118,6 +120,10 @@ export function socketHandlers(agent: Agent): Handlers {
     },
 
     "secrets.progress": (params) => Promise.resolve(secretChanges.progress(v.parse(role, params).role)),
+
+    "keys.rotate": () => keyRotation.begin(),
+
+    "keys.progress": () => Promise.resolve(keyRotation.progress()),
 
     async "drill.strike"(params) {
       const schema = v.object({ role: v.string(), node: v.string(), fault: v.picklist(faults) });

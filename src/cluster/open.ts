@@ -2,7 +2,9 @@ import { systemClock } from "../core/clock.ts";
 import { agentPort } from "../core/paths.ts";
 import type { RoleLimit } from "./admission.ts";
 import type { ClusterFiles } from "./files.ts";
-import { loadCredentials, saveCertificate } from "./identity.ts";
+import { HeldKeys } from "./gossip/held-keys.ts";
+import { KeyRotation } from "./gossip/key-rotation.ts";
+import { loadCredentials, saveCertificate, saveKeyRing } from "./identity.ts";
 import { ClusterMembership } from "./membership.ts";
 import { Renewal } from "./renewal.ts";
 import { SecretStore } from "./secret-store.ts";
@@ -28,6 +30,8 @@ export interface OpenCluster {
   secrets: SecretStore;
   /** Keeps this node's certificate in its time. */
   renewal: Renewal;
+  /** Keeps gossip's keys the same on all members. */
+  keyRotation: KeyRotation;
   /** Goes silent, does not leave. */
   stop(): Promise<void>;
 }
@@ -65,13 +69,25 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     },
     clock: systemClock,
   });
+  const keyRotation = new KeyRotation({
+    keys: new HeldKeys(current().keyRing, () => systemClock.now()),
+    async save(keyRing) {
+      await saveKeyRing(files.pki, keyRing);
+      credentials = { ...current(), keyRing };
+    },
+    credentials: current,
+    membership,
+    clock: systemClock,
+  });
   return {
     identity: current().identity,
     membership,
     secrets,
     renewal,
+    keyRotation,
     async stop() {
       renewal.stop();
+      keyRotation.stop();
       await membership.stop();
     },
   };

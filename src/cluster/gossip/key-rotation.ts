@@ -200,9 +200,9 @@ export class KeyRotation {
    */
   async begin(): Promise<void> {
     const { keys } = this.#options;
-    const next = nextRing(keys.ring, randomBytes(32).toString("base64"));
-    if (stageOf(keys.ring) !== "settled" || !next) return;
-    const old = this.#others().filter((other) => isThere(other) && other.ring === null);
+    if (stageOf(keys.ring) !== "settled") return;
+    const there = this.#others().filter(isThere);
+    const old = there.filter(({ ring }) => ring === null);
     if (old.length > 0) {
       throw refused(
         "keys.old_member",
@@ -210,7 +210,10 @@ export class KeyRotation {
         "upgrade it first: docs/operations.md",
       );
     }
-    await this.#sign(next);
+    const own = stateOf(keys.ring);
+    const next = nextRing(keys.ring, randomBytes(32).toString("base64"));
+    // Where some have another ring, one is just coming to its end.
+    if (next && there.every(({ ring }) => ring?.id === own.id)) await this.#sign(next);
   }
 
   progress(): RotationProgress {
