@@ -15,6 +15,7 @@ import {
 } from "../../src/cluster/admission.ts";
 import type { Coordinator } from "../../src/cluster/coordinator.ts";
 import { answerStranger } from "../../src/cluster/door.ts";
+import { firstRing } from "../../src/cluster/gossip/keyring.ts";
 import { encodeFrame, FrameError, FrameReader } from "../../src/cluster/frame.ts";
 import { splitAddress } from "../../src/cluster/join.ts";
 import {
@@ -247,7 +248,7 @@ function doorTo(coordinator: Pick<Coordinator, "admit">): Parameters<typeof answ
       caKey: authority.key,
       certificate: "",
       key: ours,
-      gossipKey: "",
+      keyRing: firstRing(Buffer.alloc(32).toString("base64")),
     }),
     secrets: () => ({}),
     state,
