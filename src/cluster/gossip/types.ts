@@ -1,6 +1,6 @@
 import * as v from "valibot";
 
-/** What members say to each other in datagrams. Unknown keys are dropped. */
+/** What members say to each other in datagrams, and what the engine of it is given. Unknown keys are dropped. */
 
 /**
  * A packet's JSON before it is sealed. A datagram is at most 1,400 bytes: it crosses every network in one piece (1,500 less
@@ -10,8 +10,8 @@ export const maxPacketBytes = 1_300;
 /** Of a piece of news with its body, as JSON. What is larger is told of by a notice, so that a packet takes some statements too. */
 export const maxNewsBytes = 1_000;
 /** Of each, in a packet: what a datagram holds of the shortest. */
-const maxStatements = 12;
-const maxNews = 12;
+export const maxStatements = 12;
+export const maxNews = 12;
 const maxDigestLength = 48;
 
 const counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -64,3 +64,37 @@ export const packet = v.variant("kind", [
   v.object({ kind: v.literal("gossip"), ...common }),
 ]);
 export type Packet = v.InferOutput<typeof packet>;
+
+/** How a packet came: by datagram, or over a TLS connection. */
+export type Way = "udp" | "tcp";
+
+/** The engine opens no socket, reads no clock and keeps no item: it is given all of that. */
+export interface GossipOptions {
+  /** This node's index. */
+  self: number;
+  /** Grows at each start of the agent; the engine raises it further where it must refute. */
+  incarnation: number;
+  /** Ms on a clock that is not set. */
+  now: () => number;
+  /** 0 ≤ x < 1. */
+  random: () => number;
+  /** A datagram, best effort. */
+  send: (to: number, packet: Packet) => void;
+  /**
+   * The same over a TLS connection, as a request: what the peer's `receive` returns is its answer, and is given to
+   * `receive` here (`tcp`). Best effort as well; seldom, but where datagrams are blocked.
+   */
+  sendByTcp: (to: number, packet: Packet) => void;
+  /** Compare all items and statements with this member over TLS, and take from each other what is missing. */
+  exchange: (index: number) => void;
+  /** Equal on members that have the same items; at most 24 characters. */
+  digest: () => string;
+  /** Do we have this item in this version, or in a newer one? */
+  has: (key: string, version: string) => boolean;
+  /** An item with its body. True: it was new here and is to be passed on. */
+  deliver: (item: News, from: number) => boolean;
+  /** A notice told of an item that we do not have: get it over TLS, and `spread` it. */
+  fetch: (key: string, from: number) => void;
+  /** Somebody's state changed, or whether datagrams are blocked. */
+  changed: () => void;
+}
