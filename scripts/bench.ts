@@ -3,7 +3,8 @@
  * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install, offline;
  * or, only where they are named: `minio [--only PART,…] [--rounds N]`, all of the S3 store, or parts of it; `influxdb` with the
  * same, all of the twins; `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
- * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without.
+ * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without; `gossip`, 256 nodes in
+ * a simulation, which needs neither root nor a lab.
  */
 import { parseArgs } from "node:util";
 import { interrupted } from "../test/lab/lab.ts";
@@ -16,6 +17,7 @@ import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
 import { measureStore, storeParts } from "./measure/store.ts";
 import { measureStorm } from "./measure/storm.ts";
+import { measureGossip } from "./measure/gossip.ts";
 import { measureInfluxdb, twinParts } from "./measure/influxdb.ts";
 import { measureOffline } from "./measure/offline.ts";
 import { measurePull } from "./measure/pull.ts";
@@ -24,7 +26,7 @@ import { measureVersion } from "./measure/version.ts";
 import { buildBinary } from "./build.ts";
 
 const names = ["form", "failover", "apply", "agent", "disks", "version", "install", "offline"] as const;
-const known = [...names, "commits", "drills", "storm", "minio", "influxdb"] as const;
+const known = [...names, "commits", "drills", "storm", "minio", "influxdb", "gossip"] as const;
 
 function progress(line: string): void {
   console.error(line);
@@ -37,6 +39,8 @@ async function measure(
   quick: boolean,
   { witness, parts, ...drills }: Given,
 ): Promise<void> {
+  if (wanted.includes("gossip")) told(measureGossip(quick, progress));
+  if (wanted.every((name) => name === "gossip")) return;
   const binary = await buildBinary();
   if (wanted.includes("version")) told(await measureVersion(binary, quick ? 10 : 40, progress));
   if (wanted.includes("install")) {
@@ -141,12 +145,13 @@ async function main(): Promise<number> {
        scripts/bench drills [--json] [--rounds N] [--kind ${drillKinds.join(",")}] [--[no-]witness]
        scripts/bench minio [--json] [--quick] [--rounds N] [--only ${minioParts.join(",")}]
        scripts/bench influxdb [--json] [--quick] [--rounds N] [--only ${twinParts.join(",")}]
+       scripts/bench gossip [--json] [--quick]
        scripts/bench storm [--json] [--quick] [--[no-]witness]`;
     console.error(`${(error as Error).message}\n${usage}`);
     return 2;
   }
   const wanted = given.positionals.length > 0 ? (given.positionals as (typeof known)[number][]) : names;
-  const obstacle = wanted.every((name) => name === "version" || name === "install")
+  const obstacle = wanted.every((name) => name === "version" || name === "install" || name === "gossip")
     ? undefined
     : labObstacle();
   if (obstacle) throw new LabUnavailable(obstacle);

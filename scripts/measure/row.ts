@@ -20,6 +20,8 @@ export interface Row {
     | "commits/s"
     | "points"
     | "points/s"
+    | "deaths"
+    | "KB/s"
     | "MB"
     | "%"
     | "×";

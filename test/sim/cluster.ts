@@ -15,6 +15,7 @@ export class SimCluster implements World {
   trace: ((line: string) => void) | undefined;
   sent: ((from: number, to: number, packet: Packet, way: Way) => void) | undefined;
   stored: ((node: number, key: string, version: number) => void) | undefined;
+  changed: ((node: SimNode) => void) | undefined;
 
   constructor(size: number, random: () => number) {
     this.random = random;

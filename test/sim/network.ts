@@ -11,7 +11,7 @@ export interface Weather {
   twice: number;
 }
 
-const fair: Weather = { loss: 0, delayMs: 0.5, jitterMs: 0.5, twice: 0 };
+export const fair: Weather = { loss: 0, delayMs: 0.5, jitterMs: 0.5, twice: 0 };
 /** Lost segments are sent again after this long, as TCP does. */
 const againMs = 200;
 

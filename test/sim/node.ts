@@ -16,6 +16,8 @@ export interface World {
   trace: ((line: string) => void) | undefined;
   sent: ((from: number, to: number, packet: Packet, way: Way) => void) | undefined;
   stored: ((node: number, key: string, version: number) => void) | undefined;
+  /** A node holds somebody alive, suspect or dead who was not. */
+  changed: ((node: SimNode) => void) | undefined;
 }
 
 interface Item {
@@ -104,7 +106,10 @@ export class SimNode {
       has: (key, version) => (this.items.get(key)?.version ?? 0) >= Number(version),
       deliver: (item) => this.store(item.key, Number(item.version), item.body),
       fetch: (key, from) => this.fetch(key, from),
-      changed: () => world.trace?.(`${index} sees ${this.view()}`),
+      changed: () => {
+        world.changed?.(this);
+        world.trace?.(`${index} sees ${this.view()}`);
+      },
     });
     this.gossip.sync(world.members);
     this.tick(this.life);
