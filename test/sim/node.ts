@@ -43,6 +43,7 @@ export class SimNode {
   /** Where it listens; it may move. */
   private address = 0;
   private checksum = 0;
+  private digested = "";
   private pausedUntil = 0;
   private waiting: (() => void)[] = [];
   /** What its clock is off by. */
@@ -65,7 +66,7 @@ export class SimNode {
 
   /** Equal on nodes with the same items. */
   digest(): string {
-    return this.checksum.toString(36);
+    return (this.digested ||= this.checksum.toString(36));
   }
 
   start(): void {
@@ -160,6 +161,7 @@ export class SimNode {
     if (version <= before)
       this.world.broken(`${this.index}: ${key} goes from version ${before} to ${version}`);
     this.checksum = (this.checksum - (before > 0 ? hash(key, before) : 0) + hash(key, version)) >>> 0;
+    this.digested = "";
     this.items.set(key, { version, body });
     this.world.stored?.(this.index, key, version);
     return true;

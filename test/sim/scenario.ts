@@ -1,5 +1,5 @@
 import { retransmissions } from "../../src/cluster/gossip/dissemination.ts";
-import type { Packet } from "../../src/cluster/gossip/types.ts";
+import type { Packet, Statement } from "../../src/cluster/gossip/types.ts";
 import { seeded } from "../cluster/support.ts";
 import { SimCluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";
@@ -31,7 +31,7 @@ export function play(seed: number, most: number, traced = false): Outcome {
   const faults = new Faults(cluster);
   const tail: string[] = [];
   const agreedAfter: number[] = [];
-  const count = new Map<string, number>();
+  const repeats = new Repeats(cluster);
   if (traced) {
     cluster.trace = (line) => {
       tail.push(`${cluster.agenda.now.toFixed(1).padStart(10)} ms  ${line}`);
@@ -40,7 +40,7 @@ export function play(seed: number, most: number, traced = false): Outcome {
   }
   cluster.sent = (from, to, packet) => {
     faults.record(from, to, packet);
-    countRepeats(cluster, count, from, to, packet);
+    repeats.sent(from, to, packet);
   };
   const agree = (group: readonly SimNode[], what: string) => {
     const limit = boundMs(size);
@@ -88,23 +88,35 @@ export function play(seed: number, most: number, traced = false): Outcome {
 }
 
 /** No member passes anything on more often than it is to. */
-function countRepeats(
-  cluster: SimCluster,
-  count: Map<string, number>,
-  from: number,
-  to: number,
-  packet: Packet,
-): void {
-  const limit = retransmissions(cluster.nodes.length);
-  const add = (what: string) => {
-    const times = (count.get(what) ?? 0) + 1;
-    count.set(what, times);
-    if (times > limit) cluster.broken(`${from} passes on ${what} for the ${times}th time`);
-  };
-  const { life } = cluster.node(from);
-  for (const { key, version } of packet.news) add(`${from}.${life} ${key} ${version}`);
-  for (const { index, state, incarnation, from: by } of packet.statements) {
-    // Whom it is about is told each time, so that it can refute.
-    if (index !== to) add(`${from}.${life} ${index} ${state} ${incarnation} by ${by}`);
+class Repeats {
+  private readonly cluster: SimCluster;
+  private readonly limit: number;
+  private readonly count = new Map<string | number, number>();
+
+  constructor(cluster: SimCluster) {
+    this.cluster = cluster;
+    this.limit = retransmissions(cluster.nodes.length);
   }
+
+  sent(from: number, to: number, { news, statements }: Packet): void {
+    const agent = from * 64 + this.cluster.node(from).life;
+    for (const { key, version } of news) this.add(`${agent} ${key} ${version}`);
+    for (const said of statements) {
+      // Whom it is about is told each time, so that it can refute.
+      if (said.index !== to) this.add(nameOf(agent, said));
+    }
+  }
+
+  private add(what: string | number): void {
+    const times = (this.count.get(what) ?? 0) + 1;
+    this.count.set(what, times);
+    if (times > this.limit) this.cluster.broken(`${what} is passed on for the ${times}th time`);
+  }
+}
+
+/** A number where it fits: there are many. */
+function nameOf(agent: number, { index, state, incarnation, from }: Statement): string | number {
+  if (incarnation >= 1024 || agent >= 2 ** 15) return `${agent} ${index} ${state} ${incarnation} by ${from}`;
+  const which = state === "alive" ? 0 : state === "suspect" ? 1 : 2;
+  return (((agent * 512 + index) * 4 + which) * 512 + from) * 1024 + incarnation;
 }

@@ -9,6 +9,7 @@ const staleMs = 10_000;
 const mostQueued = 1_024;
 
 interface Queued<T> {
+  about: string;
   item: T;
   /** As JSON, with the comma behind it. */
   bytes: number;
@@ -36,7 +37,7 @@ export class Dissemination<T> {
 
   add(about: string, item: T, bytes: number, now: number): void {
     this.queue.delete(about);
-    this.queue.set(about, { item, bytes: bytes + 1, sends: 0, since: now });
+    this.queue.set(about, { about, item, bytes: bytes + 1, sends: 0, since: now });
     if (this.queue.size <= mostQueued) return;
     const [oldest] = this.queue.keys();
     if (oldest !== undefined) this.queue.delete(oldest);
@@ -51,22 +52,24 @@ export class Dissemination<T> {
     const items: T[] = [];
     let bytes = 0;
     const limit = retransmissions(members);
-    for (const [about, queued] of this.inTurn()) {
+    for (const queued of this.inTurn(most)) {
       if (items.length >= most.count) break;
       if (now - queued.since > staleMs || !this.holds(queued.item)) {
-        this.queue.delete(about);
+        this.queue.delete(queued.about);
         continue;
       }
       if (bytes + queued.bytes > most.bytes) continue;
       items.push(queued.item);
       bytes += queued.bytes;
-      if (++queued.sends >= limit) this.queue.delete(about);
+      if (++queued.sends >= limit) this.queue.delete(queued.about);
     }
     return { items, bytes };
   }
 
-  private inTurn(): [string, Queued<T>][] {
-    const all = [...this.queue];
-    return all.length < 2 ? all : all.toReversed().sort(([, a], [, b]) => a.sends - b.sends);
+  private inTurn(most: { count: number; bytes: number }): Queued<T>[] {
+    const all = [...this.queue.values()];
+    const together = all.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (all.length <= most.count && together <= most.bytes) return all;
+    return all.toReversed().sort((a, b) => a.sends - b.sends);
   }
 }

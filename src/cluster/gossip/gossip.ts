@@ -52,6 +52,8 @@ export class Gossip {
   private reconnectAt: number;
   /** Something came that is to be passed on at once. */
   private fresh = false;
+  /** It goes with every packet, and seldom is another one. */
+  private lastDigest = { items: "", checksum: 0, incarnation: 0, text: "" };
   private changesTold = 0;
   private blockedTold = false;
 
@@ -312,8 +314,15 @@ export class Gossip {
 
   private digest(): string {
     const { incarnation, members, options } = this;
+    const items = options.digest();
+    const { checksum } = members;
+    const last = this.lastDigest;
+    if (last.items === items && last.checksum === checksum && last.incarnation === incarnation)
+      return last.text;
     const own = share({ index: options.self, incarnation, state: "alive" });
-    return `${options.digest()}.${((members.checksum + own) >>> 0).toString(36)}`;
+    const text = `${items}.${((checksum + own) >>> 0).toString(36)}`;
+    this.lastDigest = { items, checksum, incarnation, text };
+    return text;
   }
 
   private send(to: number, packet: Packet, way: Way): void {

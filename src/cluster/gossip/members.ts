@@ -78,9 +78,10 @@ export class Members {
     const known = this.known.get(said.index);
     if (!known) return undefined;
     if (teller !== said.index && !credible(said.incarnation, known.incarnation)) return undefined;
-    // Nobody is dead on the word of one: that a node which was cut off holds all others dead is no news to them.
-    const word: Statement =
-      said.state === "dead" && known.state === "alive" ? { ...said, state: "suspect" } : said;
+    // To others' word that it is dead it can answer as well: a node that was cut off holds everybody dead. So each member
+    // waits by itself, but for whom it never heard of.
+    const accuses = said.state === "dead" && known.state !== "dead" && known.incarnation > 0;
+    const word: Statement = accuses ? { ...said, state: "suspect" } : said;
     if (outdoes(word, known)) {
       this.set(known, word, now);
       return word;
