@@ -1,7 +1,7 @@
 import type { Packet, Way } from "../../src/cluster/gossip/types.ts";
 import { Agenda } from "./agenda.ts";
 import { Network } from "./network.ts";
-import { SimNode, type World } from "./node.ts";
+import { SimNode, type Sealing, type World } from "./node.ts";
 
 /** A simulated cluster whose members know of each other and of nothing else yet. */
 export class SimCluster implements World {
@@ -12,6 +12,7 @@ export class SimCluster implements World {
   readonly nodes: readonly SimNode[];
   /** Rules that were broken. */
   readonly failures: string[] = [];
+  sealing: Sealing | undefined;
   trace: ((line: string) => void) | undefined;
   sent: ((from: number, to: number, packet: Packet, way: Way) => void) | undefined;
   stored: ((node: number, key: string, version: number) => void) | undefined;

@@ -10,6 +10,8 @@ export interface World {
   random: () => number;
   node: (index: number) => SimNode;
   members: readonly number[];
+  /** Undefined: packets come as they are, and who sent them is known. */
+  sealing: Sealing | undefined;
   /** A rule of the engine, or of its use, was broken. */
   broken: (what: string) => void;
   /** What just happened, for the tail that a failing seed prints. */
@@ -18,6 +20,13 @@ export interface World {
   stored: ((node: number, key: string, version: number) => void) | undefined;
   /** A node holds somebody alive, suspect or dead who was not. */
   changed: ((node: SimNode) => void) | undefined;
+}
+
+/** Seals what a node sends, and opens what it gets. */
+export interface Sealing {
+  seal(from: number, to: number, packet: Packet): Uint8Array;
+  /** Undefined: it was refused. */
+  open(to: number, bytes: Uint8Array): { packet: Packet; from: number } | undefined;
 }
 
 interface Item {
@@ -71,7 +80,7 @@ export class SimNode {
 
   start(): void {
     const { world, index } = this;
-    const { agenda, network, random } = world;
+    const { agenda, random } = world;
     this.life++;
     this.incarnation++;
     this.pausedUntil = 0;
@@ -85,10 +94,7 @@ export class SimNode {
       digest: () => this.digest(),
       send: (to, packet) => {
         world.sent?.(index, to, packet, "udp");
-        const peer = world.node(to);
-        if (toAddress(to) === peer.address) {
-          network.datagram(index, to, () => peer.datagram(packet, index));
-        }
+        if (toAddress(to) === world.node(to).address) this.sendTo(to, packet);
       },
       sendByTcp: (to, packet) => {
         world.sent?.(index, to, packet, "tcp");
@@ -188,10 +194,23 @@ export class SimNode {
     }
     const answer = this.receive(packet, from, "udp");
     if (!answer) return;
-    const { network, node, sent } = this.world;
-    sent?.(this.index, from, answer, "udp");
+    this.world.sent?.(this.index, from, answer, "udp");
     // It goes back to where the question came from, wherever the record says that it is.
-    network.datagram(this.index, from, () => node(from).datagram(answer, this.index));
+    this.sendTo(from, answer);
+  }
+
+  private sendTo(to: number, packet: Packet): void {
+    const { network, node, sealing } = this.world;
+    const peer = node(to);
+    if (!sealing) return network.datagram(this.index, to, () => peer.datagram(packet, this.index));
+    const bytes = sealing.seal(this.index, to, packet);
+    network.datagram(this.index, to, () => peer.sealed(bytes));
+  }
+
+  /** A sealed datagram came. */
+  sealed(bytes: Uint8Array): void {
+    const opened = this.world.sealing?.open(this.index, bytes);
+    if (opened) this.datagram(opened.packet, opened.from);
   }
 
   receive(packet: Packet, from: number, way: Way): Packet | undefined {
