@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { Packet } from "../../src/cluster/gossip/types.ts";
 import { seeded } from "../cluster/support.ts";
 import { SimCluster } from "./cluster.ts";
 import { fair } from "./network.ts";
@@ -184,4 +185,19 @@ test("who is no member is neither heard nor answered", () => {
   // Nor is one believed of whom a member tells.
   expect(cluster.node(1).receive({ kind: "ping", seq: 1, ...common }, 3, "udp")).toBeDefined();
   expect(cluster.node(1).engine?.state(2)).toBe("alive");
+});
+
+test("a stolen node that says of another one that it is dead, in all its lives, does not kill it", () => {
+  const cluster = settled(12);
+  const deaths = deathsIn(cluster);
+  for (const incarnation of [1, 2, 1_000, 999_999, 2_000_000, Number.MAX_SAFE_INTEGER]) {
+    for (const state of ["suspect", "dead", "dead"] as const) {
+      const statements = [5, 6].map((from) => ({ index: 2, state, incarnation, from }));
+      const packet: Packet = { kind: "gossip", incarnation: 1, digest: "?", statements, news: [] };
+      for (const index of cluster.members) if (index !== 9) cluster.node(index).receive(packet, 9, "udp");
+      cluster.run(1_000);
+    }
+  }
+  expect(cluster.runUntil(10_000, () => cluster.disagreement(cluster.running) === undefined)).toBeDefined();
+  expect([...deaths]).toEqual([]);
 });
