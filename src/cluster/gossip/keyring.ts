@@ -94,7 +94,7 @@ export function outdoes(
 }
 
 function signedFields(cluster: string, { version, keys, primary }: KeyRing): unknown[] {
-  return ["gossip keys", cluster, version, keys, primary];
+  return ["chime-keyring-1", cluster, version, keys, primary];
 }
 
 export function signRing(caKey: string, cluster: string, unsigned: Omit<KeyRing, "signature">): KeyRing {
