@@ -59,6 +59,7 @@ function node({ members, spec }: RoleContext): Resource[] {
       })),
     }),
     port({ port: agentPort, protocol: "tcp" }),
+    port({ port: agentPort, protocol: "udp" }),
   ];
 }
 

@@ -1,7 +1,9 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { isMissing, readText } from "./files.ts";
 
-/** A process that has a TCP port. */
+export type Protocol = "tcp" | "udp";
+
+/** A process that has a port. */
 export interface Listener {
   pid: number;
   /** The kernel's short name of it, e.g. `mariadbd`. */
@@ -10,25 +12,33 @@ export interface Listener {
   binary: string;
 }
 
-/** The state column of /proc/net/tcp (proc(5); TCP_LISTEN in the kernel's tcp_states.h). */
-const listening = "0A";
+/**
+ * The state column of /proc/net/tcp and udp (proc(5)): TCP_LISTEN in the kernel's tcp_states.h; a UDP socket that takes
+ * datagrams from everybody has TCP_CLOSE there.
+ */
+const listening: Readonly<Record<Protocol, string>> = { tcp: "0A", udp: "07" };
 
-/** Pure: inodes of the sockets that listen on `port`, from /proc/net/tcp or tcp6. */
-export function listeningInodes(text: string, port: number): string[] {
+/** Pure: inodes of the sockets that listen on `port`, from the protocol's table or its namesake for IPv6. */
+export function listeningInodes(text: string, port: number, protocol: Protocol = "tcp"): string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   return text
     .split("\n")
     .slice(1)
     .flatMap((line) => {
       const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
-      return inode && state === listening && local?.endsWith(suffix) ? [inode] : [];
+      return inode && state === listening[protocol] && local?.endsWith(suffix) ? [inode] : [];
     });
 }
 
-/** Who listens on a TCP port here. `unknown` stands for a process of another container or that just ended. */
-export async function listenerOn(port: number): Promise<Listener | "unknown" | undefined> {
-  const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readText(path)));
-  const sockets = tables.flatMap((table) => listeningInodes(table ?? "", port)).map((i) => `socket:[${i}]`);
+/** Who listens on a port here. `unknown` stands for a process of another container or that just ended. */
+export async function listenerOn(
+  port: number,
+  protocol: Protocol = "tcp",
+): Promise<Listener | "unknown" | undefined> {
+  const paths = [`/proc/net/${protocol}`, `/proc/net/${protocol}6`];
+  const tables = await Promise.all(paths.map((path) => readText(path)));
+  const inodes = tables.flatMap((table) => listeningInodes(table ?? "", port, protocol));
+  const sockets = inodes.map((inode) => `socket:[${inode}]`);
   if (sockets.length === 0) return undefined;
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     try {

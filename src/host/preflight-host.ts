@@ -98,7 +98,8 @@ export function hostChecks(
         ? warning(`this machine has ${mib(facts.memoryBytes)} of memory`, "give it 1 GB or more")
         : undefined,
     ),
-    check("port.8820", async () => agentPortFinding(await ask.listenerOn(agentPort))),
+    check("port.8820", async () => agentPortFinding("TCP", await ask.listenerOn(agentPort, "tcp"))),
+    check("port.8820-udp", async () => agentPortFinding("UDP", await ask.listenerOn(agentPort, "udp"))),
     check("package-lock", async () => {
       const holder = facts.packageManager === "apt" ? await ask.lockHolder() : undefined;
       return holder === undefined
@@ -119,13 +120,16 @@ function sizeFinding(free: number): Finding | undefined {
     : undefined;
 }
 
-function agentPortFinding(listener: Awaited<ReturnType<typeof listenerOn>>): Finding | undefined {
+function agentPortFinding(
+  protocol: string,
+  listener: Awaited<ReturnType<typeof listenerOn>>,
+): Finding | undefined {
   if (listener === undefined) return undefined;
   // The agent that runs here already; `(deleted)` follows the path where the binary was replaced since.
   if (listener !== "unknown" && listener.binary.split(" ")[0] === paths.binary) return undefined;
   const who = listener === "unknown" ? "another process" : `${listener.program} (pid ${listener.pid})`;
   return error(
-    `TCP port ${agentPort}, the agent's, is taken by ${who}`,
+    `${protocol} port ${agentPort}, the agent's, is taken by ${who}`,
     "stop that program or move it to another port",
   );
 }

@@ -15,6 +15,22 @@ test("only listeners on the port count, not connections from or to it", () => {
   expect(listeningInodes("", 80)).toEqual([]);
 });
 
+test("of UDP those count that take datagrams from everybody", () => {
+  const sockets = table.replace(" 0A ", " 07 ");
+  expect(listeningInodes(sockets, 8820, "udp")).toEqual(["4711"]);
+  expect(listeningInodes(table, 8820, "udp")).toEqual([]);
+});
+
+test("this process is found by its UDP port, and by that alone", async () => {
+  const socket = await Bun.udpSocket({ hostname: "127.0.0.1", port: 0 });
+  try {
+    expect(await listenerOn(socket.port, "udp")).toMatchObject({ pid: process.pid });
+    expect(await listenerOn(socket.port, "tcp")).toBeUndefined();
+  } finally {
+    socket.close();
+  }
+});
+
 test("this process is found by the port that it has", async () => {
   const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
   try {

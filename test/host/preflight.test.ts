@@ -59,14 +59,21 @@ test.each([
     "error",
     "TCP port 8820, the agent's, is taken by nginx (pid 7)",
     {},
-    { listenerOn: async () => other },
+    { listenerOn: async (_port, protocol) => (protocol === "tcp" ? other : undefined) },
   ],
   [
     "port.8820",
     "error",
     "TCP port 8820, the agent's, is taken by another process",
     {},
-    { listenerOn: async () => "unknown" as const },
+    { listenerOn: async (_port, protocol) => (protocol === "tcp" ? "unknown" : undefined) },
+  ],
+  [
+    "port.8820-udp",
+    "error",
+    "UDP port 8820, the agent's, is taken by nginx (pid 7)",
+    {},
+    { listenerOn: async (_port, protocol) => (protocol === "udp" ? other : undefined) },
   ],
   [
     "package-lock",

@@ -60,6 +60,8 @@ class Node {
   async stop(): Promise<void> {
     this.rotation?.stop();
     this.rotation = undefined;
+    // Whoever starts again is new to the others, though they may not have missed it.
+    for (const node of nodes) node.seen.delete(this);
     this.seen.clear();
     await this.sim.stop();
   }
@@ -114,8 +116,10 @@ const isDone = (version: number) => () => agree() && up().every(({ keys }) => ke
 /** Time must pass before it is known everywhere. @returns the code of what it is refused for */
 async function begin(...chosen: Node[]): Promise<string[]> {
   const begun = chosen.map(({ rotation }) => (rotation ? codeOf(rotation.begin()) : "not up"));
-  await net.clock.run(20);
-  return await Promise.all(begun);
+  let isOver = false;
+  const all = Promise.all(begun).finally(() => (isOver = true));
+  while (!isOver) await net.clock.run(20);
+  return await all;
 }
 
 async function form(seed: number, count = 4, isWitness = (n: number) => n === count): Promise<void> {
