@@ -236,7 +236,7 @@ describe("a rotation that is disturbed", () => {
     await starting;
     await until("it is heard", () => node(1).sees(node(3)), catchUpMs);
     await until("all", isDone(3), catchUpMs, catchUpMs);
-    await run(5_000);
+    await run(2 * catchUpMs, catchUpMs);
   });
 
   test.each([1, 2, 3])(
@@ -313,7 +313,7 @@ describe("a rotation that is disturbed", () => {
     net.heal();
     // Across the cut they have no key in common until they have told each other by TLS.
     await until("one ring", isDone(3), catchUpMs);
-    await run(5_000);
+    await run(2 * catchUpMs, catchUpMs);
   });
 
   test("takes in who joins meanwhile", async () => {
@@ -413,7 +413,7 @@ describe("days full of it", () => {
       net.heal();
       for (const other of nodes) if (!other.rotation) await other.start();
       await until("one ring", agree, catchUpMs);
-      await run(3_000);
+      await run(2 * catchUpMs, catchUpMs);
       expect(agree()).toBe(true);
     });
   }
