@@ -116,11 +116,13 @@ export class KeyRotation {
   async #fetchLater(others: readonly Other[]): Promise<string | undefined> {
     const { keys, membership } = this.#options;
     let failure: string | undefined;
+    let own = stateOf(keys.ring);
     for (const { view, ring } of others) {
-      if (view.state !== "alive" || !ring || !outdoes(ring, stateOf(keys.ring))) continue;
+      if (view.state !== "alive" || !ring || !outdoes(ring, own)) continue;
       try {
         const answer = await membership.call(view.name, "keyring", {}, askMs);
         await this.#takeUp(v.parse(keyRing, answer), view.name);
+        own = stateOf(keys.ring);
       } catch (error) {
         failure = toChimeError(error).message;
       }
