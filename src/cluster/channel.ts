@@ -37,6 +37,8 @@ export interface ChannelOptions {
   peer: string;
   /** Answers requests and takes notes. Without it, whatever is asked closes the channel. */
   serve?: (method: string, params: unknown) => Promise<unknown>;
+  /** How many it may ask in all; one more closes the channel. */
+  questions?: number;
   /** Closes the channel after this long without a frame from the other side. */
   idleMs?: number;
 }
@@ -56,6 +58,7 @@ export class Channel {
   private readonly pending = new Map<number, Pending>();
   private lastId = 0;
   private inFlight = 0;
+  private asked = 0;
   private slow: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, options: ChannelOptions) {
@@ -131,9 +134,11 @@ export class Channel {
 
   private dispatch(message: v.InferOutput<typeof envelope>): void {
     if ("method" in message) {
-      if (!this.options.serve || this.inFlight >= maxInFlight) return this.close();
+      const { serve, questions = Number.POSITIVE_INFINITY } = this.options;
+      if (!serve || this.inFlight >= maxInFlight || this.asked >= questions) return this.close();
+      this.asked++;
       this.inFlight++;
-      void this.answer(this.options.serve, message.method, message.params, message.id);
+      void this.answer(serve, message.method, message.params, message.id);
       return;
     }
     const waiting = this.pending.get(message.id);

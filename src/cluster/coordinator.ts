@@ -14,6 +14,8 @@ import type { Credentials } from "./identity.ts";
 import { certifyNode } from "./pki.ts";
 import { joinRequest, roleList, specDocument, type Admission, type StateParts } from "./schema.ts";
 import type { SharedState } from "./state.ts";
+import { secretMatches } from "./token.ts";
+import { Turnstile } from "./turnstile.ts";
 import type { Liveness } from "./types.ts";
 
 /** What may be decided only once in a cluster at a time. */
@@ -49,13 +51,31 @@ const decideMs = 10_000;
  */
 export class Coordinator {
   private readonly options: CoordinatorOptions;
+  private readonly turnstile = new Turnstile();
 
   constructor(options: CoordinatorOptions) {
     this.options = options;
   }
 
+  /**
+   * A join at this member's door. Its token is looked at before another member is bothered: strangers could otherwise fill
+   * the one connection to it. What is no right token here may be a new one there, and goes on by a narrow way.
+   * @throws ChimeError `join.busy`, and what the member says that decides
+   */
   async admit(request: v.InferOutput<typeof joinRequest>): Promise<v.InferOutput<typeof admitted>> {
-    return v.parse(admitted, await this.decideOnce("admit", request));
+    const token = this.options.state.token(request.token.id);
+    const isProven = token !== undefined && secretMatches(request.token.secret, token.hash);
+    const { self } = this.options.credentials().identity;
+    return await this.turnstile.through(isProven ? "proven" : "unknown", self.name, async () => {
+      try {
+        return v.parse(admitted, await this.decideOnce("admit", request));
+      } catch (error) {
+        if (!(error instanceof ChimeError)) throw error;
+        // Which member decides is nothing to a stranger.
+        const { exit, code, message, remedy } = error;
+        throw new ChimeError(exit, code, message, { remedy, cause: error });
+      }
+    });
   }
 
   async renew(): Promise<string> {

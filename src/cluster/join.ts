@@ -14,8 +14,9 @@ import { caHash, readNodeCertificate, signFields, type KeyPair } from "./pki.ts"
 import { joinAnswer, type JoinAnswer, type JoinRequest } from "./schema.ts";
 import { saveSecrets } from "./secrets.ts";
 import { fileStore } from "./store.ts";
-import { openTls } from "./tls-transport.ts";
+import { ClosedEarly, openTls } from "./tls-transport.ts";
 import type { Token } from "./token.ts";
+import { busy } from "./turnstile.ts";
 import type { Identity } from "./types.ts";
 
 /** The contract: connecting takes at most so long for one address, and for all of them. */
@@ -25,6 +26,8 @@ const totalMs = 30_000;
 const staggerMs = 1_000;
 /** The cluster may have to wait for another member's word (coordinator.ts: 10 s). */
 const answerMs = 15_000;
+/** Before a member that is too busy is asked again, and as much more at random, so that many do not come back at once. */
+const busyMs = 500;
 
 export interface EnterOptions {
   token: Token;
@@ -78,21 +81,33 @@ export async function enterCluster(files: ClusterFiles, options: EnterOptions): 
 async function ask(options: EnterOptions, key: KeyPair, clock: Clock): Promise<JoinAnswer> {
   const deadline = clock.now() + totalMs;
   const failures = new Map<string, string>();
+  const lost: string[] = [];
   let candidates = options.token.addresses;
   while (candidates.length > 0 && clock.now() < deadline) {
     const door = await firstDoor(options, clock, candidates, deadline - clock.now(), failures);
-    if (!door) break;
-    const channel = new Channel(door.socket, { limit: peerFrameBytes, peer: door.address });
-    try {
-      const answer = await channel.request("join", request(options, key, clock), answerMs);
-      return checkAnswer(v.parse(joinAnswer, answer), options, key);
-    } catch (error) {
-      if (!isConnectionTrouble(error)) throw withoutPeer(error);
-      failures.set(door.address, error.message);
-    } finally {
-      channel.close();
+    if (door) {
+      const channel = new Channel(door.socket, { limit: peerFrameBytes, peer: door.address });
+      try {
+        const answer = await channel.request("join", request(options, key, clock), answerMs);
+        return checkAnswer(v.parse(joinAnswer, answer), options, key);
+      } catch (error) {
+        if (!isConnectionTrouble(error)) throw withoutPeer(error);
+        if (error.code === "peer.unreachable") lost.push(door.address);
+        const isLost = lost.filter((address) => address === door.address).length === mostLost;
+        const isCrowded = error.code === "join.busy" || (error.code === "peer.unreachable" && !isLost);
+        failures.set(door.address, isCrowded ? crowded : error.message);
+      } finally {
+        channel.close();
+      }
     }
-    candidates = candidates.filter((address) => !failures.has(address));
+    candidates = candidates.filter((address) => {
+      const failure = failures.get(address);
+      return failure === undefined || failure === crowded;
+    });
+    if (candidates.some((address) => failures.has(address))) {
+      options.progress?.("many want to join just now: waiting for a turn");
+      await clock.sleep(busyMs * (1 + Math.random()));
+    } else if (!door) break;
   }
   throw nobodyThere(options.token, failures);
 }
@@ -113,7 +128,7 @@ function request(options: EnterOptions, key: KeyPair, clock: Clock): JoinRequest
 
 /** These say nothing about this join, only about that member. */
 function isConnectionTrouble(error: unknown): error is ChimeError {
-  const codes = ["peer.unreachable", "peer.timeout", "peer.left", "join.witness"];
+  const codes = ["peer.unreachable", "peer.timeout", "peer.left", "join.witness", "join.busy"];
   return error instanceof ChimeError && codes.includes(error.code);
 }
 
@@ -184,8 +199,7 @@ async function firstDoor(
       return { address, socket };
     } catch (error) {
       // An attempt that was given up in favour of another says nothing about its address.
-      if (!found.signal.aborted)
-        failures.set(address, error instanceof Error ? error.message : String(error));
+      if (!found.signal.aborted) failures.set(address, whyNot(error));
       throw error;
     } finally {
       resolve();
@@ -201,6 +215,15 @@ async function firstDoor(
 }
 
 const wrongCluster = "belongs to another cluster";
+const crowded = "lets nobody in at the moment";
+/** Connections that one member closes without an answer: in a crowd it does so where it was not asked yet. */
+const mostLost = 3;
+
+/** A member in a crowd closes before it says anything (crowd.ts). */
+function whyNot(error: unknown): string {
+  if (error instanceof ClosedEarly) return crowded;
+  return error instanceof Error ? error.message : String(error);
+}
 
 /** Connects without trust, then checks before anything is said: the CA is the pinned one, and it signed this agent. */
 async function openDoor(token: Token, door: string, signal: AbortSignal): Promise<TLSSocket> {
@@ -235,6 +258,7 @@ function nobodyThere(token: Token, failures: ReadonlyMap<string, string>): Chime
       "chime-node token create, on a member of the cluster that this node is to join",
     );
   }
+  if ([...failures.values()].includes(crowded)) return busy(said);
   return failed("join.unreachable", `no member of cluster ${token.cluster} could be reached (${said})`, {
     remedy: "is TCP port 8820 open to those addresses, and is chime-node.service running there?",
   });

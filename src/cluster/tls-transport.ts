@@ -4,6 +4,7 @@ import { ChimeError, failed } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { agentPort } from "../core/paths.ts";
 import { Channel, peerFrameBytes, peerUnreachable, strangerFrameBytes } from "./channel.ts";
+import { Crowd } from "./crowd.ts";
 import type { Credentials } from "./identity.ts";
 import { readNodeCertificate, type PeerIdentity } from "./pki.ts";
 import type { Link, PeerAddress, Refused, Serve, Transport } from "./transport.ts";
@@ -13,13 +14,15 @@ const connectMs = 1_500;
 const handshakeMs = 5_000;
 /** A stranger has one thing to ask; the answer is given at once. */
 const strangerMs = 15_000;
+/** Until a no has arrived. */
+const refusedMs = 1_000;
 /** Connections that have not (yet) shown a member's certificate, of one address and in all. The oldest gives way. */
 const maxStrangersOfOne = 8;
 const maxStrangers = 64;
 /** A peer's beat comes five times a second. */
 const peerIdleMs = 10_000;
-/** An agent of another cluster with our address in its files would otherwise fill the journal. */
-const foreignerWarningMs = 60_000;
+/** An agent of another cluster with our address in its files, or a crowd, would otherwise fill the journal. */
+const warnEveryMs = 60_000;
 
 /** Mutual TLS 1.3 between agents; the same port takes strangers that want to join, without a certificate. */
 export class TlsTransport implements Transport {
@@ -28,7 +31,8 @@ export class TlsTransport implements Transport {
   private readonly port: number;
   private server: Server | undefined;
   private readonly open = new Set<Channel>();
-  private warnedAt = Number.NEGATIVE_INFINITY;
+  private readonly warnedAt = new Map<string, number>();
+  private readonly crowd = new Crowd(() => performance.now());
   /** In the order of their arrival, with the addresses they come from. */
   private readonly strangers = new Map<TLSSocket, string>();
 
@@ -88,6 +92,12 @@ export class TlsTransport implements Transport {
   /** Whoever fills the room stands in nobody's way but its own: a member that connects anew is among these at first. */
   private count(socket: TLSSocket): void {
     const from = socket.remoteAddress ?? "";
+    socket.on("error", () => socket.destroy());
+    if (!this.crowd.admits(from)) {
+      this.warn(crowded, from);
+      socket.destroy();
+      return;
+    }
     const all = [...this.strangers.keys()];
     const same = all.filter((other) => this.strangers.get(other) === from);
     const [oldest] = same.length >= maxStrangersOfOne ? same : all;
@@ -97,7 +107,6 @@ export class TlsTransport implements Transport {
     }
     this.strangers.set(socket, from);
     socket.once("close", () => this.strangers.delete(socket));
-    socket.on("error", () => socket.destroy());
   }
 
   private admit(socket: TLSSocket, serve: Serve, refused: Refused): void {
@@ -106,8 +115,18 @@ export class TlsTransport implements Transport {
       const channel = this.track(
         new Channel(socket, {
           limit: strangerFrameBytes,
+          questions: 1,
           peer: socket.remoteAddress ?? "a stranger",
-          serve: (method, params) => serve(undefined, method, params),
+          serve: async (method, params) => {
+            // It asks: who only fills the room is not to push it out any more. Its place is the turnstile's business.
+            this.strangers.delete(socket);
+            try {
+              return await serve(undefined, method, params);
+            } catch (error) {
+              setTimeout(() => channel.close(), refusedMs);
+              throw error;
+            }
+          },
         }),
       );
       const limit = setTimeout(() => channel.close(), strangerMs);
@@ -118,11 +137,12 @@ export class TlsTransport implements Transport {
     if (!peer || !socket.authorized) {
       const late = peer ?? this.verify(presented, undefined);
       if (late) refused(late, `its certificate is valid from ${presented.validFrom} to ${presented.validTo}`);
-      else this.warnOfForeigner(socket.remoteAddress ?? "?");
+      else this.warn(foreign, socket.remoteAddress ?? "?");
       socket.destroy();
       return;
     }
     this.strangers.delete(socket);
+    if (socket.remoteAddress !== undefined) this.crowd.expect(socket.remoteAddress);
     const channel = this.track(
       new Channel(socket, {
         limit: peerFrameBytes,
@@ -142,10 +162,10 @@ export class TlsTransport implements Transport {
     );
   }
 
-  private warnOfForeigner(from: string): void {
-    if (performance.now() - this.warnedAt < foreignerWarningMs) return;
-    this.warnedAt = performance.now();
-    log.warn("refused a connection with a certificate that is none of this cluster's agents", { from });
+  private warn(what: string, from: string): void {
+    if (performance.now() - (this.warnedAt.get(what) ?? Number.NEGATIVE_INFINITY) < warnEveryMs) return;
+    this.warnedAt.set(what, performance.now());
+    log.warn(what, { from });
   }
 
   private verify(certificate: X509Certificate, now: number | undefined): PeerIdentity | undefined {
@@ -155,6 +175,8 @@ export class TlsTransport implements Transport {
   }
 
   async dial(target: PeerAddress): Promise<Link> {
+    // It may come from there as soon as we go there.
+    this.crowd.expect(target.address);
     const { certificate, ca, key } = this.credentials();
     const options = { ca: [ca], cert: certificate, key: key.privateKey, rejectUnauthorized: true };
     return await this.reach(target, options, Date.now());
@@ -194,6 +216,9 @@ export class TlsTransport implements Transport {
   }
 }
 
+const foreign = "refused a connection with a certificate that is none of this cluster's agents";
+const crowded = "refused connections: more come in than can be looked at";
+
 function peerCertificate(socket: TLSSocket): X509Certificate | undefined {
   const raw = socket.getPeerCertificate()?.raw;
   return raw ? new X509Certificate(raw) : undefined;
@@ -204,6 +229,15 @@ interface TlsOptions {
   cert?: string;
   key?: string;
   rejectUnauthorized: boolean;
+}
+
+/** Something took the connection and let it go before TLS was up. */
+export class ClosedEarly extends Error {
+  override readonly name = "ClosedEarly";
+
+  constructor() {
+    super("closed during the TLS handshake");
+  }
 }
 
 /** Resolves with the connection when TLS is up. Peers are known by key and index, so names are not compared. */
@@ -235,8 +269,10 @@ export function openTls(
     }
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted) return abort();
-    socket.on("error", (error: NodeJS.ErrnoException) => fail(plain(error)));
-    socket.once("close", () => fail(new Error("closed during the TLS handshake")));
+    socket.on("error", (error: NodeJS.ErrnoException) =>
+      fail(error.code === "ECONNRESET" || error.code === "EPIPE" ? new ClosedEarly() : plain(error)),
+    );
+    socket.once("close", () => fail(new ClosedEarly()));
     socket.once("secureConnect", () => {
       settle();
       resolve(socket);
@@ -251,7 +287,6 @@ function plain(error: NodeJS.ErrnoException): Error {
     EHOSTUNREACH: "no route to host",
     ENETUNREACH: "network unreachable",
     ETIMEDOUT: "timed out",
-    ECONNRESET: "connection reset",
   };
   return new Error(meaning[error.code ?? ""] ?? error.message);
 }

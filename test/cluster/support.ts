@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import { createCluster, newClusterId } from "../../src/cluster/create.ts";
 import type { ClusterFiles } from "../../src/cluster/files.ts";
 import { enterCluster } from "../../src/cluster/join.ts";
 import { ChimeError } from "../../src/core/errors.ts";
 import { openCluster, type OpenCluster } from "../../src/cluster/open.ts";
+import { ClosedEarly, openTls } from "../../src/cluster/tls-transport.ts";
 import { parseToken } from "../../src/cluster/token.ts";
 
 /** Each test file has its own port, all nodes of a test their own loopback address. */
@@ -104,6 +106,22 @@ export async function until(
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`waited in vain for: ${what}`);
     await Bun.sleep(5);
+  }
+}
+
+/** A stranger's connection, as soon as the member takes another one from this address (crowd.ts: 8 a second). */
+export async function approach(
+  port: number,
+  options: { cert?: string; key?: string } = {},
+  address = "127.0.0.1",
+): Promise<TLSSocket> {
+  for (;;) {
+    try {
+      return await openTls(address, port, { rejectUnauthorized: false, ...options }, 1000);
+    } catch (error) {
+      if (!(error instanceof ClosedEarly)) throw error;
+      await Bun.sleep(20);
+    }
   }
 }
 
