@@ -6,6 +6,7 @@ import { connectionsTo, type Connection } from "../host/tcp.ts";
 import { tickle } from "../host/tickle.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { rolesHere } from "./backends.ts";
+import { requirePart } from "./part.ts";
 
 /** A VIP, and who may hold it next. */
 export interface SharedVip {
@@ -52,7 +53,7 @@ type Told = v.InferOutput<typeof toldSchema>;
  * before that their connections are gone, which they would find out by themselves only where they have something to send.
  */
 export class Clients {
-  readonly #membership: Pick<Membership, "call">;
+  readonly #membership: Pick<Membership, "call" | "members">;
   readonly #known = new Map<RoleName, Told["clients"]>();
   readonly #told = new Map<RoleName, string>();
   /** Who came since, and when that was heard. */
@@ -60,7 +61,7 @@ export class Clients {
   /** Whose newcomers are looked for. */
   readonly #watched = new Map<RoleName, SharedVip>();
 
-  constructor(membership: Pick<Membership, "call">) {
+  constructor(membership: Pick<Membership, "call" | "members">) {
     this.#membership = membership;
   }
 
@@ -79,9 +80,10 @@ export class Clients {
     }
   }
 
-  /** Another member holds the VIP and says who is connected to it. @throws ValiError */
-  heard(params: unknown): void {
+  /** Another member holds the VIP and says who is connected to it. @throws ValiError, ChimeError `peer.stranger` */
+  heard(params: unknown, from: string): void {
     const { role, clients } = v.parse(toldSchema, params);
+    requirePart(this.#membership, from, role);
     this.#known.set(role, clients);
     this.#told.delete(role);
   }
@@ -131,9 +133,10 @@ export class Clients {
     }
   }
 
-  /** Another member holds the VIP and says who has connected to it just now. @throws ValiError */
-  heardOf(params: unknown, now: number = performance.now()): void {
+  /** Another member holds the VIP and says who has connected to it just now. @throws ValiError, ChimeError `peer.stranger` */
+  heardOf(params: unknown, from: string, now: number = performance.now()): void {
     const { role, clients } = v.parse(toldSchema, params);
+    requirePart(this.#membership, from, role);
     const recent = (this.#new.get(role) ?? []).filter(({ at }) => now - at < newMs);
     this.#new.set(role, [...recent, { at: now, clients }]);
   }

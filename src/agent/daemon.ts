@@ -80,8 +80,8 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   const publisher = new Publisher(membership);
   const isMember = () => !membership.self.left;
   const clients = new Clients(membership);
-  membership.handle("vip.clients", (params) => Promise.resolve(clients.heard(params)));
-  membership.handle("vip.newcomers", (params) => Promise.resolve(clients.heardOf(params)));
+  membership.handle("vip.clients", async (params, from) => clients.heard(params, from));
+  membership.handle("vip.newcomers", async (params, from) => clients.heardOf(params, from));
   const vipsHere = () =>
     sharedVips(context(), membership.members()).filter(({ role }) => vips.state(role) === "MASTER");
   async function takeClientsOver(role: string): Promise<void> {

@@ -16,6 +16,7 @@ import type { History } from "./history.ts";
 import { beginMaintenance, endMaintenance, type Maintenance } from "./maintenance.ts";
 import type { Reconciler } from "./reconcile.ts";
 import { faults } from "./obstacle.ts";
+import { requirePart } from "./part.ts";
 import { mayHoldAlone } from "./removal.ts";
 import type { SecretChanges } from "./secret-changes.ts";
 import type { Handlers } from "./socket.ts";
@@ -185,8 +186,9 @@ export function servePeers(
   );
   membership.handle("handover", (params) => answerHandover(guards, params));
   for (const { name } of roles) {
-    membership.handle(`guard.${name}`, (params, from, method) =>
-      guards.need(name).handle(method, params, from),
-    );
+    membership.handle(`guard.${name}`, async (params, from, method) => {
+      requirePart(membership, from, name);
+      return guards.need(name).handle(method, params, from);
+    });
   }
 }

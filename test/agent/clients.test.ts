@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
 import { Clients } from "../../src/agent/clients.ts";
 import type { Connection } from "../../src/host/tcp.ts";
+import { member } from "./members.ts";
 
 const vip = { role: "minio", address: "10.0.0.50", others: [{ name: "node2", incarnation: 1 }] };
-const membership = { call: () => Promise.reject(new Error("nobody is asked")) };
+const members = () => [member("node1", { roles: ["minio"] }), member("node3", { roles: ["witness"] })];
+const membership = { members, call: () => Promise.reject(new Error("nobody is asked")) };
 const told = { role: "minio", clients: [[9000, "10.0.0.100", 45_678]] };
 const connection: Connection = {
   local: { address: "10.0.0.50", port: 9000 },
@@ -25,7 +27,7 @@ async function takeOver(clients: Clients, isHere: (now: number) => boolean = () 
 
 test("who takes the VIP over tells the clients of the one before, a few times", async () => {
   const clients = new Clients(membership);
-  clients.heard(told);
+  clients.heard(told, "node1");
   expect(await takeOver(clients)).toEqual([
     [50, [connection]],
     [300, [connection]],
@@ -36,14 +38,14 @@ test("who takes the VIP over tells the clients of the one before, a few times", 
 test("nobody is told twice, and nobody of whom nothing was heard", async () => {
   const clients = new Clients(membership);
   expect(await takeOver(clients)).toEqual([]);
-  clients.heard(told);
+  clients.heard(told, "node1");
   await takeOver(clients);
   expect(await takeOver(clients)).toEqual([]);
 });
 
 test("who may hold it next is told when that changes, or its agent was started anew", async () => {
   const asked: string[] = [];
-  const clients = new Clients({ call: (peer) => Promise.resolve(void asked.push(peer)) });
+  const clients = new Clients({ members, call: (peer) => Promise.resolve(void asked.push(peer)) });
   const share = (incarnation: number) =>
     clients.share({ ...vip, others: [{ name: "node2", incarnation }] }).then(() => asked.length);
   expect([await share(1), await share(1), await share(2), await share(2)]).toEqual([1, 1, 2, 2]);
@@ -51,7 +53,7 @@ test("who may hold it next is told when that changes, or its agent was started a
 
 test("a VIP that went on meanwhile is another's business", async () => {
   const clients = new Clients(membership);
-  clients.heard(told);
+  clients.heard(told, "node1");
   expect((await takeOver(clients, (now) => now < 200)).map(([at]) => at)).toEqual([50]);
 });
 
@@ -61,7 +63,7 @@ test.each([
   ["a port that is none", { role: "minio", clients: [[9000, "10.0.0.100", 65_536]] }],
   ["too many", { role: "minio", clients: Array.from({ length: 1001 }, () => told.clients[0]) }],
 ])("refused: %s", (_, params) => {
-  expect(() => new Clients(membership).heard(params)).toThrow();
+  expect(() => new Clients(membership).heard(params, "node1")).toThrow();
 });
 
 /** A holder that looks so many times; what comes to it, by look, and what its peers were told. */
@@ -69,6 +71,7 @@ async function watch(looks: number, came: Record<number, Connection[]>, answers:
   const told: [peer: string, clients: unknown][] = [];
   const sleeps: number[] = [];
   const clients = new Clients({
+    members,
     call(peer, _method, params) {
       told.push([peer, (params as { clients: unknown }).clients]);
       return answers();
@@ -110,9 +113,18 @@ test("what a peer cannot be told while it answers is told with what comes next",
 
 test("who came since the last list is told, too, for some seconds", async () => {
   const clients = new Clients(membership);
-  clients.heard({ role: "minio", clients: [] });
-  clients.heardOf({ ...told, clients: [[9000, "10.0.0.99", 1]] }, 1_000);
-  clients.heardOf(told, 4_500);
+  clients.heard({ role: "minio", clients: [] }, "node1");
+  clients.heardOf({ ...told, clients: [[9000, "10.0.0.99", 1]] }, "node1", 1_000);
+  clients.heardOf(told, "node1", 4_500);
   expect((await takeOver(clients))[0]).toEqual([50, [connection]]);
+  expect(await takeOver(clients)).toEqual([]);
+});
+
+test("what a member without the role says is nothing: it could end anybody's connections", async () => {
+  const clients = new Clients(membership);
+  for (const from of ["node3", "node9"]) {
+    expect(() => clients.heard(told, from)).toThrow(`${from} has no part in minio`);
+    expect(() => clients.heardOf(told, from)).toThrow(`${from} has no part in minio`);
+  }
   expect(await takeOver(clients)).toEqual([]);
 });
