@@ -2,7 +2,7 @@ import { isPair, isStore, type PairStatus, type StoreStatus, type TwinStatus } f
 import type { Status } from "./status.ts";
 
 /** What a drill may do to a service that serves. Each of it ends by itself. */
-export const faults = ["kill", "disk-pulled", "disk-full"] as const;
+export const faults = ["kill", "disk-pulled", "disk-full", "hang"] as const;
 export type Fault = (typeof faults)[number];
 
 /** Why the fault would be an outage now; undefined: the others go on. Pure. */
@@ -21,7 +21,7 @@ export function obstacle(
 }
 
 function ofTwins({ nodes }: TwinStatus, fault: Fault): string | undefined {
-  if (fault !== "kill") return "of twins servers are killed, disks are not broken";
+  if (fault === "disk-pulled") return "twins have no disk that can be taken away from under them";
   const well = nodes.filter(({ state, complete }) => state === "serving" && complete);
   return well.length > 1 ? undefined : "not both servers have everything";
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { obstacle } from "../../src/agent/obstacle.ts";
+import { obstacle, type Fault } from "../../src/agent/obstacle.ts";
 import type { Status } from "../../src/agent/status.ts";
 import type { PairNodeStatus } from "../../src/roles/types.ts";
 
@@ -65,6 +65,32 @@ function store(
     problems,
   } as unknown as Status;
 }
+
+const twin = (state: string, complete: boolean) => ({ name: state, state, complete });
+const twins = (...nodes: ReturnType<typeof twin>[]) =>
+  ({ roles: { influxdb: { topology: "twin", nodes } }, problems: [] }) as unknown as Status;
+const whole = twins(twin("serving", true), twin("serving", true));
+
+test.each<[string, Status, Fault, string | undefined]>([
+  ["a kill", whole, "kill", undefined],
+  ["a hang", whole, "hang", undefined],
+  ["a full disk", whole, "disk-full", undefined],
+  [
+    "a disk that is pulled",
+    whole,
+    "disk-pulled",
+    "twins have no disk that can be taken away from under them",
+  ],
+  [
+    "one that lacks something",
+    twins(twin("serving", true), twin("serving", false)),
+    "hang",
+    "not both servers have everything",
+  ],
+  ["one alone", twins(twin("serving", true)), "kill", "not both servers have everything"],
+])("what twins cannot stand: %s", (_, seen, fault, why) => {
+  expect(obstacle(seen, "influxdb", fault)).toBe(why as string);
+});
 
 test.each<[string, Status, "kill" | "disk-full", string | undefined]>([
   ["3 × 3, a node", store(3, 3, 5), "kill", undefined],

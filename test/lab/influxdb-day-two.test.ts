@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Status } from "../../src/agent/status.ts";
+import type { DrillReport } from "../../src/operations/drill/report.ts";
 import { chime } from "./chime.ts";
 import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
@@ -20,7 +21,8 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
   let load: PointLoad;
   beforeAll(async () => {
     const disk = { path: data, sizeMiB: 512 };
-    lab = await openTwinLab(influxd ?? "", { nodes: ["node1", { name: "node2", data: disk }] });
+    const nodes = ["node1", "node2"].map((name) => ({ name, data: disk }));
+    lab = await openTwinLab(influxd ?? "", { nodes });
     await formTwins(lab);
     load = await PointLoad.start(lab);
   }, 180_000);
@@ -79,6 +81,22 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await waitUntil("it to be found incomplete", 60_000, async () => !(await statusOf(node1)).healthy);
     await untilComplete(lab);
   }, 200_000);
+
+  test("chime-node drill: the server that is read from is killed, hangs, has a full disk, and nothing is lost", async () => {
+    await untilComplete(lab);
+    const node = lab.node("node2");
+    const drill = ["drill", "--role", "influxdb", "--cluster", "chime", "--rounds", "1"];
+    const refusal = await chime<DrillReport>(node, [...drill, "--kind", "cut"]);
+    expect(refusal).toMatchObject({ code: 3, json: { error: { code: "drill.not_undoable" } } });
+    const { json } = await chime<DrillReport>(node, [...drill, "--kind", "kill,hang,disk-full"]);
+    console.error(json.rounds?.map(({ kind, victim, outage_ms }) => `${kind} of ${victim}: ${outage_ms} ms`));
+    expect(json).toMatchObject({ passed: true, misread: 0, missing: { node1: 0, node2: 0 } });
+    expect(json.kinds).toMatchObject({
+      kill: { unended: 0 },
+      hang: { unended: 0 },
+      "disk-full": { unended: 0 },
+    });
+  }, 400_000);
 
   test("whatever any server acknowledged is on both", async () => {
     await untilComplete(lab);

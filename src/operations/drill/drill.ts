@@ -74,11 +74,14 @@ function undoable(kind: (typeof drillKinds)[number], service: Service): LiveKind
   throw refused(
     "drill.not_undoable",
     `on a cluster that serves a drill of a ${service} does only what ends by itself (${possible.join(", ")}), not ${kind}`,
-    service === "twins"
-      ? "leave the others out: a server that is killed is all that a drill of twins breaks"
-      : `scripts/bench ${service === "store" ? "minio" : "drills"} rehearses others on nodes of its own`,
+    `scripts/bench ${benches[service]} rehearses others on nodes of its own; of these nodes: pull their plugs and cables`,
   );
 }
+
+const benches = { pair: "drills", store: "minio", twins: "influxdb" } as const satisfies Record<
+  Service,
+  string
+>;
 
 async function confirmName(name: string, { role, cluster }: DrillOptions, io: Deps): Promise<void> {
   const question = `This breaks ${role} of ${name} on purpose; clients may wait for a moment each time. The cluster's name`;

@@ -15,7 +15,7 @@ export type LiveKind = Fault | "switchover";
 export const liveKinds = {
   pair: ["kill", "switchover"],
   store: ["kill", "disk-pulled", "disk-full"],
-  twins: ["kill"],
+  twins: ["kill", "hang", "disk-full"],
 } as const satisfies Record<string, readonly LiveKind[]>;
 
 /** What a role is to a drill. */

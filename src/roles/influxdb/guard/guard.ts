@@ -19,6 +19,7 @@ import { judge, type Verdict } from "../standing.ts";
 import { keptTokens, tokensSchema } from "../tokens.ts";
 import { Deleting, type OtherNode, type Own } from "./deleting.ts";
 import { holdsNothing } from "../empty.ts";
+import { drillServer, isDrillFault } from "./drill-faults.ts";
 import { form } from "./form.ts";
 import { Filler } from "./filler.ts";
 import { Isolation } from "./isolation.ts";
@@ -146,6 +147,10 @@ export class TwinGuard implements Guard {
   async command(method: string, params: unknown): Promise<unknown> {
     if (method === "kill") return killUnit(this.#unit());
     if (method === turnMethod) return { awaiting: (await this.#takeTurn()) ?? null };
+    if (isDrillFault(method)) {
+      const context = this.#deps.context();
+      return drillServer(method, { unit: this.#unit(), data: layout(context).data, node: context.self.name });
+    }
     const { signal } = this.#watch;
     if (method === "delete") {
       return this.#deleting.delete(params, this.#own(), this.#other(), { timeoutMs: fillMs, signal });
