@@ -72,6 +72,8 @@ export interface RepairResult extends CompareResult {
 
 /** One request among many. */
 const requestMs = 60_000;
+/** How often a repair says that it goes on, ms. */
+const goOnMs = 4_000;
 /** What clients write to one and then to the other is under way for so long at most, ms. */
 const underWayMs = 10_000;
 
@@ -96,12 +98,37 @@ export async function compareServers(request: CompareRequest, io: Io): Promise<C
 }
 
 /**
- * Gives each server what the other one has, and proves it. Run again it goes on. Not beside a deletion: what was read before
- * would be given back.
- * @throws ChimeError `influxdb.delete_pending`, `lock.held` (exit 3), and of `compareServers`
+ * Gives each server what the other one has, and proves it. Run again it goes on. Not beside a deletion on either node: what
+ * was read before would be given back.
+ * @throws ChimeError `influxdb.delete_pending`, `influxdb.deleting`, `lock.held` (exit 3), and of `compareServers`
  */
 export function repairServers(request: RepairRequest, io: Io): Promise<RepairResult> {
-  return withLock(roleName, "influxdb repair", () => repairNow(request, io));
+  return withLock(roleName, "influxdb repair", async () => {
+    const over = new AbortController();
+    const signal = AbortSignal.any([io.signal, over.signal]);
+    try {
+      io.progress("deleting what was deleted on one of them");
+      await askGuard("repair", {}, io);
+      sayItGoesOn(over, { ...io, signal });
+      return await repairNow(request, { ...io, signal });
+    } finally {
+      over.abort();
+      await askGuard("repaired", {}, { ...io, signal: AbortSignal.timeout(requestMs) }).catch(
+        () => undefined,
+      );
+    }
+  });
+}
+
+/** Without it the guards would take this for one that was killed, and let others delete. Where they do not hear it, it ends. */
+function sayItGoesOn(over: AbortController, io: Io): void {
+  const say = async () => {
+    while (!io.signal.aborted) {
+      await askGuard("repairing", {}, io, goOnMs);
+      await systemClock.sleep(goOnMs, io.signal);
+    }
+  };
+  say().catch((error: unknown) => over.abort(error));
 }
 
 async function repairNow(request: RepairRequest, io: Io): Promise<RepairResult> {
@@ -109,8 +136,6 @@ async function repairNow(request: RepairRequest, io: Io): Promise<RepairResult> 
   const range = rangeOf(request);
   const twins = await findTwins();
   const authority = preferred(request.prefer, twins);
-  io.progress("deleting what was deleted on one of them");
-  await askGuard("deletions", {}, io);
   const { found, filled, left, held } = await repairTwins(twins.mine, twins.other, range, {
     ...compareOptions(request, io),
     isGentle: !request.fast,
@@ -140,7 +165,7 @@ export interface DeleteRequest {
 
 /**
  * Deletes points on both servers; on one that is away, before it is filled.
- * @throws ChimeError `influxdb.delete_declined` (exit 2), `influxdb.missing`, `influxdb.refused`
+ * @throws ChimeError `influxdb.delete_declined` (exit 2), `influxdb.repairing` (exit 3), `influxdb.missing`, `influxdb.refused`
  */
 export function deleteFromServers(request: DeleteRequest, io: Io): Promise<Deleted> {
   return withLock(roleName, "influxdb delete", () => deleteNow(request, io));
@@ -164,8 +189,13 @@ async function deleteNow(request: DeleteRequest, io: Io): Promise<Deleted> {
   return { ...result, summary: `deleted on ${result.done.join(" and ")}${later}` };
 }
 
-function askGuard(method: string, params: unknown, { signal }: Io): Promise<unknown> {
-  return callAgent("role.command", { role: roleName, method, params }, { signal, timeoutMs: 2 * requestMs });
+function askGuard(
+  method: string,
+  params: unknown,
+  { signal }: Io,
+  timeoutMs = 2 * requestMs,
+): Promise<unknown> {
+  return callAgent("role.command", { role: roleName, method, params }, { signal, timeoutMs });
 }
 
 async function findTwins(isOneEnough = false): Promise<Twins> {
@@ -203,7 +233,13 @@ function rangeOf({ from, to }: Pick<CompareRequest, "from" | "to">): Range {
 
 function compareOptions({ contents }: CompareRequest, io: Io): CompareOptions {
   const ignored = [probeBucket.name];
-  return { limits: limitsOf(io), clock: systemClock, ignored, contents, progress: io.progress };
+  return {
+    limits: limitsOf(io),
+    clock: systemClock,
+    ignored,
+    contents,
+    progress: io.progress,
+  };
 }
 
 function limitsOf({ signal }: Io): Limits {

@@ -18,6 +18,7 @@ import { serverOf, speaksTls } from "../servers.ts";
 import { judge, type Verdict } from "../standing.ts";
 import { keptTokens, tokensSchema } from "../tokens.ts";
 import { Deleting, type OtherNode, type Own } from "./deleting.ts";
+import { Exclusion, type UnderWay } from "./exclusion.ts";
 import { holdsNothing } from "../empty.ts";
 import { drillServer, isDrillFault } from "./drill-faults.ts";
 import { form } from "./form.ts";
@@ -46,6 +47,7 @@ const toldMs = 50_000;
 const askMs = 5_000;
 /** After the agent's start: another node that is there is heard within it. */
 const settleMs = 3_000;
+const underWaySchema = v.object({ repairing: v.boolean(), deleting: v.boolean() });
 /** With it the server waits for minutes until it closes a connection that nobody uses, without for 10 s. */
 const greeting = "HEAD /ping HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -63,6 +65,7 @@ export class TwinGuard implements Guard {
   readonly #filler: Filler;
   readonly #deleting: Deleting;
   readonly #turn: Turn;
+  readonly #exclusion: Exclusion;
   #record!: Record;
   /** As long as the server runs. */
   #attention: Attention | undefined;
@@ -95,6 +98,7 @@ export class TwinGuard implements Guard {
       halt: () => this.#filler.halt(),
       late: (range) => this.#record.add({ ...range, sure: false }),
     });
+    this.#exclusion = new Exclusion(deps.clock, () => deps.context().self.name);
     this.#revival = new Revival(deps.clock, () => layout(deps.context()).data);
   }
 
@@ -138,6 +142,7 @@ export class TwinGuard implements Guard {
     if (method === "tokens") return keptTokens() ?? null;
     if (method === turnMethod) return this.#turn.answer(this.#twin()?.isFirst === false, this.#whyNotAlone());
     if (method === "halt") return this.#filler.halt().then(() => null);
+    if (method === "under_way") return this.#exclusion.underWay;
     if (method === "deletions") {
       return this.#deleting.told(params, this.#own(), { ...this.#limits, timeoutMs: toldMs });
     }
@@ -153,12 +158,18 @@ export class TwinGuard implements Guard {
     }
     const { signal } = this.#watch;
     if (method === "delete") {
-      return this.#deleting.delete(params, this.#own(), this.#other(), { timeoutMs: fillMs, signal });
+      const other = this.#other();
+      return this.#exclusion.delete(other, () =>
+        this.#deleting.delete(params, this.#own(), other, { timeoutMs: fillMs, signal }),
+      );
     }
-    if (method === "deletions") {
+    if (method === "repair") {
+      await this.#exclusion.repair(this.#other());
       await this.#filler.halt();
       return this.#settleDeletions();
     }
+    if (method === "repairing") return this.#exclusion.goOn();
+    if (method === "repaired") return this.#exclusion.repaired();
     if (method !== "handover") throw failed("guard.unknown_command", `influxdb has no command ${method}`);
     this.#leaving = true;
     return giveVipUp(this.#deps, this.#watch.signal);
@@ -206,7 +217,7 @@ export class TwinGuard implements Guard {
     return { name: context.self.name, server: serverOf(context.self, context) };
   }
 
-  #other(): OtherNode | undefined {
+  #other() {
     const name = this.#twin()?.member.name;
     if (name === undefined) return undefined;
     const call = (method: string, params: unknown, ms: number) =>
@@ -215,7 +226,8 @@ export class TwinGuard implements Guard {
       name,
       ask: (all) => call("deletions", all, fillMs),
       halt: async () => void (await call("halt", {}, askMs)),
-    };
+      underWay: async () => v.parse(underWaySchema, await call("under_way", {}, askMs)),
+    } satisfies OtherNode & { underWay(): Promise<UnderWay> };
   }
 
   /** What was deleted while one of them was away is deleted there first: else it would be filled from there. */
