@@ -7,13 +7,14 @@ import { LabUnavailable } from "../../test/lab/prerequisites.ts";
 import type { Measured } from "./influxdb-program.ts";
 import { median, type Row } from "./row.ts";
 import { measureTwinFaults, measureTwinForming } from "./twins.ts";
+import { measureTwoRoles } from "./two-roles.ts";
 
 type Progress = (line: string) => void;
 
 const limitMs = 900_000;
 
 /** What can be asked for alone. */
-export const twinParts = ["gaps", "form", "faults"] as const;
+export const twinParts = ["gaps", "form", "faults", "roles"] as const;
 
 interface Options {
   parts: readonly (typeof twinParts)[number][];
@@ -35,6 +36,7 @@ export async function measureInfluxdb(
   if (parts.includes("gaps")) told(await measureGaps(binary, runs, progress));
   if (parts.includes("form")) told(await measureTwinForming(binary, runs, progress));
   if (parts.includes("faults")) told(await measureTwinFaults(binary, rounds, progress));
+  if (parts.includes("roles")) told(await measureTwoRoles(binary, 5, progress));
 }
 
 /** Finding and filling gaps, between two servers on this machine. */
