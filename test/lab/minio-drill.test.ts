@@ -12,12 +12,15 @@ import { storeFaults, storeStage, untilWhole, type StoreFault } from "./store-fa
 const long = process.env["CHIME_LONG"] !== undefined;
 const minio = long ? await minioBinary() : undefined;
 
-describe.skipIf(!minio)("3 × 3 under clients of all kinds (--long; needs Go >= 1.24 and its modules)", () => {
+const drilled = describe.skipIf(!minio).each(["false", "true"]);
+const needs = "(--long; needs Go >= 1.24 and its modules)";
+
+drilled(`3 × 3 under clients of all kinds, roles.minio.tls = %s ${needs}`, (tls) => {
   let lab: Lab;
   let load: ObjectLoad;
   beforeAll(async () => {
     lab = await openStoreLab(3, 3, minio ?? "");
-    await formStore(lab);
+    await formStore(lab, { "roles.minio.tls": tls });
     await untilWhole(lab);
     load = await startObjects(lab);
   }, 400_000);

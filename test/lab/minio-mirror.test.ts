@@ -29,12 +29,15 @@ const long = process.env["CHIME_LONG"] !== undefined;
 /** On a loaded machine much of it is the start of a server. */
 const levelMs = 180_000;
 
-describe.skipIf(!minio)(`two nodes whose stores copy to each other${why}`, () => {
+/** By HTTP as a rule, in the long run by TLS, too. */
+const two = describe.skipIf(!minio).each(long ? ["false", "true"] : ["false"]);
+
+two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tls) => {
   let lab: Lab;
   let load: ObjectLoad;
   beforeAll(async () => {
     lab = await openStoreLab(2, 2, minio ?? "");
-    await formStore(lab, { "roles.minio.topology": "mirror" });
+    await formStore(lab, { "roles.minio.topology": "mirror", "roles.minio.tls": tls });
     // Both have said that they are level before they are compared.
     load = await startObjects(lab, { levelMs: 5_000 });
   }, 300_000);
