@@ -115,11 +115,11 @@ const agree = () =>
 const isDone = (version: number) => () => agree() && up().every(({ keys }) => keys.ring.version === version);
 /** Time must pass before it is known everywhere. @returns the code of what it is refused for */
 async function begin(...chosen: Node[]): Promise<string[]> {
-  const begun = chosen.map(({ rotation }) => (rotation ? codeOf(rotation.begin()) : "not up"));
-  let isOver = false;
-  const all = Promise.all(begun).finally(() => (isOver = true));
-  while (!isOver) await net.clock.run(20);
-  return await all;
+  const begun = chosen.map(async ({ rotation }) => (rotation ? codeOf(rotation.begin()) : "not up"));
+  const answers = { all: 0 };
+  for (const one of begun) void one.then(() => answers.all++);
+  while (answers.all < begun.length) await net.clock.run(20);
+  return await Promise.all(begun);
 }
 
 async function form(seed: number, count = 4, isWitness = (n: number) => n === count): Promise<void> {
