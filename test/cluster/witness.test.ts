@@ -6,7 +6,7 @@ import { readRecord, signRecord } from "../../src/cluster/record.ts";
 import type { ExchangeAnswer, SignedRecord, StateParts } from "../../src/cluster/schema.ts";
 import { signSpec } from "../../src/cluster/spec-document.ts";
 import { openTls } from "../../src/cluster/tls-transport.ts";
-import type { Member } from "../../src/cluster/types.ts";
+import type { Member, MemberView } from "../../src/cluster/types.ts";
 import { codeOf, invite, lab, until, type Lab } from "./support.ts";
 
 const port = 18829;
@@ -26,7 +26,9 @@ beforeEach(async () => {
   tokenId = id;
   two = await nodes.join(token, "node2", "127.0.0.2", ["mysql"]);
   const witness = await nodes.join(token, "node3", "127.0.0.3", ["witness"]);
-  await until("all known", () => one.membership.members().every((m) => m.state === "alive"));
+  // One that is heard is alive before its record has come.
+  const isKnown = ({ state, binaryVersion }: MemberView) => state === "alive" && binaryVersion !== "";
+  await until("all known", () => one.membership.members().every(isKnown));
   const own = await loadCredentials(nodes.files("node3").pki);
   if (!own) throw new Error("no credentials");
   expect(own.caKey).toBeUndefined();
