@@ -51,6 +51,8 @@ export class Guards {
       secret: (name) => secrets.of(role.name, name),
       takeSecret: (name) => secrets.take(role.name, name),
       useSecret: (name) => secrets.use(role.name, name),
+      proveSecret: (name) => secrets.prove(role.name, name),
+      retireSecret: (name) => secrets.retire(role.name, name),
       inMaintenance,
       record: (happening) => record({ role: role.name, ...happening }),
       askGateway,
@@ -98,7 +100,7 @@ export interface GuardSetDeps {
   publish: (role: RoleName, state: unknown) => Promise<void>;
   record: (happening: Happening) => void;
   inMaintenance: () => boolean;
-  secrets: Pick<SecretChanges, "of" | "take" | "use">;
+  secrets: Pick<SecretChanges, "of" | "take" | "use" | "prove" | "retire">;
   askGateway: AskGateway;
   voters: ReadonlyMap<RoleName, Voter>;
 }

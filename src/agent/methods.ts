@@ -42,6 +42,7 @@ interface Agent {
 }
 
 const role = v.object({ role: v.string() });
+const whose = v.object({ role: v.string(), whose: v.picklist(["administrator", "application"]) });
 
 /** Everything that the command line may ask of the agent on its node. */
 export function socketHandlers(agent: Agent): Handlers {
@@ -116,11 +117,17 @@ export function socketHandlers(agent: Agent): Handlers {
     },
 
     async "secrets.rotate"(params) {
-      await secretChanges.begin(v.parse(role, params).role);
+      const { role: name, whose: of } = v.parse(whose, params);
+      await secretChanges.begin(name, of);
       await look();
     },
 
-    "secrets.progress": (params) => Promise.resolve(secretChanges.progress(v.parse(role, params).role)),
+    "secrets.progress"(params) {
+      const { role: name, whose: of } = v.parse(whose, params);
+      return Promise.resolve(secretChanges.progress(name, of));
+    },
+
+    "secrets.retiring": (params) => Promise.resolve(secretChanges.retiring(v.parse(role, params).role)),
 
     "keys.rotate": () => keyRotation.begin(),
 

@@ -28,9 +28,10 @@ export interface AgentReport {
 
 const short = v.pipe(v.string(), v.maxLength(1000));
 const id = v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,5}\.[A-Za-z0-9]{8})$/));
+const beside = v.optional(v.object({ old: v.nullable(id), retired: v.nullable(id) }));
 // An older member knows of no change.
 const secrets = v.optional(
-  v.nullable(v.record(short, v.object({ current: id, next: v.nullable(id), used: id }))),
+  v.nullable(v.record(short, v.object({ current: id, next: v.nullable(id), used: id, beside }))),
   null,
 );
 const schema = v.object({

@@ -1,6 +1,12 @@
 import * as v from "valibot";
 import type { ClusterMembership } from "../cluster/membership.ts";
-import { isLater, unchanged, type SecretState, type SecretStore } from "../cluster/secret-store.ts";
+import {
+  isLater,
+  isRetired,
+  unchanged,
+  type SecretState,
+  type SecretStore,
+} from "../cluster/secret-store.ts";
 import type { MemberView, RoleName } from "../cluster/types.ts";
 import { failed, refused, toChimeError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
@@ -22,10 +28,21 @@ export interface ChangeProgress {
   awaiting: string | null;
 }
 
+/** Whose secret it is: an application's is replaced by another one beside it. */
+export type Whose = "administrator" | "application";
+
+interface Changing {
+  role: RoleName;
+  name: string;
+  /** As it is published. */
+  key: string;
+  whose: Whose;
+}
+
 interface Deps {
   membership: Pick<ClusterMembership, "self" | "members" | "call" | "handle" | "isWitness">;
   store: SecretStore;
-  roles: readonly { name: RoleName; rotates?: readonly string[] }[];
+  roles: readonly { name: RoleName; rotates?: readonly string[]; replaces?: readonly string[] }[];
   /** Whether the role's service runs here, so that its guard says when a value is taken. */
   isServed: (role: RoleName) => boolean;
   /** Has this node's files follow. */
@@ -49,10 +66,19 @@ export class SecretChanges {
     deps.membership.handle("secrets.value", async (params, from) => this.#tell(params, from));
   }
 
-  #names(): { role: RoleName; name: string; key: string }[] {
-    return this.#deps.roles.flatMap(({ name: role, rotates = [] }) =>
-      rotates.map((name) => ({ role, name, key: `${role}.${name}` })),
+  #names(): Changing[] {
+    return this.#deps.roles.flatMap(({ name: role, rotates = [], replaces = [] }) =>
+      [...rotates, ...replaces].map((name) => ({
+        role,
+        name,
+        key: `${role}.${name}`,
+        whose: rotates.includes(name) ? "administrator" : "application",
+      })),
     );
+  }
+
+  #isReplaced(role: RoleName, name: string): boolean {
+    return this.#names().some((one) => one.role === role && one.name === name && one.whose === "application");
   }
 
   /** What this node publishes. */
@@ -71,8 +97,21 @@ export class SecretChanges {
   }
 
   async take(role: RoleName, name: string): Promise<void> {
-    await this.#deps.store.take(role, name);
+    await this.#take(role, name);
     await this.#deps.reconcile();
+  }
+
+  #take(role: RoleName, name: string): Promise<void> {
+    const { store } = this.#deps;
+    return this.#isReplaced(role, name) ? store.replace(role, name) : store.take(role, name);
+  }
+
+  prove(role: RoleName, name: string): Promise<void> {
+    return this.#deps.store.prove(role, name);
+  }
+
+  retire(role: RoleName, name: string): Promise<void> {
+    return this.#deps.store.retire(role, name);
   }
 
   use(role: RoleName, name: string): Promise<void> {
@@ -82,31 +121,50 @@ export class SecretChanges {
   /**
    * Gives a role's secrets other values, of which this node's guards and the other nodes hear within a second; goes on with
    * what is under way.
-   * @throws ChimeError `secrets.member_away`, `secrets.old_member` (exit 3, nothing touched)
+   * @throws ChimeError `secrets.member_away`, `secrets.old_member`, `secrets.not_retired` (exit 3, nothing touched)
    */
-  async begin(role: RoleName): Promise<void> {
+  async begin(role: RoleName, whose: Whose = "administrator"): Promise<void> {
     const { store } = this.#deps;
-    const names = this.#names().filter((one) => one.role === role);
+    const names = this.#names().filter((one) => one.role === role && one.whose === whose);
     if (!names.every(({ name }) => store.state(role, name))) {
       throw refused("secrets.not_here", `${this.#deps.membership.self.name} holds no passwords`);
     }
-    if (!this.progress(role).done) return;
+    if (!this.progress(role, whose).done) return;
+    if (names.some(({ name }) => store.state(role, name)?.beside?.old)) throw notRetired(role);
     requireAll(
       role,
       this.#others().filter((member) => member.roles.includes(role)),
+      names,
     );
     for (const { name } of names) await store.begin(role, name);
     log.info(`${role}: another ${names.map(({ name }) => name).join(", ")} was made`);
   }
 
-  progress(role: RoleName): ChangeProgress {
+  progress(role: RoleName, whose: Whose = "administrator"): ChangeProgress {
     const { store } = this.#deps;
     const members = this.#others().filter((member) => member.roles.includes(role));
-    const found = this.#names().filter((one) => one.role === role);
+    const found = this.#names().filter((one) => one.role === role && one.whose === whose);
     const lines = found.flatMap(
       ({ name, key }) => progressOf(key, store.state(role, name), members).awaiting ?? [],
     );
     return { done: lines.length === 0, awaiting: lines[0] ?? null };
+  }
+
+  /** How far all nodes are with refusing what applications used before. */
+  retiring(role: RoleName): ChangeProgress {
+    const { store } = this.#deps;
+    const found = this.#names().filter((one) => one.role === role && one.whose === "application");
+    // One that is away refuses it when it is back.
+    const heard = this.#others().filter(({ state }) => state !== "dead");
+    const late = found.flatMap(({ name, key }) => {
+      const own = store.state(role, name)?.beside?.old ?? null;
+      const others = [...statesOf(key, heard)].filter(([, { beside }]) => beside?.old != null);
+      return [...(own === null ? [] : ["this node"]), ...others.map(([node]) => node)];
+    });
+    return {
+      done: late.length === 0,
+      awaiting: late.length === 0 ? null : `waiting for ${late.join(" and ")} to refuse it`,
+    };
   }
 
   /** To be called each second: takes over what others have and this node lacks. */
@@ -122,7 +180,7 @@ export class SecretChanges {
     }
   }
 
-  async #followOne({ role, name, key }: { role: RoleName; name: string; key: string }): Promise<void> {
+  async #followOne({ role, name, key }: Changing): Promise<void> {
     const { store, isServed } = this.#deps;
     const own = store.state(role, name);
     if (!own) return;
@@ -142,6 +200,7 @@ export class SecretChanges {
     }
     // Nobody here goes by it: it is kept for those who join, as soon as anybody does.
     if (isServed(role)) return;
+    if (isRetired(own, [...statesOf(key, this.#others()).values()])) await store.retire(role, name);
     if (own.next === null) {
       // Taken before its role ran here, or just before a power cut.
       if (own.used !== own.current) await store.use(role, name);
@@ -149,7 +208,7 @@ export class SecretChanges {
     }
     const isTaken = [...statesOf(key, this.#others()).values()].some(({ current }) => current === own.next);
     if (!isTaken) return;
-    await store.take(role, name);
+    await this.#take(role, name);
     await store.use(role, name);
   }
 
@@ -174,8 +233,8 @@ export class SecretChanges {
   /** What has not come to its end for a while. */
   problems(): Problem[] {
     const { store, membership, clock, roles, isServed } = this.#deps;
-    const open = roles.filter(({ name, rotates = [] }) =>
-      rotates.some((secret) => {
+    const open = roles.filter(({ name, rotates = [], replaces = [] }) =>
+      [...rotates, ...replaces].some((secret) => {
         const own = store.state(name, secret);
         return isServed(name) && own && (own.next !== null || own.used !== own.current);
       }),
@@ -187,7 +246,7 @@ export class SecretChanges {
       code: "secrets.changing",
       severity: "warning",
       node: membership.self.name,
-      message: `${name}: a change of its administrator's password is under way: ${this.progress(name).awaiting ?? "it ends in a moment"}`,
+      message: `${name}: a change of its secrets is under way: ${this.progress(name).awaiting ?? this.progress(name, "application").awaiting ?? "it ends in a moment"}`,
       remedy: `bring the missing node back, or chime-node remove it; chime-node secrets rotate --role ${name} goes on waiting`,
     }));
   }
@@ -222,6 +281,14 @@ function latestOf(
   return best;
 }
 
+function notRetired(role: RoleName) {
+  return refused(
+    "secrets.not_retired",
+    `${role}: applications may still use what they had before the last change`,
+    `chime-node secrets retire --role ${role}, once all of them have the new one`,
+  );
+}
+
 /** Pure: how far this node and the others are. */
 function progressOf(
   key: string,
@@ -251,7 +318,7 @@ const namesOf = (members: readonly { name: string }[]): string =>
   members.map(({ name }) => name).join(" and ");
 
 /** All of the role's nodes have to be there before anything is begun. */
-function requireAll(role: RoleName, others: readonly MemberView[]): void {
+function requireAll(role: RoleName, others: readonly MemberView[], names: readonly Changing[]): void {
   const away = others.filter(({ state }) => state !== "alive");
   if (away.length > 0) {
     throw refused(
@@ -260,7 +327,7 @@ function requireAll(role: RoleName, others: readonly MemberView[]): void {
       `start ${namesOf(away)}, or chime-node remove ${away[0]?.name}`,
     );
   }
-  const old = others.filter((member) => secretsOf(member) === null);
+  const old = others.filter((member) => names.some(({ key }) => !secretsOf(member)?.[key]));
   if (old.length === 0) return;
   throw refused(
     "secrets.old_member",

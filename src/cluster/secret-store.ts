@@ -8,8 +8,13 @@ export interface SecretState {
   current: string;
   /** What it holds and does not go by yet. */
   next: string | null;
-  /** What its service runs with: after `current` has changed, the one before, until it was restarted. */
+  /**
+   * What its service runs with: after `current` has changed, the one before, until it was restarted. Of one that is replaced by
+   * another beside it, what its service is known to take, which may be `next` already.
+   */
   used: string;
+  /** Of one that is replaced by another beside it: what is still taken, and the last that is not any more. */
+  beside?: { old: string | null; retired: string | null } | undefined;
 }
 
 const original = "0";
@@ -22,7 +27,33 @@ const keys = (name: string) => ({
   next: `${name}_next`,
   nextId: `${name}_next_id`,
   used: `${name}_used_id`,
+  old: `${name}_old`,
+  oldId: `${name}_old_id`,
+  retired: `${name}_retired_id`,
 });
+
+/** A value, and which change it came with. */
+export interface Held {
+  id: string;
+  value: string;
+}
+
+/** What a role's table of secrets.toml holds of a secret. Pure. */
+export function heldIn(
+  table: Readonly<Record<string, string>> | undefined,
+  name: string,
+): { current: Held; next: Held | undefined; old: Held | undefined } {
+  const { id, next, nextId, old, oldId } = keys(name);
+  return {
+    current: { id: table?.[id] ?? original, value: table?.[name] ?? "" },
+    next: both(table?.[nextId], table?.[next]),
+    old: both(table?.[oldId], table?.[old]),
+  };
+}
+
+function both(id: string | undefined, value: string | undefined): Held | undefined {
+  return id === undefined || value === undefined ? undefined : { id, value };
+}
 
 /**
  * This node's copy of the secrets, and how far it is with changing one: that is in the same file, so that a power cut leaves
@@ -50,9 +81,16 @@ export class SecretStore {
   state(role: string, name: string): SecretState | undefined {
     const table = this.#all[role];
     if (table?.[name] === undefined) return undefined;
-    const { id, nextId, used } = keys(name);
+    const { id, nextId, used, oldId, retired } = keys(name);
     const current = table[id] ?? original;
-    return { current, next: table[nextId] ?? null, used: table[used] ?? current };
+    const beside = { old: table[oldId] ?? null, retired: table[retired] ?? null };
+    const isReplaced = beside.old !== null || beside.retired !== null;
+    return {
+      current,
+      next: table[nextId] ?? null,
+      used: table[used] ?? current,
+      ...(isReplaced && { beside }),
+    };
   }
 
   /** The value that belongs to an id; undefined where this node does not hold it. */
@@ -87,6 +125,36 @@ export class SecretStore {
     );
   }
 
+  /** The same, and the value before stays beside it until it is retired. */
+  replace(role: string, name: string): Promise<void> {
+    const { id, next, nextId, used, old, oldId } = keys(name);
+    return this.#write(role, (table) => {
+      const { [next]: value, [nextId]: taken, ...rest } = table;
+      delete rest[used];
+      const { current } = heldIn(table, name);
+      if (value === undefined || taken === undefined) return table;
+      return { ...rest, [name]: value, [id]: taken, [old]: current.value, [oldId]: current.id };
+    });
+  }
+
+  /** The service takes the next value as well. */
+  prove(role: string, name: string): Promise<void> {
+    const { nextId, used } = keys(name);
+    return this.#write(role, ({ ...table }) =>
+      table[nextId] === undefined ? table : { ...table, [used]: table[nextId] },
+    );
+  }
+
+  /** Forgets the value that was beside: nothing takes it any more. */
+  retire(role: string, name: string): Promise<void> {
+    const { old, oldId, retired } = keys(name);
+    return this.#write(role, (table) => {
+      const { [oldId]: gone, ...rest } = table;
+      delete rest[old];
+      return gone === undefined ? table : { ...rest, [retired]: gone };
+    });
+  }
+
   /** The service runs with what this node goes by. */
   use(role: string, name: string): Promise<void> {
     const { used } = keys(name);
@@ -108,4 +176,13 @@ export class SecretStore {
 export function isLater(a: string, b: string): boolean {
   const [first, second] = [Number.parseInt(a, 10), Number.parseInt(b, 10)];
   return first === second ? a > b : first > second;
+}
+
+/** Whether what a node still takes beside the current value was retired by another one. Pure. */
+export function isRetired({ beside }: SecretState, others: readonly SecretState[]): boolean {
+  const old = beside?.old ?? null;
+  return (
+    old !== null &&
+    others.some(({ beside: theirs }) => theirs?.retired != null && !isLater(old, theirs.retired))
+  );
 }

@@ -1,4 +1,4 @@
-import type { ChangeProgress } from "../agent/secret-changes.ts";
+import type { ChangeProgress, Whose } from "../agent/secret-changes.ts";
 import { callAgent } from "../agent/socket.ts";
 import { systemClock } from "../core/clock.ts";
 import { failed, refused, usageError } from "../core/errors.ts";
@@ -12,6 +12,8 @@ import { requireRoleNames } from "./role-names.ts";
 
 export interface RotateOptions {
   role: RoleName;
+  /** The key that applications hold, in place of the administrator's password. */
+  application: boolean;
   /** For all nodes, ms. */
   timeout: number;
 }
@@ -25,18 +27,27 @@ export interface RotateResult {
 }
 
 const lookMs = 300;
+/** The service itself is asked. */
+const askMs = 30_000;
 
 /**
- * Changes the passwords of a role that no application uses, while it serves. The agents carry it out: where this is
- * interrupted they go on, and the same command again goes on waiting.
+ * Changes the passwords of a role that no application uses, while it serves; or makes another key for applications beside the
+ * one that they have. The agents carry it out: where this is interrupted they go on, and the same command again goes on waiting.
  * @throws ChimeError `secrets.nothing_to_rotate` (exit 2); `secrets.not_here`, `secrets.not_well`, `secrets.member_away`,
- * `secrets.old_member` (exit 3, nothing touched); `secrets.timeout`
+ * `secrets.old_member`, `secrets.not_retired` (exit 3, nothing touched); `secrets.timeout`
  */
-export async function rotateSecrets({ role, timeout }: RotateOptions, io: Io): Promise<RotateResult> {
+export async function rotateSecrets(
+  { role, application, timeout }: RotateOptions,
+  io: Io,
+): Promise<RotateResult> {
   requireRoleNames([role]);
-  const names = roles.find(({ name }) => name === role)?.rotates ?? [];
+  const whose: Whose = application ? "application" : "administrator";
+  const found = roles.find(({ name }) => name === role);
+  const names = (application ? found?.replaces : found?.rotates) ?? [];
   if (names.length === 0) {
-    const able = roles.flatMap(({ name, rotates }) => (rotates ? [name] : []));
+    const able = roles.flatMap(({ name, rotates, replaces }) =>
+      (application ? replaces : rotates) ? [name] : [],
+    );
     throw usageError(
       "secrets.nothing_to_rotate",
       `${role} has no password that is changed by this`,
@@ -46,17 +57,70 @@ export async function rotateSecrets({ role, timeout }: RotateOptions, io: Io): P
   const started = systemClock.now();
   const { context } = await readContext();
   connectionTo(context, role);
-  const before = await progress(role, io);
+  const progress = () =>
+    callAgent<ChangeProgress>("secrets.progress", { role, whose }, { signal: io.signal });
+  const before = await progress();
   if (before.done) {
     await requireWell(role, io);
-    const question = `Change ${names.join(", ")} of ${role}? Its servers are restarted, and requests wait for some seconds.`;
+    const cost = application
+      ? "What applications have now works until it is retired."
+      : "Its servers are restarted, and requests wait for some seconds.";
+    const question = `Change ${names.join(", ")} of ${role}? ${cost}`;
     if (!(await io.confirm(question))) throw usageError("secrets.declined", "nothing was changed");
-    await callAgent("secrets.rotate", { role }, { signal: io.signal });
+    await callAgent("secrets.rotate", { role, whose }, { signal: io.signal });
   } else io.note(`${role}: a change is under way: ${before.awaiting ?? ""}`);
+  await untilDone(role, timeout, progress, io);
+  const summary = application
+    ? `${role}: applications are to have what chime-node secrets show --role ${role} says; what they had works until chime-node secrets retire --role ${role}`
+    : `${role}: ${names.join(", ")} changed on every node`;
+  return { role, changed: names, seconds: secondsSince(started), summary };
+}
+
+export interface RetireResult {
+  role: RoleName;
+  seconds: number;
+  summary: string;
+}
+
+/**
+ * Ends what applications used before the last change: from then on it is refused, on a node that is away when that is back.
+ * @throws ChimeError `secrets.nothing_to_retire` (exit 2), `secrets.timeout`, `minio.*`
+ */
+export async function retireSecrets(
+  { role, timeout }: Pick<RotateOptions, "role" | "timeout">,
+  io: Io,
+): Promise<RetireResult> {
+  requireRoleNames([role]);
+  const started = systemClock.now();
+  const { context } = await readContext();
+  connectionTo(context, role);
+  const retiring = () => callAgent<ChangeProgress>("secrets.retiring", { role }, { signal: io.signal });
+  if ((await retiring()).done) {
+    throw usageError("secrets.nothing_to_retire", `${role}: there is nothing that applications used before`);
+  }
+  if (!(await io.confirm(`Refuse what applications of ${role} used before? One that still does is cut off.`)))
+    throw usageError("secrets.declined", "nothing was changed");
+  await callAgent(
+    "role.command",
+    { role, method: "retire", params: {} },
+    { signal: io.signal, timeoutMs: askMs },
+  );
+  await untilDone(role, timeout, retiring, io);
+  const summary = `${role}: what applications used before is refused`;
+  return { role, seconds: secondsSince(started), summary };
+}
+
+/** @throws ChimeError `secrets.timeout` */
+async function untilDone(
+  role: RoleName,
+  timeout: number,
+  look: () => Promise<ChangeProgress>,
+  io: Io,
+): Promise<void> {
   const giveUp = systemClock.now() + timeout;
   for (;;) {
-    const { done, awaiting } = await progress(role, io);
-    if (done) break;
+    const { done, awaiting } = await look();
+    if (done) return;
     if (systemClock.now() > giveUp) {
       throw failed(
         "secrets.timeout",
@@ -69,12 +133,9 @@ export async function rotateSecrets({ role, timeout }: RotateOptions, io: Io): P
     io.progress(`${role}: ${awaiting}`);
     await systemClock.sleep(lookMs, io.signal);
   }
-  const seconds = Math.round(systemClock.now() - started) / 1000;
-  return { role, changed: names, seconds, summary: `${role}: ${names.join(", ")} changed on every node` };
 }
 
-const progress = (role: RoleName, io: Io) =>
-  callAgent<ChangeProgress>("secrets.progress", { role }, { signal: io.signal });
+const secondsSince = (started: number): number => Math.round(systemClock.now() - started) / 1000;
 
 /** What is broken is mended first, but for other roles: each node's server will be restarted. */
 async function requireWell(role: RoleName, io: Io): Promise<void> {

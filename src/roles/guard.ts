@@ -42,6 +42,10 @@ export interface GuardDeps {
   takeSecret(name: string): Promise<void>;
   /** The service runs with the value that this node goes by. */
   useSecret(name: string): Promise<void>;
+  /** The service takes the next value of it as well. */
+  proveSecret(name: string): Promise<void>;
+  /** The service does not take any more what stayed beside the current value. */
+  retireSecret(name: string): Promise<void>;
   /** Somebody works on this node: it must not take over, nor go on writing. */
   inMaintenance(): boolean;
   /** For `chime-node history`. */

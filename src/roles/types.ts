@@ -168,6 +168,8 @@ export interface Role {
   readonly secretNames: readonly string[];
   /** Those of them that `secrets rotate` changes while the role serves; its guard sees to it. None: no rotation. */
   readonly rotates?: readonly string[];
+  /** Those that applications hold: another one is made beside it, and the old one is taken until it is retired. */
+  readonly replaces?: readonly string[];
   /** What of the catalog a node with it needs, its VIP's included. */
   products(spec: Spec): readonly string[];
   /** How many members may have it: none where the spec does not configure it. A member more is refused with `reason`. */

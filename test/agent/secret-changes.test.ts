@@ -10,6 +10,8 @@ import type { Liveness, MemberView } from "../../src/cluster/types.ts";
 import { member } from "./members.ts";
 
 const name = "root_password";
+/** Of applications. */
+const key = "secret_key";
 type Answering = (params: unknown, from: string) => Promise<unknown>;
 
 interface Node {
@@ -30,7 +32,8 @@ let now: number;
 
 async function add(nodeName: string, roles = ["demo"]): Promise<Node> {
   const path = join(directory, `${nodeName}.toml`);
-  if (!roles.includes("witness")) await saveSecrets(path, { demo: { [name]: "original" } });
+  if (!roles.includes("witness"))
+    await saveSecrets(path, { demo: { [name]: "original", [key]: "originalkey" } });
   const store = await SecretStore.load(path);
   const node = {
     name: nodeName,
@@ -61,7 +64,7 @@ async function add(nodeName: string, roles = ["demo"]): Promise<Node> {
       },
     },
     store,
-    roles: [{ name: "demo", rotates: [name] }, { name: "witness" }],
+    roles: [{ name: "demo", rotates: [name], replaces: [key] }, { name: "witness" }],
     isServed: (role) => node.roles.includes(role),
     async reconcile() {
       node.reconciled++;
@@ -210,5 +213,52 @@ describe("a changed secret", () => {
       { code: "secrets.changing", severity: "warning", node: "node1" },
     ]);
     expect(one.changes.problems()[0]?.message).toContain("node2");
+  });
+});
+
+describe("what applications hold", () => {
+  const keyOf = ({ store }: Node) => store.state("demo", key);
+  const begin = async () => {
+    await one.changes.begin("demo", "application");
+    await follow();
+  };
+  /** As the guards of the role's nodes do it. */
+  const told = async () => {
+    for (const node of [one, two]) await node.changes.prove("demo", key);
+    for (const node of [one, two]) await node.changes.take("demo", key);
+    await follow();
+  };
+
+  test("is replaced by another one beside it, on nodes without the role, too, and nothing else is changed", async () => {
+    await begin();
+    expect(one.changes.progress("demo")).toEqual({ done: true, awaiting: null });
+    expect(one.changes.progress("demo", "application").awaiting).toBe("waiting for this node to take it");
+    await told();
+    expect(one.changes.progress("demo", "application").done).toBe(true);
+    expect(new Set(nodes.map((node) => JSON.stringify(keyOf(node)))).size).toBe(1);
+    expect(keyOf(three)).toMatchObject({ next: null, beside: { old: "0", retired: null } });
+    expect(nodes.map(valueOf)).toEqual(["original", "original", "original"]);
+  });
+
+  test("is not replaced once more before the one before is retired; that goes on whoever is away", async () => {
+    await begin();
+    await told();
+    expect(await codeOf(two.changes.begin("demo", "application"))).toBe("secrets.not_retired");
+    expect(await codeOf(two.changes.begin("demo"))).toBe("none");
+    three.state = "dead";
+    expect(one.changes.retiring("demo").awaiting).toBe("waiting for this node and node2 to refuse it");
+    await one.changes.retire("demo", key);
+    expect(one.changes.retiring("demo").awaiting).toBe("waiting for node2 to refuse it");
+    await two.changes.retire("demo", key);
+    expect(one.changes.retiring("demo")).toEqual({ done: true, awaiting: null });
+    three.state = "alive";
+    await follow();
+    expect(keyOf(three)?.beside).toEqual({ old: null, retired: "0" });
+    expect(await codeOf(two.changes.begin("demo", "application"))).toBe("none");
+  });
+
+  test("is not replaced while a node knows of no such change", async () => {
+    two.isOld = true;
+    expect(await codeOf(one.changes.begin("demo", "application"))).toBe("secrets.old_member");
   });
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isLater, SecretStore } from "../../src/cluster/secret-store.ts";
+import { heldIn, isLater, SecretStore } from "../../src/cluster/secret-store.ts";
 import { loadSecrets, saveSecrets } from "../../src/cluster/secrets.ts";
 
 let directory: string;
@@ -49,4 +49,36 @@ test("of two ids the later one, and of two that were begun at once always the sa
   expect(isLater("1.bbbbbbbb", "1.aaaaaaaa")).toBe(true);
   expect(isLater("1.aaaaaaaa", "1.bbbbbbbb")).toBe(false);
   expect(isLater("1.aaaaaaaa", "1.aaaaaaaa")).toBe(false);
+});
+
+test("one that is replaced stays beside the new one until it is retired", async () => {
+  await saveSecrets(path, { minio: { secret_key: "before00" } });
+  const store = await SecretStore.load(path);
+  const of = () => store.state("minio", "secret_key");
+  const id = await store.begin("minio", "secret_key");
+  await store.prove("minio", "secret_key");
+  expect(of()).toEqual({ current: "0", next: id, used: id });
+  const { next } = heldIn(store.all["minio"], "secret_key");
+  await store.replace("minio", "secret_key");
+  expect(of()).toEqual({ current: id, next: null, used: id, beside: { old: "0", retired: null } });
+  const again = await SecretStore.load(path);
+  expect(heldIn(again.all["minio"], "secret_key")).toEqual({
+    current: next as never,
+    next: undefined,
+    old: { id: "0", value: "before00" },
+  });
+  await again.retire("minio", "secret_key");
+  expect(again.state("minio", "secret_key")).toEqual({
+    current: id,
+    next: null,
+    used: id,
+    beside: { old: null, retired: "0" },
+  });
+  expect(JSON.stringify(await loadSecrets(path))).not.toContain("before00");
+  // Nothing to do is nothing done.
+  const before = again.all;
+  await again.retire("minio", "secret_key");
+  await again.prove("minio", "secret_key");
+  await again.replace("minio", "secret_key");
+  expect(again.all).toEqual(before);
 });

@@ -3,10 +3,12 @@ import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import type { Store } from "../../src/roles/minio/store.ts";
 import { certificates } from "../../src/roles/minio/tls.ts";
-import { chime } from "./chime.ts";
+import type { RotateResult } from "../../src/operations/rotate-secrets.ts";
+import { chime, verdict } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import { minioBinary } from "./minio-binary.ts";
 import type { LabNode } from "./node.ts";
+import { startApplications } from "./object-load.ts";
 import { applicationStore, formStore, openStoreLab, problemsOf, storeVip, useStore } from "./store.ts";
 import { bodyOf, sha256 } from "./store-program.ts";
 import { waitUntil } from "./wait.ts";
@@ -60,6 +62,49 @@ describe.skipIf(!minio).each([
       expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
     }
   }, 180_000);
+
+  test("applications get another key beside the one they work with, which is taken until it is retired", async () => {
+    const secrets = (node: LabNode, ...words: string[]) =>
+      chime<RotateResult>(node, ["secrets", ...words, "--role", "minio", "--yes"]);
+    const last = lab.nodes.at(-1) ?? node1;
+    const load = await startApplications(lab, lab.nodes, "keys/");
+    const { code, json } = await secrets(node1, "rotate", "--application");
+    expect([code, json.error, json.changed]).toEqual([0, undefined, ["secret_key"]]);
+    const fresh = await applicationStore(last);
+    const put = async (key: Store) =>
+      (
+        await Promise.all(
+          [storeVip, ...lab.nodes.map(({ address }) => address)].map((address) =>
+            useStore(lab, { store: { ...key, address }, verb: "put", key: `by-${address}` }),
+          ),
+        )
+      ).map(({ error }) => error);
+    const all = (error: unknown) => [storeVip, ...lab.nodes].map(() => error) as never;
+    expect(fresh.credentials.accessKey).not.toBe(store.credentials.accessKey);
+    expect([await put(store), await put(fresh)]).toEqual([all(null), all(null)]);
+    expect(await problemsOf(last)).toContain("minio.old_key");
+    expect(verdict(await secrets(node1, "rotate", "--application"))).toEqual([3, "secrets.not_retired"]);
+    const { requests, misread, faults } = await load.report();
+    console.error(
+      `${topology}: another key for applications: ${json.seconds} s, ${requests.length} requests`,
+    );
+    expect(requests.filter(({ ok }) => !ok)).toEqual([]);
+    expect([misread, ...Object.values(faults).flat()]).toEqual([[]]);
+    expect((await secrets(last, "retire")).code).toBe(0);
+    expect([await put(store), await put(fresh)]).toEqual([
+      all(expect.stringContaining("refuses")),
+      all(null),
+    ]);
+    expect(verdict(await secrets(node1, "retire"))).toEqual([2, "secrets.nothing_to_retire"]);
+    store = fresh;
+    await waitUntil("nothing to be said of it", 30_000, async () =>
+      (await problemsOf(node1)).every((code) => code === "minio.margin"),
+    );
+    for (const node of lab.nodes) {
+      expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
+      expect(await node.read("/etc/chime-node/secrets.toml")).not.toContain("secret_key_old =");
+    }
+  }, 240_000);
 
   test("another certificate is shown without a restart, by the server and at the VIP", async () => {
     const runs = () =>

@@ -1,7 +1,7 @@
 import { connectionTo } from "../../operations/connection.ts";
 import { readContext } from "../../operations/context.ts";
 import { requireRoleNames } from "../../operations/role-names.ts";
-import { rotateSecrets } from "../../operations/rotate-secrets.ts";
+import { retireSecrets, rotateSecrets } from "../../operations/rotate-secrets.ts";
 import { defineGroup, defineVerb } from "../command.ts";
 import { operationIo } from "../operation.ts";
 
@@ -19,18 +19,24 @@ const show = defineVerb({
   },
 });
 
+const timeout = {
+  type: "duration",
+  hint: "TIME",
+  summary: "how long to wait for all nodes; the agents go on by themselves",
+  default: "10m",
+} as const;
+
 const rotate = defineVerb({
   name: "rotate",
-  summary: "give the administrator of a role's service another password, while it serves",
-  example: "chime-node secrets rotate --role minio",
+  summary: "give a role's service another password, or its applications another key, while it serves",
+  example: "chime-node secrets rotate --role minio --application",
   args: {
     role: { type: "string", hint: "ROLE", summary: "which role: minio", required: true },
-    timeout: {
-      type: "duration",
-      hint: "TIME",
-      summary: "how long to wait for all nodes; the agents go on by themselves",
-      default: "10m",
+    application: {
+      type: "flag",
+      summary: "what applications hold: the new one beside the old one, until secrets retire",
     },
+    timeout,
   },
   async run(context) {
     const done = await rotateSecrets(context.args, operationIo(context));
@@ -38,7 +44,22 @@ const rotate = defineVerb({
   },
 });
 
+const retire = defineVerb({
+  name: "retire",
+  summary: "refuse what applications used before the last secrets rotate --application",
+  example: "chime-node secrets retire --role minio",
+  args: {
+    role: { type: "string", hint: "ROLE", summary: "which role: minio", required: true },
+    timeout,
+  },
+  async run(context) {
+    const done = await retireSecrets(context.args, operationIo(context));
+    context.out.result(done, done.summary);
+  },
+});
+
 export const secrets = defineGroup("secrets", "how applications connect, and a change of passwords", [
   show,
   rotate,
+  retire,
 ]);

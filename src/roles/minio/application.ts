@@ -4,6 +4,7 @@ import { fingerprint } from "../../resources/fingerprint.ts";
 import type { Kind, Resource } from "../../resources/types.ts";
 import type { RoleContext } from "../types.ts";
 import { ensureAccount, hasAccount } from "./account.ts";
+import { applicationKeys } from "./keys.ts";
 import { minioSpec, nodes, roleName, users } from "./layout.ts";
 import { createBucket, hasBucket } from "./s3.ts";
 import type { Limits } from "../http.ts";
@@ -125,7 +126,8 @@ async function lacks(context: RoleContext, limits: Limits): Promise<string[]> {
   // Whether its secret key is the one that we tell: the store itself says of no key what it is.
   const opened = await hasBucket(asApplication(context), bucket, limits).catch(unlessDenied);
   const isThere = opened ?? (await hasBucket(store, bucket, limits));
-  const isRight = opened !== undefined && (await hasAccount(store, users.application, bucket, limits));
+  const { accessKey } = applicationKeys(context).current;
+  const isRight = opened !== undefined && (await hasAccount(store, accessKey, bucket, limits));
   return [...(isThere ? [] : [theBucket(bucket)]), ...(isRight ? [] : [theAccount(bucket)])];
 }
 

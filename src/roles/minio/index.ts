@@ -6,8 +6,9 @@ import { labelOf, labelPattern } from "./given.ts";
 import { passwordName } from "./guard/password.ts";
 import { MinioGuard } from "./guard/guard.ts";
 import { formatFile, takeUp } from "./kept.ts";
+import { applicationKeys, keyName } from "./keys.ts";
 import { releaseLocks } from "./left-behind.ts";
-import { consolePort, minioSpec, nodes, place, productName, roleName, s3Port, users } from "./layout.ts";
+import { consolePort, minioSpec, nodes, place, productName, roleName, s3Port } from "./layout.ts";
 import { MirrorGuard } from "./mirror/guard.ts";
 import { mirrorStatus } from "./mirror/status.ts";
 import { awaitsNodes } from "./together.ts";
@@ -18,8 +19,9 @@ import { minioStatus } from "./status.ts";
 /** An S3 store over whole disks of several nodes, behind one address. */
 export const minio: Role = {
   name: roleName,
-  secretNames: [passwordName, "secret_key"],
+  secretNames: [passwordName, keyName],
   rotates: [passwordName],
+  replaces: [keyName],
   products: (spec) => [productName(minioSpec({ spec })), "keepalived", "haproxy"],
   limit: ({ roles }) => ({
     max: roles.minio?.nodes ?? 0,
@@ -57,12 +59,14 @@ export const minio: Role = {
   },
   connection(context) {
     const { vip, tls } = minioSpec(context);
+    const { current, old } = applicationKeys(context);
     return {
       endpoint: `${schemeOf(context)}://${vip.address}:${s3Port}`,
       console: `${schemeOf(context)}://${vip.address}:${consolePort}`,
       ...(tls && { ca_file: authorityFile }),
-      access_key: users.application,
-      secret_key: context.secrets[roleName]?.["secret_key"] ?? "",
+      access_key: current.accessKey,
+      secret_key: current.secretKey,
+      ...(old && { retiring_access_key: old.accessKey }),
     };
   },
   async afterVanished(context, node) {

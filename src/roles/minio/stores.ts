@@ -1,5 +1,6 @@
 import type { Member } from "../../cluster/types.ts";
 import type { RoleContext } from "../types.ts";
+import { applicationKeys } from "./keys.ts";
 import { roleName, s3Port, users } from "./layout.ts";
 import type { Store } from "./store.ts";
 import { authorityOf } from "./tls.ts";
@@ -24,6 +25,5 @@ export function storeOf({ address }: Pick<Member, "address">, context: Omit<Aski
 
 /** The same of this node, asked as applications do. */
 export function asApplication(context: Asking): Store {
-  const secretKey = context.secrets[roleName]?.["secret_key"] ?? "";
-  return { ...ownStore(context), credentials: { accessKey: users.application, secretKey } };
+  return { ...ownStore(context), credentials: applicationKeys(context).current };
 }

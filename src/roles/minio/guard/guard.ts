@@ -19,6 +19,7 @@ import { ownStore } from "../stores.ts";
 import { authorityOf } from "../tls.ts";
 import { awaitsNodes, isForming } from "../together.ts";
 import { drillDisk, isDiskFault } from "./disk-faults.ts";
+import { ApplicationKey, retireCommand } from "./application-key.ts";
 import { Clocks } from "./clocks.ts";
 import { readHealth, type Health } from "./health.ts";
 import { PasswordChange } from "./password.ts";
@@ -63,6 +64,7 @@ export class MinioGuard implements Guard {
   readonly #redundancy: Redundancy;
   readonly #readmission: Readmission;
   readonly #password: PasswordChange;
+  readonly #key: ApplicationKey;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
@@ -70,6 +72,7 @@ export class MinioGuard implements Guard {
     this.#redundancy = new Redundancy(deps.clock);
     this.#readmission = new Readmission(deps.clock);
     this.#password = new PasswordChange(deps, this.#watch.signal);
+    this.#key = new ApplicationKey(deps, { timeoutMs: proofMs, signal: this.#watch.signal });
   }
 
   /** Waits for nothing: a server that has just lost another one answers late, and the agent has to be up by then. */
@@ -98,6 +101,9 @@ export class MinioGuard implements Guard {
     every(lookEveryMs, () => this.#keepAccount());
     every(lookEveryMs, () => restartIfAllHaveIt(this.#deps));
     every(lookEveryMs, () => this.#password.advance());
+    every(lookEveryMs, async () => {
+      if (this.#health.writes && this.#proven) await this.#key.advance();
+    });
     every(gateEveryMs, () => this.#password.settle(this.#health.writes && this.#redundancy.attached));
     every(clocksEveryMs, () => {
       const context = this.#deps.context();
@@ -126,6 +132,7 @@ export class MinioGuard implements Guard {
   async command(method: string): Promise<unknown> {
     if (method === "handover") return this.#leave();
     if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
+    if (method === retireCommand) return this.#key.retire();
     if (isDiskFault(method)) return drillDisk(method, this.#redundancy);
     if (method === "disk.changed") {
       await this.#redundancy.changed();
@@ -154,7 +161,7 @@ export class MinioGuard implements Guard {
   }
 
   problems(): Problem[] {
-    return this.#clocks.problems(this.#deps.context().self.name);
+    return [...this.#clocks.problems(this.#deps.context().self.name), ...this.#key.problems()];
   }
 
   async #look(): Promise<void> {

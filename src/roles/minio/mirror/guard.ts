@@ -10,6 +10,7 @@ import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import { remindOfAccount } from "../application.ts";
+import { ApplicationKey, retireCommand } from "../guard/application-key.ts";
 import { Clocks } from "../guard/clocks.ts";
 import { drillDisk, isDiskFault } from "../guard/disk-faults.ts";
 import { readHealth, type Health } from "../guard/health.ts";
@@ -59,6 +60,7 @@ export class MirrorGuard implements Guard {
   readonly #redundancy: Redundancy;
   readonly #clocks = new Clocks();
   readonly #password: PasswordChange;
+  readonly #key: ApplicationKey;
   #record!: StandingRecord;
   /** As long as the server runs. */
   #attention: Attention | undefined;
@@ -91,6 +93,7 @@ export class MirrorGuard implements Guard {
     this.#link = new Link(deps.clock);
     this.#redundancy = new Redundancy(deps.clock);
     this.#password = new PasswordChange(deps, this.#watch.signal);
+    this.#key = new ApplicationKey(deps, this.#limits);
   }
 
   async start(): Promise<void> {
@@ -104,6 +107,9 @@ export class MirrorGuard implements Guard {
     every(lookEveryMs, () => this.#watchDrives());
     every(lookEveryMs, () => this.#complete());
     every(lookEveryMs, () => this.#password.advance());
+    every(lookEveryMs, async () => {
+      if (this.#health.writes && this.#proven && this.#isCurrent) await this.#key.advance();
+    });
     every(gateEveryMs, () => this.#password.settle(this.#health.writes && this.ready()));
     every(gateEveryMs, () => this.#setGate());
     every(slowEveryMs, () => this.#timeDrives());
@@ -135,6 +141,7 @@ export class MirrorGuard implements Guard {
 
   async command(method: string): Promise<unknown> {
     if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
+    if (method === retireCommand) return this.#key.retire();
     if (isDiskFault(method)) return drillDisk(method, this.#redundancy);
     if (method === "disk.changed") {
       await this.#redundancy.changed();
@@ -162,7 +169,7 @@ export class MirrorGuard implements Guard {
   }
 
   problems(): Problem[] {
-    return this.#clocks.problems(this.#deps.context().self.name);
+    return [...this.#clocks.problems(this.#deps.context().self.name), ...this.#key.problems()];
   }
 
   /** A server that has just ended is not, whatever the disk still says. */
