@@ -263,8 +263,10 @@ export class TwinGuard implements Guard {
   /** To be called before this node's server is restarted. @returns what it waits for; undefined: it may be */
   async #takeTurn(): Promise<string | undefined> {
     const twin = this.#twin();
-    // Nobody relies on it, or there is nobody else who could be relied on.
-    if (!twin || !this.#well) return undefined;
+    // Nobody else could be relied on, or nobody relies on it: which an agent that has just started does not know at once.
+    const isDown = this.#known && (!this.#attention || this.#trouble !== null);
+    if (!twin || !this.#record.wasJoined || isDown) return undefined;
+    if (!this.#well) return "waiting to know how the server is";
     const { name } = twin.member;
     const why = await this.#turn.take(twin, () =>
       this.#deps.membership.call(name, `guard.${roleName}.${turnMethod}`, {}, askMs),
