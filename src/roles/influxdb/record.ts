@@ -92,7 +92,9 @@ export class Record {
   }
 
   /** It is not there, or may not be, since it was last seen well; on the disk before it counts. @throws ChimeError `host.*` */
-  away(from: number, sure: boolean): Promise<void> {
+  away(at: number, sure: boolean): Promise<void> {
+    // Clocks have fractions; queries have none.
+    const from = Math.floor(at);
     return this.#change(({ outages }) => {
       const isKnown = outages.some((one) => one.to === null && one.from <= from && (one.sure || !sure));
       return isKnown ? {} : { wellAt: this.#wellAt, outages: merged([...outages, { from, to: null, sure }]) };

@@ -134,3 +134,9 @@ test("what one bucket lacks is a gap of its own, on the disk too, and is filled 
   await again.filled([ofBucket]);
   expect(again.outages).toEqual([]);
 });
+
+test("a clock's fractions are no part of an outage: what asks for its points knows none", async () => {
+  const record = await wellAt100(place());
+  await record.away(101_000.75, false);
+  expect(record.outages).toEqual([{ from: 101_000, to: null, sure: false }]);
+});
