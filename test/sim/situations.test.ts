@@ -35,6 +35,14 @@ function known(cluster: SimCluster, key: string, version: number): boolean {
   return cluster.running.every(({ items }) => items.get(key)?.version === version);
 }
 
+test("agents that start within a second of each other meet without a suspicion that somebody had to refute", () => {
+  const cluster = settled(12);
+  for (const { engine } of cluster.running) {
+    for (const said of engine?.statements() ?? [])
+      expect(said).toMatchObject({ state: "alive", incarnation: 1 });
+  }
+});
+
 test("a dead member is suspect first, and then dead, everywhere", () => {
   const cluster = settled(12);
   cluster.node(5).stop();
@@ -44,6 +52,20 @@ test("a dead member is suspect first, and then dead, everywhere", () => {
   expect(cluster.runUntil(4_000, all("dead"))).toBeDefined();
   cluster.node(5).start();
   expect(cluster.runUntil(2_000, all("alive"))).toBeDefined();
+});
+
+test("whoever is held suspect or dead is told so in every packet to it", () => {
+  const cluster = settled(6);
+  cluster.node(5).stop();
+  let packets = 0;
+  cluster.sent = (from, to, { statements }) => {
+    const state = cluster.node(from).engine?.state(5);
+    if (to !== 5 || state === "alive") return;
+    packets++;
+    expect(statements[0]).toMatchObject({ index: 5, state });
+  };
+  cluster.run(20_000);
+  expect(packets).toBeGreaterThan(10);
 });
 
 test("a node that pauses for two seconds is not dead, nor are the others to one that pauses for a minute", () => {
@@ -60,9 +82,13 @@ test("a node that pauses for two seconds is not dead, nor are the others to one 
   expect(cluster.disagreement(cluster.running)).toBeUndefined();
 });
 
-test("a link that is cut one way, or both, is got round by others", () => {
+test("a link that is cut one way, or both, is got round by others: nobody is even suspected", () => {
   const cluster = settled(12);
-  const deaths = deathsIn(cluster);
+  const deaths = new Set<string>();
+  cluster.changed = ({ index, engine }) => {
+    for (const other of cluster.members)
+      if (engine?.state(other) !== "alive") deaths.add(`${index} ${other}`);
+  };
   cluster.network.cut(1, 2);
   cluster.network.cut(3, 4);
   cluster.network.cut(4, 3);

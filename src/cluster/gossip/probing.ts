@@ -19,6 +19,8 @@ const helpers = 3;
 
 interface Probe {
   target: Known;
+  /** The target's, when it was asked. */
+  incarnation: number;
   startedAt: number;
   /** Those who look as well; undefined: not yet asked. */
   asked: Set<number> | undefined;
@@ -81,7 +83,16 @@ export class Probing {
     if (!target) return Number.POSITIVE_INFINITY;
     const { blockage, health, ping, seq } = this.options;
     const number = seq();
-    this.flying.set(number, { target, startedAt: now, asked: undefined, nacks: new Set(), tcp: false });
+    const { incarnation } = target;
+    const probe = {
+      target,
+      incarnation,
+      startedAt: now,
+      asked: undefined,
+      nacks: new Set<number>(),
+      tcp: false,
+    };
+    this.flying.set(number, probe);
     ping(target.index, number, "udp");
     // So that it is noticed as well when datagrams come through again.
     if (blockage.way(target.index) === "tcp") ping(target.index, number, "tcp");
@@ -130,9 +141,11 @@ export class Probing {
     if (blockage.way(target.index) === "udp") ping(target.index, seq, "tcp");
   }
 
-  private end({ target, asked, nacks, tcp }: Probe): void {
+  private end({ target, incarnation, asked, nacks, tcp }: Probe): void {
     const { blockage, failed, health, members } = this.options;
     if (members.get(target.index) !== target || target.state === "dead") return;
+    // It started, or refuted, while it was asked.
+    if (target.incarnation > incarnation) return;
     if (tcp) {
       blockage.onlyTcp(target.index);
       return health.improve();
