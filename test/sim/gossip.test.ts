@@ -34,7 +34,7 @@ function check(seed: number, most: number): void {
 }
 
 function told(seed: number, most: number, { failures, tail }: Outcome): string {
-  const again = `CHIME_SIM_SEEDS=${seed} CHIME_SIM_MOST=${most} bun test test/sim/gossip.test.ts`;
+  const again = `CHIME_SIM_SEEDS=${seed} CHIME_SIM_MOST=${most} bun test --timeout 100000 test/sim/gossip.test.ts`;
   return [`seed ${seed}; again: ${again}`, ...tail, ...failures].join("\n");
 }
 

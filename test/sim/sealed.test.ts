@@ -71,10 +71,10 @@ test("a node whose wall clock is five minutes off goes on over TCP", () => {
 test("datagrams that are played back, to whom they were sent and to others, are refused one and all", () => {
   const { cluster, wire } = sealedCluster(6);
   const before = { ...wire.refused };
-  const recorded = wire.recorded.slice(0, 400);
-  expect(recorded.length).toBe(400);
+  const recorded = [...wire.recorded];
+  expect(recorded.length).toBeGreaterThan(200);
   for (const { to, bytes } of recorded) cluster.node(to).sealed(bytes);
-  expect(wire.refused.replayed - before.replayed).toBe(400);
+  expect(wire.refused.replayed - before.replayed).toBe(recorded.length);
   for (const { to, bytes } of recorded.slice(0, 50)) cluster.node(to === 1 ? 2 : 1).sealed(bytes);
   const { forged, sender } = wire.refused;
   expect(forged + sender - before.forged - before.sender).toBe(50);
