@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Status } from "../../src/agent/status.ts";
-import type { DrillReport } from "../../src/operations/drill/report.ts";
+import type { RepairResult } from "../../src/operations/influxdb.ts";
 import { chime } from "./chime.ts";
 import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
@@ -21,8 +21,7 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
   let load: PointLoad;
   beforeAll(async () => {
     const disk = { path: data, sizeMiB: 512 };
-    const nodes = ["node1", "node2"].map((name) => ({ name, data: disk }));
-    lab = await openTwinLab(influxd ?? "", { nodes });
+    lab = await openTwinLab(influxd ?? "", { nodes: ["node1", { name: "node2", data: disk }] });
     await formTwins(lab);
     load = await PointLoad.start(lab);
   }, 180_000);
@@ -82,21 +81,23 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await untilComplete(lab);
   }, 200_000);
 
-  test("chime-node drill: the server that is read from is killed, hangs, has a full disk, and nothing is lost", async () => {
+  test("of a repair on one node and a deletion on the other, begun at once, one is refused", async () => {
     await untilComplete(lab);
-    const node = lab.node("node2");
-    const drill = ["drill", "--role", "influxdb", "--cluster", "chime", "--rounds", "1"];
-    const refusal = await chime<DrillReport>(node, [...drill, "--kind", "cut"]);
-    expect(refusal).toMatchObject({ code: 3, json: { error: { code: "drill.not_undoable" } } });
-    const { json } = await chime<DrillReport>(node, [...drill, "--kind", "kill,hang,disk-full"]);
-    console.error(json.rounds?.map(({ kind, victim, outage_ms }) => `${kind} of ${victim}: ${outage_ms} ms`));
-    expect(json).toMatchObject({ passed: true, misread: 0, missing: { node1: 0, node2: 0 } });
-    expect(json.kinds).toMatchObject({
-      kill: { unended: 0 },
-      hang: { unended: 0 },
-      "disk-full": { unended: 0 },
+    const [node1, node2] = [lab.node("node1"), lab.node("node2")];
+    const day = ["--from", "2026-11-01", "--to", "2026-11-02", "--where", '_measurement="none"', "--yes"];
+    const repair = () => chime<RepairResult>(node1, ["influxdb", "repair", "--contents"]);
+    const remove = () => chime(node2, ["influxdb", "delete", ...day]);
+    const refusals = ["3 influxdb.repairing node1", "3 influxdb.deleting node2"];
+    await waitUntil("one of them to be refused", 120_000, async () => {
+      const both = await Promise.all([repair(), Bun.sleep(Math.random() * 1_000).then(remove)]);
+      const refused = both.filter(({ code }) => code !== 0);
+      for (const { code, json } of refused)
+        expect(refusals).toContain([code, json.error?.code, json.error?.node].join(" "));
+      return refused.length > 0;
     });
-  }, 400_000);
+    expect((await repair()).code).toBe(0);
+    expect((await remove()).code).toBe(0);
+  }, 300_000);
 
   test("whatever any server acknowledged is on both", async () => {
     await untilComplete(lab);
