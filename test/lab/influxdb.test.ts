@@ -7,6 +7,7 @@ import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { PointLoad } from "./point-load.ts";
+import { readFrom, untilComplete } from "./twin-faults.ts";
 import { formTwins, openTwinLab, shown, twinStatus } from "./twins.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -38,16 +39,6 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
   };
 
   const statusOf = async (node: LabNode) => (await chime<Status>(node, ["status"])).json;
-  const untilComplete = () =>
-    waitUntil("both to have everything", 60_000, async () =>
-      (await Promise.all(lab.nodes.map(statusOf))).every(({ healthy }) => healthy),
-    );
-  const holder = async (): Promise<LabNode> => {
-    const running = lab.nodes.find((node) => node.running);
-    if (!running) throw new Error("no node runs");
-    return lab.node((await statusOf(running)).vips[0]?.holders[0] ?? "");
-  };
-
   test("both serve with the same tokens, and a plan finds nothing to do", async () => {
     const [one, two] = await Promise.all(lab.nodes.map(shown));
     expect(two).toEqual(one as never);
@@ -79,14 +70,14 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
   ] as const;
   for (const [nth, [what, strike]] of faults.entries()) {
     test(`${what}: reads go on at the other one, and what it lacks is filled before it serves again`, async () => {
-      await untilComplete();
-      const victim = await holder();
+      await untilComplete(lab);
+      const victim = await readFrom(lab);
       for (const { address } of lab.nodes) {
         await writePoint(lab.node("node1"), address, "gone,host=a f=1 1793500000000000000");
       }
       const outage = await load.outageAfter(await strike(victim));
       expect(outage.ended).toBe(true);
-      const survivor = await holder();
+      const survivor = await readFrom(lab);
       expect(survivor).not.toBe(victim);
       const deleted = await chime<DeletionResult>(survivor, [
         "influxdb",
@@ -103,7 +94,7 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
         const { history } = await statusOf(victim);
         return history.some(({ kind, node }) => kind === "gap" && node === victim.name);
       });
-      await untilComplete();
+      await untilComplete(lab);
       // Of what was deleted meanwhile nothing comes back, and nothing of it is left on the other one.
       for (const node of lab.nodes) expect(await compared(node)).toMatchObject({ gaps: [] });
       await writePoint(survivor, survivor.address, `gone,host=back${nth} f=1 1793500000000000000`);

@@ -1,11 +1,11 @@
 import type { Status } from "../../src/agent/status.ts";
 import type { Stage } from "../../src/operations/drill/run.ts";
 import type { CompareResult } from "../../src/operations/influxdb.ts";
+import type { TwinStatus } from "../../src/roles/types.ts";
 import { chime } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import type { PointLoad } from "./point-load.ts";
-import { twinStatus } from "./twins.ts";
 import { waitUntil } from "./wait.ts";
 
 /** Clients try again at once; an outage that begins later is another one. */
@@ -79,34 +79,48 @@ export function twinStage(lab: Lab, load: PointLoad, gap?: (told: string) => voi
   };
 }
 
-async function readFrom(lab: Lab): Promise<LabNode> {
-  return lab.node((await statusOf(lab)).vips[0]?.holders[0] ?? "");
+/** The node that holds the VIP, as soon as there is one. */
+export async function readFrom(lab: Lab): Promise<LabNode> {
+  let holder: string | undefined;
+  await waitUntil("a node to be read from", 30_000, async () => {
+    const all = await statusesOf(lab);
+    holder = all.map(({ vips }) => vips.find(({ role }) => role === "influxdb")?.holders[0]).find(Boolean);
+    return holder !== undefined;
+  });
+  return lab.node(holder ?? "");
 }
 
-async function statusOf({ nodes: [node] }: Lab): Promise<Status> {
-  if (!node) throw new Error("the lab has no nodes");
-  const { json } = await chime<Status>(node, ["status"]);
-  if (json.error) throw new Error(json.error.message);
-  return json;
+/** What the nodes say that run and whose agents answer: one that has just been started may not yet. */
+async function statusesOf({ nodes }: Lab): Promise<Status[]> {
+  const asked = nodes.map(async (node) => {
+    if (!node.running) return [];
+    const answer = await chime<Status>(node, ["status"]).catch(() => undefined);
+    return answer && !answer.json.error ? [answer.json] : [];
+  });
+  return (await Promise.all(asked)).flat();
 }
 
 /** Tells what `status` says as soon as the one that was away is heard again. */
 async function untilTold(lab: Lab, gap: (told: string) => void): Promise<void> {
   await waitUntil("a gap, or that all is well", 60_000, async () => {
-    const { problems, healthy } = await statusOf(lab);
-    const found = problems.find(({ code }) => code === "influxdb.gap");
+    const all = await statusesOf(lab);
+    const found = all.flatMap(({ problems }) => problems).find(({ code }) => code === "influxdb.gap");
     if (found) gap(`status: ${found.code}: ${found.message}`);
-    return found !== undefined || healthy;
+    return found !== undefined || (all.length > 0 && all.every(({ healthy }) => healthy));
   });
 }
 
-/** Both serve, and neither knows of anything that it lacks. */
+/** Both serve, and neither knows of anything that it lacks: as each of them sees it. */
 export async function untilComplete(lab: Lab): Promise<void> {
   await waitUntil("both to have everything", 90_000, async () => {
-    const { healthy } = await statusOf(lab);
-    const { nodes } = await twinStatus(lab.node("node1"));
-    return healthy && nodes.every(({ state, complete }) => state === "serving" && complete);
+    const all = await statusesOf(lab);
+    return all.length === lab.nodes.length && all.every(isComplete);
   });
+}
+
+function isComplete({ healthy, roles }: Status): boolean {
+  const { nodes } = roles["influxdb"] as TwinStatus;
+  return healthy && nodes.every(({ state, complete }) => state === "serving" && complete);
 }
 
 /** Nothing differs, once what was being written is over: what nobody is sure of is no error, and is compared all the same. */
