@@ -37,6 +37,8 @@ export interface VipRequest {
   address: string;
   /** The role's nodes, self included; the lower index has the higher priority. */
   nodes: readonly Member[];
+  /** The node that comes before them all. */
+  home?: string | undefined;
 }
 
 /** What a disk becomes that is given to a role. */

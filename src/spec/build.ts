@@ -117,6 +117,12 @@ function vipLine(sample: string): Line {
   return { key: "vip", sample, about: "clients connect here; ADDRESS/PREFIX, /32 unless given" };
 }
 
+const preferLine: Line = {
+  key: "prefer",
+  sample: "node2",
+  about: "where the VIP belongs; default: roles on the same nodes are spread",
+};
+
 /** The file from top to bottom: every key that exists, in the order in which a person asks for them. */
 const sections: readonly { table: string; lines: readonly Line[] }[] = [
   {
@@ -152,6 +158,7 @@ const sections: readonly { table: string; lines: readonly Line[] }[] = [
     table: "roles.minio",
     lines: [
       vipLine("192.168.231.50"),
+      preferLine,
       { key: "topology", sample: "pool", about: "pool | mirror" },
       { key: "engine", sample: "silo", about: "silo | minio" },
       { key: "binary", sample: "/root/minio", about: "your own program instead of a package" },
@@ -165,6 +172,7 @@ const sections: readonly { table: string; lines: readonly Line[] }[] = [
     table: "roles.influxdb",
     lines: [
       vipLine("192.168.231.40"),
+      preferLine,
       { key: "binary", sample: "/root/influxd", about: "your own program instead of a package" },
       { key: "org", sample: "chime", about: "the organisation, made by the first setup" },
       { key: "bucket", sample: "chime", about: "where applications write" },

@@ -91,6 +91,8 @@ const influxBuckets = v.pipe(
   v.check((list) => new Set(list.map(bucketName)).size === list.length, "names a bucket twice"),
 );
 
+const nodeName = text(new RegExp(`^${label}$`), 'the name of a node, like "node2"');
+
 /** It stands in unit files and environment files. */
 const programPath = text(/^(\/[A-Za-z0-9_][A-Za-z0-9_.+-]*)+$/, 'the path of a program, like "/root/minio"');
 
@@ -130,6 +132,7 @@ export const specSchema = v.object({
           engine: v.optional(word(["silo", "minio"]), "silo"),
           binary: v.optional(programPath),
           vip,
+          prefer: v.optional(nodeName),
           nodes: v.optional(wholeNumber(2, 16), 2),
           disks_per_node: v.optional(wholeNumber(1, 16), 3),
           bucket: v.optional(bucket, "chime"),
@@ -140,6 +143,7 @@ export const specSchema = v.object({
         v.object({
           binary: v.optional(programPath),
           vip,
+          prefer: v.optional(nodeName),
           org: v.optional(influxName, "chime"),
           bucket: v.optional(influxName, "chime"),
           retention: v.optional(retention, "forever"),

@@ -39,6 +39,8 @@ export interface MinioSpec {
   binary?: string;
   /** IPv4, with the prefix it is to have on the interface (32 unless given). */
   vip: { address: string; prefix: number };
+  /** The node on which the VIP belongs where several may have it. */
+  prefer?: string;
   /** What the store is laid out by, once and for all: it starts when so many nodes are there. */
   nodes: number;
   disksPerNode: number;
@@ -52,6 +54,8 @@ export interface InfluxdbSpec {
   binary?: string;
   /** IPv4, with the prefix it is to have on the interface (32 unless given). */
   vip: { address: string; prefix: number };
+  /** The node on which the VIP belongs where several may have it. */
+  prefer?: string;
   org: string;
   /** Where applications write. */
   bucket: string;

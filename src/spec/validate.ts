@@ -47,20 +47,32 @@ export function validateSpec(raw: unknown): { spec: Spec } | { problems: SpecPro
 function minioSpec({
   disks_per_node: disksPerNode,
   binary,
+  prefer,
   ...rest
 }: NonNullable<v.InferOutput<typeof specSchema>["roles"]["minio"]>): MinioSpec {
-  return { ...rest, disksPerNode, ...(binary !== undefined && { binary }) };
+  return {
+    ...rest,
+    disksPerNode,
+    ...(binary !== undefined && { binary }),
+    ...(prefer !== undefined && { prefer }),
+  };
 }
 
 function influxdbSpec({
   binary,
+  prefer,
   retention,
   buckets,
   ...rest
 }: NonNullable<v.InferOutput<typeof specSchema>["roles"]["influxdb"]>): InfluxdbSpec {
   const first = { name: rest.bucket, retentionSeconds: retentionSeconds(retention) };
   const all = [first, ...buckets.map(parseBucket)];
-  return { ...rest, buckets: all, ...(binary !== undefined && { binary }) };
+  return {
+    ...rest,
+    buckets: all,
+    ...(binary !== undefined && { binary }),
+    ...(prefer !== undefined && { prefer }),
+  };
 }
 
 /** The main bucket among the further ones. */

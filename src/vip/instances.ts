@@ -29,7 +29,8 @@ export interface VipInstance {
 export function vipInstances(context: RoleContext, requests: readonly VipRequest[]): VipInstance[] {
   const { spec, cluster, self, facts } = context;
   const instances = requests.map((request) => {
-    const nodes = [...request.nodes].sort((a, b) => a.index - b.index);
+    const isHome = ({ name }: { name: string }) => Number(name === request.home);
+    const nodes = request.nodes.toSorted((a, b) => isHome(b) - isHome(a) || a.index - b.index);
     const carrier = vipInterface(facts, request.address, spec.cluster.interface);
     if (carrier === undefined) throw noInterface(request);
     return {

@@ -48,4 +48,27 @@ describe.skipIf(!influxd)(`two roles on the same two nodes${why}`, () => {
       expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
     }
   }, 180_000);
+
+  const holdersOf = async (node: LabNode, role: string) =>
+    (await chime<Status>(node, ["status"])).json.vips.find((vip) => vip.role === role)?.holders.join();
+  const until = (role: string, holder: string) =>
+    waitUntil(`the VIP of ${role} to be on ${holder}`, 150_000, async () => {
+      const held = await Promise.all(lab.nodes.map((node) => holdersOf(node, role)));
+      return held.every((one) => one === holder);
+    });
+
+  test("addresses are spread over the nodes, and go where cluster.toml wishes them; the writer stays", async () => {
+    const node1 = lab.node("node1");
+    const writer = await holdersOf(node1, "mysql");
+    await until("influxdb", "node2");
+    await node1.sh(`sed -i '/^\\[roles.influxdb\\]/a prefer = "node1"' /etc/chime-node/cluster.toml`);
+    const { stdout } = await node1.run(["chime-node", "plan"]);
+    expect(stdout).toMatch(/-\s+priority 100/);
+    expect(stdout).toMatch(/\+\s+priority 150/);
+    expect((await chime(node1, ["apply", "--yes"])).code).toBe(0);
+    await until("influxdb", "node1");
+    expect(await holdersOf(node1, "mysql")).toBe(writer as string);
+    const { json } = await chime<Status>(node1, ["status"]);
+    expect(json.history.filter(({ kind }) => kind === "promotion")).toHaveLength(1);
+  }, 400_000);
 });

@@ -35,6 +35,7 @@ databases = ["chime", "shop"]  # created, with an account that may use them
 
 # [roles.minio]
 # vip = "192.168.231.50"  # clients connect here; ADDRESS/PREFIX, /32 unless given
+# prefer = "node2"        # where the VIP belongs; default: roles on the same nodes are spread
 # topology = "pool"       # pool | mirror
 # engine = "silo"         # silo | minio
 # binary = "/root/minio"  # your own program instead of a package
@@ -45,6 +46,7 @@ databases = ["chime", "shop"]  # created, with an account that may use them
 
 # [roles.influxdb]
 # vip = "192.168.231.40"    # clients connect here; ADDRESS/PREFIX, /32 unless given
+# prefer = "node2"          # where the VIP belongs; default: roles on the same nodes are spread
 # binary = "/root/influxd"  # your own program instead of a package
 # org = "chime"             # the organisation, made by the first setup
 # bucket = "chime"          # where applications write

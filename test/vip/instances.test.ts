@@ -17,6 +17,14 @@ test("both nodes derive the same router id, distinct priorities, and each other 
   expect(on1?.address).toBe("10.0.0.30/32");
 });
 
+test("the node where it belongs comes first, whoever joined before it", () => {
+  const nodes = [node1, node2, member("node3", 3, "10.0.0.13")];
+  const priorities = nodes.map(
+    (self) => vipInstances(context({ self }), [{ ...request, nodes, home: "node2" }])[0]?.priority,
+  );
+  expect(priorities).toEqual([100, 150, 90]);
+});
+
 test("cluster.vrid_base moves the router id", () => {
   const other = context();
   other.spec.cluster.vridBase = 7;

@@ -1,4 +1,5 @@
 import type { Role } from "../types.ts";
+import { homeOf } from "../home.ts";
 import { checks } from "./checks.ts";
 import { TwinGuard } from "./guard/guard.ts";
 import { influxdbSpec, nodes, productName, roleName } from "./layout.ts";
@@ -20,10 +21,12 @@ export const influxdb: Role = {
   }),
   checks,
   plan: resources,
-  vip({ spec, members }) {
+  vip(context) {
+    const { spec, members } = context;
     if (!spec.roles.influxdb) return undefined;
     const { address, prefix } = spec.roles.influxdb.vip;
-    return { name: roleName, address: `${address}/${prefix}`, nodes: nodes(members) };
+    const home = homeOf(roleName, context);
+    return { name: roleName, address: `${address}/${prefix}`, nodes: nodes(members), home };
   },
   connection(context) {
     const { org, bucket, tls } = influxdbSpec(context);

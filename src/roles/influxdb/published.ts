@@ -18,6 +18,8 @@ const publishedSchema = v.object({
   tls: v.optional(v.boolean(), false),
   /** Clients read from its server: the VIP is on its node. */
   read: v.optional(v.boolean(), false),
+  /** The VIP may be on its node: its server has what it needs, and nobody works there. */
+  eligible: v.optional(v.boolean(), false),
   /** What it may lack; null: nothing. */
   gap: v.nullable(
     v.object({

@@ -1,4 +1,5 @@
 import type { Role } from "../types.ts";
+import { homeOf } from "../home.ts";
 import { balancedServices, mirroredServices } from "./balanced.ts";
 import { checks } from "./checks.ts";
 import { diskCare } from "./drives.ts";
@@ -37,10 +38,12 @@ export const minio: Role = {
   diskCare,
   keptDisks: { label: labelPattern, file: formatFile, takeUp },
   plan: resources,
-  vip({ spec, members }) {
+  vip(context) {
+    const { spec, members } = context;
     if (!spec.roles.minio) return undefined;
     const { address, prefix } = spec.roles.minio.vip;
-    return { name: roleName, address: `${address}/${prefix}`, nodes: nodes(members) };
+    const home = homeOf(roleName, context);
+    return { name: roleName, address: `${address}/${prefix}`, nodes: nodes(members), home };
   },
   balanced(context) {
     const spec = context.spec.roles.minio;

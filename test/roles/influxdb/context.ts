@@ -18,6 +18,7 @@ export function twinNode(index: number, said: Said = {}): MemberView {
     joined: true,
     tls: false,
     read: false,
+    eligible: true,
     gap: null,
     binary: null,
     detail: null,

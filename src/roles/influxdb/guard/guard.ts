@@ -5,6 +5,7 @@ import { killUnit, restartSoon, showUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import { Attention } from "../../attention.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
+import { homeOf } from "../../home.ts";
 import { giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import type { Limits } from "../../http.ts";
@@ -26,12 +27,14 @@ import { Filler } from "./filler.ts";
 import { Isolation } from "./isolation.ts";
 import { renewal } from "./renewal.ts";
 import { Revival } from "./revival.ts";
+import { WayHome } from "./way-home.ts";
 import { Turn, turnMethod } from "./turn.ts";
 
 /** How often a server that is well is asked, and one that is not. */
 const lookEveryMs = 1_000;
 const lookCloselyMs = 200;
 const gateEveryMs = 250;
+const homeEveryMs = 5_000;
 const fillEveryMs = 500;
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
@@ -66,6 +69,7 @@ export class TwinGuard implements Guard {
   readonly #deleting: Deleting;
   readonly #turn: Turn;
   readonly #exclusion: Exclusion;
+  readonly #wayHome: WayHome;
   #record!: Record;
   /** As long as the server runs. */
   #attention: Attention | undefined;
@@ -85,6 +89,8 @@ export class TwinGuard implements Guard {
   /** Why not, or why its server is not one of the twins yet. */
   #trouble: string | null = null;
   #leaving = false;
+  /** The VIP goes to where it belongs. */
+  #goingHome = false;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
@@ -98,6 +104,7 @@ export class TwinGuard implements Guard {
       halt: () => this.#filler.halt(),
       late: (range) => this.#record.add({ ...range, sure: false }),
     });
+    this.#wayHome = new WayHome(deps.clock);
     this.#exclusion = new Exclusion(deps.clock, () => deps.context().self.name);
     this.#revival = new Revival(deps.clock, () => layout(deps.context()).data);
   }
@@ -116,6 +123,7 @@ export class TwinGuard implements Guard {
     this.#watch.every(minuteMs, () => this.#lookBack(4 * minuteMs, 1.25 * minuteMs));
     this.#watch.every(hourMs, () => this.#lookBack(25 * hourMs, hourMs));
     this.#watch.every(renewEveryMs, () => this.#renew());
+    this.#watch.every(homeEveryMs, () => this.#goHome());
     this.#watch.every(gateEveryMs, () => {
       this.#setGate();
       return Promise.resolve();
@@ -298,7 +306,7 @@ export class TwinGuard implements Guard {
 
   async #publish(): Promise<void> {
     const binary = (await notedHash(layout(this.#deps.context()).binary)) ?? null;
-    await this.#deps.publish({ ...this.#state(), binary });
+    await this.#deps.publish({ ...this.#state(), eligible: this.#mayServe(), binary });
   }
 
   /** One after the other: at a look, and when the connection to the server ended. */
@@ -474,11 +482,31 @@ export class TwinGuard implements Guard {
     else await this.#record.away(Math.max(0, now - silentMs), false);
   }
 
+  /** Addresses of several roles are spread over their nodes, where that costs readers no more than a new connection. */
+  async #goHome(): Promise<void> {
+    const context = this.#deps.context();
+    const twin = this.#twin();
+    const isOther = twin !== undefined && homeOf(roleName, context) === twin.member.name;
+    const isWhole = twin?.published?.eligible === true && twin.published.gap === null;
+    if (!this.#wayHome.isDue(this.#deps.vip() === "MASTER" && isOther && isWhole)) return;
+    log.info(`influxdb: the VIP goes to ${twin?.member.name}, where it belongs`);
+    this.#goingHome = true;
+    try {
+      await giveVipUp(this.#deps, this.#watch.signal);
+    } finally {
+      this.#goingHome = false;
+    }
+  }
+
   /** The VIP belongs where everything is. Until it is known how the server is, nothing is moved. */
   #setGate(): void {
-    if (!this.#known) return;
-    const mayServe = this.#well && this.#verdict() !== "fills";
-    this.#deps.setEligible(mayServe && !this.#turn.isMine && !this.#leaving && !this.#deps.inMaintenance());
+    if (!this.#known || this.#goingHome) return;
+    this.#deps.setEligible(this.#mayServe());
+  }
+
+  #mayServe(): boolean {
+    const hasAll = this.#well && this.#verdict() !== "fills";
+    return hasAll && !this.#turn.isMine && !this.#leaving && !this.#deps.inMaintenance();
   }
 
   #state(): Published {
@@ -493,6 +521,7 @@ export class TwinGuard implements Guard {
       joined: this.#joined,
       tls: this.#tls,
       read: this.#deps.vip() === "MASTER",
+      eligible: false,
       gap: first ? { since: text(first.from), away, done, trouble, remedy, busy } : null,
       binary: null,
       detail: this.#well ? null : this.awaiting().slice(0, 400),
