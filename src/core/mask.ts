@@ -2,13 +2,15 @@
  * Law 6: secrets appear in no log, plan, diff or error. Code that reads or makes a secret registers it here;
  * everything that prints goes through `mask`. A backstop, not a licence: do not put secrets into messages.
  */
-const secrets = new Set<string>();
+let secrets: readonly string[] = [];
 
 /** Shorter strings would blank ordinary words out of every line. */
 const shortestSecret = 8;
 
 export function registerSecret<T extends string>(value: T): T {
-  if (value.length >= shortestSecret) secrets.add(value);
+  // The longest first: where one begins another, its rest would be left.
+  if (value.length >= shortestSecret && !secrets.includes(value))
+    secrets = [...secrets, value].sort((a, b) => b.length - a.length);
   return value;
 }
 

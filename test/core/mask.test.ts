@@ -17,3 +17,9 @@ test("secrets are 32 characters of [A-Za-z0-9], and differ", () => {
   expect(seen.size).toBe(200);
   for (const secret of seen) expect(secret).toMatch(/^[A-Za-z0-9]{32}$/);
 });
+
+test("a secret that begins another one leaves nothing of it", () => {
+  const begin = registerSecret(randomSecret());
+  const whole = registerSecret(`${begin}${randomSecret()}`);
+  expect(mask(`${whole} ${begin}`)).toBe("******** ********");
+});
