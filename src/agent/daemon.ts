@@ -5,7 +5,7 @@ import { systemClock } from "../core/clock.ts";
 import { refused } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
 import { log, setLogFormat } from "../core/log.ts";
-import { metricsPort, paths } from "../core/paths.ts";
+import { agentPort, metricsPort, paths } from "../core/paths.ts";
 import { readFacts } from "../host/facts.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
@@ -176,6 +176,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         ...secretChanges.problems(),
         ...certificateProblems(identity.self.name, renewal.trouble),
         ...rotationProblems(identity.self.name, keyRotation),
+        ...datagramProblems(identity.self.name, membership.udpBlocked),
       ],
       events: newest(history.events),
       maintenance: maintenance.since,
@@ -217,7 +218,14 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   }
   const socket = serveSocket(socketHandlers(agent));
   const metrics = serveMetrics(metricsPort, async () =>
-    isMember() ? renderMetrics(status(), packageJson.version, await lookAtBackends(context())) : "",
+    isMember()
+      ? renderMetrics(
+          status(),
+          packageJson.version,
+          await lookAtBackends(context()),
+          membership.refusedDatagrams,
+        )
+      : "",
   );
   const relevant = relevantChanges(membership, () => {
     reconciler.kick();
@@ -289,6 +297,19 @@ function certificateProblems(node: string, trouble: string | undefined): Problem
       node,
       message: `the other members refuse ${node}: ${trouble}`,
       remedy: `set the clock of ${node} right (timedatectl); a new certificate then comes by itself`,
+    },
+  ];
+}
+
+function datagramProblems(node: string, blocked: boolean): Problem[] {
+  if (!blocked) return [];
+  return [
+    {
+      code: "member.udp_blocked",
+      severity: "warning",
+      node,
+      message: `no datagram of ${node}'s agent is answered, while TCP is: who is alive, and what changed, is known later there`,
+      remedy: `let UDP port ${agentPort} pass between all nodes, as TCP port ${agentPort} does`,
     },
   ];
 }

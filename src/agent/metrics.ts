@@ -8,6 +8,8 @@ type Sample = readonly [labels: Record<string, string>, value: number];
 interface Metric {
   name: string;
   help: string;
+  /** Default: gauge. */
+  type?: "counter" | "gauge";
   samples: Sample[];
 }
 
@@ -16,6 +18,7 @@ export function renderMetrics(
   status: Status,
   binaryVersion: string,
   backends: readonly BackendView[] = [],
+  refusedDatagrams: Readonly<Record<string, number>> = {},
 ): string {
   const metrics: Metric[] = [
     {
@@ -53,6 +56,12 @@ export function renderMetrics(
     ...storeMetrics(status),
     ...twinMetrics(status),
     ...balancerMetrics(backends),
+    {
+      name: "chime_node_refused_datagrams_total",
+      help: "Datagrams at the agent's port that were not taken; flood: seconds in which more came than is looked at.",
+      type: "counter",
+      samples: Object.entries(refusedDatagrams).map(([reason, count]) => [{ reason }, count] as const),
+    },
   ];
   return metrics.map(render).join("");
 }
@@ -165,7 +174,7 @@ function twinMetrics(status: Status): Metric[] {
 
 const flag = (on: boolean) => (on ? 1 : 0);
 
-function render({ name, help, samples }: Metric): string {
+function render({ name, help, type = "gauge", samples }: Metric): string {
   const lines = samples.map(([labels, value]) => {
     const inner = Object.entries(labels)
       .map(
@@ -175,7 +184,7 @@ function render({ name, help, samples }: Metric): string {
       .join(",");
     return `${name}${inner && `{${inner}}`} ${value}\n`;
   });
-  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join("")}`;
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
 }
 
 /** Serves `/metrics` on loopback only. */

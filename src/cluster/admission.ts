@@ -1,4 +1,4 @@
-import { refused, type ChimeError } from "../core/errors.ts";
+import { ChimeError, refused } from "../core/errors.ts";
 import { isUsableKey, signFields, verifyFields } from "./pki.ts";
 import type { Admission, JoinRequest, TokenRecord } from "./schema.ts";
 import { secretMatches } from "./token.ts";
@@ -246,6 +246,10 @@ export function tokenIsGenuine(caKey: string, clusterId: string, token: TokenRec
 /** Indexes are never given again: one more than any that ever was. */
 export function nextIndex(admissions: readonly Admission[]): number {
   return Math.max(0, ...admissions.map((admission) => admission.index)) + 1;
+}
+
+export function isRemoved(error: unknown): boolean {
+  return error instanceof ChimeError && error.code === "member.removed";
 }
 
 /** What a member hears that is one no more: it comes back only as a new one. */

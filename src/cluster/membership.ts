@@ -5,12 +5,15 @@ import { ChimeError, Exit, failed, refused, usageError } from "../core/errors.ts
 import { log } from "../core/log.ts";
 import { agentPort } from "../core/paths.ts";
 import type { Secrets } from "../spec/types.ts";
-import { protocolVersion, removed, renewalFields, type RoleLimit } from "./admission.ts";
+import { isRemoved, protocolVersion, removed, renewalFields, type RoleLimit } from "./admission.ts";
 import { peerUnreachable } from "./channel.ts";
 import { Coordinator, renewed, specConflict } from "./coordinator.ts";
 import { answerStranger } from "./door.ts";
 import type { Credentials } from "./identity.ts";
-import { Peers, suspectMs } from "./peers.ts";
+import { Contacts } from "./contacts.ts";
+import { packet } from "./gossip/types.ts";
+import { documentsKey, itemsOf, recordKey, recordVersion } from "./items.ts";
+import { suspectMs } from "./peers.ts";
 import { caPublicKey, signFields, type PeerIdentity } from "./pki.ts";
 import { signRecord } from "./record.ts";
 import { standing } from "./renewal.ts";
@@ -25,10 +28,10 @@ import {
   type StateParts,
 } from "./schema.ts";
 import { signSpec } from "./spec-document.ts";
-import { SharedState } from "./state.ts";
-import { Saver, type StateStore } from "./store.ts";
+import { SharedState, type Merged } from "./state.ts";
+import { Saver, type Stored, type StateStore } from "./store.ts";
 import { Tokens } from "./tokens.ts";
-import type { Link, PeerAddress, Transport } from "./transport.ts";
+import type { Link, OpenPackets, PeerAddress, Transport } from "./transport.ts";
 import type { Liveness, Member, Membership, MemberView, Pause, SpecDocument } from "./types.ts";
 
 export interface MembershipOptions {
@@ -38,6 +41,7 @@ export interface MembershipOptions {
   secrets: () => Secrets;
   store: StateStore;
   transport: Transport;
+  packets: OpenPackets;
   clock: Clock;
   /** 0 ≤ x < 1. */
   random: () => number;
@@ -70,12 +74,12 @@ const decision = v.object({
   params: v.optional(v.unknown()),
 });
 
-/** Plain probing over kept connections, everybody with everybody: right for tens of nodes. */
+/** Who is a member, and what they share: beats and pushes among those that are close, gossip among all. */
 export class ClusterMembership implements Membership {
   readonly tokens: Tokens;
   private readonly options: MembershipOptions;
   private readonly state: SharedState;
-  private readonly peers: Peers;
+  private readonly contacts: Contacts;
   private readonly coordinator: Coordinator;
   private readonly saver: Saver;
   private readonly handlers = new Map<string, Handler>();
@@ -85,23 +89,44 @@ export class ClusterMembership implements Membership {
   private record: Member;
   private lazySaveAt: number | undefined;
 
-  private constructor(options: MembershipOptions) {
+  /** @param stored what was known before */
+  private constructor(options: MembershipOptions, stored: Stored | undefined) {
     this.options = options;
     const { credentials, clock, transport, random, binaryVersion, roleLimit } = options;
     const { identity, ca } = credentials();
-    this.record = blankRecord(identity.self, binaryVersion);
     this.state = new SharedState(identity.cluster.id, caPublicKey(ca));
     const { state } = this;
+    if (stored) state.merge(stored.state);
+    const { index } = identity.self;
+    const admission = state.admission(index);
+    const before = state.record(index);
+    // `roleState` starts empty: what a guard said before the restart may be wrong by now, and it speaks again at once.
+    this.record = {
+      ...blankRecord(identity.self, binaryVersion),
+      roles: admission?.roles ?? [],
+      phase: before?.phase ?? {},
+      facts: before?.facts ?? null,
+      left: admission?.left ?? false,
+      incarnation: (stored?.incarnation ?? 0) + 1,
+      version: 1,
+    };
+    state.setSelf({ member: this.record, signed: this.signed() });
     const spread = (parts: Partial<StateParts>) => this.spread(parts);
     this.saver = new Saver(options.store, () => ({
       incarnation: this.record.incarnation,
       state: state.parts(),
     }));
-    this.peers = new Peers({
+    this.contacts = new Contacts({
+      self: index,
+      incarnation: this.record.incarnation,
       transport,
+      packets: options.packets,
       clock,
       random,
-      digest: () => state.digest(),
+      items: itemsOf(state, {
+        take: (record) => this.merge({ ...empty, records: [record] }),
+        fetch: (key, from) => this.fetch(key, from),
+      }),
       exchange: (peer, link) => this.exchange(peer, link),
       changed: () => this.changed(),
     });
@@ -113,9 +138,9 @@ export class ClusterMembership implements Membership {
       roleLimit,
       checkSpec: options.checkSpec,
       spread,
-      liveness: (index) => this.peers.state(index),
+      liveness: (other) => this.contacts.state(other),
       ask: async (member, operation, params, timeoutMs) => {
-        const link = await this.peers.link(member.index, timeoutMs);
+        const link = await this.contacts.link(member.index, timeoutMs);
         return await link.request("decide", { operation, params }, timeoutMs);
       },
     });
@@ -124,28 +149,13 @@ export class ClusterMembership implements Membership {
 
   /** Takes up what was known before, listens, and begins to look for the others. @throws ChimeError `agent.port_taken` */
   static async start(options: MembershipOptions): Promise<ClusterMembership> {
-    const membership = new ClusterMembership(options);
+    const membership = new ClusterMembership(options, await options.store.load());
     await membership.begin();
     return membership;
   }
 
   private async begin(): Promise<void> {
-    const { store, transport } = this.options;
-    const stored = await store.load();
-    if (stored) this.state.merge(stored.state);
-    const admission = this.state.admission(this.record.index);
-    const before = this.state.record(this.record.index);
-    // `roleState` starts empty: what a guard said before the restart may be wrong by now, and it speaks again at once.
-    this.record = {
-      ...this.record,
-      roles: admission?.roles ?? [],
-      phase: before?.phase ?? {},
-      facts: before?.facts ?? null,
-      left: admission?.left ?? false,
-      incarnation: (stored?.incarnation ?? 0) + 1,
-      version: 1,
-    };
-    this.state.setSelf({ member: this.record, signed: this.signed() });
+    const { transport } = this.options;
     // Without it the others' memory of this node is outdone (`take`): an agent that says what is wrong is worth more.
     await this.saver.save().catch((error: unknown) => {
       log.error("the cluster's state cannot be saved:", error);
@@ -155,7 +165,8 @@ export class ClusterMembership implements Membership {
       (peer, method, params) => this.serve(peer, method, params),
       (peer, why) => this.refuse(peer.index, why),
     );
-    this.syncPeers();
+    await this.contacts.listen();
+    this.syncContacts();
     void this.run();
   }
 
@@ -163,7 +174,7 @@ export class ClusterMembership implements Membership {
     const { clock } = this.options;
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      const pause = this.peers.tick();
+      const pause = this.contacts.tick();
       if (this.lazySaveAt !== undefined && clock.now() >= this.lazySaveAt) this.saveSoon();
       await clock.sleep(pause, signal).catch(() => undefined);
     }
@@ -172,7 +183,7 @@ export class ClusterMembership implements Membership {
   /** Stops talking; what is known is on disk. The others see this node go silent, not leave. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    this.peers.stop();
+    this.contacts.stop();
     await this.options.transport.close();
     await this.saver.save();
   }
@@ -193,14 +204,24 @@ export class ClusterMembership implements Membership {
         ...record,
         left: admission.left,
         state,
-        silentMs: isSelf ? 0 : this.peers.silentMs(admission.index),
+        silentMs: isSelf ? 0 : this.contacts.silentMs(admission.index),
         refused: (state === "alive" ? undefined : this.refusals.get(admission.index)) ?? null,
       };
     });
   }
 
   pause(): Pause {
-    return this.peers.pause();
+    return this.contacts.pause();
+  }
+
+  /** No datagram gets through, while TCP does. */
+  get udpBlocked(): boolean {
+    return this.contacts.udpBlocked;
+  }
+
+  /** Datagrams that came and were not taken, since the start, by their reason. */
+  get refusedDatagrams(): Readonly<Record<string, number>> {
+    return this.contacts.refused;
   }
 
   private refuse(index: number, why: string): void {
@@ -210,7 +231,7 @@ export class ClusterMembership implements Membership {
 
   private liveness(admission: Admission): Liveness {
     if (admission.left) return "left";
-    return admission.index === this.record.index ? "alive" : this.peers.state(admission.index);
+    return admission.index === this.record.index ? "alive" : this.contacts.state(admission.index);
   }
 
   /** @throws ChimeError `record.too_large` */
@@ -333,7 +354,7 @@ export class ClusterMembership implements Membership {
     if (admission.index === this.record.index) {
       throw refused("member.self", `${name} is this node`, "chime-node leave takes this node out");
     }
-    await this.spread({ admissions: [{ ...admission, left: true }] });
+    await this.spread({ admissions: [{ ...admission, left: true }] }, admission.index);
   }
 
   /** By the CA's word, not by what its own record says. @throws ChimeError `member.unknown` */
@@ -375,10 +396,10 @@ export class ClusterMembership implements Membership {
   async call(peer: string, method: string, params: unknown, timeoutMs: number): Promise<unknown> {
     const { index } = this.named(peer);
     if (index === this.record.index) return await this.answer(method, params, peer);
-    if (this.peers.state(index) === "dead") throw peerUnreachable(peer, "its agent is silent");
+    if (this.contacts.state(index) === "dead") throw peerUnreachable(peer, "its agent is silent");
     const { clock } = this.options;
     const deadline = clock.now() + timeoutMs;
-    const link = await this.peers.link(index, timeoutMs);
+    const link = await this.contacts.link(index, timeoutMs);
     return await link.request(`call.${method}`, params, Math.max(1, deadline - clock.now()));
   }
 
@@ -408,10 +429,15 @@ export class ClusterMembership implements Membership {
     }
     const asked = method === "exchange" ? v.parse(exchangeRequest, params) : undefined;
     this.checkBelongs(peer, asked?.admission ?? undefined);
-    if (asked) return this.state.compare(asked.summary);
+    if (asked) {
+      this.contacts.hear(asked.statements, peer.index);
+      return { ...this.state.compare(asked.summary), statements: this.contacts.statements() };
+    }
     switch (method) {
       case "beat":
-        return this.peers.heardDigest(peer.index, v.parse(beat, params).digest);
+        return this.contacts.heardDigest(peer.index, v.parse(beat, params).digest);
+      case "gossip":
+        return this.contacts.receive(v.parse(packet, params), peer.index) ?? null;
       case "push":
         this.merge(this.credible(peer.index, v.parse(stateParts, params)));
         return null;
@@ -440,21 +466,22 @@ export class ClusterMembership implements Membership {
     }
     if (admission.left || admission.publicKey !== peer.publicKey) throw removed(peer.name);
     this.refusals.delete(peer.index);
-    this.peers.heard(peer.index);
+    this.contacts.heard(peer.index);
   }
 
   private async exchange(peer: PeerAddress, link: Link): Promise<void> {
     try {
       const admission = this.state.admission(this.record.index) ?? null;
-      const asked = { admission, summary: this.state.summary() };
+      const asked = { admission, summary: this.state.summary(), statements: this.contacts.statements() };
       const answer = await link.request("exchange", asked, exchangeMs);
-      const { parts, wanted } = v.parse(exchangeAnswer, answer);
+      const { parts, wanted, statements } = v.parse(exchangeAnswer, answer);
+      this.contacts.hear(statements, peer.index);
       this.merge(this.credible(peer.index, parts));
       if (wanted.documents || wanted.records.length > 0)
         await link.request("push", this.state.asked(wanted), exchangeMs);
     } catch (error) {
       // Removed while this agent was not there to hear it.
-      if ((error as Partial<ChimeError>).code === "member.removed") {
+      if (isRemoved(error)) {
         log.warn(`${peer.name} says that this node was removed from the cluster`);
         this.merge({ ...empty, admissions: this.selfAsLeft() });
       }
@@ -479,13 +506,29 @@ export class ClusterMembership implements Membership {
     };
   }
 
-  /** Takes in what another member or this one says, and acts on what is new in it. */
-  private merge(parts: StateParts): void {
-    if (this.take(parts)) this.syncPeers();
+  /** Gossip told of something that this node lacks: it is on a member that is trusted with it. */
+  private fetch(key: string, from: number): void {
+    const isTrusted = key !== documentsKey || !this.state.admission(from)?.witness;
+    const source = isTrusted ? from : this.someMember()?.index;
+    if (source !== undefined) this.contacts.exchange(source);
   }
 
-  /** Returns whether who is a member may have changed. */
-  private take(parts: StateParts): boolean {
+  /** One of those alive that hold the CA. */
+  private someMember(): Admission | undefined {
+    const alive = this.state
+      .members()
+      .filter((member) => !member.witness && this.contacts.state(member.index) === "alive");
+    return alive[Math.floor(this.options.random() * alive.length)];
+  }
+
+  /** Takes in what another member or this one says, and acts on what is new in it. Returns whether anything was. */
+  private merge(parts: StateParts): boolean {
+    const merged = this.take(parts);
+    if (merged.durable) this.syncContacts();
+    return merged.changed;
+  }
+
+  private take(parts: StateParts): Merged {
     const merged = this.state.merge(parts, this.record.index);
     if (merged.outdone) {
       // The state on this disk was lost or put back: what others remember of this node must not win over the present.
@@ -498,7 +541,9 @@ export class ClusterMembership implements Membership {
       merged.changed = true;
       void this.push({ records: [signed] });
     }
-    if (!merged.changed) return false;
+    if (!merged.changed) return merged;
+    for (const index of merged.records) this.gossipRecord(index);
+    if (merged.durable) this.gossipDocuments();
     const mine = this.state.admission(this.record.index);
     if (mine?.roles.some((role) => !this.record.roles.includes(role))) {
       const roles = [...new Set([...this.record.roles, ...mine.roles])];
@@ -513,17 +558,25 @@ export class ClusterMembership implements Membership {
     if (merged.durable) this.saveSoon();
     else this.lazySaveAt ??= this.options.clock.now() + lazySaveMs;
     this.changed();
-    return merged.durable;
+    return merged;
   }
 
-  private syncPeers(): void {
-    const targets = this.record.left
-      ? []
-      : this.state
-          .members()
-          .filter((member) => !member.left && member.index !== this.record.index)
-          .map(({ name, index, publicKey, address }) => ({ name, index, publicKey, address }));
-    this.peers.sync(targets);
+  private gossipRecord(index: number): void {
+    const known = this.state.known(index);
+    if (!known) return;
+    const { member, signed } = known;
+    this.contacts.spread({ key: recordKey(index), version: recordVersion(member), body: signed });
+  }
+
+  /** A notice alone: who may tell of them is known over TLS. */
+  private gossipDocuments(): void {
+    this.contacts.spread({ key: documentsKey, version: this.state.summary().documents });
+  }
+
+  private syncContacts(): void {
+    const members = this.record.left ? [] : this.state.members();
+    const others = members.filter((member) => !member.left && member.index !== this.record.index);
+    this.contacts.sync(others, this.state.admission(this.record.index)?.roles ?? []);
   }
 
   private saveSoon(): void {
@@ -534,18 +587,19 @@ export class ClusterMembership implements Membership {
     });
   }
 
-  /** Merges, saves and tells everybody alive before it resolves. */
-  private async spread(parts: Partial<StateParts>): Promise<void> {
+  /** Merges and saves, and tells those that are close before it resolves. */
+  private async spread(parts: Partial<StateParts>, concerned?: number): Promise<void> {
     this.take({ ...empty, ...parts });
-    await Promise.all([this.saver.save(), this.push(parts)]);
+    await Promise.all([this.saver.save(), this.push(parts, concerned)]);
     // Only now: a member that leaves must be able to say so, and one that is removed hears it.
-    this.syncPeers();
+    this.syncContacts();
   }
 
-  /** Resolves when all that are alive have it, or did not take it in time: an exchange will bring it to them. */
-  private async push(parts: Partial<StateParts>): Promise<void> {
-    const sent = this.peers.reachable().map(async ({ index, alive }) => {
-      const answer = this.peers
+  /** Resolves when all confidants that are alive have it, or did not take it in time: gossip will bring it to them. */
+  private async push(parts: Partial<StateParts>, concerned?: number): Promise<void> {
+    if (parts.records) this.gossipRecord(this.record.index);
+    const sent = this.contacts.confidants(concerned).map(async ({ index, alive }) => {
+      const answer = this.contacts
         .link(index, pushMs)
         .then((link) => link.request("push", parts, pushMs))
         .catch(() => undefined);

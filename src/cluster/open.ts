@@ -1,15 +1,18 @@
 import { systemClock } from "../core/clock.ts";
+import { log } from "../core/log.ts";
 import { agentPort } from "../core/paths.ts";
 import type { RoleLimit } from "./admission.ts";
 import type { ClusterFiles } from "./files.ts";
 import { HeldKeys } from "./gossip/held-keys.ts";
 import { KeyRotation } from "./gossip/key-rotation.ts";
+import { Wire, type WireKeys } from "./gossip/wire.ts";
 import { loadCredentials, saveCertificate, saveKeyRing } from "./identity.ts";
 import { ClusterMembership } from "./membership.ts";
 import { Renewal } from "./renewal.ts";
 import { SecretStore } from "./secret-store.ts";
 import { fileStore } from "./store.ts";
 import { TlsTransport } from "./tls-transport.ts";
+import type { OpenPackets } from "./transport.ts";
 import type { Identity } from "./types.ts";
 
 export interface OpenClusterOptions {
@@ -41,17 +44,19 @@ export interface OpenCluster {
  * @throws ChimeError `identity.damaged`, `state.damaged`, `secrets.unreadable`, `agent.port_taken`
  */
 export async function openCluster(options: OpenClusterOptions): Promise<OpenCluster | undefined> {
-  const { files, binaryVersion, roleLimit, checkSpec, host, port = agentPort } = options;
+  const { files, binaryVersion, roleLimit, checkSpec, host = "0.0.0.0", port = agentPort } = options;
   let credentials = await loadCredentials(files.pki);
   if (!credentials) return undefined;
   const secrets = await SecretStore.load(files.secrets);
   const current = () => credentials as NonNullable<typeof credentials>;
   const transport = new TlsTransport(current, host, port);
+  const keys = new HeldKeys(current().keyRing, () => systemClock.now());
   const membership = await ClusterMembership.start({
     credentials: current,
     secrets: () => secrets.all,
     store: fileStore(files.state),
     transport,
+    packets: openWire({ cluster: current().identity.cluster.id, keys, host, port }),
     clock: systemClock,
     random: Math.random,
     binaryVersion,
@@ -70,7 +75,7 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     clock: systemClock,
   });
   const keyRotation = new KeyRotation({
-    keys: new HeldKeys(current().keyRing, () => systemClock.now()),
+    keys,
     async save(keyRing) {
       await saveKeyRing(files.pki, keyRing);
       credentials = { ...current(), keyRing };
@@ -90,5 +95,31 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
       keyRotation.stop();
       await membership.stop();
     },
+  };
+}
+
+interface WirePlace {
+  /** The cluster's id. */
+  cluster: string;
+  keys: WireKeys;
+  host: string;
+  port: number;
+}
+
+/** Gossip's packets as sealed datagrams, at the port that agents have for TCP. */
+function openWire({ cluster, keys, host, port }: WirePlace): OpenPackets {
+  return (options) => {
+    const clock = { wall: () => systemClock.wall(), now: () => systemClock.now() };
+    const wire = new Wire({ ...options, ...clock, cluster, keys });
+    return {
+      // Gossip then goes by TCP and says so: a pair's agent has more to do than that.
+      listen: () => wire.listen(host, port).catch((error: unknown) => log.error(error)),
+      send: (to, packet) => wire.send(to, packet),
+      forget: () => wire.forget(),
+      get refused() {
+        return { ...wire.refused, flood: wire.floods };
+      },
+      close: () => wire.close(),
+    };
   };
 }

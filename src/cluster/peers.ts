@@ -191,6 +191,11 @@ export class Peers {
     return this.peers.get(index)?.state ?? "dead";
   }
 
+  /** Whether it was heard at least once since it is among these. */
+  met(index: number): boolean {
+    return this.peers.get(index)?.met ?? false;
+  }
+
   silentMs(index: number): number {
     const peer = this.peers.get(index);
     return peer ? Math.max(0, this.options.clock.now() - peer.heardAt) : Number.POSITIVE_INFINITY;
@@ -203,11 +208,10 @@ export class Peers {
     return ms >= pausedMs ? { at, ms } : this.lastPause;
   }
 
-  /** Peers worth telling something: alive, or at least connected. */
-  reachable(): { index: number; alive: boolean }[] {
-    return [...this.peers]
-      .filter(([, { link, state }]) => link || state === "alive")
-      .map(([index, { state }]) => ({ index, alive: state === "alive" }));
+  /** Whether it is worth telling something: alive, or at least connected. */
+  isReachable(index: number): boolean {
+    const peer = this.peers.get(index);
+    return peer !== undefined && (peer.link !== undefined || peer.state === "alive");
   }
 
   /** The kept connection, or a new one. @throws ChimeError `peer.unreachable` */

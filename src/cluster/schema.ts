@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import * as v from "valibot";
 import { keyRing } from "./gossip/keyring.ts";
+import { statement } from "./gossip/types.ts";
 import { phases, type Member, type SpecDocument } from "./types.ts";
 
 /** Everything that agents tell each other, as schemas. Unknown keys are dropped: a newer peer may send more. */
@@ -52,7 +53,10 @@ export const member: v.GenericSchema<unknown, Member> = v.object({
 });
 
 /** A node's record as it travels and is kept: JSON of a Member, and its own signature (record.ts). */
-const signedRecord = v.object({ text: v.pipe(v.string(), v.maxBytes(maxRecordBytes)), signature: base64 });
+export const signedRecord = v.object({
+  text: v.pipe(v.string(), v.maxBytes(maxRecordBytes)),
+  signature: base64,
+});
 export type SignedRecord = v.InferOutput<typeof signedRecord>;
 
 /** Infinity where it cannot be written as JSON at all (too deep). */
@@ -128,17 +132,22 @@ const summary = v.object({
 });
 export type Summary = v.InferOutput<typeof summary>;
 
+/** Who lives, as gossip of the one that speaks has it. */
+const statements = v.optional(v.pipe(v.array(statement), v.maxLength(10_000)), []);
+
 /** Two members compare what they know: the one that asks says it in short. */
 export const exchangeRequest = v.object({
   /** The asker's own: the CA's word that it is a member, for one that did not know. */
   admission: v.optional(v.nullable(admission), null),
   summary,
+  statements,
 });
 
 /** What the asker lacks, and what it is asked to push: records by index, and whether the documents. */
 export const exchangeAnswer = v.object({
   parts: stateParts,
   wanted: v.object({ records: v.pipe(v.array(index), v.maxLength(10_000)), documents: v.boolean() }),
+  statements,
 });
 export type ExchangeAnswer = v.InferOutput<typeof exchangeAnswer>;
 

@@ -14,6 +14,8 @@ export interface KnownRecord {
 /** What a merge brought. */
 export interface Merged {
   changed: boolean;
+  /** Whose records did. */
+  records: number[];
   /** More than records changed: to be on disk before anybody relies on it. */
   durable: boolean;
   /** Somebody passes on a record of this node that is newer than its own (its state was lost): to be outdone. */
@@ -33,7 +35,7 @@ export class SharedState {
   private readonly tokens = new Map<string, TokenRecord>();
   private document: SpecDocument | undefined;
   /** Until the next change. */
-  private known: { digest: string; summary: Summary } | undefined;
+  private inShortNow: { digest: string; summary: Summary } | undefined;
 
   /** @param caKey the CA's public key, base64 */
   constructor(clusterId: string, caKey: string) {
@@ -43,7 +45,7 @@ export class SharedState {
 
   /** What is not genuine is left out in silence: the rest of the message may be fine. */
   merge(parts: StateParts, self?: number): Merged {
-    const merged: Merged = { changed: false, durable: false, outdone: undefined };
+    const merged: Merged = { changed: false, records: [], durable: false, outdone: undefined };
     const note = (changed: boolean, durable: boolean) => {
       merged.changed ||= changed;
       merged.durable ||= changed && durable;
@@ -55,10 +57,13 @@ export class SharedState {
       if (!next) continue;
       if (next.member.index === self) {
         if (this.outdoes(next)) merged.outdone = next.member;
-      } else note(this.mergeRecord(next), false);
+      } else if (this.mergeRecord(next)) {
+        merged.records.push(next.member.index);
+        note(true, next.member.left);
+      }
     }
     if (parts.spec) note(this.mergeSpec(parts.spec), true);
-    if (merged.changed) this.known = undefined;
+    if (merged.changed) this.inShortNow = undefined;
     return merged;
   }
 
@@ -136,7 +141,7 @@ export class SharedState {
   /** This node's own record: only the node itself writes it. */
   setSelf(record: KnownRecord): void {
     this.records.set(record.member.index, record);
-    this.known = undefined;
+    this.inShortNow = undefined;
   }
 
   admission(index: number): Admission | undefined {
@@ -145,6 +150,10 @@ export class SharedState {
 
   allAdmissions(): Admission[] {
     return [...this.admissions.values()].sort((a, b) => a.index - b.index);
+  }
+
+  known(index: number): KnownRecord | undefined {
+    return this.records.get(index);
   }
 
   record(index: number): Member | undefined {
@@ -186,13 +195,13 @@ export class SharedState {
 
   /** Equal on two nodes exactly when they know the same. */
   digest(): string {
-    this.known ??= this.inShort();
-    return this.known.digest;
+    this.inShortNow ??= this.inShort();
+    return this.inShortNow.digest;
   }
 
   summary(): Summary {
-    this.known ??= this.inShort();
-    return this.known.summary;
+    this.inShortNow ??= this.inShort();
+    return this.inShortNow.summary;
   }
 
   private inShort(): { digest: string; summary: Summary } {
@@ -210,7 +219,7 @@ export class SharedState {
   }
 
   /** What one who knows so much lacks, and what this node lacks of it. */
-  compare(theirs: Summary): ExchangeAnswer {
+  compare(theirs: Summary): Pick<ExchangeAnswer, "parts" | "wanted"> {
     const mine = this.summary();
     const documents = theirs.documents !== mine.documents;
     const known = new Map(theirs.records.map(([index, ...rest]) => [index, rest]));

@@ -1,8 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
-import { ChimeError, failed } from "../core/errors.ts";
+import { failed } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { agentPort } from "../core/paths.ts";
+import { isRemoved } from "./admission.ts";
 import { Channel, peerFrameBytes, peerUnreachable, strangerFrameBytes } from "./channel.ts";
 import { Crowd } from "./crowd.ts";
 import type { Credentials } from "./identity.ts";
@@ -153,8 +154,7 @@ export class TlsTransport implements Transport {
             return await serve(peer, method, params);
           } catch (error) {
             // It hears why, and then nothing more.
-            if (error instanceof ChimeError && error.code === "member.removed")
-              setImmediate(() => channel.close());
+            if (isRemoved(error)) setImmediate(() => channel.close());
             throw error;
           }
         },

@@ -1,3 +1,4 @@
+import type { Packet } from "./gossip/types.ts";
 import type { PeerIdentity } from "./pki.ts";
 
 /** Whom to dial, and which key must answer. */
@@ -36,3 +37,24 @@ export interface Transport {
   knock(peer: PeerAddress): Promise<Link>;
   close(): Promise<void>;
 }
+
+/** Gossip's packets from agent to agent, each lost at times: sealed datagrams in the agent, memory in simulations. */
+export interface PacketTransport {
+  listen(): Promise<void>;
+  send(to: number, packet: Packet): void;
+  /** To be called when somebody is no member any more. */
+  forget(): void;
+  /** What came and was not taken, since the start, by its reason. */
+  readonly refused: Readonly<Record<string, number>>;
+  close(): void;
+}
+
+export interface PacketOptions {
+  self: number;
+  /** A member's address; undefined: there is no such member. */
+  addressOf: (index: number) => string | undefined;
+  /** What a member sent. */
+  receive: (packet: Packet, from: number) => void;
+}
+
+export type OpenPackets = (options: PacketOptions) => PacketTransport;

@@ -181,7 +181,7 @@ test("metrics: exposition format with escaped labels", () => {
     sessions: 3,
     total: 7,
   };
-  const text = renderMetrics(found, "0.1.0", [backend]);
+  const text = renderMetrics(found, "0.1.0", [backend], { forged: 4 });
   expect(text).toContain('chime_node_backend_up{service="minio",route="read",member="node2"} 1\n');
   expect(text).toContain('chime_node_backend_sessions{service="minio",route="read",member="node2"} 3\n');
   expect(text).toContain('chime_node_vip_holder{role="demo",member="node1"} 1\n');
@@ -189,6 +189,8 @@ test("metrics: exposition format with escaped labels", () => {
   expect(text).toContain('chime_node_problem{code="odd\\"code\\n",severity="warning",node="node2"} 1\n');
   expect(text).toContain('chime_node_lag_seconds{role="demo",member="node2"} 0\n');
   expect(text).not.toContain('chime_node_lag_seconds{role="demo",member="node1"}');
+  expect(text).toContain("# TYPE chime_node_refused_datagrams_total counter\n");
+  expect(text).toContain('chime_node_refused_datagrams_total{reason="forged"} 4\n');
   for (const line of text.trimEnd().split("\n"))
     expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{.*\})? -?\d+)$/);
 });

@@ -1,28 +1,19 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { log } from "../../src/core/log.ts";
-import { SimNetwork, simCluster, simJoin, type SimNode } from "./sim.ts";
+import {
+  passing,
+  SimNetwork,
+  simCluster,
+  simJoin,
+  simWitnesses,
+  type Simulation,
+  type SimNode,
+} from "./sim.ts";
 import { codeOf } from "./support.ts";
 
 const level = log.level;
 beforeEach(() => void (log.level = 0));
 afterEach(() => void (log.level = level));
-
-interface Simulation {
-  net: SimNetwork;
-  nodes: SimNode[];
-  token: string;
-}
-
-/** Lets time pass until the promise is done. */
-async function passing<T>(net: SimNetwork, promise: Promise<T>): Promise<T> {
-  const over = promise.then(
-    () => true,
-    () => true,
-  );
-  const step = () => net.clock.run(10).then(() => false);
-  for (let steps = 0; steps < 2_000; steps++) if (await Promise.race([over, step()])) break;
-  return await promise;
-}
 
 async function simulate(count: number, seed = 1): Promise<Simulation> {
   const net = new SimNetwork(seed);
@@ -164,13 +155,13 @@ describe("five nodes", () => {
     expect(dead).toBeLessThan(1_052);
   });
 
-  test("a node at rest wakes five times a second, for its beats", async () => {
+  test("a node at rest wakes seven times a second: five for its beats, two for gossip", async () => {
     const { net } = await simulate(2);
     const sleeps = spyOn(net.clock, "sleep");
     await net.clock.run(10_000);
     // Shorter ones are packets on their way.
     const wakeUps = sleeps.mock.calls.filter(([ms]) => ms > 5).length;
-    expect(wakeUps).toBeWithin(98, 103);
+    expect(wakeUps).toBeWithin(138, 151);
   });
 
   test("a paused node does not take the others for dead when it goes on", async () => {
@@ -293,4 +284,76 @@ test("random cuts, restarts and updates: healed, all agree again (20 schedules)"
     expect(agree(nodes)).toBe(true);
     for (const node of nodes) await node.stop();
   }
+});
+
+const states = (node: SimNode) => Object.values(node.view());
+
+describe("twelve members that are not close", () => {
+  test("know each other and agree, with few connections", async () => {
+    const { net, nodes } = await simWitnesses(12);
+    for (const node of nodes) expect(states(node)).toEqual(Array(12).fill("alive"));
+    expect(agree(nodes)).toBe(true);
+    await net.clock.run(20_000);
+    expect(net.links()).toBeLessThan(12);
+  });
+
+  test("a record, the spec and a removal are known everywhere within 2 s", async () => {
+    const { net, nodes } = await simWitnesses(12);
+    const [one, two] = nodes as [SimNode, SimNode];
+    await passing(net, two.agent.update({ roleState: { agent: 7 } }));
+    await passing(net, one.agent.publishSpec("# 2\n", 1));
+    await passing(net, one.agent.remove("n12"));
+    await net.clock.run(2_000);
+    for (const node of nodes.slice(0, 11)) {
+      expect(node.agent.members()[1]?.roleState).toEqual({ agent: 7 });
+      expect(node.agent.spec().version).toBe(2);
+      expect(node.view()["n12"]).toBe("left");
+    }
+    expect(nodes[11]?.agent.self.left).toBe(true);
+  });
+
+  test("one that dies is dead everywhere within 10 s, and alive again once it is back", async () => {
+    const { net, nodes } = await simWitnesses(12);
+    const last = nodes[11] as SimNode;
+    await passing(net, last.stop());
+    await net.clock.run(10_000);
+    for (const node of nodes.slice(0, 11)) expect(node.view()["n12"]).toBe("dead");
+    await last.start();
+    await net.clock.run(5_000);
+    for (const node of nodes) expect(states(node)).toEqual(Array(12).fill("alive"));
+    await net.clock.run(5_000);
+    expect(agree(nodes)).toBe(true);
+  });
+
+  test("where its datagrams are blocked, a member is not held dead, hears what changes, and says so", async () => {
+    const { net, nodes } = await simWitnesses(12);
+    const [one, two] = nodes as [SimNode, SimNode];
+    const seen = new Set<string>();
+    for (const node of nodes) node.agent.onChange(() => states(node).forEach((state) => seen.add(state)));
+    net.blockDatagrams(two.address);
+    await net.clock.run(60_000);
+    expect(two.agent.udpBlocked).toBe(true);
+    expect(one.agent.udpBlocked).toBe(false);
+    expect(seen.has("dead")).toBe(false);
+    await passing(net, one.agent.publishSpec("# 2\n", 1));
+    await passing(net, two.agent.update({ roleState: { agent: 8 } }));
+    await net.clock.run(10_000);
+    expect(two.agent.spec().version).toBe(2);
+    for (const node of nodes) expect(node.agent.members()[1]?.roleState).toEqual({ agent: 8 });
+    net.heal();
+    await net.clock.run(30_000);
+    expect(two.agent.udpBlocked).toBe(false);
+  });
+
+  test("a cut through the middle, healed: all agree again", async () => {
+    const { net, nodes } = await simWitnesses(12);
+    net.cut(addresses(nodes.slice(0, 6)), addresses(nodes.slice(6)));
+    await net.clock.run(15_000);
+    expect(states(nodes[0] as SimNode).filter((state) => state === "dead")).toHaveLength(6);
+    await passing(net, (nodes[7] as SimNode).agent.update({ roleState: { agent: 9 } }));
+    net.heal();
+    await net.clock.run(20_000);
+    for (const node of nodes) expect(states(node)).toEqual(Array(12).fill("alive"));
+    expect(agree(nodes)).toBe(true);
+  });
 });

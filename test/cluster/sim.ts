@@ -17,7 +17,8 @@ import { joinAnswer, type StateParts } from "../../src/cluster/schema.ts";
 import { signSpec } from "../../src/cluster/spec-document.ts";
 import type { StateStore, Stored } from "../../src/cluster/store.ts";
 import { parseToken } from "../../src/cluster/token.ts";
-import type { Link, PeerAddress, Serve, Transport } from "../../src/cluster/transport.ts";
+import type { Packet } from "../../src/cluster/gossip/types.ts";
+import type { Link, OpenPackets, PeerAddress, Serve, Transport } from "../../src/cluster/transport.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import { failed } from "../../src/core/errors.ts";
 import { checkSpec, roleLimit, seeded } from "./support.ts";
@@ -91,7 +92,9 @@ export class SimNetwork {
   readonly clock = new SimClock();
   readonly random: () => number;
   private readonly listeners = new Map<string, Listener>();
+  private readonly ports = new Map<string, (packet: Packet, from: number) => void>();
   private readonly cuts = new Set<string>();
+  private readonly deaf = new Set<string>();
   private readonly closed = new Set<string>();
 
   constructor(seed: number) {
@@ -108,9 +111,20 @@ export class SimNetwork {
     for (const link of this.listeners.get(address)?.links ?? []) link.close();
   }
 
+  /** Connections that are open. */
+  links(): number {
+    return [...this.listeners.values()].reduce((sum, { links }) => sum + links.size, 0);
+  }
+
+  /** No datagram gets to `address`, nor from it, while TCP does. */
+  blockDatagrams(address: string): void {
+    this.deaf.add(address);
+  }
+
   heal(): void {
     this.cuts.clear();
     this.closed.clear();
+    this.deaf.clear();
   }
 
   /** What the node at `address`, with this certificate, sees of the network. */
@@ -125,6 +139,25 @@ export class SimNetwork {
         for (const link of listener?.links ?? []) link.close();
       },
     };
+  }
+
+  /** How the node at `address` sends gossip's packets. */
+  packets(address: string): OpenPackets {
+    return ({ self, addressOf, receive }) => ({
+      listen: async () => void this.ports.set(address, receive),
+      send: (to, packet) => void this.carry(address, addressOf(to), packet, self),
+      forget: () => undefined,
+      refused: {},
+      close: () => void this.ports.delete(address),
+    });
+  }
+
+  private async carry(from: string, to: string | undefined, packet: Packet, self: number): Promise<void> {
+    if (to === undefined) return;
+    const said = copy(packet) as Packet;
+    await this.latency();
+    if (this.cuts.has(pair(from, to)) || this.deaf.has(from) || this.deaf.has(to)) return;
+    this.ports.get(to)?.(said, self);
   }
 
   private async dial(from: string, identity: PeerIdentity, peer: PeerAddress): Promise<Link> {
@@ -234,6 +267,7 @@ export class SimNode {
       secrets: () => ({}),
       store,
       transport: this.net.transport(this.address, identity),
+      packets: this.net.packets(this.address),
       clock: this.net.clock,
       random: this.net.random,
       binaryVersion: "0.1.0",
@@ -321,4 +355,34 @@ export async function simJoin(
     keyRing: answer.keyRing ?? firstRing(answer.gossipKey),
   };
   return await new SimNode(net, credentials, answer.state).start();
+}
+
+/** Lets time pass until the promise is done. */
+export async function passing<T>(net: SimNetwork, promise: Promise<T>): Promise<T> {
+  const over = promise.then(
+    () => true,
+    () => true,
+  );
+  const step = () => net.clock.run(10).then(() => false);
+  for (let steps = 0; steps < 2_000; steps++) if (await Promise.race([over, step()])) break;
+  return await promise;
+}
+
+export interface Simulation {
+  net: SimNetwork;
+  nodes: SimNode[];
+  token: string;
+}
+
+/** One that holds the CA, and witnesses: nobody is close to anybody, and what they know of each other, gossip brings. */
+export async function simWitnesses(count: number, seed = 1): Promise<Simulation> {
+  const net = new SimNetwork(seed);
+  const first = await simCluster(net);
+  const { token } = await passing(net, first.agent.tokens.create({ ttlSeconds: 3600, uses: 0, roles: [] }));
+  const nodes = [first];
+  for (let n = 2; n <= count; n++) {
+    nodes.push(await passing(net, simJoin(net, first, token, `n${n}`, `10.0.0.${n}`, ["witness"])));
+  }
+  await net.clock.run(3_000);
+  return { net, nodes, token };
 }

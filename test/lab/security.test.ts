@@ -43,6 +43,7 @@ describe("a pair's surface", () => {
       expect(stdout.trim().split("\n")).toEqual(
         ["0.0.0.0:8820", "127.0.0.1:8821", `${node.address}:3306`, `${vip}:3306`].sort(),
       );
+      expect((await node.sh("ss -Hlun | awk '{print $4}'")).stdout).toBe("0.0.0.0:8820\n");
     }
   });
 

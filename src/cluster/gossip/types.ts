@@ -19,7 +19,7 @@ const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99_999))
 /** Refers an answer to its question; chosen by who asks. */
 const seq = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
 
-const statement = v.object({
+export const statement = v.object({
   index,
   state: v.picklist(["alive", "suspect", "dead"]),
   /** Of the member that it is about, as far as `from` knows. */
