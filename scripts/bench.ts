@@ -4,7 +4,7 @@
  * or, only where they are named: `minio [--only PART,…] [--rounds N]`, all of the S3 store, or parts of it; `influxdb` with the
  * same, all of the twins; `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
  * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without; `gossip`, 256 nodes in
- * a simulation, which needs neither root nor a lab.
+ * a simulation, which needs neither root nor a lab, then, where there can be a lab, twelve real agents.
  */
 import { parseArgs } from "node:util";
 import { interrupted } from "../test/lab/lab.ts";
@@ -17,6 +17,7 @@ import { measureDisks } from "./measure/disks.ts";
 import { drillKinds, measureDrills, type DrillsOptions } from "./measure/drills.ts";
 import { measureStore, storeParts } from "./measure/store.ts";
 import { measureStorm } from "./measure/storm.ts";
+import { measureAgents } from "./measure/agents.ts";
 import { measureGossip } from "./measure/gossip.ts";
 import { measureInfluxdb, twinParts } from "./measure/influxdb.ts";
 import { measureOffline } from "./measure/offline.ts";
@@ -39,7 +40,12 @@ async function measure(
   quick: boolean,
   { witness, parts, ...drills }: Given,
 ): Promise<void> {
-  if (wanted.includes("gossip")) told(measureGossip(quick, progress));
+  if (wanted.includes("gossip")) {
+    told(measureGossip(quick, progress));
+    const obstacle = labObstacle();
+    if (obstacle) progress(`gossip: real agents are left out: ${obstacle}`);
+    else told(await measureAgents({ seconds: quick ? 10 : 60, joins: 20 }, progress));
+  }
   if (wanted.every((name) => name === "gossip")) return;
   const binary = await buildBinary();
   if (wanted.includes("version")) told(await measureVersion(binary, quick ? 10 : 40, progress));
