@@ -54,6 +54,23 @@ interface Tracked {
   sure: number;
 }
 
+/** A server that has just started has no quorum for this or that object for a moment, and says that one may ask again. */
+const insistMs = 10_000;
+const insistPauseMs = 100;
+
+async function insist(ask: () => Promise<unknown>): Promise<void> {
+  for (const until = systemClock.now() + insistMs; ;) {
+    try {
+      await ask();
+      return;
+    } catch (error) {
+      const mayPass = error instanceof ChimeError && error.code === "minio.no_quorum";
+      if (!mayPass || systemClock.now() >= until) throw error;
+      await systemClock.sleep(insistPauseMs);
+    }
+  }
+}
+
 /** More of them are deleted first, so that a long drill does not fill the disks. */
 const mostObjects = 200;
 const partBytes = 5 << 20;
@@ -88,7 +105,7 @@ export class ObjectClients extends Clients {
   async clear(): Promise<void> {
     const { store, bucket, prefix, requestMs: timeoutMs } = this.settings;
     for await (const { key, id } of listVersions(store, bucket, { timeoutMs, prefix })) {
-      await deleteObject(store, bucket, key, { timeoutMs, version: id });
+      await insist(() => deleteObject(store, bucket, key, { timeoutMs, version: id }));
     }
   }
 

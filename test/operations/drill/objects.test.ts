@@ -58,6 +58,19 @@ test("objects are put, in parts too, written over, deleted and read; all of them
   expect(await load.faultsOn(store)).toEqual([]);
 });
 
+test("what was left is removed, from a store that has just started and wants to be asked again, too", async () => {
+  const refusal = "<Error><Code>SlowDownWrite</Code></Error>";
+  let refused = 0;
+  const versions = "<R><Version><Key>drill/1</Key><VersionId>null</VersionId></Version></R>";
+  disturb = ({ method, url }) => {
+    if (url.includes("versions")) return new Response(versions);
+    return method === "DELETE" && refused++ < 2 ? new Response(refusal, { status: 503 }) : undefined;
+  };
+  objects.set("/chime/drill/1", new Uint8Array(1));
+  await clients().clear();
+  expect([refused, objects.size]).toEqual([3, 0]);
+});
+
 test("what is lost, changed, or not what was acknowledged last is found", async () => {
   const load = clients();
   load.start();
