@@ -4,7 +4,7 @@
  * or, only where they are named: `minio [--only PART,…] [--rounds N]`, all of the S3 store, or parts of it; `influxdb` with the
  * same, all of the twins; `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
  * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without; `gossip`, 256 nodes in
- * a simulation, which needs neither root nor a lab, then, where there can be a lab, twelve real agents.
+ * a simulation, beside memberlist's where there is Go, and, where there can be a lab, twelve real agents.
  */
 import { parseArgs } from "node:util";
 import { interrupted } from "../test/lab/lab.ts";
@@ -19,6 +19,7 @@ import { measureStore, storeParts } from "./measure/store.ts";
 import { measureStorm } from "./measure/storm.ts";
 import { measureAgents } from "./measure/agents.ts";
 import { measureGossip } from "./measure/gossip.ts";
+import { measureMemberlist } from "./measure/memberlist.ts";
 import { measureInfluxdb, twinParts } from "./measure/influxdb.ts";
 import { measureOffline } from "./measure/offline.ts";
 import { measurePull } from "./measure/pull.ts";
@@ -42,6 +43,7 @@ async function measure(
 ): Promise<void> {
   if (wanted.includes("gossip")) {
     told(measureGossip(quick, progress));
+    told(await measureMemberlist(quick, progress));
     const obstacle = labObstacle();
     if (obstacle) progress(`gossip: real agents are left out: ${obstacle}`);
     else told(await measureAgents({ seconds: quick ? 10 : 60, joins: 20 }, progress));

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { Clock } from "../core/clock.ts";
-import { isRemoved } from "./admission.ts";
+import { ChimeError } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { peerUnreachable } from "./channel.ts";
 import { closeTo } from "./close.ts";
@@ -20,6 +20,7 @@ import type { Liveness, Pause } from "./types.ts";
 /** Another member: how to reach it, and what decides whether it is close. */
 export interface Contact extends PeerAddress {
   roles: readonly string[];
+  witness: boolean;
 }
 
 /** What members share, as gossip sees it. */
@@ -56,6 +57,8 @@ export class Contacts {
   /** Exchanges under way; true: something was heard meanwhile that asks for another one. */
   readonly #exchanging = new Map<number, boolean>();
   #contacts = new Map<number, Contact>();
+  /** Since when it knows of each. */
+  #since = new Map<number, number>();
   #close = new Set<number>();
 
   constructor(options: ContactsOptions) {
@@ -93,6 +96,8 @@ export class Contacts {
    * @param roles this node's own
    */
   sync(contacts: readonly Contact[], roles: readonly string[]): void {
+    const now = this.#options.clock.now();
+    this.#since = new Map(contacts.map(({ index }) => [index, this.#since.get(index) ?? now]));
     this.#contacts = new Map(contacts.map((contact) => [contact.index, contact]));
     this.#close = closeTo(this.#options.self, [...contacts, { index: this.#options.self, roles }]);
     this.#peers.sync(contacts.filter(({ index }) => this.#close.has(index)));
@@ -106,17 +111,20 @@ export class Contacts {
     return Math.min(this.#peers.tick(), this.#gossip.tick());
   }
 
-  /** By gossip until a close one was heard for the first time: it may long be known when it becomes close. */
+  /** Gossip's word counts for a close one in the first second, in which it may yet beat: it may long be known. */
   #beats(index: number): boolean {
-    return this.#close.has(index) && this.#peers.met(index);
+    return this.#close.has(index) && (this.#peers.met(index) || this.#peers.state(index) === "dead");
   }
 
   state(index: number): Liveness {
     return this.#beats(index) ? this.#peers.state(index) : this.#gossip.state(index);
   }
 
+  /** Since it was heard; of one that never was, since this node knows of it. */
   silentMs(index: number): number {
-    return this.#beats(index) ? this.#peers.silentMs(index) : this.#gossip.silentMs(index);
+    if (this.#beats(index)) return this.#peers.silentMs(index);
+    const knownMs = this.#options.clock.now() - (this.#since.get(index) ?? Number.NEGATIVE_INFINITY);
+    return Math.min(knownMs, this.#gossip.silentMs(index));
   }
 
   /** When this agent last found that it had not run for a while. */
@@ -164,16 +172,22 @@ export class Contacts {
   }
 
   /**
-   * Whom to tell over a connection, and wait for where they are alive: those close, and some others where they are few.
+   * Whom to tell over a connection, and wait for where they are alive: those close, some others where they are few, and who
+   * decides for the cluster.
    * @param concerned must be among them
    */
   confidants(concerned?: number): { index: number; alive: boolean }[] {
     const isAlive = (index: number) => this.state(index) === "alive";
     const close = [...this.#close].filter((index) => isAlive(index) || this.#peers.isReachable(index));
     const missing = confidants - close.filter(isAlive).length;
-    const others = [...this.#contacts.keys()]
-      .filter((index) => !this.#close.has(index) && isAlive(index))
-      .filter((index, at) => at < missing || index === concerned);
+    const far = [...this.#contacts.values()].filter(({ index }) => !this.#close.has(index) && isAlive(index));
+    // Of those that hold the CA the first decides for all.
+    const decider = [...this.#contacts.values()].find(
+      ({ index, witness }) => !witness && isAlive(index),
+    )?.index;
+    const others = far
+      .map(({ index }) => index)
+      .filter((index, at) => at < missing || index === concerned || index === decider);
     return [...close, ...others].map((index) => ({ index, alive: isAlive(index) }));
   }
 
@@ -205,6 +219,7 @@ export class Contacts {
       this.heard(index);
     } catch (error) {
       log.debug(`no exchange with ${contact.name}:`, error);
+      if (codeOf(error) === "peer.timeout") this.#occasional.drop(index);
     }
   }
 
@@ -215,8 +230,10 @@ export class Contacts {
       if (answer !== null) this.#gossip.receive(v.parse(packetSchema, answer), to, "tcp");
     } catch (error) {
       log.debug(`no answer of member ${to} over TCP:`, error);
-      // What follows from that is the exchange's to find out.
-      if (isRemoved(error)) this.exchange(to);
+      const code = codeOf(error);
+      // An exchange shows this node's admission, and finds out what follows from that.
+      if (code === "member.removed" || code === "member.unknown") this.exchange(to);
+      if (code === "peer.timeout") this.#occasional.drop(to);
     }
   }
 
@@ -225,4 +242,8 @@ export class Contacts {
     this.#occasional.stop();
     this.#packets.close();
   }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof ChimeError ? error.code : undefined;
 }

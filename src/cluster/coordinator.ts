@@ -32,8 +32,8 @@ export interface CoordinatorOptions {
   liveness: (index: number) => Liveness;
   /** Asks another member to decide. */
   ask(member: Admission, operation: Operation, params: unknown, timeoutMs: number): Promise<unknown>;
-  /** Makes it known: on this disk, and at every member alive, before the answer goes out. */
-  spread: (parts: Partial<StateParts>) => Promise<void>;
+  /** Makes it known: on this disk, and at those that rest on it soonest, `concerned` among them, before the answer goes out. */
+  spread: (parts: Partial<StateParts>, concerned?: number) => Promise<void>;
 }
 
 const admitted = v.object({ index: v.number(), certificate: v.string() });
@@ -139,7 +139,7 @@ export class Coordinator {
   private async perform(operation: Operation, params: unknown, from: number): Promise<unknown> {
     switch (operation) {
       case "admit":
-        return await this.doAdmit(v.parse(joinRequest, params));
+        return await this.doAdmit(v.parse(joinRequest, params), from);
       case "takeRoles":
         return await this.doTakeRoles(v.parse(v.object({ roles: roleList }), params).roles, from);
       case "publish":
@@ -149,7 +149,11 @@ export class Coordinator {
     }
   }
 
-  private async doAdmit(request: v.InferOutput<typeof joinRequest>): Promise<v.InferOutput<typeof admitted>> {
+  /** @param door the member that asks for the joiner: its answer carries the state with the admission */
+  private async doAdmit(
+    request: v.InferOutput<typeof joinRequest>,
+    door: number,
+  ): Promise<v.InferOutput<typeof admitted>> {
     const { state, clock, binaryVersion, roleLimit, spread } = this.options;
     const { identity, caKey } = this.options.credentials();
     const admissions = state.allAdmissions();
@@ -166,7 +170,7 @@ export class Coordinator {
         ...verdict.admission,
         roles: [...new Set([...verdict.admission.roles, ...request.roles])],
       };
-      await spread({ admissions: [admission] });
+      await spread({ admissions: [admission] }, door);
       return { index: admission.index, certificate: this.certificate(admission) };
     }
     const admission = signAdmission(caKey as string, identity.cluster.id, {
@@ -180,7 +184,7 @@ export class Coordinator {
     });
     const token = { ...verdict.token, usedBy: [...verdict.token.usedBy, admission.index] };
     const superseded = verdict.superseded ? [{ ...verdict.superseded, left: true }] : [];
-    await spread({ admissions: [...superseded, admission], tokens: [token] });
+    await spread({ admissions: [...superseded, admission], tokens: [token] }, door);
     return { index: admission.index, certificate: this.certificate(admission) };
   }
 
@@ -209,7 +213,7 @@ export class Coordinator {
     const all = [...new Set([...admission.roles, ...roles])];
     checkWitness(all);
     checkRoom(roles, { admissions: state.allAdmissions(), roleLimit }, from);
-    await spread({ admissions: [{ ...admission, roles: all }] });
+    await spread({ admissions: [{ ...admission, roles: all }] }, from);
     return null;
   }
 

@@ -22,13 +22,15 @@ export function recordVersion({ incarnation, version }: Pick<Member, "incarnatio
 }
 
 interface Reactions {
+  /** This node's index. */
+  self: number;
   /** Takes a record in; whether it was new, and by the member that it speaks of. */
   take: (record: SignedRecord) => boolean;
   fetch: (key: string, from: number) => void;
 }
 
 /** What members share, as gossip passes it on: each record in full, since its node signed it, and that the rest changed. */
-export function itemsOf(state: SharedState, { take, fetch }: Reactions): Items {
+export function itemsOf(state: SharedState, { self, take, fetch }: Reactions): Items {
   return {
     digest: () => state.digest(),
     has(key, version) {
@@ -43,7 +45,10 @@ export function itemsOf(state: SharedState, { take, fetch }: Reactions): Items {
     },
     deliver({ key, body }) {
       const record = v.safeParse(signedRecord, body);
-      return recordPattern.test(key) && record.success && take(record.output);
+      if (!recordPattern.test(key) || !record.success) return false;
+      const isNew = take(record.output);
+      // Of its own former life a node takes in only that it must outdo it, and passes its new record on instead.
+      return isNew && key !== recordKey(self);
     },
     fetch,
   };

@@ -111,7 +111,7 @@ export class ClusterMembership implements Membership {
       version: 1,
     };
     state.setSelf({ member: this.record, signed: this.signed() });
-    const spread = (parts: Partial<StateParts>) => this.spread(parts);
+    const spread = (parts: Partial<StateParts>, concerned?: number) => this.spread(parts, concerned);
     this.saver = new Saver(options.store, () => ({
       incarnation: this.record.incarnation,
       state: state.parts(),
@@ -124,6 +124,7 @@ export class ClusterMembership implements Membership {
       clock,
       random,
       items: itemsOf(state, {
+        self: index,
         take: (record) => this.merge({ ...empty, records: [record] }),
         fetch: (key, from) => this.fetch(key, from),
       }),
@@ -480,13 +481,21 @@ export class ClusterMembership implements Membership {
       if (wanted.documents || wanted.records.length > 0)
         await link.request("push", this.state.asked(wanted), exchangeMs);
     } catch (error) {
-      // Removed while this agent was not there to hear it.
-      if (isRemoved(error)) {
-        log.warn(`${peer.name} says that this node was removed from the cluster`);
-        this.merge({ ...empty, admissions: this.selfAsLeft() });
-      }
+      if (isRemoved(error)) this.heardRemoved(peer);
       throw error;
     }
+  }
+
+  /** This node was removed while its agent was not there to hear it; a witness's word for that is not enough. */
+  private heardRemoved(from: PeerAddress): void {
+    const isWitness = this.state.admission(from.index)?.witness ?? true;
+    if (isWitness) {
+      const other = this.someMember();
+      if (other) this.contacts.exchange(other.index);
+      return;
+    }
+    log.warn(`${from.name} says that this node was removed from the cluster`);
+    this.merge({ ...empty, admissions: this.selfAsLeft() });
   }
 
   /**
@@ -513,12 +522,14 @@ export class ClusterMembership implements Membership {
     if (source !== undefined) this.contacts.exchange(source);
   }
 
-  /** One of those alive that hold the CA. */
+  /** Another one that holds the CA; one of those alive, where any is known to be. */
   private someMember(): Admission | undefined {
-    const alive = this.state
+    const others = this.state
       .members()
-      .filter((member) => !member.witness && this.contacts.state(member.index) === "alive");
-    return alive[Math.floor(this.options.random() * alive.length)];
+      .filter(({ witness, left, index }) => !witness && !left && index !== this.record.index);
+    const alive = others.filter(({ index }) => this.contacts.state(index) === "alive");
+    const chosen = alive.length > 0 ? alive : others;
+    return chosen[Math.floor(this.options.random() * chosen.length)];
   }
 
   /** Takes in what another member or this one says, and acts on what is new in it. Returns whether anything was. */
@@ -587,7 +598,7 @@ export class ClusterMembership implements Membership {
     });
   }
 
-  /** Merges and saves, and tells those that are close before it resolves. */
+  /** Merges and saves, and tells confidants before it resolves. @param concerned must be among them */
   private async spread(parts: Partial<StateParts>, concerned?: number): Promise<void> {
     this.take({ ...empty, ...parts });
     await Promise.all([this.saver.save(), this.push(parts, concerned)]);

@@ -66,6 +66,11 @@ export class OccasionalLinks {
     if (this.#links.get(index)?.link === link) this.#links.delete(index);
   }
 
+  /** One that does not answer any more: a fresh one finds a healed network sooner. */
+  drop(index: number): void {
+    this.#links.get(index)?.link.close();
+  }
+
   /** Closes what nobody needs. To be called now and then. */
   sweep(isMember: (target: PeerAddress) => boolean): void {
     const now = this.#clock.now();

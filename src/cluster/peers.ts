@@ -33,6 +33,8 @@ const silenceLimit: Readonly<Record<Liveness, number>> = {
 const redialMs = 500;
 /** Beats in a row that tell of another state than ours before the two states are compared in full. */
 const strangeBeats = 3;
+/** It doubles while that helps nobody, as where one has what it is not trusted to tell: once half a minute at last. */
+const mostStrangeBeats = 150;
 
 export interface PeersOptions {
   transport: Transport;
@@ -63,8 +65,9 @@ interface Peer {
   state: Liveness;
   /** Heard at least once: before, it is a member whose agent is on its way, and its silence no event. */
   met: boolean;
-  /** Beats in a row that told of another state than ours. */
+  /** Beats in a row that told of another state than ours, and how many it takes to compare them. */
   strange: number;
+  patience: number;
   exchanging: boolean;
 }
 
@@ -109,6 +112,7 @@ export class Peers {
         state: "suspect",
         met: false,
         strange: 0,
+        patience: strangeBeats,
         exchanging: false,
       });
     }
@@ -181,9 +185,13 @@ export class Peers {
   heardDigest(index: number, digest: string): void {
     const peer = this.peers.get(index);
     if (!peer) return;
-    peer.strange = digest === this.options.digest() ? 0 : peer.strange + 1;
-    if (peer.strange < strangeBeats || !peer.link || peer.exchanging) return;
-    peer.strange = 0;
+    if (digest === this.options.digest()) {
+      [peer.strange, peer.patience] = [0, strangeBeats];
+      return;
+    }
+    peer.strange++;
+    if (peer.strange < peer.patience || !peer.link || peer.exchanging) return;
+    [peer.strange, peer.patience] = [0, Math.min(2 * peer.patience, mostStrangeBeats)];
     void this.exchange(peer, peer.link);
   }
 

@@ -67,7 +67,7 @@ export interface Pause {
 export interface Membership {
   readonly self: Member;
   members(): MemberView[];
-  /** Changes this node's own record and sends it to everybody alive before it resolves. */
+  /** Changes this node's own record; those that are close to it and alive have it before it resolves, the others soon. */
   update(change: Partial<Pick<Member, "roles" | "phase" | "roleState" | "facts" | "left">>): Promise<void>;
   spec(): SpecDocument;
   /** Others may have gone on without this node in it. */

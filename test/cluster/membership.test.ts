@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { removed } from "../../src/cluster/admission.ts";
 import { log } from "../../src/core/log.ts";
 import {
   passing,
@@ -286,11 +287,83 @@ test("random cuts, restarts and updates: healed, all agree again (20 schedules)"
   }
 });
 
+/** A pair and its witness. */
+async function simPair(seed = 3): Promise<{ net: SimNetwork; nodes: [SimNode, SimNode, SimNode] }> {
+  const net = new SimNetwork(seed);
+  const one = await simCluster(net);
+  const { token } = await passing(net, one.agent.tokens.create({ ttlSeconds: 3600, uses: 0, roles: [] }));
+  await passing(net, one.agent.takeRoles(["mysql"]));
+  const two = await passing(net, simJoin(net, one, token, "n2", "10.0.0.2", ["mysql"]));
+  const witness = await passing(net, simJoin(net, one, token, "n3", "10.0.0.3", ["witness"]));
+  await net.clock.run(3_000);
+  return { net, nodes: [one, two, witness] };
+}
+
+describe("a pair and its witness", () => {
+  test("a stolen witness that says so to everybody takes nobody out", async () => {
+    const { net, nodes } = await simPair();
+    const [one, two, witness] = nodes;
+    net.steal(witness.address, (method) => {
+      if (method === "exchange" || method === "gossip") throw removed("whoever asks");
+    });
+    await net.clock.run(120_000);
+    for (const node of [one, two]) {
+      expect(node.agent.self.left).toBe(false);
+      expect(node.view()).toMatchObject({ n1: "alive", n2: "alive" });
+    }
+  });
+
+  test("whom the witness alone hears is dead to the other one, after its restart, too", async () => {
+    const { net, nodes } = await simPair();
+    const [one, two] = nodes;
+    net.cut([one.address], [two.address]);
+    await net.clock.run(3_000);
+    expect(two.view()["n1"]).toBe("dead");
+    await passing(net, two.stop());
+    await net.clock.run(500);
+    await two.start();
+    await net.clock.run(1_300);
+    for (let second = 0; second < 20; second++) {
+      expect(two.view()["n1"]).toBe("dead");
+      await net.clock.run(1_000);
+    }
+  });
+
+  test("who was not heard since this agent started is silent since then", async () => {
+    const { net, nodes } = await simPair();
+    const [one, two] = nodes;
+    await passing(net, Promise.all([one.stop(), two.stop()]));
+    await net.clock.run(60_000);
+    await one.start();
+    await net.clock.run(700);
+    expect(one.agent.members()[1]?.silentMs).toBeWithin(600, 800);
+    await net.clock.run(5_000);
+    expect(one.agent.members()[1]).toMatchObject({ state: "dead" });
+    expect(one.agent.members()[1]?.silentMs).toBeWithin(5_600, 5_900);
+  });
+
+  test("what only a witness knows is not asked for again and again", async () => {
+    const { net, nodes } = await simPair();
+    const [one, two] = nodes;
+    net.cut([one.address], [two.address]);
+    await net.clock.run(2_000);
+    await passing(net, one.agent.tokens.create({ ttlSeconds: 3600, uses: 0, roles: [] }));
+    await passing(net, one.stop());
+    net.heal();
+    await net.clock.run(60_000);
+    expect(two.agent.tokens.list()).toHaveLength(1);
+    net.asked.clear();
+    await net.clock.run(60_000);
+    expect(net.asked.get("exchange")).toBeLessThan(16);
+  });
+});
+
 const states = (node: SimNode) => Object.values(node.view());
 
 describe("twelve members that are not close", () => {
   test("know each other and agree, with few connections", async () => {
     const { net, nodes } = await simWitnesses(12);
+    await net.clock.run(2_000);
     for (const node of nodes) expect(states(node)).toEqual(Array(12).fill("alive"));
     expect(agree(nodes)).toBe(true);
     await net.clock.run(20_000);
@@ -343,6 +416,18 @@ describe("twelve members that are not close", () => {
     net.heal();
     await net.clock.run(30_000);
     expect(two.agent.udpBlocked).toBe(false);
+  });
+
+  test("one that lost its state is told again", async () => {
+    const { net, nodes } = await simWitnesses(12);
+    const last = nodes[11] as SimNode;
+    await passing(net, last.stop());
+    last.forget();
+    await net.clock.run(500);
+    await last.start();
+    await net.clock.run(30_000);
+    for (const node of nodes) expect(states(node)).toEqual(Array(12).fill("alive"));
+    expect(agree(nodes)).toBe(true);
   });
 
   test("a cut through the middle, healed: all agree again", async () => {

@@ -95,6 +95,9 @@ export class SimNetwork {
   private readonly ports = new Map<string, (packet: Packet, from: number) => void>();
   private readonly cuts = new Set<string>();
   private readonly deaf = new Set<string>();
+  private readonly stolen = new Map<string, (method: string) => void>();
+  /** Questions asked so far, by method. */
+  readonly asked = new Map<string, number>();
   private readonly closed = new Set<string>();
 
   constructor(seed: number) {
@@ -109,6 +112,11 @@ export class SimNetwork {
   close(address: string): void {
     this.closed.add(address);
     for (const link of this.listeners.get(address)?.links ?? []) link.close();
+  }
+
+  /** The node at `address` was stolen: it answers with what this throws, if it does. */
+  steal(address: string, answer: (method: string) => void): void {
+    this.stolen.set(address, answer);
   }
 
   /** Connections that are open. */
@@ -176,8 +184,10 @@ export class SimNetwork {
     let open = true;
     const passes = () => open && !this.cuts.has(pair(from, peer.address));
     const ask = async (method: string, params: unknown) => {
+      this.asked.set(method, (this.asked.get(method) ?? 0) + 1);
       await this.latency();
       if (!passes()) return await new Promise(() => undefined);
+      this.stolen.get(peer.address)?.(method);
       const answer = listener.serve(identity, method, copy(params)).then(
         (result) => () => copy(result),
         (error: unknown) => () => {

@@ -12,6 +12,8 @@ export class SimCluster implements World {
   readonly nodes: readonly SimNode[];
   /** Rules that were broken. */
   readonly failures: string[] = [];
+  /** A stolen node has said what it likes. */
+  isLiedTo = false;
   sealing: Sealing | undefined;
   trace: ((line: string) => void) | undefined;
   sent: ((from: number, to: number, packet: Packet, way: Way) => void) | undefined;

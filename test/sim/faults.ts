@@ -88,6 +88,7 @@ export class Faults {
   /** A stolen node that says what it likes. */
   private lie(liar: SimNode, to: SimNode): void {
     if (liar === to) return;
+    this.cluster.isLiedTo = true;
     const { random } = this.cluster;
     const statements = Array.from({ length: 12 }, (): Statement => {
       const incarnation = random() < 0.5 ? 1 + this.below(10) : Math.floor(10 ** (15 * random()));

@@ -110,7 +110,9 @@ class Repeats {
   private add(what: string | number): void {
     const times = (this.count.get(what) ?? 0) + 1;
     this.count.set(what, times);
-    if (times > this.limit) this.cluster.broken(`${what} is passed on for the ${times}th time`);
+    // Where a slander was set right, what had been passed on before it may be news once more.
+    if (times > (this.cluster.isLiedTo ? 2 : 1) * this.limit)
+      this.cluster.broken(`${what} is passed on for the ${times}th time`);
   }
 }
 

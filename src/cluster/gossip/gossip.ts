@@ -206,7 +206,10 @@ export class Gossip {
   /** What another member holds, from an exchange with it. */
   take(statements: readonly Statement[], from: number): void {
     const now = this.listening.now();
-    for (const said of statements) this.hear(said, from, now);
+    for (const said of statements) {
+      if (said.index !== from || said.state !== "alive") this.hear(said, from, now);
+      else if (this.members.believe(said, now)) this.pass(said, now);
+    }
     this.settle();
   }
 
@@ -233,8 +236,13 @@ export class Gossip {
 
   private refute(said: Statement, from: number, now: number): void {
     const raised = refutation(said, this.incarnation);
-    if (raised === undefined) return;
     const { self } = this.options;
+    if (raised === undefined) {
+      // No number helps against that; its own word over TLS does.
+      if (said.incarnation > this.incarnation && said.state !== "alive" && this.pushPull.early(now))
+        this.options.exchange(from);
+      return;
+    }
     this.incarnation = raised;
     if (said.state !== "alive") this.health.worsen(1);
     this.pass({ index: self, state: "alive", incarnation: raised, from: self }, now);

@@ -26,8 +26,11 @@ export function credible(incarnation: number, known: number): boolean {
   return incarnation <= known + longestJump;
 }
 
-/** With which incarnation a member answers that it is called suspect or dead; undefined: its word outdoes that already. */
+/**
+ * With which incarnation a member answers that it is called suspect or dead; undefined: its word outdoes that already, or it
+ * was never anywhere near such a number (its own lives are not a million): to raise itself to that would use the numbers up.
+ */
 export function refutation(said: Statement, own: number): number | undefined {
   if (said.incarnation < own || (said.state === "alive" && said.incarnation === own)) return undefined;
-  return said.incarnation < Number.MAX_SAFE_INTEGER ? said.incarnation + 1 : undefined;
+  return credible(said.incarnation, own) ? said.incarnation + 1 : undefined;
 }

@@ -90,6 +90,19 @@ export class Members {
     return confirms && known.suspicion?.confirm(word.from) ? word : undefined;
   }
 
+  /**
+   * What a member says of itself over TLS. It holds against a number, too, that it cannot have had: with gossip's key alone
+   * somebody else has said that. @returns whether it is to be passed on; whoever else believes the slander has to hear from
+   * the member itself
+   */
+  believe(said: Statement, now: number): boolean {
+    const known = this.known.get(said.index);
+    if (!known) return false;
+    const isNew = outdoes(said, known);
+    if (isNew || !credible(known.incarnation, said.incarnation)) this.set(known, said, now);
+    return isNew;
+  }
+
   private set(known: Known, word: Statement, now: number): void {
     if (known.state !== word.state) this.changes++;
     if (known.state === "dead") this.deadCount--;

@@ -1,0 +1,83 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import * as v from "valibot";
+import { percentiles } from "../../src/operations/drill/histogram.ts";
+import { exec } from "../../src/core/exec.ts";
+import { builtOnce } from "../../test/lab/built-once.ts";
+import { goDirectory } from "../../test/lab/go.ts";
+import { LabUnavailable } from "../../test/lab/prerequisites.ts";
+import type { Row } from "./row.ts";
+
+/** Real sockets on loopback, all in one process: more of them would wait for the cores. */
+const nodes = 64;
+
+const source = resolve(import.meta.dir, "../../test/memberlist");
+const files = ["go.mod", "go.sum", "main.go"] as const;
+
+/** $1: the directory, then what the files hold: another program makes another directory. */
+const script = `
+set -eu
+final=$1 work=$1.new
+[ -d "$final" ] && exit 0
+clean() { [ ! -d "$work" ] || { chmod -R u+w "$work"; rm -rf --one-file-system "$work"; }; }
+clean
+mkdir -p "$work/module"
+printf %s "$2" > "$work/module/go.mod"
+printf %s "$3" > "$work/module/go.sum"
+printf %s "$4" > "$work/module/main.go"
+export HOME="$work" GOPATH="$work/go" GOCACHE="$work/cache" GOTMPDIR="$work"
+export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS="-modcacherw -mod=mod" GOWORK=off
+cd "$work/module"
+go build -trimpath -o "$work/memberlist" .
+mkdir "$final.done"
+mv "$work/memberlist" "$final.done/memberlist"
+cd /
+clean
+mv "$final.done" "$final"
+`;
+
+const answer = v.object({ changes: v.array(v.number()), deaths: v.array(v.number()) });
+
+/** hashicorp/memberlist in its LAN configuration, for comparison. Nothing where there is no Go that builds it. */
+export async function measureMemberlist(quick: boolean, progress: (line: string) => void): Promise<Row[]> {
+  const program = await memberlist(progress);
+  if (program === undefined) {
+    progress("gossip: memberlist is left out: it takes a Go toolchain and the way to its source");
+    return [];
+  }
+  const runs = quick ? 5 : 20;
+  progress(`gossip: memberlist, ${nodes} nodes: ${runs} changes, ${runs} deaths`);
+  const argv = [program, "-nodes", String(nodes), "-changes", String(runs), "-deaths", String(runs)];
+  const { stdout } = await exec(argv, { timeoutMs: 900_000 });
+  const { changes, deaths } = v.parse(answer, JSON.parse(stdout));
+  const named = `memberlist, ${nodes} nodes:`;
+  const p99 = (values: number[]) => [percentiles(values).p99];
+  return [
+    { name: `${named} a change known everywhere, p99`, values: p99(changes), unit: "s", target: null },
+    {
+      name: `${named} a dead node known everywhere`,
+      values: deaths,
+      unit: "s",
+      target: null,
+      spread: "percentiles",
+    },
+  ];
+}
+
+async function memberlist(progress: (line: string) => void): Promise<string | undefined> {
+  const go = await goDirectory();
+  if (go === undefined) return undefined;
+  const path = `${go}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+  // Where it is allowed to download from is this machine's business.
+  const env = { PATH: path, GOENV: join(homedir(), ".config/go/env") };
+  const words = await Promise.all(files.map((file) => readFile(join(source, file), "utf8")));
+  const wanted = { name: "memberlist", what: "memberlist", script, words, env, source: "Go's modules" };
+  try {
+    return join(await builtOnce(wanted, progress), "memberlist");
+  } catch (error) {
+    if (!(error instanceof LabUnavailable)) throw error;
+    progress(error.message);
+    return undefined;
+  }
+}
