@@ -121,18 +121,22 @@ export class Record {
     return this.#change(({ outages }) => ({ outages: merged([...outages, outage]) }));
   }
 
-  /** These are filled, up to the ends that they had. @throws ChimeError `host.*` */
-  filled(done: readonly Outage[]): Promise<void> {
-    return this.#change(({ outages }) => ({
-      outages: outages.flatMap((one) => {
+  /**
+   * These are filled, up to the ends that they had, but for `more`: both at once, so that a power cut forgets none of it.
+   * @throws ChimeError `host.*`
+   */
+  filled(done: readonly Outage[], more: readonly Outage[] = []): Promise<void> {
+    return this.#change(({ outages }) => {
+      const left = outages.flatMap((one) => {
         const found = done.find(
           ({ from, to, sure, bucket }) =>
             to !== null && sure === one.sure && bucket === one.bucket && from <= one.from && to >= one.from,
         );
         if (!found?.to) return [one];
         return one.to !== null && one.to <= found.to ? [] : [{ ...one, from: found.to }];
-      }),
-    }));
+      });
+      return { outages: more.length === 0 ? left : merged([...left, ...more]) };
+    });
   }
 
   /** One after the other, each from what the one before has left. */

@@ -140,3 +140,17 @@ test("a clock's fractions are no part of an outage: what asks for its points kno
   await record.away(101_000.75, false);
   expect(record.outages).toEqual([{ from: 101_000, to: null, sure: false }]);
 });
+
+test("what is crossed out and what is left of it are one change: at no moment is neither known", async () => {
+  const path = place();
+  const record = await wellAt100(path);
+  const outage = { from: 101_000, to: 161_000, sure: true };
+  await record.add(outage);
+  const held = [
+    { ...outage, bucket: "raw" },
+    { from: 158_000, to: 221_000, sure: false },
+  ];
+  await record.filled([outage], held);
+  expect(record.outages).toEqual(held);
+  expect((await Record.load(path)).outages).toEqual(held);
+});

@@ -435,8 +435,7 @@ export class TwinGuard implements Guard {
     const settled = await this.#filler.settle(outage, prepare, { ...this.#limits, timeoutMs: fillMs });
     if (!settled) return;
     const { done, more, points } = settled;
-    await this.#record.filled(done);
-    for (const one of more) await this.#record.add(one);
+    await this.#record.filled(done, more);
     const isWorthTelling = points > 0 || (outage.sure && outage.from > 0);
     if (done.length > 0 && isWorthTelling) this.#tell(outage, points, this.#deps.clock.now() - start);
     await this.#tellAll();
