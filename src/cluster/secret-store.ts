@@ -55,6 +55,9 @@ function both(id: string | undefined, value: string | undefined): Held | undefin
   return id === undefined || value === undefined ? undefined : { id, value };
 }
 
+/** What becomes of a role's table. */
+type Change = (table: Record<string, string>) => Record<string, string>;
+
 /**
  * This node's copy of the secrets, and how far it is with changing one: that is in the same file, so that a power cut leaves
  * both or neither.
@@ -62,6 +65,7 @@ function both(id: string | undefined, value: string | undefined): Held | undefin
 export class SecretStore {
   readonly #path: string;
   #all: Secrets;
+  #writing: Promise<void> = Promise.resolve();
 
   private constructor(path: string, all: Secrets) {
     this.#path = path;
@@ -117,11 +121,10 @@ export class SecretStore {
   /** Goes by the value that it held. What the service runs with is another matter: see `use`. */
   take(role: string, name: string): Promise<void> {
     const { id, next, nextId, used } = keys(name);
-    const before = this.state(role, name)?.used ?? original;
     return this.#write(role, ({ [next]: value, [nextId]: taken, ...table }) =>
       value === undefined || taken === undefined
         ? table
-        : { ...table, [name]: value, [id]: taken, [used]: before },
+        : { ...table, [name]: value, [id]: taken, [used]: table[used] ?? table[id] ?? original },
     );
   }
 
@@ -162,10 +165,14 @@ export class SecretStore {
     return this.#write(role, (table) => Object.fromEntries(without(table)));
   }
 
-  async #write(
-    role: string,
-    change: (table: Record<string, string>) => Record<string, string>,
-  ): Promise<void> {
+  /** One after the other, each from what the one before has left. */
+  #write(role: string, change: Change): Promise<void> {
+    const written = this.#writing.then(() => this.#writeNow(role, change));
+    this.#writing = written.catch(() => undefined);
+    return written;
+  }
+
+  async #writeNow(role: string, change: Change): Promise<void> {
     const next = { ...this.#all, [role]: change({ ...this.#all[role] }) };
     await saveSecrets(this.#path, next);
     this.#all = next;

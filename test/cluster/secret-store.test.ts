@@ -82,3 +82,17 @@ test("one that is replaced stays beside the new one until it is retired", async 
   await again.replace("minio", "secret_key");
   expect(again.all).toEqual(before);
 });
+
+test("of two that are changed at once neither is lost", async () => {
+  await saveSecrets(path, { minio: { root_password: "before00", secret_key: "before01" } });
+  const store = await SecretStore.load(path);
+  const ids = await Promise.all([store.begin("minio", "root_password"), store.begin("minio", "secret_key")]);
+  expect(ids).toEqual([
+    store.state("minio", "root_password")?.next as string,
+    store.state("minio", "secret_key")?.next as string,
+  ]);
+  await Promise.all([store.take("minio", "root_password"), store.prove("minio", "secret_key")]);
+  const again = await SecretStore.load(path);
+  expect(again.state("minio", "root_password")).toEqual({ current: ids[0], next: null, used: "0" });
+  expect(again.state("minio", "secret_key")).toEqual({ current: "0", next: ids[1], used: ids[1] });
+});
