@@ -172,6 +172,16 @@ describe("another key of applications", () => {
     expect(accounts.get("chime-server")).toBe("originalkey");
   });
 
+  test.each([0, 1, 2, 3, 5, 8])("retired %d steps before the next look, it stays so", async (steps) => {
+    await rotate();
+    await turns(5);
+    now += 5_000;
+    const retired = two().key.retire();
+    for (let nth = 0; nth < steps; nth++) await Promise.resolve();
+    await Promise.all([retired, two().key.advance()]);
+    expect(accounts.has("chime-server")).toBe(false);
+  });
+
   test("a node that was away while it was retired refuses it when it is back", async () => {
     await rotate();
     await turns(5);

@@ -31,6 +31,7 @@ export class ApplicationKey {
   readonly #deps: GuardDeps;
   readonly #server: KeyServer;
   #keptAt = Number.NEGATIVE_INFINITY;
+  #doing: Promise<void> = Promise.resolve();
 
   constructor(deps: GuardDeps, limits: Limits, server: KeyServer = serverOf(deps, limits)) {
     this.#deps = deps;
@@ -38,7 +39,11 @@ export class ApplicationKey {
   }
 
   /** To be called each second while the server can write. */
-  async advance(): Promise<void> {
+  advance(): Promise<void> {
+    return this.#inTurn(() => this.#advance());
+  }
+
+  async #advance(): Promise<void> {
     const own = this.#deps.secret(keyName)?.own;
     if (!own) return;
     const step = nextKeyStep(own, this.#fellows());
@@ -55,11 +60,20 @@ export class ApplicationKey {
   }
 
   /** An operator says that no application uses it any more. @throws ChimeError `minio.no_old_key`, `minio.*` */
-  async retire(): Promise<void> {
-    if (!applicationKeys(this.#deps.context()).old) {
-      throw failed("minio.no_old_key", "there is no earlier key of applications to retire");
-    }
-    await this.#retire();
+  retire(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!applicationKeys(this.#deps.context()).old) {
+        throw failed("minio.no_old_key", "there is no earlier key of applications to retire");
+      }
+      await this.#retire();
+    });
+  }
+
+  /** One after the other: what is being retired would be made known again meanwhile. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#doing.then(work);
+    this.#doing = done.catch(() => undefined);
+    return done;
   }
 
   problems(): Problem[] {
