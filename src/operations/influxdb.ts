@@ -100,7 +100,7 @@ export async function compareServers(request: CompareRequest, io: Io): Promise<C
 /**
  * Gives each server what the other one has, and proves it. Run again it goes on. Not beside a deletion on either node: what
  * was read before would be given back.
- * @throws ChimeError `influxdb.delete_pending`, `influxdb.deleting`, `lock.held` (exit 3), and of `compareServers`
+ * @throws ChimeError `influxdb.delete_pending`, `influxdb.deleting`, `influxdb.repair_late`, `lock.held` (exit 3), and of `compareServers`
  */
 export function repairServers(request: RepairRequest, io: Io): Promise<RepairResult> {
   return withLock(roleName, "influxdb repair", async () => {
@@ -165,7 +165,8 @@ export interface DeleteRequest {
 
 /**
  * Deletes points on both servers; on one that is away, before it is filled.
- * @throws ChimeError `influxdb.delete_declined` (exit 2), `influxdb.repairing` (exit 3), `influxdb.missing`, `influxdb.refused`
+ * @throws ChimeError `influxdb.delete_declined` (exit 2), `influxdb.repairing`, `influxdb.repair_unknown` (exit 3),
+ * `influxdb.missing`, `influxdb.refused`
  */
 export function deleteFromServers(request: DeleteRequest, io: Io): Promise<Deleted> {
   return withLock(roleName, "influxdb delete", () => deleteNow(request, io));

@@ -1,8 +1,11 @@
 import type { Clock } from "../../../core/clock.ts";
-import { refused } from "../../../core/errors.ts";
+import { refused, toChimeError } from "../../../core/errors.ts";
 
 /** A repair that has not said for so long that it goes on is over: it was killed, ms. */
 const leaseMs = 15_000;
+
+/** Codes of calls that find nobody: no agent, or one whose guard does not run, without which nothing is repaired by hand. */
+const nobody = new Set(["peer.unreachable", "peer.no_method", "role.not_here"]);
 
 /** What is under way on a node. */
 export interface UnderWay {
@@ -24,6 +27,8 @@ export class Exclusion {
   readonly #clock: Pick<Clock, "now">;
   readonly #self: () => string;
   #repairUntil = Number.NEGATIVE_INFINITY;
+  /** Repairs that are being prepared, which takes as long as it takes. */
+  #preparing = 0;
   #deletions = 0;
 
   /** @param self the name of this node */
@@ -33,23 +38,36 @@ export class Exclusion {
   }
 
   get underWay(): UnderWay {
-    return { repairing: this.#clock.now() < this.#repairUntil, deleting: this.#deletions > 0 };
+    const isRepaired = this.#preparing > 0 || this.#isLeased;
+    return { repairing: isRepaired, deleting: this.#deletions > 0 };
   }
 
-  /** A repair begins on this node. The other one has to answer. @throws ChimeError `influxdb.deleting` (exit 3), and of the call */
-  async repair(other: Other | undefined): Promise<void> {
-    this.goOn();
+  get #isLeased(): boolean {
+    return this.#clock.now() < this.#repairUntil;
+  }
+
+  /**
+   * A repair begins on this node, when `prepare` is done. The other one has to answer.
+   * @throws ChimeError `influxdb.deleting` (exit 3), of the call, and of `prepare`
+   */
+  async repair(other: Other | undefined, prepare: () => Promise<void>): Promise<void> {
+    this.#preparing++;
     try {
       if (this.underWay.deleting) throw deleting(this.#self());
       if ((await other?.underWay())?.deleting) throw deleting(other?.name ?? "");
-    } catch (error) {
-      this.repaired();
-      throw error;
+      await prepare();
+      this.#repairUntil = this.#clock.now() + leaseMs;
+    } finally {
+      this.#preparing--;
     }
   }
 
-  /** It goes on. To be said more often than its lease ends. */
+  /**
+   * It goes on. To be said more often than its lease ends: after that others may have deleted what it has read.
+   * @throws ChimeError `influxdb.repair_late` (exit 3)
+   */
   goOn(): void {
+    if (!this.#isLeased) throw late(this.#self());
     this.#repairUntil = this.#clock.now() + leaseMs;
   }
 
@@ -57,18 +75,39 @@ export class Exclusion {
     this.#repairUntil = Number.NEGATIVE_INFINITY;
   }
 
-  /** A node that is away repairs nothing. @throws ChimeError `influxdb.repairing` (exit 3), and of the work */
+  /**
+   * A node that is away repairs nothing; one that does not answer may.
+   * @throws ChimeError `influxdb.repairing`, `influxdb.repair_unknown` (exit 3), and of the work
+   */
   async delete<T>(other: Other | undefined, work: () => Promise<T>): Promise<T> {
     this.#deletions++;
     try {
       if (this.underWay.repairing) throw repairing(this.#self());
-      const there = await other?.underWay().catch(() => undefined);
+      const there = await other?.underWay().catch((error: unknown) => unlessAway(other.name, error));
       if (there?.repairing) throw repairing(other?.name ?? "");
       return await work();
     } finally {
       this.#deletions--;
     }
   }
+}
+
+function unlessAway(node: string, error: unknown): undefined {
+  const { code, message } = toChimeError(error);
+  if (nobody.has(code)) return undefined;
+  throw refused(
+    "influxdb.repair_unknown",
+    `${node} does not say whether chime-node influxdb repair is under way there: ${message}`,
+    { node, remedy: "run this again: nothing was deleted" },
+  );
+}
+
+function late(node: string): Error {
+  return refused(
+    "influxdb.repair_late",
+    `this repair did not say for ${leaseMs / 1_000} s that it goes on: what it has read may be deleted meanwhile`,
+    { node, remedy: "run it again: it goes on where it was" },
+  );
 }
 
 function repairing(node: string): Error {

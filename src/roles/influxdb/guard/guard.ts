@@ -172,9 +172,10 @@ export class TwinGuard implements Guard {
       );
     }
     if (method === "repair") {
-      await this.#exclusion.repair(this.#other());
-      await this.#filler.halt();
-      return this.#settleDeletions();
+      return this.#exclusion.repair(this.#other(), async () => {
+        await this.#filler.halt();
+        await this.#settleDeletions();
+      });
     }
     if (method === "repairing") return this.#exclusion.goOn();
     if (method === "repaired") return this.#exclusion.repaired();
