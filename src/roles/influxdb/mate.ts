@@ -37,3 +37,16 @@ export function twinOf(
 export function standingOf({ state, joined, gap }: Published): Standing {
   return { serving: joined && state === "serving", away: gap?.away ?? 0 };
 }
+
+/**
+ * For how long its server was not there since it last had everything of every bucket that can be filled, s. One that is held
+ * up may wait for the other one's restart itself. Pure.
+ */
+export function overallAway({ gap }: Pick<Published, "gap">): number {
+  return gap?.overall ?? gap?.away ?? 0;
+}
+
+/** The VIP may go to it for good. What nobody is sure of is looked at each minute. Pure. */
+export function isWhole({ published }: Pick<Twin, "published">): boolean {
+  return published?.eligible === true && (published.gap?.away ?? 0) === 0;
+}

@@ -27,3 +27,8 @@ export function awaySeconds(outages: readonly Outage[], now: number): number {
   const ms = sure.reduce((sum, { from, to }) => sum + (to ?? now) - from, 0);
   return 2 ** Math.ceil(Math.log2(Math.max(1, ms / 1_000)));
 }
+
+/** Those of all buckets. Pure. */
+export function overallOf(outages: readonly Outage[]): Outage[] {
+  return outages.filter(({ bucket }) => bucket === undefined);
+}

@@ -26,6 +26,8 @@ const publishedSchema = v.object({
       since: moment,
       /** Its server was not there for so long, s: clients could not write to it. Rounded. */
       away: v.pipe(v.number(), v.minValue(0)),
+      /** The same without what single buckets lack that are held up. An agent that does not tell it: as `away`. */
+      overall: v.exactOptional(v.pipe(v.number(), v.minValue(0))),
       /** How much of it was compared and filled, 0 to 1, in twentieths. */
       done: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
       /** Why that does not go on. */

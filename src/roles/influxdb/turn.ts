@@ -23,7 +23,7 @@ export async function awaitTurn(run: ApplyContext): Promise<void> {
     if (systemClock.now() > giveUp) {
       throw failed(
         "influxdb.no_turn",
-        `this node's server is not restarted: ${awaiting} for ${limitMs / 60_000} minutes`,
+        `this node's server is not restarted after ${limitMs / 60_000} minutes of waiting: ${awaiting}`,
         { remedy: "chime-node status; then chime-node apply again" },
       );
     }

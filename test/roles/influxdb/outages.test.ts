@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { awaySeconds, merged } from "../../../src/roles/influxdb/outages.ts";
+import { awaySeconds, merged, overallOf } from "../../../src/roles/influxdb/outages.ts";
 
 test("times that touch are one, those that are sure and those that are not stay apart, and so do those of one bucket", () => {
   expect(
@@ -32,4 +32,9 @@ test.each([
 
 test("a moment counts as well", () => {
   expect(awaySeconds([{ from: 5_000, to: 5_000, sure: true }], 9_000)).toBe(1);
+});
+
+test("a bucket that is held up alone is no outage of all", () => {
+  const all = { from: 5_000, to: 9_000, sure: true };
+  expect(overallOf([all, { ...all, bucket: "raw" }])).toEqual([all]);
 });

@@ -10,8 +10,8 @@ import { giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import type { Limits } from "../../http.ts";
 import { httpPort, influxdbSpec, layout, roleName } from "../layout.ts";
-import { standingOf, twinOf, type Twin } from "../mate.ts";
-import { awaySeconds, type Outage } from "../outages.ts";
+import { isWhole, overallAway, standingOf, twinOf, type Twin } from "../mate.ts";
+import { awaySeconds, overallOf, type Outage } from "../outages.ts";
 import { probe } from "../probe.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { Record } from "../record.ts";
@@ -264,9 +264,10 @@ export class TwinGuard implements Guard {
 
   /** Why clients cannot be left to this node's server alone; undefined: they can. */
   #whyNotAlone(): string | undefined {
-    const { away } = standingOf(this.#state());
     if (this.#leaving || this.#deps.inMaintenance()) return "it is not to serve now";
-    return this.#well && away === 0 ? undefined : "it does not have everything";
+    if (this.#well && this.#hasAllOverall()) return undefined;
+    const why = this.#trouble ?? this.#filler.trouble?.message;
+    return `it does not have everything${why === undefined ? "" : `: ${why}`}`;
   }
 
   /** To be called before this node's server is restarted. @returns what it waits for; undefined: it may be */
@@ -487,8 +488,7 @@ export class TwinGuard implements Guard {
     const context = this.#deps.context();
     const twin = this.#twin();
     const isOther = twin !== undefined && homeOf(roleName, context) === twin.member.name;
-    const isWhole = twin?.published?.eligible === true && twin.published.gap === null;
-    if (!this.#wayHome.isDue(this.#deps.vip() === "MASTER" && isOther && isWhole)) return;
+    if (!this.#wayHome.isDue(this.#deps.vip() === "MASTER" && isOther && isWhole(twin))) return;
     log.info(`influxdb: the VIP goes to ${twin?.member.name}, where it belongs`);
     this.#goingHome = true;
     try {
@@ -505,8 +505,14 @@ export class TwinGuard implements Guard {
   }
 
   #mayServe(): boolean {
-    const hasAll = this.#well && this.#verdict() !== "fills";
+    // Of two that each lack something: which has more does not count while the other one is restarted.
+    const isRelied = this.#turn.isGiven && this.#hasAllOverall();
+    const hasAll = this.#well && (isRelied || this.#verdict() !== "fills");
     return hasAll && !this.#turn.isMine && !this.#leaving && !this.#deps.inMaintenance();
+  }
+
+  #hasAllOverall(): boolean {
+    return overallAway(this.#state()) === 0;
   }
 
   #state(): Published {
@@ -515,14 +521,16 @@ export class TwinGuard implements Guard {
     const { done, trouble: error, busy } = this.#filler;
     const trouble = error?.message.slice(0, 300) ?? null;
     const remedy = error?.remedy?.slice(0, 300) ?? null;
-    const away = awaySeconds(outages, this.#deps.clock.wall());
+    const now = this.#deps.clock.wall();
+    const away = awaySeconds(outages, now);
+    const overall = awaySeconds(overallOf(outages), now);
     return {
       state: this.#well ? "serving" : this.#attention ? "waiting" : "down",
       joined: this.#joined,
       tls: this.#tls,
       read: this.#deps.vip() === "MASTER",
       eligible: false,
-      gap: first ? { since: text(first.from), away, done, trouble, remedy, busy } : null,
+      gap: first ? { since: text(first.from), away, overall, done, trouble, remedy, busy } : null,
       binary: null,
       detail: this.#well ? null : this.awaiting().slice(0, 400),
     };

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Clock } from "../../../core/clock.ts";
 import { toChimeError } from "../../../core/errors.ts";
-import type { Twin } from "../mate.ts";
+import { overallAway, type Twin } from "../mate.ts";
 
 /** Whoever has the turn restarts its server at once: one that did not has lost it, ms. */
 const mineMs = 60_000;
@@ -31,6 +31,11 @@ export class Turn {
     return this.#clock.now() < this.#mineUntil;
   }
 
+  /** The other one's server may be restarted at any moment: this node is relied on. */
+  get isGiven(): boolean {
+    return this.#clock.now() < this.#givenUntil;
+  }
+
   /**
    * Asks the other one for it.
    * @returns undefined where it is this node's turn; else whom or what it waits for
@@ -38,9 +43,13 @@ export class Turn {
   async take(twin: Twin, ask: () => Promise<unknown>): Promise<string | undefined> {
     const { name } = twin.member;
     if (this.isMine) return undefined;
-    if (this.#clock.now() < this.#givenUntil) return `waiting for ${name} to restart its server`;
+    if (this.isGiven) return `waiting for ${name} to restart its server`;
     if (!twin.alive) return `waiting for ${name}, which is not heard`;
-    if (!twin.said?.serving || twin.said.away > 0) return `waiting for ${name} to have everything`;
+    const { published } = twin;
+    if (!published || !twin.said?.serving || overallAway(published) > 0) {
+      const trouble = published?.detail ?? published?.gap?.trouble;
+      return `waiting for ${name} to have everything${trouble ? `: ${trouble}` : ""}`;
+    }
     this.#asking = true;
     try {
       const { why } = v.parse(answerSchema, await ask());

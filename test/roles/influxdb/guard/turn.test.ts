@@ -39,7 +39,22 @@ test.each<[string, Said, string | undefined]>([
   ["has everything", {}, undefined],
   ["is filled", { gap }, "waiting for node2 to have everything"],
   ["may lack something, of which nobody is sure", { gap: { ...gap, away: 0 } }, undefined],
+  [
+    "lacks only what one bucket is held up for",
+    { gap: { ...gap, overall: 0, trouble: "kept for 7d" } },
+    undefined,
+  ],
+  [
+    "is filled, and says why that does not go on",
+    { gap: { ...gap, overall: 4, trouble: "no room" } },
+    "waiting for node2 to have everything: no room",
+  ],
   ["is down", { state: "down" }, "waiting for node2 to have everything"],
+  [
+    "is down, and says why",
+    { state: "down", detail: "its disk is full" },
+    "waiting for node2 to have everything: its disk is full",
+  ],
   ["is not one of the twins yet", { joined: false }, "waiting for node2 to have everything"],
   ["has said nothing", { silent: true }, "waiting for node2 to have everything"],
   ["is dead", { liveness: "dead" }, "waiting for node2, which is not heard"],
@@ -71,8 +86,10 @@ describe("two that ask each other", () => {
   test("who has left it to the other one does not take it as long as the answer may be on its way", async () => {
     const { first, firstAsks, pass } = pair();
     expect(first.answer(true, undefined)).toEqual({ why: null });
+    expect(first.isGiven).toBe(true);
     expect(await firstAsks()).toBe("waiting for node2 to restart its server");
     pass(15_000);
+    expect(first.isGiven).toBe(false);
     expect(await firstAsks()).toBeUndefined();
   });
 
