@@ -127,6 +127,10 @@ export function socketHandlers(agent: Agent): Handlers {
       return Promise.resolve(secretChanges.progress(name, of));
     },
 
+    async "secrets.require_changed"(params) {
+      secretChanges.requireChanged(v.parse(role, params).role);
+    },
+
     "secrets.retiring": (params) => Promise.resolve(secretChanges.retiring(v.parse(role, params).role)),
 
     "keys.rotate": () => keyRotation.begin(),

@@ -150,6 +150,21 @@ export class SecretChanges {
     return { done: lines.length === 0, awaiting: lines[0] ?? null };
   }
 
+  /**
+   * To be asked before what applications used before is refused: while another value is on its way, a node may begin to take it
+   * beside the new one later.
+   * @throws ChimeError `secrets.changing` (exit 3)
+   */
+  requireChanged(role: RoleName): void {
+    const { awaiting } = this.progress(role, "application");
+    if (awaiting === null) return;
+    throw refused(
+      "secrets.changing",
+      `${role}: the change before is still under way: ${awaiting}`,
+      "bring the missing node back, or chime-node remove it; run this again when that is over: chime-node status",
+    );
+  }
+
   /** How far all nodes are with refusing what applications used before. */
   retiring(role: RoleName): ChangeProgress {
     const { store } = this.#deps;
@@ -232,22 +247,22 @@ export class SecretChanges {
 
   /** What has not come to its end for a while. */
   problems(): Problem[] {
-    const { store, membership, clock, roles, isServed } = this.#deps;
-    const open = roles.filter(({ name, rotates = [], replaces = [] }) =>
-      [...rotates, ...replaces].some((secret) => {
-        const own = store.state(name, secret);
-        return isServed(name) && own && (own.next !== null || own.used !== own.current);
-      }),
-    );
+    const { store, membership, clock, isServed } = this.#deps;
+    const open = this.#names().filter(({ role, name }) => {
+      const own = store.state(role, name);
+      return isServed(role) && own && (own.next !== null || own.used !== own.current);
+    });
     if (open.length === 0) this.#since = undefined;
     else this.#since ??= clock.now();
     if (this.#since === undefined || clock.now() - this.#since < quietMs) return [];
-    return open.map(({ name }) => ({
+    // One command changes all that are of one kind.
+    const changes = new Map(open.map((one) => [`${one.role} ${one.whose}`, one]));
+    return [...changes.values()].map(({ role, whose }) => ({
       code: "secrets.changing",
       severity: "warning",
       node: membership.self.name,
-      message: `${name}: a change of its secrets is under way: ${this.progress(name).awaiting ?? this.progress(name, "application").awaiting ?? "it ends in a moment"}`,
-      remedy: `bring the missing node back, or chime-node remove it; chime-node secrets rotate --role ${name} goes on waiting`,
+      message: `${role}: a change of its secrets is under way: ${this.progress(role, whose).awaiting ?? "it ends in a moment"}`,
+      remedy: `bring the missing node back, or chime-node remove it; ${rotateCommand(role, whose)} goes on waiting`,
     }));
   }
 }
@@ -280,6 +295,9 @@ function latestOf(
   }
   return best;
 }
+
+const rotateCommand = (role: RoleName, whose: Whose): string =>
+  `chime-node secrets rotate --role ${role}${whose === "application" ? " --application" : ""}`;
 
 function notRetired(role: RoleName) {
   return refused(

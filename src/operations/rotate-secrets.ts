@@ -84,7 +84,7 @@ export interface RetireResult {
 
 /**
  * Ends what applications used before the last change: from then on it is refused, on a node that is away when that is back.
- * @throws ChimeError `secrets.nothing_to_retire` (exit 2), `secrets.timeout`, `minio.*`
+ * @throws ChimeError `secrets.nothing_to_retire` (exit 2), `secrets.changing` (exit 3, nothing touched), `secrets.timeout`, `minio.*`
  */
 export async function retireSecrets(
   { role, timeout }: Pick<RotateOptions, "role" | "timeout">,
@@ -94,6 +94,7 @@ export async function retireSecrets(
   const started = systemClock.now();
   const { context } = await readContext();
   connectionTo(context, role);
+  await callAgent("secrets.require_changed", { role }, { signal: io.signal });
   const retiring = () => callAgent<ChangeProgress>("secrets.retiring", { role }, { signal: io.signal });
   if ((await retiring()).done) {
     throw usageError("secrets.nothing_to_retire", `${role}: there is nothing that applications used before`);

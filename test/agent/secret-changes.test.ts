@@ -213,6 +213,7 @@ describe("a changed secret", () => {
       { code: "secrets.changing", severity: "warning", node: "node1" },
     ]);
     expect(one.changes.problems()[0]?.message).toContain("node2");
+    expect(one.changes.problems()[0]?.remedy).toEndWith("rotate --role demo goes on waiting");
   });
 });
 
@@ -255,6 +256,38 @@ describe("what applications hold", () => {
     await follow();
     expect(keyOf(three)?.beside).toEqual({ old: null, retired: "0" });
     expect(await codeOf(two.changes.begin("demo", "application"))).toBe("none");
+  });
+
+  test("that is not replaced on every node is told for itself, and nothing is retired meanwhile", async () => {
+    await begin();
+    one.changes.problems();
+    now += 61_000;
+    expect(one.changes.problems()).toMatchObject([
+      {
+        message: expect.stringContaining("waiting for this node to take it"),
+        remedy: expect.stringContaining("secrets rotate --role demo --application goes on waiting"),
+      },
+    ]);
+    for (const node of [one, two]) await node.changes.prove("demo", key);
+    await one.changes.take("demo", key);
+    await one.changes.retire("demo", key);
+    // The other one has not taken it yet: after that it takes both.
+    expect(one.changes.retiring("demo").done).toBe(true);
+    const refusal = { code: "secrets.changing", exit: 3, message: expect.stringContaining("node2") };
+    expect(() => one.changes.requireChanged("demo")).toThrow(expect.objectContaining(refusal));
+    await two.changes.take("demo", key);
+    expect(() => one.changes.requireChanged("demo")).not.toThrow();
+  });
+
+  test("and an administrator's password changed at the same time are told each", async () => {
+    await begin();
+    await one.changes.begin("demo");
+    one.changes.problems();
+    now += 61_000;
+    expect(one.changes.problems().map(({ remedy }) => remedy.includes("--application"))).toEqual([
+      false,
+      true,
+    ]);
   });
 
   test("is not replaced while a node knows of no such change", async () => {
