@@ -4,6 +4,7 @@ import { isPromotion } from "./cluster-history.ts";
 import { isGuarded } from "./guards.ts";
 import { byTime, type HistoryEvent } from "./event.ts";
 import type { Problem } from "../roles/guard.ts";
+import { homeProblems } from "../roles/home.ts";
 import { reportOf } from "./report.ts";
 
 /** `chime-node status --json`, fixed by the contract (design.md §5). */
@@ -81,6 +82,8 @@ export function clusterStatus(input: {
       status.vips.push({ role: role.name, address, holders: holders.map((m) => m.name) });
       const nodes = present.filter((member) => member.roles.includes(role.name));
       problems.push(...vipProblems(role.name, address, holders, nodes, context.self.name));
+      const { spec } = context;
+      problems.push(...homeProblems(role.name, { spec, members: present }, role.limit(spec).max));
     }
     const told = role.status(context, members);
     if (told) {

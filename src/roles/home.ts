@@ -1,4 +1,5 @@
 import type { Member, RoleName } from "../cluster/types.ts";
+import type { Problem } from "./guard.ts";
 import { nodesOf } from "./of-role.ts";
 import type { RoleContext } from "./types.ts";
 
@@ -21,6 +22,30 @@ export function homeOf(
   const earlier = dealt.slice(0, dealt.indexOf(role)).filter((other) => shares(other, nodes, members));
   if (earlier.length === 0 || nodes.length < 2) return undefined;
   return nodes[earlier.length % nodes.length]?.name;
+}
+
+/**
+ * `roles.X.prefer` names none of the role's nodes: it says nothing then. Before all of them have joined the one may still come.
+ * Pure.
+ * @param most how many nodes the role has when it has all
+ */
+export function homeProblems(
+  role: RoleName,
+  { spec, members }: Pick<RoleContext, "spec" | "members">,
+  most: number,
+): Problem[] {
+  const prefer = role === "minio" || role === "influxdb" ? spec.roles[role]?.prefer : undefined;
+  const names = nodesOf(role, members).map(({ name }) => name);
+  if (prefer === undefined || names.length < most || names.includes(prefer)) return [];
+  return [
+    {
+      code: "vip.prefer",
+      severity: "warning",
+      node: names.join(", "),
+      message: `roles.${role}.prefer is ${prefer}, which is no node of ${role}: it is as if it were not set`,
+      remedy: `name ${names.join(" or ")} in /etc/chime-node/cluster.toml, or nobody; then chime-node apply`,
+    },
+  ];
 }
 
 function shares(role: RoleName, nodes: readonly Member[], members: readonly Member[]): boolean {

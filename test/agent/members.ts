@@ -35,6 +35,7 @@ export function context(members: readonly MemberView[]): RoleContext {
 export function demoRole(told: { status: RoleStatus; problems: Problem[] } | undefined): Role {
   return {
     name: "demo",
+    limit: () => ({ max: 2, reason: "two" }),
     status: () => told,
     vip: ({ members }: RoleContext) => ({ name: "demo", address: "10.0.0.30/24", nodes: members }),
   } as unknown as Role;

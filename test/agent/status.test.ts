@@ -3,6 +3,7 @@ import { renderMetrics } from "../../src/agent/metrics.ts";
 import { reportKey, reportOf, secretsOf } from "../../src/agent/report.ts";
 import { clusterStatus } from "../../src/agent/status.ts";
 import type { MemberView } from "../../src/cluster/types.ts";
+import type { RoleContext } from "../../src/roles/types.ts";
 import { context, demoRole, member } from "./members.ts";
 
 const holds = (yes: boolean) => ({
@@ -61,6 +62,25 @@ describe("status", () => {
       expect(problem).toMatchObject({ code: "vip.nobody", message: expect.stringMatching(message), remedy });
     },
   );
+
+  test("a preferred node that the role does not have is a warning", () => {
+    const members = ["node1", "node2"].map((name, nth) =>
+      member(name, {
+        roles: ["influxdb"],
+        roleState: {
+          [reportKey]: { vips: { influxdb: { state: "MASTER", holds: nth === 0, peers: [] } }, problems: [] },
+        },
+      }),
+    );
+    const spec = { roles: { influxdb: { prefer: "node9" } } } as RoleContext["spec"];
+    const found = clusterStatus({
+      context: { ...context(members), spec },
+      specVersion: 3,
+      members,
+      roles: [{ ...demoRole(undefined), name: "influxdb" }],
+    });
+    expect(found.problems.map(({ code, severity }) => `${severity} ${code}`)).toEqual(["warning vip.prefer"]);
+  });
 
   test("a dead member is an error; what it said last counts no more", () => {
     const dead = member("node2", {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Member } from "../../src/cluster/types.ts";
-import { homeOf } from "../../src/roles/home.ts";
+import { homeOf, homeProblems } from "../../src/roles/home.ts";
 import type { RoleContext } from "../../src/roles/types.ts";
 import { sampleMember } from "../samples.ts";
 
@@ -40,4 +40,16 @@ test.each<[string, readonly string[][], Wishes, string | undefined, string | und
 test("every member comes to the same result", () => {
   const { spec, members } = cluster([all, all]);
   expect(homeOf("influxdb", { spec, members: members.toReversed() })).toBe("node1");
+});
+
+test.each<[string, readonly string[][], Wishes, readonly string[]]>([
+  ["no wish", [all, all], {}, []],
+  ["one of its nodes", [all, all], { influxdb: "node2" }, []],
+  ["one that may still join", [all], { influxdb: "node2" }, []],
+  ["one that is not there", [all, all], { influxdb: "node9" }, ["vip.prefer node1, node2"]],
+  ["one without the role", [all, all, ["witness"]], { influxdb: "node3" }, ["vip.prefer node1, node2"]],
+  ["another role's wish", [all, all], { minio: "node9" }, []],
+])("a wish that says nothing is told: %s", (_, roles, wishes, told) => {
+  const problems = homeProblems("influxdb", cluster(roles, wishes), 2);
+  expect(problems.map(({ code, node }) => `${code} ${node}`)).toEqual([...told]);
 });
