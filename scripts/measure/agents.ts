@@ -8,6 +8,7 @@ import type { Row } from "./row.ts";
 import { agentUsage } from "./usage.ts";
 
 const count = 12;
+const settleMs = 45_000;
 
 /** Twelve real agents that have no role in common, at rest; then how long joining them takes. */
 export async function measureAgents(
@@ -22,6 +23,8 @@ export async function measureAgents(
   const members = lab.nodes.filter((node) => node !== visitor);
   const { token } = await formWitnesses(lab, members);
   await untilSeen(members, names, "alive", 60_000);
+  // The joins have stirred up much to compare, and an agent gives memory back half a minute after its start.
+  await Bun.sleep(settleMs);
   progress(`agents: ${count} at rest for ${seconds} s`);
   const before = await Promise.all(members.map(traffic));
   const begun = performance.now();
