@@ -239,6 +239,7 @@ function compareOptions({ contents }: CompareRequest, io: Io): CompareOptions {
     clock: systemClock,
     ignored,
     contents,
+    isGentle: false,
     progress: io.progress,
   };
 }

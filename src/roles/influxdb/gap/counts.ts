@@ -1,8 +1,8 @@
-import type { Limits } from "../../http.ts";
 import { identifier, queryJson, type Series } from "../influxql.ts";
 import { isMixed, type Measurement } from "./schema.ts";
 import type { Pair, Side } from "./sides.ts";
 import { overlap, within, type Range } from "./time.ts";
+import { inTurn, type Care } from "./pace.ts";
 
 /** How many values each has fewer of than the other one: at least so many are missing. */
 export interface Missing {
@@ -35,7 +35,7 @@ export async function countWindows(
   measurements: readonly Measurement[],
   range: Range,
   stepMs: number,
-  limits: Limits,
+  limits: Care,
 ): Promise<Window[][]> {
   const found: Window[][] = measurements.map(() => []);
   const edges = [
@@ -43,9 +43,19 @@ export async function countWindows(
     { from: Math.max(range.from, safe.to), to: range.to },
   ].filter(({ from, to }) => from < to);
   for (const edge of edges) add(found, await countOnce(pair, measurements, edge, undefined, limits));
-  const middle = overlap(range, safe);
-  if (middle) add(found, await countOnce(pair, measurements, middle, stepMs, limits));
+  for (let rest = overlap(range, safe); rest;) {
+    const slice: Range = { from: rest.from, to: sliceEnd(rest, stepMs, limits) };
+    add(found, await countOnce(pair, measurements, slice, stepMs, limits));
+    rest = overlap(rest, { from: slice.to, to: rest.to });
+  }
   return found.map((windows) => windows.sort((a, b) => a.from - b.from));
+}
+
+/** Up to where to count at once: between two windows, as far as the pace allows. */
+function sliceEnd({ from, to }: Range, stepMs: number, { pace }: Care): number {
+  if (!pace) return to;
+  const windows = Math.max(1, Math.floor(pace.size("counting") / stepMs));
+  return Math.min(to, (Math.floor(from / stepMs) + windows) * stepMs);
 }
 
 /** Two windows and what is between them, in which there is nothing. Pure. */
@@ -68,13 +78,12 @@ async function countOnce(
   measurements: readonly Measurement[],
   range: Range,
   stepMs: number | undefined,
-  limits: Limits,
+  limits: Care,
 ): Promise<Window[][]> {
   const statements = measurements.map((measurement) => statementFor(measurement, range, stepMs));
-  const [ofMine, ofOther] = await Promise.all([
-    counted(mine, statements, range, limits),
-    counted(other, statements, range, limits),
-  ]);
+  const count = (side: Side) =>
+    inTurn(limits, "counting", range.to - range.from, () => counted(side, statements, range, limits));
+  const [ofMine, ofOther] = await Promise.all([count(mine), count(other)]);
   return measurements.map((_, i) => {
     const [a, b]: [Counted, Counted] = [ofMine[i] ?? new Map(), ofOther[i] ?? new Map()];
     return [...new Set([...a.keys(), ...b.keys()])].map((start) => {
@@ -128,7 +137,7 @@ async function counted(
   { server, database }: Side,
   statements: readonly string[],
   range: Range,
-  limits: Limits,
+  limits: Care,
 ): Promise<Counted[]> {
   const answers = await queryJson(server, database, statements, limits);
   return answers.map(([table]) => toCounts(table, range));

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import type { Limits } from "../../http.ts";
 import { formOf, lineOf } from "./line.ts";
 import { readRows, type Block } from "./read.ts";
 import { unsignedFields, type Measurement } from "./schema.ts";
 import type { Pair, Which } from "./sides.ts";
 import type { Range } from "./time.ts";
+import type { Care } from "./pace.ts";
 
 /** What one side holds of a measurement in a range. */
 export interface Digest {
@@ -22,7 +22,7 @@ export async function digestOf(
   one: Which,
   measurement: Measurement,
   range: Range,
-  limits: Limits,
+  limits: Care,
 ): Promise<Digest> {
   const side = pair[one];
   const unsigned = await unsignedFields(side, measurement.name, measurement[one], range, limits);

@@ -1,21 +1,18 @@
 import type { Clock } from "../../../core/clock.ts";
-import type { Limits } from "../../http.ts";
 import type { Window } from "./counts.ts";
 import { differences, type Rows } from "./diff.ts";
-import { Pace } from "./pace.ts";
-import { planWindows } from "./plan.ts";
+import { mostAtPace, planWindows } from "./plan.ts";
 import { readRows } from "./read.ts";
 import type { FillRecord } from "./record.ts";
 import { unsignedFields, type Measurement } from "./schema.ts";
 import { which, type Pair, type Which } from "./sides.ts";
 import type { Range } from "./time.ts";
 import { Writer } from "./writer.ts";
+import { inTurn, type Care } from "./pace.ts";
 
 export interface FillOptions {
-  limits: Limits;
+  limits: Care;
   clock: Clock;
-  /** Leaves the servers to their clients most of the time. */
-  isGentle: boolean;
   /** Whose value counts where both have one for the same field of the same point; without, both keep theirs. */
   authority: Which | undefined;
   record: FillRecord;
@@ -60,13 +57,10 @@ export async function fill(
   options: FillOptions,
   filled: Filled = nothingFilled(),
 ): Promise<Filled> {
-  const paces = options.isGentle
-    ? { mine: new Pace(options.clock), other: new Pace(options.clock) }
-    : undefined;
   for await (const window of planWindows(pair, measurement, range, options.limits)) {
     const done = { bucket: pair.name, measurement: measurement.name, from: window.from, to: window.to };
     if (options.record.has(done)) continue;
-    await fillWindow(pair, measurement, window, options, filled, paces);
+    await fillWindow(pair, measurement, window, options, filled);
     await options.record.add(done);
     options.progress?.(filled);
   }
@@ -79,14 +73,18 @@ async function fillWindow(
   window: Window,
   { limits, clock, authority }: FillOptions,
   filled: Filled,
-  paces: Record<Which, Pace> | undefined,
 ): Promise<void> {
+  const read = (one: Which) => readRows(pair[one], measurement.name, window, limits);
+  // One query at a time, where the answers are small enough to be kept.
+  const isPaced = limits.pace !== undefined && window.points <= mostAtPace;
   const rows = async (one: Which): Promise<Rows> => ({
     unsigned: await unsignedFields(pair[one], measurement.name, measurement[one], window, limits),
-    blocks: readRows(pair[one], measurement.name, window, limits),
+    blocks: isPaced
+      ? each(await inTurn(limits, "reading", window.points, () => Array.fromAsync(read(one))))
+      : read(one),
   });
   const [mine, other] = await Promise.all([rows("mine"), rows("other")]);
-  const writer = (one: Which) => new Writer(pair[one], { limits, clock, pace: paces?.[one] });
+  const writer = (one: Which) => new Writer(pair[one], { limits, clock });
   const writers = { mine: writer("mine"), other: writer("other") };
   try {
     for await (const found of differences(measurement.name, mine, other, authority)) {
@@ -102,4 +100,8 @@ async function fillWindow(
       filled.why = writers[one].why ?? filled.why;
     }
   }
+}
+
+async function* each<T>(all: readonly T[]): AsyncGenerator<T, void> {
+  yield* all;
 }

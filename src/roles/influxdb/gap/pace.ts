@@ -1,38 +1,145 @@
 import type { Clock } from "../../../core/clock.ts";
+import type { Limits } from "../../http.ts";
+
+/** A piece of work is made so large that it takes about as long, ms. */
+const pieceMs = 25;
 
 /**
- * How much of a server's time may be taken from its clients. A batch that took t ms is followed by a pause of a multiple of
- * t: the multiple rises at once when batches of the same size take longer than they did at best, for then clients wait,
- * too, and falls slowly.
+ * How much is asked for at once. Never less than the least: a query costs a server as much for each series as for thousands of
+ * points [tried: with 500 series a count of 1 s takes as long as one of 100 s], so that smaller ones would only be more of them.
  */
-const least = 2;
-const most = 50;
-/** Longer by so much than at best is taken for load. */
-const slower = 1.5;
-const rise = 1.5;
-const fall = 0.95;
-/** The best is forgotten by and by: it may have been that of an empty server. */
-const forget = 1.01;
+class Piece {
+  readonly #least: number;
+  readonly #most: number;
+  #size: number;
 
+  constructor(least: number, most: number) {
+    this.#least = least;
+    this.#most = most;
+    this.#size = least;
+  }
+
+  get size(): number {
+    return Math.round(this.#size);
+  }
+
+  took(size: number, ms: number): void {
+    const factor = Math.min(2, Math.max(0.5, pieceMs / Math.max(ms, 0.1)));
+    // One that was small for want of more says nothing of larger ones.
+    if (factor > 1 && size < this.#size / 2) return;
+    this.#size = Math.min(this.#most, Math.max(this.#least, Math.min(size, this.#size) * factor));
+  }
+}
+
+/** Points in one answer or one batch, ms of time in which points are counted. */
+export type Kind = "reading" | "writing" | "counting";
+
+/** A pause is so many times as long as the piece of work before it. */
+const least = 1;
+const first = 4;
+const most = 16;
+/** So much work, ms, is done at the first pace at least: what is missing after a short outage is filled at once. */
+const eagerMs = 2_000;
+/**
+ * One write in a hundred may be slower than the limit: where more are, the pauses grow, and where fewer are they shrink
+ * (1.4 × 0.9966^99 = 1).
+ */
+const rise = 1.4;
+const fall = 0.9966;
+/** p99 may double: what the slowest of the last calm writes took. */
+const limit = 2;
+const calmWrites = 40;
+/** Before anything is asked so many are looked at. */
+const firstWrites = 20;
+
+/**
+ * Leaves the servers to their clients: one piece of work at a time, on either of them, each followed by a pause. How long a
+ * write of our own takes says what clients feel.
+ */
 export class Pace {
   readonly #clock: Clock;
-  #bestMsPerLine = Number.POSITIVE_INFINITY;
-  #multiple = least;
+  readonly #pieces = {
+    reading: new Piece(4_000, 20_000),
+    writing: new Piece(1_000, 5_000),
+    counting: new Piece(600_000, 1e13),
+  };
+  readonly #calm: number[] = [];
+  readonly #isCalm = Promise.withResolvers<void>();
+  #isWorking = false;
+  #workedAt = Number.NEGATIVE_INFINITY;
+  #last: Promise<unknown> = this.#isCalm.promise;
+  #multiple = first;
+  #workedMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** How long to leave the server alone after so many lines that took it so long; ms. Pure but for what it has seen. */
-  pauseAfter(lines: number, tookMs: number): number {
-    const msPerLine = tookMs / Math.max(lines, 1);
-    this.#bestMsPerLine = Math.min(msPerLine, this.#bestMsPerLine * forget);
-    const isSlow = msPerLine > this.#bestMsPerLine * slower;
-    this.#multiple = Math.min(most, Math.max(least, this.#multiple * (isSlow ? rise : fall)));
-    return tookMs * this.#multiple;
+  /** How much to ask for at once. */
+  size(kind: Kind): number {
+    return this.#pieces[kind].size;
   }
 
-  async rest(lines: number, tookMs: number, signal: AbortSignal | undefined): Promise<void> {
-    await this.#clock.sleep(this.pauseAfter(lines, tookMs), signal);
+  /** A pause for each ms of work, ms. */
+  get multiple(): number {
+    return this.#workedMs < eagerMs ? Math.min(first, this.#multiple) : this.#multiple;
   }
+
+  /** A write of our own that was begun then, on the clock, has just been answered. What was slow in a pause was not our doing. */
+  felt(start: number): void {
+    const ms = this.#clock.now() - start;
+    const isCalm = !this.#isWorking && this.#workedAt < start;
+    const isSlow = !isCalm && ms > limit * Math.max(...this.#calm);
+    this.#multiple = Math.min(most, Math.max(least, this.#multiple * (isSlow ? rise : fall)));
+    if (!isCalm) return;
+    this.#calm.push(ms);
+    if (this.#calm.length > calmWrites) this.#calm.shift();
+    if (this.#calm.length === firstWrites) this.#isCalm.resolve();
+  }
+
+  /** Nobody tells what clients feel: it goes on at the pace that it has. */
+  unfelt(): void {
+    this.#isCalm.resolve();
+  }
+
+  /** Does a piece of work alone. @param size of it, in what `kind` is counted in */
+  turn<T>(
+    kind: Kind | undefined,
+    size: number,
+    work: () => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    let took = 0;
+    const done = this.#last.then(async () => {
+      signal?.throwIfAborted();
+      const start = this.#clock.now();
+      this.#isWorking = true;
+      try {
+        return await work();
+      } finally {
+        this.#isWorking = false;
+        this.#workedAt = this.#clock.now();
+        took = this.#workedAt - start;
+        this.#workedMs += took;
+        if (kind) this.#pieces[kind].took(size, took);
+      }
+    });
+    this.#last = done.then(() => this.#clock.sleep(took * this.multiple, signal)).catch(() => undefined);
+    return done;
+  }
+}
+
+/** Limits of what is asked of the servers, and at which pace; without one as fast as it goes. */
+export interface Care extends Limits {
+  pace?: Pace | undefined;
+}
+
+/** Does a piece of work when it is its turn. */
+export function inTurn<T>(
+  { pace, signal }: Care,
+  kind: Kind | undefined,
+  size: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  return pace ? pace.turn(kind, size, work, signal) : work();
 }

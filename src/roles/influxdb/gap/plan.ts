@@ -1,11 +1,13 @@
-import type { Limits } from "../../http.ts";
 import { countWindows, joinWindows, type Window } from "./counts.ts";
 import type { Measurement } from "./schema.ts";
 import { shardLengths, type Pair } from "./sides.ts";
 import { byShard, type Range } from "./time.ts";
+import type { Care } from "./pace.ts";
 
 /** One window is compared and filled as a whole: so much work is lost at most when it is killed. */
 const mostPoints = 60_000;
+/** The same where clients are to be left alone: what a step of the counts holds is not parted further below that. */
+export const mostAtPace = 20_000;
 /** What holds more is counted in so many parts: of many series each count takes its time, however few points there are. */
 const parts = 1_000;
 
@@ -22,7 +24,7 @@ export async function* planWindows(
   pair: Pair,
   measurement: Measurement,
   range: Range,
-  limits: Limits,
+  limits: Care,
 ): AsyncGenerator<Window, void> {
   const shards = shardLengths(pair);
   const isLong = (range.to - range.from) / Math.min(...shards) > fewShards;
@@ -39,24 +41,27 @@ async function* planPiece(
   pair: Pair,
   measurement: Measurement,
   piece: Range,
-  limits: Limits,
+  limits: Care,
 ): AsyncGenerator<Window, void> {
   const stepMs = Math.max(1, Math.ceil((piece.to - piece.from) / parts));
   const [windows = []] = await countWindows(pair, [measurement], piece, stepMs, limits);
-  for (const window of joined(windows).toReversed()) {
+  for (const window of joined(windows, () => limits.pace?.size("reading") ?? mostPoints)) {
     const isShorter = window.to - window.from < piece.to - piece.from;
-    if (window.points > mostPoints && isShorter) yield* planPiece(pair, measurement, window, limits);
+    if (window.points > (limits.pace ? mostAtPace : mostPoints) && isShorter)
+      yield* planPiece(pair, measurement, window, limits);
     else yield window;
   }
 }
 
-/** Those that follow one another, as long as they hold no more points than one may. */
-function joined(windows: readonly Window[]): Window[] {
-  const all: Window[] = [];
-  for (const next of windows) {
-    const last = all.at(-1);
-    if (last && last.points + next.points <= mostPoints) all[all.length - 1] = joinWindows(last, next);
-    else all.push(next);
+/** Those that follow one another, as long as they hold no more points than one may; newest first. */
+function* joined(windows: readonly Window[], most: () => number): Generator<Window, void> {
+  let last: Window | undefined;
+  for (const next of windows.toReversed()) {
+    if (last && last.points + next.points <= most()) last = joinWindows(next, last);
+    else {
+      if (last) yield last;
+      last = next;
+    }
   }
-  return all;
+  if (last) yield last;
 }

@@ -2,6 +2,8 @@ import type { Clock } from "../../../core/clock.ts";
 import type { Server } from "../client.ts";
 import { fill, nothingFilled, type Filled } from "./fill.ts";
 import type { FillRecord } from "./record.ts";
+import { atPace } from "./felt.ts";
+import type { Care } from "./pace.ts";
 import { listMeasurements, type Measurement } from "./schema.ts";
 import { pairBuckets, type Held, type Pair, type Which } from "./sides.ts";
 import { overlap, without, type Range } from "./time.ts";
@@ -12,11 +14,11 @@ export interface CompareOptions extends Omit<FindOptions, "now"> {
   clock: Clock;
   /** Also compares all values where the counts are equal: reads everything in the range. */
   contents: boolean;
+  /** Leaves the servers to their clients most of the time. */
+  isGentle: boolean;
 }
 
 export interface RepairOptions extends CompareOptions {
-  /** Leaves the servers to their clients most of the time. */
-  isGentle: boolean;
   /** Whose value counts where both have one for the same field of the same point; without, both keep theirs. */
   authority: Which | undefined;
   record: FillRecord;
@@ -53,6 +55,15 @@ export async function compareTwins(
   range: Range,
   options: CompareOptions,
 ): Promise<Compared> {
+  return carefully(mine, other, options, (care) => compareNow(mine, other, range, care));
+}
+
+async function compareNow(
+  mine: Server,
+  other: Server,
+  range: Range,
+  options: CompareOptions,
+): Promise<Compared> {
   const gaps: Gap[] = [];
   const { pairs, held } = await pairBuckets(mine, other, options, options.limits);
   for (const pair of pairs) gaps.push(...(await compareBucket(pair, range, options)));
@@ -77,7 +88,7 @@ async function unequalIn(
   pair: Pair,
   measurement: Measurement,
   range: Range,
-  { limits }: Pick<CompareOptions, "limits">,
+  { limits }: { limits: Care },
 ): Promise<Gap[]> {
   const found: Gap[] = [];
   for await (const { from, to } of unequal(pair, measurement, range, limits)) {
@@ -99,6 +110,15 @@ async function unequalIn(
  * @throws ChimeError `influxdb.*`
  */
 export async function repairTwins(
+  mine: Server,
+  other: Server,
+  range: Range,
+  options: RepairOptions,
+): Promise<Repaired> {
+  return carefully(mine, other, options, (care) => repairNow(mine, other, range, care));
+}
+
+async function repairNow(
   mine: Server,
   other: Server,
   range: Range,
@@ -134,6 +154,18 @@ export async function repairTwins(
   return repaired;
 }
 
+/** At a pace that clients can stand, where that is wanted. */
+function carefully<Options extends CompareOptions, T>(
+  mine: Server,
+  other: Server,
+  options: Options,
+  work: (options: Options) => Promise<T>,
+): Promise<T> {
+  const { isGentle, clock, limits } = options;
+  if (!isGentle) return work(options);
+  return atPace([mine, other], clock, limits, (care) => work({ ...options, limits: care }));
+}
+
 /** One gap, or a part of it, and where it is. */
 interface Open {
   pair: Pair;
@@ -141,8 +173,8 @@ interface Open {
   gap: Gap;
 }
 
-function fillOptions({ limits, clock, isGentle, authority, record, filling }: RepairOptions) {
-  return { limits, clock, isGentle, authority, record, ...(filling && { progress: filling }) };
+function fillOptions({ limits, clock, authority, record, filling }: RepairOptions) {
+  return { limits, clock, authority, record, ...(filling && { progress: filling }) };
 }
 
 const hourMs = 3_600_000;

@@ -1,8 +1,8 @@
 import { ChimeError } from "../../../core/errors.ts";
-import type { Limits } from "../../http.ts";
 import { identifier, queryJson } from "../influxql.ts";
 import type { Pair, Side } from "./sides.ts";
 import { within, type Range } from "./time.ts";
+import { inTurn, type Care } from "./pace.ts";
 
 /** The types that a field has on one server: several where it changed from one shard to another. */
 type Types = ReadonlyMap<string, ReadonlySet<string>>;
@@ -15,14 +15,15 @@ export interface Measurement {
 }
 
 /** All that either of them has, by name. @throws ChimeError `influxdb.*` */
-export async function listMeasurements({ mine, other }: Pair, limits: Limits): Promise<Measurement[]> {
-  const [ofMine, ofOther] = await Promise.all([fieldTypes(mine, limits), fieldTypes(other, limits)]);
+export async function listMeasurements({ mine, other }: Pair, limits: Care): Promise<Measurement[]> {
+  const types = (side: Side) => inTurn(limits, undefined, 0, () => fieldTypes(side, limits));
+  const [ofMine, ofOther] = await Promise.all([types(mine), types(other)]);
   const names = [...new Set([...ofMine.keys(), ...ofOther.keys()])].sort();
   const none: Types = new Map();
   return names.map((name) => ({ name, mine: ofMine.get(name) ?? none, other: ofOther.get(name) ?? none }));
 }
 
-async function fieldTypes(side: Side, limits: Limits): Promise<Map<string, Types>> {
+async function fieldTypes(side: Side, limits: Care): Promise<Map<string, Types>> {
   const [tables = []] = await queryJson(side.server, side.database, ["SHOW FIELD KEYS"], limits);
   return new Map(
     tables.map(({ name, values }) => {
@@ -49,7 +50,7 @@ export async function unsignedFields(
   measurement: string,
   types: Types,
   range: Range,
-  limits: Limits,
+  limits: Care,
 ): Promise<ReadonlySet<string>> {
   const maybe = [...types].filter(([, all]) => all.has("unsigned"));
   const sure = maybe.filter(([, all]) => !all.has("integer")).map(([name]) => name);
@@ -66,7 +67,7 @@ async function isUnsigned(
   measurement: string,
   field: string,
   range: Range,
-  limits: Limits,
+  limits: Care,
 ): Promise<boolean> {
   const statement = `SELECT max(${identifier(field)}) * 0 - 1 FROM ${identifier(measurement)} WHERE ${within(range)}`;
   try {

@@ -1,9 +1,9 @@
-import type { Limits } from "../../http.ts";
 import { digestOf } from "./digest.ts";
 import { planWindows } from "./plan.ts";
 import type { Measurement } from "./schema.ts";
 import type { Pair } from "./sides.ts";
 import type { Range } from "./time.ts";
+import { inTurn, type Care } from "./pace.ts";
 
 /** A window in which the two do not hold the same. */
 export interface Unequal extends Range {
@@ -21,10 +21,11 @@ export async function* unequal(
   pair: Pair,
   measurement: Measurement,
   range: Range,
-  limits: Limits,
+  limits: Care,
 ): AsyncGenerator<Unequal, void> {
-  for await (const { from, to } of planWindows(pair, measurement, range, limits)) {
-    const digest = (one: "mine" | "other") => digestOf(pair, one, measurement, { from, to }, limits);
+  for await (const { from, to, points } of planWindows(pair, measurement, range, limits)) {
+    const digest = (one: "mine" | "other") =>
+      inTurn(limits, "reading", points, () => digestOf(pair, one, measurement, { from, to }, limits));
     const [mine, other] = await Promise.all([digest("mine"), digest("other")]);
     if (mine.points !== other.points || mine.sum !== other.sum) {
       yield { from, to, mine: mine.points, other: other.points };

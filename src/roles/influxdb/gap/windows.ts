@@ -1,9 +1,9 @@
-import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import { countWindows, joinWindows, type Missing, type Window } from "./counts.ts";
 import { listMeasurements, type Measurement } from "./schema.ts";
 import { pairBuckets, type Pair, type Wanted } from "./sides.ts";
 import { allTime, overlap, type Range } from "./time.ts";
+import type { Care } from "./pace.ts";
 
 /** A part of time in which the twins have not the same of a measurement. */
 export interface Gap extends Range {
@@ -14,7 +14,7 @@ export interface Gap extends Range {
 }
 
 export interface FindOptions extends Wanted {
-  limits: Limits;
+  limits: Care;
   /** Milliseconds since the Unix epoch, for what retention has ended. */
   now: number;
   /** What is being looked at. */
@@ -32,6 +32,8 @@ const mostWindows = 2_000;
 const weekMs = 604_800_000;
 /** Statements in one request: the server answers one after the other. */
 const mostStatements = 20;
+/** The same where clients are to get in between. */
+const mostAtPace = 2;
 /** Counts in one answer, about: it is taken as a whole. */
 const mostCounts = 200_000;
 /** Where there are more runs of differing windows, they are taken as they are: to look closer would take longer than it saves. */
@@ -61,7 +63,7 @@ export async function* gapsOf(pair: Pair, range: Range, options: FindOptions): A
   const kept = overlap(range, keptBy(pair, options.now));
   if (!kept) return;
   let begun = 0;
-  for (const some of batches(measurements)) {
+  for (const some of batches(measurements, options.limits.pace ? mostAtPace : mostStatements)) {
     begun += some.length;
     options.progress?.(`comparing ${pair.name}, ${begun} of ${measurements.length} measurements`);
     const most = mostAtOnce(some);
@@ -80,7 +82,7 @@ async function runsIn(
   pair: Pair,
   parts: readonly Part[],
   stepMs: number,
-  limits: Limits,
+  limits: Care,
 ): Promise<Map<Measurement, Run[]>> {
   const runs = new Map<Measurement, Run[]>();
   for (const [part, present] of parts) {
@@ -103,7 +105,7 @@ async function partsWithData(
   measurements: readonly Measurement[],
   range: Range,
   partMs: number,
-  limits: Limits,
+  limits: Care,
 ): Promise<Part[]> {
   if (range.to - range.from <= partMs) return [[range, [...measurements]]];
   const weeks = new Map<number, { week: Range; present: Measurement[] }>();
@@ -133,13 +135,13 @@ export function keptBy({ mine }: Pair, now: number): Range {
 }
 
 /** So that the counts of each by as many windows as there may be are not too many for one answer. Pure. */
-export function batches(measurements: readonly Measurement[]): Measurement[][] {
+export function batches(measurements: readonly Measurement[], most = mostStatements): Measurement[][] {
   const all: Measurement[][] = [];
   let fields = 0;
   for (const measurement of measurements) {
     const last = all.at(-1);
     fields += fieldsOf(measurement);
-    if (last && last.length < mostStatements && fields * mostWindows <= mostCounts) last.push(measurement);
+    if (last && last.length < most && fields * mostWindows <= mostCounts) last.push(measurement);
     else {
       all.push([measurement]);
       fields = fieldsOf(measurement);
@@ -190,7 +192,7 @@ async function narrow(
   measurement: Measurement,
   runs: readonly Run[],
   stepMs: number,
-  limits: Limits,
+  limits: Care,
 ): Promise<Window[][]> {
   const finer = steps.find((step) => step < stepMs);
   if (finer === undefined || runs.length > mostNarrowed) return [...runs];

@@ -2,13 +2,12 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Clock } from "../../../core/clock.ts";
 import { ChimeError } from "../../../core/errors.ts";
-import type { Limits } from "../../http.ts";
 import { writeLines } from "../write.ts";
-import type { Pace } from "./pace.ts";
+import { inTurn, type Care } from "./pace.ts";
 import type { Side } from "./sides.ts";
 
 /** Lines in one request: as many as the server takes best, and fewer where clients are to get in between. */
-const batchLines = { fast: 5_000, gentle: 1_000 };
+const batchLines = 5_000;
 const batchBytes = 4 << 20;
 /** The least of it: a network is faster than a better one. */
 const level = 1;
@@ -19,17 +18,14 @@ const passing = new Set(["influxdb.busy", "influxdb.starting"]);
 const compress = promisify(gzip);
 
 export interface WriterOptions {
-  limits: Limits;
+  limits: Care;
   clock: Clock;
-  /** Undefined: as fast as it goes. */
-  pace: Pace | undefined;
 }
 
 /** Writes lines into one side's bucket, a batch at a time, while the next one is gathered. */
 export class Writer {
   readonly #side: Side;
   readonly #options: WriterOptions;
-  readonly #most: number;
   #lines: string[] = [];
   #bytes = 0;
   #writing: Promise<void> = Promise.resolve();
@@ -43,7 +39,6 @@ export class Writer {
   constructor(side: Side, options: WriterOptions) {
     this.#side = side;
     this.#options = options;
-    this.#most = options.pace ? batchLines.gentle : batchLines.fast;
   }
 
   /** @throws ChimeError `influxdb.*` of an earlier batch */
@@ -51,7 +46,11 @@ export class Writer {
     for (const line of lines) {
       this.#lines.push(line);
       this.#bytes += line.length + 1;
-      if (this.#lines.length >= this.#most || this.#bytes >= batchBytes) await this.#send();
+      if (
+        this.#lines.length >= (this.#options.limits.pace?.size("writing") ?? batchLines) ||
+        this.#bytes >= batchBytes
+      )
+        await this.#send();
     }
   }
 
@@ -73,12 +72,10 @@ export class Writer {
   }
 
   async #write(lines: readonly string[]): Promise<void> {
-    const { clock, limits, pace } = this.#options;
+    const { limits } = this.#options;
     const body = await compress(Buffer.from(`${lines.join("\n")}\n`, "latin1"), { level });
-    const start = clock.now();
-    await this.#writeBody(body);
+    await inTurn(limits, "writing", lines.length, () => this.#writeBody(body));
     this.written += lines.length;
-    await pace?.rest(lines.length, clock.now() - start, limits.signal);
   }
 
   async #writeBody(body: Uint8Array): Promise<void> {

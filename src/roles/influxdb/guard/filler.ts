@@ -144,7 +144,7 @@ export class Filler {
   async #fill(range: Range, outage: Outage, sides: Sides, limits: Limits): Promise<Ended> {
     const { mine, other, isOtherWhole } = sides;
     const contents = outage.sure && range.to - range.from <= contentsMs;
-    const options = { limits, ignored, only: outage.bucket, clock: this.#clock };
+    const options = { limits, ignored, only: outage.bucket, clock: this.#clock, isGentle: true };
     const { gaps, held } = await compareTwins(mine, other, range, { ...options, contents: false });
     const missing = outage.sure ? [] : lackedIn(gaps, range, outage.bucket);
     if (missing.length > 0 || (gaps.length === 0 && !contents)) return { missing, points: 0, held };
@@ -152,7 +152,6 @@ export class Filler {
     const repaired = await repairTwins(mine, other, range, {
       ...options,
       contents,
-      isGentle: true,
       authority: outage.sure && isOtherWhole ? "other" : undefined,
       record: await FillRecord.load(this.#recordPath),
       filling: ({ written }) => {

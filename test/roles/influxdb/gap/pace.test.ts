@@ -1,46 +1,168 @@
 import { expect, test } from "bun:test";
-import { systemClock } from "../../../../src/core/clock.ts";
-import { Pace } from "../../../../src/roles/influxdb/gap/pace.ts";
+import type { Clock } from "../../../../src/core/clock.ts";
+import { inTurn, Pace } from "../../../../src/roles/influxdb/gap/pace.ts";
 
-/** The pause after each of some batches, as a multiple of what the batch took. */
-function multiples(batches: readonly [lines: number, ms: number][], pace = new Pace(systemClock)): number[] {
-  return batches.map(([lines, ms]) => pace.pauseAfter(lines, ms) / ms);
+/** A clock on which nobody waits: it tells how long each sleep was. */
+function fakeClock() {
+  const state = { now: 0, slept: [] as number[] };
+  const clock: Clock = {
+    now: () => state.now,
+    wall: () => state.now,
+    sleep(ms) {
+      state.slept.push(ms);
+      state.now += ms;
+      return Promise.resolve();
+    },
+  };
+  return { state, clock };
 }
 
-const some = (count: number, lines: number, ms: number) =>
-  Array.from({ length: count }, () => [lines, ms] as [number, number]);
+/** A pace, a write of ours that takes so long in a pause or beside a piece of work, and such a piece. */
+function paced() {
+  const { state, clock } = fakeClock();
+  const pace = new Pace(clock);
+  const calmly = (ms: number) => {
+    const start = ++state.now;
+    state.now += ms;
+    pace.felt(start);
+  };
+  const beside = async (ms: number) => {
+    const work = () => {
+      const start = state.now;
+      state.now += ms;
+      return Promise.resolve(pace.felt(start));
+    };
+    await pace.turn(undefined, 0, work, undefined);
+  };
+  const work = (ms: number) => () => {
+    state.now += ms;
+    return Promise.resolve(ms);
+  };
+  return { state, pace, calmly, beside, work };
+}
 
-test("a server that answers as it does at best is left alone for longer than it is asked", () => {
-  expect(multiples(some(20, 1000, 10))).toEqual(Array(20).fill(2));
+/** It has seen how calm clients are: their writes take 5 ms. */
+function calmPace() {
+  const all = paced();
+  for (let i = 0; i < 20; i++) all.calmly(5);
+  return all;
+}
+
+/** The same, and what may be done at once is done. */
+async function longPace() {
+  const all = calmPace();
+  await all.pace.turn(undefined, 0, all.work(2_000), undefined);
+  return all;
+}
+
+test("nothing is asked before it is known how clients feel without", async () => {
+  const { pace, calmly } = paced();
+  let isDone = false;
+  const turn = pace.turn("reading", 1, () => Promise.resolve((isDone = true)), undefined);
+  await Bun.sleep(1);
+  expect(isDone).toBe(false);
+  for (let i = 0; i < 20; i++) calmly(5);
+  await turn;
+  expect(isDone).toBe(true);
 });
 
-test("the larger of two batches takes longer, and is no load", () => {
-  const pace = new Pace(systemClock);
-  multiples(some(5, 1000, 10), pace);
-  expect(
-    multiples(
-      [
-        [2000, 20],
-        [500, 5],
-      ],
-      pace,
-    ),
-  ).toEqual([2, 2]);
+test("where that cannot be known the work goes on all the same", async () => {
+  const { clock } = fakeClock();
+  const pace = new Pace(clock);
+  pace.unfelt();
+  expect(await pace.turn("reading", 1, () => Promise.resolve(7), undefined)).toBe(7);
 });
 
-test("one that gets slower is given more time at once, up to a limit, and less of it only by and by", () => {
-  const pace = new Pace(systemClock);
-  multiples(some(5, 1000, 10), pace);
-  const slow = multiples(some(20, 1000, 40), pace);
-  expect(slow.slice(0, 3)).toEqual([3, 4.5, 6.75]);
-  expect(slow.at(-1)).toBe(50);
-  const fast = multiples(some(10, 1000, 10), pace);
-  expect(fast[0]).toBeCloseTo(47.5);
-  expect(fast.at(-1)).toBeGreaterThan(25);
+test("one piece of work at a time, and after each a pause as many times as long", async () => {
+  const { state, pace, work } = calmPace();
+  const { multiple } = pace;
+  let running = 0;
+  const alone = (ms: number) => async () => {
+    expect(++running).toBe(1);
+    await work(ms)();
+    await Promise.resolve();
+    running--;
+  };
+  await Promise.all([10, 20, 5].map((ms) => pace.turn("reading", 1_000, alone(ms), undefined)));
+  await pace.turn(undefined, 0, work(0), undefined);
+  expect(state.slept.slice(0, 3).map((ms) => ms / multiple)).toEqual([10, 20, 5]);
 });
 
-test("a server that stays slower than it was at best is not slow for ever", () => {
-  const pace = new Pace(systemClock);
-  multiples(some(1, 1000, 10), pace);
-  expect(multiples(some(300, 1000, 20), pace).at(-1)).toBe(2);
+test("a piece that fails ends none of those that wait", async () => {
+  const { pace, work } = calmPace();
+  const broken = pace.turn("writing", 1, () => Promise.reject(new Error("no")), undefined);
+  const next = pace.turn("writing", 1, work(1), undefined);
+  await expect(broken).rejects.toThrow("no");
+  expect(await next).toBe(1);
+});
+
+test("the pause grows with each write that takes more than twice the calm beside our work, and shrinks slowly", async () => {
+  const { pace, calmly, beside } = await longPace();
+  const before = pace.multiple;
+  await beside(10);
+  expect(pace.multiple).toBeLessThan(before);
+  await beside(11);
+  expect(pace.multiple).toBeGreaterThan(before * 1.3);
+  for (let i = 0; i < 50; i++) await beside(100);
+  expect(pace.multiple).toBe(16);
+  for (let i = 0; i < 2_000; i++) calmly(5);
+  expect(pace.multiple).toBe(1);
+});
+
+test("what is missing after a short outage is filled at once, whatever clients feel", async () => {
+  const { pace, beside } = calmPace();
+  for (let i = 0; i < 20; i++) await beside(90);
+  expect(pace.multiple).toBe(4);
+  for (let i = 0; i < 3; i++) await beside(90);
+  expect(pace.multiple).toBe(16);
+});
+
+test("what is slow without our work is the calm of a busy server, as long as it lasts", async () => {
+  const { pace, calmly, beside } = await longPace();
+  for (let i = 0; i < 40; i++) calmly(100);
+  const before = pace.multiple;
+  await beside(150);
+  expect(pace.multiple).toBeLessThan(before);
+  for (let i = 0; i < 40; i++) calmly(5);
+  const after = pace.multiple;
+  await beside(150);
+  expect(pace.multiple).toBeGreaterThan(after);
+});
+
+/** Writes take 5 ms, and 30 ms of the share of time in which a piece of work is under way. */
+test("it settles where one write in a hundred is slow", async () => {
+  const { pace, calmly, beside } = await longPace();
+  let [slow, all] = [0, 0];
+  let phase = 0;
+  for (let i = 0; i < 10_000; i++) {
+    phase = (phase + 0.618_034) % 1;
+    const isSlow = phase < 0.07 / (1 + pace.multiple);
+    if (isSlow) await beside(30);
+    else calmly(5);
+    if (i > 3_000) {
+      all++;
+      slow += isSlow ? 1 : 0;
+    }
+  }
+  expect(slow / all).toBeGreaterThan(0.008);
+  expect(slow / all).toBeLessThan(0.012);
+});
+
+test("pieces are made so large that they take 25 ms, within limits, and one that was small says nothing", async () => {
+  const { pace, work } = calmPace();
+  expect(pace.size("reading")).toBe(4_000);
+  await pace.turn("reading", 4_000, work(12.5), undefined);
+  expect(pace.size("reading")).toBe(8_000);
+  await pace.turn("reading", 100, work(0.5), undefined);
+  expect(pace.size("reading")).toBe(8_000);
+  await pace.turn("reading", 8_000, work(500), undefined);
+  expect(pace.size("reading")).toBe(4_000);
+  for (let i = 0; i < 10; i++) await pace.turn("reading", pace.size("reading"), work(1), undefined);
+  expect(pace.size("reading")).toBe(20_000);
+  expect(pace.size("writing")).toBe(1_000);
+});
+
+test("without a pace work is done at once", async () => {
+  const both = [1, 2].map((nth) => inTurn({ timeoutMs: 1 }, "reading", 1, () => Promise.resolve(nth)));
+  expect(await Promise.all(both)).toEqual([1, 2]);
 });
