@@ -112,7 +112,7 @@ async function untilTold(lab: Lab, gap: (told: string) => void): Promise<void> {
 
 /** Both serve, and neither knows of anything that it lacks: as each of them sees it. */
 export async function untilComplete(lab: Lab): Promise<void> {
-  await waitUntil("both to have everything", 90_000, async () => {
+  await waitUntil("both to have everything", 150_000, async () => {
     const all = await statusesOf(lab);
     return all.length === lab.nodes.length && all.every(isComplete);
   });

@@ -39,7 +39,7 @@ const least = 1;
 const first = 4;
 const most = 16;
 /** So much work, ms, is done at the first pace at least: what is missing after a short outage is filled at once. */
-const eagerMs = 2_000;
+const eagerMs = 5_000;
 /**
  * One write in a hundred may be slower than the limit: where more are, the pauses grow, and where fewer are they shrink
  * (1.4 × 0.9966^99 = 1).

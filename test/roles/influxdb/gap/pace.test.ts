@@ -51,7 +51,7 @@ function calmPace() {
 /** The same, and what may be done at once is done. */
 async function longPace() {
   const all = calmPace();
-  await all.pace.turn(undefined, 0, all.work(2_000), undefined);
+  await all.pace.turn(undefined, 0, all.work(5_000), undefined);
   return all;
 }
 
@@ -111,9 +111,9 @@ test("the pause grows with each write that takes more than twice the calm beside
 
 test("what is missing after a short outage is filled at once, whatever clients feel", async () => {
   const { pace, beside } = calmPace();
-  for (let i = 0; i < 20; i++) await beside(90);
+  for (let i = 0; i < 50; i++) await beside(90);
   expect(pace.multiple).toBe(4);
-  for (let i = 0; i < 3; i++) await beside(90);
+  for (let i = 0; i < 7; i++) await beside(90);
   expect(pace.multiple).toBe(16);
 });
 
