@@ -99,7 +99,32 @@ export class Limit {
   }
 }
 
-/** The whole of an answer. @throws ChimeError `ROLE.answer` where that is longer */
+/** An answer that is longer is none, where nothing else is said. */
+const defaultMaxBytes = 4 << 20;
+
+/**
+ * The whole of the answer to what `send` asks within the limits; what it says is the caller's to judge.
+ * @throws ChimeError `ROLE.unreachable`, `ROLE.timeout`, `ROLE.answer`
+ */
+export async function whole(
+  whose: Whose,
+  limits: Limits,
+  send: (limit: Limit) => Promise<Response>,
+  maxBytes = defaultMaxBytes,
+): Promise<Answer> {
+  const limit = new Limit(whose, limits);
+  try {
+    const response = await send(limit);
+    const { status, headers } = response;
+    return { status, headers, body: await bounded(whose, response, maxBytes) };
+  } catch (error) {
+    throw limit.explain(error);
+  } finally {
+    limit.end();
+  }
+}
+
+/** The body of an answer. @throws ChimeError `ROLE.answer` where that is longer */
 export async function bounded(
   { role, where }: Whose,
   response: Response,

@@ -7,6 +7,7 @@ import {
   direct,
   isGood,
   Limit,
+  whole,
   type Answer,
   type Endpoint,
   type Limits,
@@ -34,7 +35,6 @@ export interface Asked {
   once?: boolean;
 }
 
-const defaultMaxBytes = 4 << 20;
 /** Enough of a refusal for its first words. */
 const maxRefusalBytes = 64 << 10;
 
@@ -43,20 +43,7 @@ const maxRefusalBytes = 64 << 10;
  * @throws ChimeError `influxdb.unreachable`, `influxdb.timeout`, `influxdb.answer`; what the server answers is the caller's to judge
  */
 export async function ask(server: Server, asked: Asked, limits: Limits): Promise<Answer> {
-  const limit = new Limit(whoseOf(server), limits);
-  try {
-    const response = await send(server, asked, limit);
-    const { status, headers } = response;
-    return {
-      status,
-      headers,
-      body: await bounded(whoseOf(server), response, asked.maxBytes ?? defaultMaxBytes),
-    };
-  } catch (error) {
-    throw limit.explain(error);
-  } finally {
-    limit.end();
-  }
+  return await whole(whoseOf(server), limits, (limit) => send(server, asked, limit), asked.maxBytes);
 }
 
 /** The same, with whatever is no success as an error. @throws ChimeError `influxdb.*` */

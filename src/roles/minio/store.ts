@@ -1,12 +1,12 @@
 import { authority } from "../../core/authority.ts";
 import {
   addressOf,
-  bounded,
   direct,
   isGood,
-  Limit,
+  whole,
   type Answer,
   type Endpoint,
+  type Limit,
   type Limits,
   type Whose,
 } from "../http.ts";
@@ -29,8 +29,6 @@ export interface Asked {
   maxBytes?: number;
 }
 
-const defaultMaxBytes = 4 << 20;
-
 /**
  * One signed request, never sent twice and never led elsewhere.
  * @throws ChimeError `minio.unreachable`, `minio.timeout`, `minio.answer`; what the store answers is the caller's to judge
@@ -47,26 +45,19 @@ export async function ask(store: Store, asked: Asked, limits: Limits): Promise<A
     body: body ?? new Uint8Array(),
   };
   const whose: Whose = { role: "minio", where: whereOf(store) };
-  const limit = new Limit(whose, limits);
-  try {
-    const response = await fetch(`${addressOf(store)}${path}?${encodeQuery(query)}`, {
+  const send = ({ signal }: Limit) =>
+    fetch(`${addressOf(store)}${path}?${encodeQuery(query)}`, {
       method,
       headers: signed(request, store.credentials, Date.now()),
       ...(body && { body }),
       // One that was kept may be dead since a power cut, or be closed by the store at this very moment.
       keepalive: false,
-      signal: limit.signal,
+      signal,
       ...direct(store),
       // Bun's own.
       ...({ decompress: false } as object),
     });
-    const { status, headers } = response;
-    return { status, headers, body: await bounded(whose, response, asked.maxBytes ?? defaultMaxBytes) };
-  } catch (error) {
-    throw limit.explain(error);
-  } finally {
-    limit.end();
-  }
+  return await whole(whose, limits, send, asked.maxBytes);
 }
 
 /** The same, with whatever is no success as an error. @throws ChimeError `minio.*` */

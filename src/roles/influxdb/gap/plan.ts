@@ -1,7 +1,7 @@
 import { countWindows, joinWindows, type Window } from "./counts.ts";
 import type { Measurement } from "./schema.ts";
 import { shardLengths, type Pair } from "./sides.ts";
-import { byShard, type Range } from "./time.ts";
+import { byShard, weekMs, type Range } from "./time.ts";
 import type { Care } from "./pace.ts";
 
 /** One window is compared and filled as a whole: so much work is lost at most when it is killed. */
@@ -13,7 +13,6 @@ const parts = 1_000;
 
 /** Of a range that is longer than so many shards it is asked first in which weeks there is anything. */
 const fewShards = 16;
-const weekMs = 604_800_000;
 
 /**
  * A range in windows that lie in one shard each and hold no more points than that, newest first: what is asked for most

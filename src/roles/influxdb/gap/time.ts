@@ -4,6 +4,9 @@ export interface Range {
   to: number;
 }
 
+/** What a server puts into one shard, as a rule: in which weeks there is anything is asked first. */
+export const weekMs = 604_800_000;
+
 /** All that a server can store (`MinTime`, `MaxTime` of its models package), ns: the ends of it are no whole ms. */
 const minNs = -9_223_372_036_854_775_806n;
 const maxNs = 9_223_372_036_854_775_806n;

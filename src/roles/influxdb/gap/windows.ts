@@ -2,7 +2,7 @@ import type { Server } from "../client.ts";
 import { countWindows, joinWindows, type Missing, type Window } from "./counts.ts";
 import { listMeasurements, type Measurement } from "./schema.ts";
 import { pairBuckets, type Pair, type Wanted } from "./sides.ts";
-import { allTime, overlap, type Range } from "./time.ts";
+import { allTime, overlap, weekMs, type Range } from "./time.ts";
 import type { Care } from "./pace.ts";
 
 /** A part of time in which the twins have not the same of a measurement. */
@@ -28,8 +28,6 @@ export interface FindOptions extends Wanted {
 const steps = [60_000, 10_000, 1_000] as const;
 /** The first look is by the finest windows of which there are no more; longer ranges are looked at in so many at a time. */
 const mostWindows = 2_000;
-/** In which weeks there is anything is asked first: what a server puts into one shard, as a rule. */
-const weekMs = 604_800_000;
 /** Statements in one request: the server answers one after the other. */
 const mostStatements = 20;
 /** The same where clients are to get in between. */
