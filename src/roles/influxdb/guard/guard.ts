@@ -4,6 +4,7 @@ import { log } from "../../../core/log.ts";
 import { killUnit, restartSoon, showUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import { Attention } from "../../attention.ts";
+import { Vigil } from "../../vigil.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { homeOf } from "../../home.ts";
 import { giveVipUp, startServer } from "../../own-server.ts";
@@ -70,10 +71,8 @@ export class TwinGuard implements Guard {
   readonly #turn: Turn;
   readonly #exclusion: Exclusion;
   readonly #wayHome: WayHome;
+  readonly #vigil: Vigil;
   #record!: Record;
-  /** As long as the server runs. */
-  #attention: Attention | undefined;
-  #attending: Promise<void> = Promise.resolve();
   /** Which run of the server it is. */
   #run = "";
   /** This run of the server is one of the twins. */
@@ -107,6 +106,12 @@ export class TwinGuard implements Guard {
     this.#wayHome = new WayHome(deps.clock);
     this.#exclusion = new Exclusion(deps.clock, () => deps.context().self.name);
     this.#revival = new Revival(deps.clock, () => layout(deps.context()).data);
+    this.#vigil = new Vigil({
+      role: roleName,
+      signal: this.#watch.signal,
+      open: (onEnd) => this.#openAttention(onEnd),
+      found: (attention) => this.#attend(attention),
+    });
   }
 
   async start(): Promise<void> {
@@ -131,10 +136,7 @@ export class TwinGuard implements Guard {
   }
 
   async stop(): Promise<void> {
-    const stopped = this.#watch.stop();
-    this.#attention?.close();
-    await stopped;
-    await this.#attending.catch(() => undefined);
+    await Promise.all([this.#watch.stop(), this.#vigil.stop()]);
   }
 
   /** The other one's join waits for it, too. */
@@ -191,7 +193,7 @@ export class TwinGuard implements Guard {
 
   awaiting(): string {
     const because = this.#trouble === null ? "" : ` (${this.#trouble})`;
-    if (!this.#attention) return `waiting for the server to start${because}`;
+    if (!this.#vigil.attention) return `waiting for the server to start${because}`;
     if (!this.#joined) return this.#trouble ?? "waiting for the server to be set up";
     if (!this.#well) return `waiting for a point to go in and out${because}`;
     if (this.#verdict() !== "fills") return "waiting for the VIP";
@@ -252,9 +254,9 @@ export class TwinGuard implements Guard {
   }
 
   async #look(): Promise<void> {
-    if (!this.#attention) await this.#attend();
+    if (!this.#vigil.attention) await this.#vigil.look();
     this.#watch.signal.throwIfAborted();
-    if (!this.#attention) {
+    if (!this.#vigil.attention) {
       if (!this.#leaving && !this.#deps.inMaintenance()) this.#trouble = await startServer(this.#unit());
     } else if (!this.#joined) await this.#form();
     else await this.#probe();
@@ -274,7 +276,7 @@ export class TwinGuard implements Guard {
   async #takeTurn(): Promise<string | undefined> {
     const twin = this.#twin();
     // Nobody else could be relied on, or nobody relies on it: which an agent that has just started does not know at once.
-    const isDown = this.#known && (!this.#attention || this.#trouble !== null);
+    const isDown = this.#known && (!this.#vigil.attention || this.#trouble !== null);
     if (!twin || !this.#record.wasJoined || isDown) return undefined;
     if (!this.#well) return "waiting to know how the server is";
     const { name } = twin.member;
@@ -290,7 +292,7 @@ export class TwinGuard implements Guard {
 
   /** The server reads its certificate only when it starts. */
   async #renew(): Promise<void> {
-    const shown = this.#attention?.certificate;
+    const shown = this.#vigil.attention?.certificate;
     if (!shown || this.#leaving || this.#deps.inMaintenance()) return;
     const found = await renewal(shown, this.#deps.clock.wall());
     if (found === "none") return;
@@ -311,25 +313,14 @@ export class TwinGuard implements Guard {
     await this.#deps.publish({ ...this.#state(), eligible: this.#mayServe(), binary });
   }
 
-  /** One after the other: at a look, and when the connection to the server ended. */
-  #attend(): Promise<void> {
-    return (this.#attending = this.#attending.catch(() => undefined).then(() => this.#attendNow()));
-  }
-
-  /** A server that closes a connection of which nothing comes still runs: until that is known, the old one stands. */
-  async #attendNow(): Promise<void> {
-    const { signal } = this.#watch;
-    if (signal.aborted) return;
-    const again = () => {
-      this.#attend().catch((error: unknown) => log.warn("influxdb:", error));
-    };
+  async #openAttention(onEnd: () => void): Promise<Attention | undefined> {
     const { address } = this.#deps.context().self;
     const tls = (await speaksTls(address)) ?? this.#tls;
-    const found = await Attention.open(address, httpPort, again, { greeting, tls });
-    this.#attention?.close();
-    this.#attention = found;
-    if (signal.aborted) return found?.close();
-    if (!found) return this.#fail("the server is not there");
+    return Attention.open(address, httpPort, onEnd, { greeting, tls });
+  }
+
+  async #attend(attention: Attention | undefined): Promise<void> {
+    if (!attention) return this.#fail("the server is not there");
     const { invocation } = await showUnit(this.#unit());
     // Its data may be others.
     if (invocation !== this.#run) {
@@ -337,6 +328,7 @@ export class TwinGuard implements Guard {
       this.#turn.end();
     }
     this.#run = invocation;
+    const tls = attention.certificate !== undefined;
     this.#tls = tls;
     // Everybody asks it as it speaks.
     if (this.#known && publishedBy(this.#deps.context().self)?.tls !== tls) await this.#publish();
@@ -392,7 +384,7 @@ export class TwinGuard implements Guard {
       const now = clock.wall();
       const wanted = { node: context.self.name, value: Math.floor(now), at: now };
       await probe(serverOf(context.self, context), wanted, { ...this.#limits, timeoutMs: probeMs });
-      if (!this.#attention) return;
+      if (!this.#vigil.attention) return;
       await this.#listen();
       if (this.#isolation.isCutOff) return await this.#fail("neither the other node nor the gateway answers");
       await this.#record.well(now, run).catch(notSaved);
@@ -525,7 +517,7 @@ export class TwinGuard implements Guard {
     const away = awaySeconds(outages, now);
     const overall = awaySeconds(overallOf(outages), now);
     return {
-      state: this.#well ? "serving" : this.#attention ? "waiting" : "down",
+      state: this.#well ? "serving" : this.#vigil.attention ? "waiting" : "down",
       joined: this.#joined,
       tls: this.#tls,
       read: this.#deps.vip() === "MASTER",

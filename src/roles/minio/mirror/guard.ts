@@ -6,6 +6,7 @@ import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves } from "../../../vip/balancer/types.ts";
 import type { VipState } from "../../../vip/fifo.ts";
 import { Attention } from "../../attention.ts";
+import { Vigil } from "../../vigil.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
@@ -62,9 +63,7 @@ export class MirrorGuard implements Guard {
   readonly #password: PasswordChange;
   readonly #key: ApplicationKey;
   #record!: StandingRecord;
-  /** As long as the server runs. */
-  #attention: Attention | undefined;
-  #attending: Promise<void> = Promise.resolve();
+  readonly #vigil: Vigil;
   /** Its server has ended, and clients are being told so. */
   #isEnding = false;
   /** Whether the server runs, and which run of it this is, was found out. */
@@ -94,6 +93,12 @@ export class MirrorGuard implements Guard {
     this.#redundancy = new Redundancy(deps.clock);
     this.#password = new PasswordChange(deps, this.#watch.signal);
     this.#key = new ApplicationKey(deps, this.#limits);
+    this.#vigil = new Vigil({
+      role: roleName,
+      signal: this.#watch.signal,
+      open: (onEnd) => Attention.open(deps.context().self.address, s3Port, onEnd),
+      found: (attention) => this.#attend(attention),
+    });
   }
 
   async start(): Promise<void> {
@@ -124,10 +129,7 @@ export class MirrorGuard implements Guard {
   }
 
   async stop(): Promise<void> {
-    const stopped = this.#watch.stop();
-    this.#attention?.close();
-    await stopped;
-    await this.#attending.catch(() => undefined);
+    await Promise.all([this.#watch.stop(), this.#vigil.stop()]);
   }
 
   /** That it is alone with what it takes from now on has to be on its disk before it can end. */
@@ -174,7 +176,7 @@ export class MirrorGuard implements Guard {
 
   /** A server that has just ended is not, whatever the disk still says. */
   get #isCurrent(): boolean {
-    return this.#known && this.#attention !== undefined && this.#record.standing.current;
+    return this.#known && this.#vigil.attention !== undefined && this.#record.standing.current;
   }
 
   #other(): Other | undefined {
@@ -186,7 +188,7 @@ export class MirrorGuard implements Guard {
     const context = this.#deps.context();
     this.#health = await readHealth(ownStore(context), signal);
     if (signal.aborted) return;
-    if (!this.#attention) await this.#attend();
+    if (!this.#vigil.attention) await this.#vigil.look();
     if (!this.#health.up && !this.#leaving && !this.#deps.inMaintenance()) {
       this.#trouble = await startServer(layout(context).product.unit);
     }
@@ -196,24 +198,9 @@ export class MirrorGuard implements Guard {
     await this.#publish();
   }
 
-  /** One after the other: at a look, and when the connection to the server ended. */
-  #attend(): Promise<void> {
-    return (this.#attending = this.#attending.catch(() => undefined).then(() => this.#attendNow()));
-  }
-
-  /** A server that closes a connection of which nothing comes still runs: until that is known, the old one stands. */
-  async #attendNow(): Promise<void> {
-    const { signal } = this.#watch;
-    if (signal.aborted) return;
-    const context = this.#deps.context();
-    const found = await Attention.open(context.self.address, s3Port, () => {
-      this.#attend().catch((error: unknown) => log.warn("minio:", error));
-    });
-    this.#attention?.close();
-    this.#attention = found;
-    if (signal.aborted) return found?.close();
-    if (found) {
-      const { invocation } = await showUnit(layout(context).product.unit);
+  async #attend(attention: Attention | undefined): Promise<void> {
+    if (attention) {
+      const { invocation } = await showUnit(layout(this.#deps.context()).product.unit);
       await this.#record.change(({ run }) => (run === invocation ? {} : { run: invocation, ...ended }));
     } else await this.#end();
     this.#known = true;
@@ -239,7 +226,7 @@ export class MirrorGuard implements Guard {
     if (!this.#other()?.isUp || !this.#link.reached) this.#breaks++;
     await this.#record.change((own) =>
       settle(own, {
-        isUp: this.#attention !== undefined,
+        isUp: this.#vigil.attention !== undefined,
         hasVip: this.#deps.vip() === "MASTER",
         mate: this.#other(),
         isLinked: this.#link.reached,
@@ -355,7 +342,7 @@ export class MirrorGuard implements Guard {
   async #publish(): Promise<void> {
     const current = this.#isCurrent;
     const { reads, writes } = this.#health;
-    const isUp = this.#attention !== undefined;
+    const isUp = this.#vigil.attention !== undefined;
     const { enabled, reached, trouble } = this.#link;
     const state: Published = {
       slot: null,
