@@ -1,12 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import * as v from "valibot";
 import { percentiles } from "../../src/operations/drill/histogram.ts";
 import { exec } from "../../src/core/exec.ts";
-import { builtOnce } from "../../test/lab/built-once.ts";
-import { goDirectory } from "../../test/lab/go.ts";
-import { LabUnavailable } from "../../test/lab/prerequisites.ts";
+import { builtIfPossible } from "../../test/lab/built-once.ts";
+import { goDirectory, goEnvironment } from "../../test/lab/go.ts";
 import type { Row } from "./row.ts";
 
 /** Real sockets on loopback, all in one process: more of them would wait for the cores. */
@@ -68,16 +66,9 @@ export async function measureMemberlist(quick: boolean, progress: (line: string)
 async function memberlist(progress: (line: string) => void): Promise<string | undefined> {
   const go = await goDirectory();
   if (go === undefined) return undefined;
-  const path = `${go}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
-  // Where it is allowed to download from is this machine's business.
-  const env = { PATH: path, GOENV: join(homedir(), ".config/go/env") };
+  const env = goEnvironment(go);
   const words = await Promise.all(files.map((file) => readFile(join(source, file), "utf8")));
   const wanted = { name: "memberlist", what: "memberlist", script, words, env, source: "Go's modules" };
-  try {
-    return join(await builtOnce(wanted, progress), "memberlist");
-  } catch (error) {
-    if (!(error instanceof LabUnavailable)) throw error;
-    progress(error.message);
-    return undefined;
-  }
+  const directory = await builtIfPossible(wanted, progress);
+  return directory && join(directory, "memberlist");
 }

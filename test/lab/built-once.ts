@@ -59,3 +59,17 @@ export async function builtOnce(wanted: Wanted, progress: (line: string) => void
   const why = cause ?? lines.find((line) => /^E:|error:/i.test(line)) ?? `exit ${code}`;
   throw new LabUnavailable(`${what} could not be built from ${source} (is the network there?): ${why}`);
 }
+
+/** The same; undefined, and said why, where its parts cannot be had. */
+export async function builtIfPossible(
+  wanted: Wanted,
+  progress: (line: string) => void,
+): Promise<string | undefined> {
+  try {
+    return await builtOnce(wanted, progress);
+  } catch (error) {
+    if (!(error instanceof LabUnavailable)) throw error;
+    progress(error.message);
+    return undefined;
+  }
+}

@@ -1,4 +1,5 @@
-import { dirname } from "node:path";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
 
 /** Go before this cannot build the servers that the lab takes from Go's modules. */
@@ -13,4 +14,13 @@ export async function goDirectory(): Promise<string | undefined> {
   const { stdout } = await exec([found, "env", "GOVERSION"], { env, ok: "any" });
   const version = /^go([\d.]+)/.exec(stdout)?.[1];
   return version && Bun.semver.order(version, oldestGo) >= 0 ? dirname(found) : undefined;
+}
+
+/** What building by Go takes. @param more directories of other programs, before the system's */
+export function goEnvironment(go: string, ...more: string[]): { PATH: string; GOENV: string } {
+  return {
+    PATH: [go, ...more, "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"].join(":"),
+    // Where it is allowed to download from is this machine's business.
+    GOENV: join(homedir(), ".config/go/env"),
+  };
 }

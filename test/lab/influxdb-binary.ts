@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
-import { builtOnce } from "./built-once.ts";
-import { goDirectory } from "./go.ts";
-import { aptInstall, LabUnavailable } from "./prerequisites.ts";
+import { builtIfPossible } from "./built-once.ts";
+import { goDirectory, goEnvironment } from "./go.ts";
+import { aptInstall } from "./prerequisites.ts";
 
 /** The last InfluxDB 2.x that Go 1.24 builds (2.8 and on want a newer one). */
 const version = "v2.7.12";
@@ -71,8 +71,8 @@ export async function influxdBinary(
   const go = await goDirectory();
   const rust = rustDirectory();
   if (go === undefined || rust === undefined) return undefined;
-  const path = `${go}:${rust}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
-  const missing = Object.keys(tools).filter((tool) => !Bun.which(tool, { PATH: path }));
+  const building = goEnvironment(go, rust);
+  const missing = Object.keys(tools).filter((tool) => !Bun.which(tool, { PATH: building.PATH }));
   // Where that fails the building does, and says why.
   if (missing.length > 0)
     await aptInstall(
@@ -81,9 +81,7 @@ export async function influxdBinary(
     );
   const toolchain = await rustToolchain(rust);
   const env = {
-    PATH: path,
-    // Where it is allowed to download from is this machine's business.
-    GOENV: join(homedir(), ".config/go/env"),
+    ...building,
     RUSTUP_HOME: process.env["RUSTUP_HOME"] ?? join(homedir(), ".rustup"),
     ...(toolchain === undefined ? {} : { RUSTUP_TOOLCHAIN: toolchain }),
   };
@@ -95,11 +93,6 @@ export async function influxdBinary(
     env,
     source: "Go's modules and Rust's crates",
   };
-  try {
-    return join(await builtOnce(wanted, progress), "influxd");
-  } catch (error) {
-    if (!(error instanceof LabUnavailable)) throw error;
-    progress(error.message);
-    return undefined;
-  }
+  const directory = await builtIfPossible(wanted, progress);
+  return directory && join(directory, "influxd");
 }

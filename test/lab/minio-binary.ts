@@ -1,8 +1,6 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
-import { builtOnce } from "./built-once.ts";
-import { goDirectory } from "./go.ts";
-import { LabUnavailable } from "./prerequisites.ts";
+import { builtIfPossible } from "./built-once.ts";
+import { goDirectory, goEnvironment } from "./go.ts";
 
 /** The last source that MinIO published for the community, console included: it comes as a Go module only. */
 const minio = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
@@ -34,15 +32,8 @@ export async function minioBinary(
 ): Promise<string | undefined> {
   const go = await goDirectory();
   if (go === undefined) return undefined;
-  const path = `${go}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
-  // Where it is allowed to download from is this machine's business.
-  const env = { PATH: path, GOENV: join(homedir(), ".config/go/env") };
+  const env = goEnvironment(go);
   const wanted = { name: "minio", what: "MinIO", script, words: [minio], env, source: "Go's modules" };
-  try {
-    return join(await builtOnce(wanted, progress), "minio");
-  } catch (error) {
-    if (!(error instanceof LabUnavailable)) throw error;
-    progress(error.message);
-    return undefined;
-  }
+  const directory = await builtIfPossible(wanted, progress);
+  return directory && join(directory, "minio");
 }
