@@ -12,83 +12,93 @@ import type { Writers } from "./writer.ts";
 /** Planned work that nobody announced to the cluster, under writers: each hands over by itself. */
 let lab: Lab;
 let writers: Writers;
-let switchoverMs = 0;
 beforeAll(async () => {
   lab = await openPair();
   writers = await startWriters(lab);
 }, 400_000);
 afterAll(() => lab?.close());
 
-/** What a planned move may cost more than a switchover of the same run, on a busy machine. */
-const slackMs = 400;
-
+/** @returns the longest gap of the writers in all of it, which is printed, for what it may be is the machine's */
 async function outage(what: string, work: () => Promise<unknown>): Promise<number> {
   const at = Date.now();
   await work();
-  // The longest gap in all of it.
-  const { ms } = await writers.outageAfter(at, 60_000, Date.now() - at + 500);
+  const { ended, ms } = await writers.outageAfter(at, 60_000, Date.now() - at + 500);
   console.error(`${what}: ${Math.round(ms)} ms`);
+  expect(ended).toBe(true);
   return ms;
 }
 
-test("for comparison: a switchover", async () => {
-  const { writer } = await writerOf(lab);
-  switchoverMs = await outage("switchover", () => chime(writer, ["switchover"]));
+/**
+ * That the writer gave its role away before it was stopped, and was not missed first: what a handover is, however long
+ * a busy machine takes for it.
+ */
+async function handsOver(what: string, work: (writer: LabNode) => Promise<unknown>): Promise<LabNode> {
+  const { writer, replica } = await writerOf(lab);
+  await outage(what, () => work(writer));
+  expect((await writerOf(lab)).writer).toBe(replica);
+  if (!writer.running) await writer.boot();
+  const newest = async (node: LabNode, kind: string) =>
+    (await chime<Events>(node, ["history"])).json.events.findLast((event) => event.kind === kind)?.message;
+  expect(await newest(writer, "demotion")).toBe(`${writer.name} stopped writing, as it was asked to`);
+  expect(await newest(replica, "promotion")).toBe(
+    `${replica.name} writes in place of ${writer.name}, which stepped back`,
+  );
+  return writer;
+}
+
+/** `history --json` of the contract, as far as it is looked at. */
+interface Events {
+  events: { kind: string; message: string }[];
+}
+
+test("a switchover", async () => {
+  await handsOver("switchover", (writer) => chime(writer, ["switchover"]));
   await nothingIsMissing(lab, writers);
 }, 60_000);
 
 test("systemctl stop of the writing server hands over first", async () => {
-  const { writer, replica } = await writerOf(lab);
-  const ms = await outage("stop of the writer", () => writer.run(["systemctl", "stop", system.unit]));
-  expect((await writerOf(lab)).writer).toBe(replica);
-  expect(ms).toBeLessThan(switchoverMs + slackMs);
+  const stopped = await handsOver("stop of the writer", (writer) =>
+    writer.run(["systemctl", "stop", system.unit]),
+  );
   // A wish of somebody: it stays so.
-  const said = async () => (await status(writer)).problems.some(({ code }) => code === "mysql.stopped");
+  const said = async () => (await status(stopped)).problems.some(({ code }) => code === "mysql.stopped");
   await waitUntil("status to say so", 5_000, said, 100);
-  await writer.run(["systemctl", "start", system.unit]);
+  await stopped.run(["systemctl", "start", system.unit]);
   await nothingIsMissing(lab, writers);
 }, 120_000);
 
-test("systemctl stop of the replica's server: it says goodbye, and no commit waits for it", async () => {
+/** That the writer knew that it goes on alone before its replica's server, as the replica tells it, began to stop. */
+async function saysGoodbye(what: string, work: (replica: LabNode) => Promise<unknown>): Promise<void> {
   const { writer, replica } = await writerOf(lab);
-  const ms = await outage("stop of the replica", () => replica.run(["systemctl", "stop", system.unit]));
-  expect(ms).toBeLessThan(switchoverMs + slackMs);
+  const since = (await replica.run(["date", "+%F %T"])).stdout.trim();
+  await outage(what, () => work(replica));
+  if (!replica.running) await replica.boot();
   expect((await writerOf(lab)).writer).toBe(writer);
   await replica.run(["systemctl", "start", system.unit]);
+  const { stdout } = await replica.run(["journalctl", "-o", "cat", "--no-pager", "--since", since]);
+  const lines = stdout.split("\n");
+  const alone = lines.findIndex((line) => line.includes(`${writer.name} writes, in sync: ${writer.name}, `));
+  const stops = lines.findIndex((line) => /: Normal shutdown|Received SHUTDOWN/.test(line));
+  expect([alone >= 0, stops > alone]).toEqual([true, true]);
   await nothingIsMissing(lab, writers);
+}
+
+test("systemctl stop of the replica's server: it says goodbye, and no commit waits for it", async () => {
+  await saysGoodbye("stop of the replica", (replica) => replica.run(["systemctl", "stop", system.unit]));
 }, 120_000);
 
 test("a restart of the writing server hands over, and it comes back as the replica", async () => {
-  const { writer, replica } = await writerOf(lab);
-  const ms = await outage("restart of the writer", () => writer.run(["systemctl", "restart", system.unit]));
-  expect((await writerOf(lab)).writer).toBe(replica);
-  expect(ms).toBeLessThan(switchoverMs + slackMs);
+  await handsOver("restart of the writer", (writer) => writer.run(["systemctl", "restart", system.unit]));
   await nothingIsMissing(lab, writers);
 }, 120_000);
 
 test("a reboot of the writer's node", async () => {
-  const { writer, replica } = await writerOf(lab);
-  const ms = await outage("reboot of the writer", () => writer.shutdown());
-  expect((await writerOf(lab)).writer).toBe(replica);
-  // Seen twice, of a second, and never explained: what both nodes say of it is wanted.
-  if (ms >= switchoverMs + slackMs) {
-    const said = "-n 120 --no-pager -o short-precise -u chime-node -u keepalived";
-    console.error((await replica.sh(`journalctl ${said}`)).stdout);
-    await writer.boot();
-    console.error((await writer.sh(`journalctl -b -1 ${said}`, { check: false })).stdout);
-  }
-  expect(ms).toBeLessThan(switchoverMs + slackMs);
-  await writer.boot();
+  await handsOver("reboot of the writer", (writer) => writer.shutdown());
   await nothingIsMissing(lab, writers);
 }, 180_000);
 
 test("a reboot of the replica's node", async () => {
-  const { writer, replica } = await writerOf(lab);
-  const ms = await outage("reboot of the replica", () => replica.shutdown());
-  expect(ms).toBeLessThan(switchoverMs + slackMs);
-  await replica.boot();
-  expect((await writerOf(lab)).writer).toBe(writer);
-  await nothingIsMissing(lab, writers);
+  await saysGoodbye("reboot of the replica", (replica) => replica.shutdown());
 }, 180_000);
 
 test("the server's package is replaced on the writer: it hands over, and its server is started again", async () => {
@@ -99,13 +109,12 @@ test("the server's package is replaced on the writer: it hands over, and its ser
   const packages = stdout.split("\n").filter(Boolean);
   const before = await writer.mainPid(system.unit);
   await writer.run(["apt-get", "update", "-qq"]);
-  const ms = await outage(`reinstallation of ${packages.join(", ")}`, () =>
+  await handsOver(`reinstallation of ${packages.join(", ")}`, () =>
     writer.run(["apt-get", "install", "--reinstall", "-y", ...packages], {
       timeoutMs: 120_000,
       env: { DEBIAN_FRONTEND: "noninteractive" },
     }),
   );
-  expect(ms).toBeLessThan(switchoverMs + slackMs);
   await nothingIsMissing(lab, writers);
   expect(await writer.mainPid(system.unit)).not.toBe(before);
 }, 240_000);
