@@ -4,6 +4,26 @@ export interface Counts {
   failed: number;
   /** What of it was not run, or why nothing was. */
   skipped?: string;
+  /** What the runner printed of the tests that failed. */
+  failures?: string;
+}
+
+const linesOfOne = 60;
+
+/** Of what `bun test` printed: each test that failed, with at most 60 lines before it; where none did, the end of all. */
+export function failuresIn(output: string): string {
+  // `bun test` lists their names once more.
+  const lines = output
+    .replace(/\n\d+ tests? failed:\n[^]*$/, "")
+    .trimEnd()
+    .split("\n");
+  const found: string[] = [];
+  let since = 0;
+  for (const [at, line] of lines.entries()) {
+    if (line.startsWith("(fail) ")) found.push(...lines.slice(Math.max(since, at + 1 - linesOfOne), at + 1));
+    if (/^\((?:pass|fail|skip)\) /.test(line)) since = at + 1;
+  }
+  return (found.length > 0 ? found : lines.slice(-linesOfOne)).join("\n");
 }
 
 /**

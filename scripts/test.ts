@@ -15,7 +15,7 @@ import { emulator } from "./emulator.ts";
 import { bunRuntime } from "./runtime.ts";
 import { targets } from "./targets.ts";
 import { cacheDirectory } from "./cache.ts";
-import { countJunit, type Counts } from "./junit.ts";
+import { countJunit, failuresIn, type Counts } from "./junit.ts";
 
 const root = resolve(import.meta.dir, "..");
 const bun = process.execPath;
@@ -51,8 +51,7 @@ async function show(argv: string[], env: Env = {}, output = 1): Promise<number> 
 }
 
 /** Shows what it printed when it has ended, so that what runs beside another does not mix with it. */
-async function showAtEnd(argv: string[], env: Env, directory: string): Promise<number> {
-  const path = join(directory, "output");
+async function showAtEnd(argv: string[], env: Env, path: string): Promise<number> {
   const output = await open(path, "w");
   const code = await show(argv, env, output.fd);
   await output.close();
@@ -94,10 +93,12 @@ function tests(
           `--timeout=${options.timeoutMs}`,
         ];
         const argv = [...runtime, "test", ...reporter, ...files.map((file) => `./${file}`)];
-        const code = await (beside ? showAtEnd(argv, env ?? {}, directory) : show(argv, env));
+        const output = join(directory, "output");
+        const code = await (beside ? showAtEnd(argv, env ?? {}, output) : show(argv, env));
         const counts = await countJunit(report);
         // A crash after the last test, or an error outside of any, fails no test in the report.
         if (code !== 0 && counts.failed === 0) counts.failed = 1;
+        if (beside && counts.failed > 0) counts.failures = failuresIn(await readFile(output, "utf8"));
         return counts;
       } finally {
         await rm(directory, { recursive: true, force: true });
@@ -264,7 +265,7 @@ async function main(): Promise<number> {
     return 2;
   }
   const total: Counts = { passed: 0, failed: 0 };
-  const broken: string[] = [];
+  const broken: { name: string; failures: string | undefined }[] = [];
   const skipped: string[] = [];
   const take = async (step: Step): Promise<void> => {
     console.log(`\n── ${step.name}`);
@@ -275,7 +276,7 @@ async function main(): Promise<number> {
     });
     total.passed += counts.passed;
     total.failed += counts.failed;
-    if (counts.failed > 0) broken.push(step.name);
+    if (counts.failed > 0) broken.push({ name: step.name, failures: counts.failures });
     if (counts.skipped !== undefined) skipped.push(`${step.name} (${counts.skipped})`);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     const nothing = counts.passed === 0 && counts.skipped !== undefined;
@@ -292,7 +293,10 @@ async function main(): Promise<number> {
   const labs = those("labs").toSorted((a, b) => sizeOf(b.name) - sizeOf(a.name));
   await Promise.all(Array.from({ length: lanes }, () => inTurn(labs)));
   for (const line of skipped) console.log(`skipped: ${line}`);
-  if (broken.length > 0) console.log(`\nfailed: ${broken.join(", ")}`);
+  // Again, for a long log is often kept by its end alone.
+  for (const { name, failures } of broken)
+    if (failures) console.log(`\n── ${name}, what failed:\n${failures}`);
+  if (broken.length > 0) console.log(`\nfailed: ${broken.map(({ name }) => name).join(", ")}`);
   console.log(`\n${total.passed} passed, ${total.failed} failed`);
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
