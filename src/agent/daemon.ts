@@ -214,8 +214,9 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       const vip = membership.self.roles.includes(role.name) ? role.vip(context()) : undefined;
       if (vip) await vips.learn(role.name, vip.address);
     }
-    await guards.align();
   }
+  vips.start();
+  if (isMember()) await guards.align();
   const socket = serveSocket(socketHandlers(agent));
   const metrics = serveMetrics(metricsPort, async () =>
     isMember()

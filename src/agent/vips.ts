@@ -19,6 +19,8 @@ export interface Vips {
   holds(address: string): Promise<boolean>;
   /** What the kernel tells at a start, where notifications were missed while no agent ran. */
   learn(role: RoleName, address: string): Promise<void>;
+  /** From now on others hear of each change, at first of those since `watchVips`: to be called once all of them are there. */
+  start(): void;
   close(): Promise<void>;
 }
 
@@ -35,18 +37,21 @@ export interface VipEvents {
   mayOpen(role: RoleName): boolean;
 }
 
-export async function watchVips(events: VipEvents): Promise<Vips> {
+export async function watchVips(events: VipEvents, path?: string): Promise<Vips> {
   const states = new Map<RoleName, VipState>();
   const waiting = new Set<RoleName>();
   /** Closed, and keepalived has not said that it obeys: opened before that, a hung one would count as master again. */
   const closing = new Set<RoleName>();
+  /** Told by keepalived before anybody could hear of it; undefined: everybody can. */
+  let early: Set<RoleName> | undefined = new Set();
 
   function learned(role: RoleName, state: VipState): void {
     if (states.get(role) === state) return;
     log.info(`VIP ${role}: ${states.get(role) ?? "UNKNOWN"} → ${state}`);
     states.set(role, state);
     if (state !== "MASTER") closing.delete(role);
-    events.onState(role, state);
+    if (early) early.add(role);
+    else events.onState(role, state);
     if (waiting.has(role)) setEligible(role, true);
   }
 
@@ -76,7 +81,7 @@ export async function watchVips(events: VipEvents): Promise<Vips> {
     }
   }
 
-  const fifo = await readNotifications(({ instance, state }) => learned(instance, state));
+  const fifo = await readNotifications(({ instance, state }) => learned(instance, state), path);
   return {
     // A closed gate is FAULT at once, also where keepalived hangs and never says so.
     state: (role) => (closing.has(role) ? "FAULT" : (states.get(role) ?? "UNKNOWN")),
@@ -93,6 +98,11 @@ export async function watchVips(events: VipEvents): Promise<Vips> {
       // A line from the FIFO may be older than the agent's absence: the kernel knows better who is master.
       if (told !== undefined && (told === "MASTER") === holds) return;
       states.set(role, holds ? "MASTER" : readEligible(role) ? "BACKUP" : "FAULT");
+    },
+    start() {
+      const changed = early ?? [];
+      early = undefined;
+      for (const role of changed) events.onState(role, states.get(role) ?? "UNKNOWN");
     },
     close: () => fifo.close(),
   };

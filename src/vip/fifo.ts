@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync } from "node:fs";
 import { failed } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
+import { log } from "../core/log.ts";
 import { paths } from "../core/paths.ts";
 
 /** VRRP state of a role's instance, as keepalived's notify FIFO tells it (keepalived.conf(5), NOTIFY). */
@@ -80,7 +81,14 @@ export async function readNotifications(
         const notification = parseNotification(line);
         if (notification) newest.set(notification.instance, notification);
       }
-      for (const notification of newest.values()) onState(notification);
+      for (const notification of newest.values()) {
+        try {
+          onState(notification);
+        } catch (error) {
+          // Whoever hears of it may fail; a node that hears no more of its own VIP does not know that it has it.
+          log.error("notify FIFO:", error);
+        }
+      }
     }
   })();
   return {

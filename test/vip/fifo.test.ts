@@ -119,6 +119,23 @@ test("of what was written while nobody read, only the newest state of each insta
   closeSync(keepalived);
 });
 
+test("whoever is told may fail: the next change is told all the same", async () => {
+  const path = join(base, "failing", "notify.fifo");
+  const seen: string[] = [];
+  const reader = await readNotifications(({ state }) => {
+    seen.push(state);
+    throw new Error("not there yet");
+  }, path);
+  for (const state of ["MASTER", "FAULT"]) {
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    writeSync(fd, `INSTANCE "mysql" ${state} 150\n`);
+    closeSync(fd);
+    await until(() => seen.at(-1) === state);
+  }
+  expect(seen).toEqual(["MASTER", "FAULT"]);
+  await reader.close();
+});
+
 test("something else at the path is an error with a remedy", async () => {
   const path = join(base, "file.fifo");
   writeFileSync(path, "");
