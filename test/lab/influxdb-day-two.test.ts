@@ -6,7 +6,7 @@ import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { PointLoad } from "./point-load.ts";
-import { untilComplete, untilEqual } from "./twin-faults.ts";
+import { readFrom, untilComplete, untilEqual } from "./twin-faults.ts";
 import { formTwins, openTwinLab } from "./twins.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -61,6 +61,24 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await untilProblem("influxdb.gap");
     await node2.kill("chime-node");
     await untilComplete(lab);
+  }, 200_000);
+
+  test("an agent that is restarted on the node that is read from moves nothing", async () => {
+    await untilComplete(lab);
+    const node = await readFrom(lab);
+    const before = Date.now();
+    await node.run(["systemctl", "restart", "chime-node"]);
+    await waitUntil("its new agent to find the server well", 60_000, async () => {
+      const { wellAt } = JSON.parse(await node.read("/var/lib/chime-node/influxdb-gap.json")) as {
+        wellAt: number;
+      };
+      return wellAt > before;
+    });
+    const show = ["systemctl", "show", "--property=InvocationID", "--value", "chime-node"];
+    const { stdout: run } = await node.run(show);
+    const { stdout } = await node.run(["journalctl", `_SYSTEMD_INVOCATION_ID=${run.trim()}`]);
+    expect(stdout).toContain("guarding influxdb");
+    expect(stdout).not.toMatch(/VIP influxdb: (this node is not|MASTER)/);
   }, 200_000);
 
   test("both were away, one after the other: each gets what it lacks", async () => {

@@ -4,6 +4,7 @@ import type { RoleContext } from "../../types.ts";
 import { ensureBuckets } from "../bucket-resource.ts";
 import { findBucket } from "../buckets.ts";
 import type { Limits } from "../../http.ts";
+import type { Server } from "../client.ts";
 import { formation, type Formation } from "../formation.ts";
 import { influxdbSpec, userName } from "../layout.ts";
 import type { Twin } from "../mate.ts";
@@ -58,7 +59,7 @@ async function look({ context, twin, wasJoined }: Forming, limits: Limits): Prom
   const isThere = twin?.alive === true && twin.said?.serving === true;
   const own = fresh ? null : await idOf(context, limits);
   const theirs =
-    isThere && !fresh ? (await findBucket(serverOf(twin.member, context), bucket, limits)).id : null;
+    isThere && !fresh ? await theirId(serverOf(twin.member, context), bucket, wasJoined, limits) : null;
   return formation({
     isNew: fresh,
     wasJoined,
@@ -71,6 +72,23 @@ async function look({ context, twin, wasJoined }: Forming, limits: Limits): Prom
     },
   });
 }
+
+/** The main bucket's on the other one; null where that ends at this moment, and this node need not know. @throws ChimeError `influxdb.*` */
+async function theirId(
+  server: Server,
+  bucket: string,
+  wasJoined: boolean,
+  limits: Limits,
+): Promise<string | null> {
+  try {
+    return (await findBucket(server, bucket, limits)).id;
+  } catch (error) {
+    if (wasJoined && error instanceof ChimeError && away.has(error.code)) return null;
+    throw error;
+  }
+}
+
+const away = new Set(["influxdb.unreachable", "influxdb.timeout"]);
 
 /** The main bucket's; null where it is not there. @throws ChimeError `influxdb.other_setup` */
 async function idOf(context: RoleContext, limits: Limits): Promise<string | null> {

@@ -258,8 +258,13 @@ export class TwinGuard implements Guard {
     this.#watch.signal.throwIfAborted();
     if (!this.#vigil.attention) {
       if (!this.#leaving && !this.#deps.inMaintenance()) this.#trouble = await startServer(this.#unit());
-    } else if (!this.#joined) await this.#form();
-    else await this.#probe();
+    } else {
+      if (!this.#joined) await this.#form();
+      // At once: before a point went in and out nobody knows that it serves.
+      if (this.#joined) await this.#probe();
+    }
+    // One late answer says nothing.
+    if (this.#isLate && this.#trouble === null) return;
     this.#known = true;
     await this.#tellAll();
   }
@@ -397,7 +402,7 @@ export class TwinGuard implements Guard {
       const { code, message } = toChimeError(error);
       const wasLate = this.#isLate;
       this.#isLate = code === "influxdb.timeout";
-      if (this.#isLate && !wasLate && this.#well) return;
+      if (this.#isLate && !wasLate && (this.#well || !this.#known)) return;
       // Somebody has taken its data away, perhaps.
       if (code === "influxdb.denied" || code === "influxdb.missing") this.#joined = false;
       await this.#fail(message.slice(0, 300));
