@@ -5,13 +5,7 @@ import type { Lab } from "../../test/lab/lab.ts";
 import type { Initialized } from "../../test/lab/pair.ts";
 import { PointLoad } from "../../test/lab/point-load.ts";
 import { LabUnavailable } from "../../test/lab/prerequisites.ts";
-import {
-  twinFaults,
-  twinStage,
-  untilComplete,
-  untilEqual,
-  type TwinFault,
-} from "../../test/lab/twin-faults.ts";
+import { twinFaults, twinStage, untilComplete, type TwinFault } from "../../test/lab/twin-faults.ts";
 import { joinTwin, openTwinLab, twinInit, twinVip } from "../../test/lab/twins.ts";
 import { step, told, typed, type Times } from "./told.ts";
 
@@ -41,7 +35,6 @@ export async function demonstrateTwins({ kills, cuts }: Times): Promise<number> 
     told: (round) => told(round, twinFaults[round.kind].name, "its gap is filled and proven filled", "reads"),
   });
 
-  await untilEqual(lab);
   step("reading every point back from each server");
   const { points, misread, missing } = await load.report();
   console.log(`\ntimes without an answered read\n${histogram(rounds.map(({ outage }) => outage.ms))}`);

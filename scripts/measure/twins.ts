@@ -5,13 +5,7 @@ import type { Lab } from "../../test/lab/lab.ts";
 import type { LabNode } from "../../test/lab/node.ts";
 import { PointLoad } from "../../test/lab/point-load.ts";
 import type { Initialized } from "../../test/lab/pair.ts";
-import {
-  twinFaults,
-  twinStage,
-  untilComplete,
-  untilEqual,
-  type TwinFault,
-} from "../../test/lab/twin-faults.ts";
+import { twinFaults, twinStage, untilComplete, type TwinFault } from "../../test/lab/twin-faults.ts";
 import { formTwins, joinTwin, openTwinLab, twinInit } from "../../test/lab/twins.ts";
 import { timed, withBareNodes } from "./pair.ts";
 import { median, type Row } from "./row.ts";
@@ -97,7 +91,6 @@ export async function measureTwinFaults(influxd: string, rounds: number, progres
     told: ({ kind, outage, levelSeconds }) =>
       progress(`influxdb: ${kind}: ${Math.round(outage.ms)} ms, complete after ${levelSeconds.toFixed(1)} s`),
   });
-  await untilEqual(lab);
   const { points, misread, missing } = await load.report();
   progress(`influxdb: ${points} points acknowledged`);
   const row = (kind: TwinFault, name: string, target: number | null): Row => ({

@@ -6,7 +6,7 @@ import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { PointLoad } from "./point-load.ts";
-import { readFrom, untilComplete, untilEqual } from "./twin-faults.ts";
+import { readFrom, untilComplete } from "./twin-faults.ts";
 import { formTwins, openTwinLab } from "./twins.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -119,8 +119,7 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
 
   test("whatever any server acknowledged is on both", async () => {
     await untilComplete(lab);
-    await untilEqual(lab);
     const { misread, missing } = await load.report();
     expect({ misread, missing: Object.values(missing) }).toEqual({ misread: 0, missing: [0, 0] });
-  }, 120_000);
+  }, 330_000);
 });

@@ -52,8 +52,6 @@ describe.skipIf(!influxd)("two InfluxDB over TLS (--long; needs Go >= 1.24, Rust
     await work();
     await untilComplete(lab);
     const { ms } = await load.outageAfter(began);
-    // On a busy machine a client may give up a write that nobody noticed: that is found within a minute or two.
-    await untilEqual(lab);
     const { misread, missing, points } = await load.report();
     expect({ misread, missing }).toEqual({
       misread: 0,
@@ -85,7 +83,7 @@ describe.skipIf(!influxd)("two InfluxDB over TLS (--long; needs Go >= 1.24, Rust
       await (await holder()).kill("influxdb");
     });
     console.error(`kill -9 of the server that is read from: ${Math.round(ms)} ms without a read`);
-  }, 180_000);
+  }, 360_000);
 
   test("chime-node's own clients verify the servers, too: a drill, and what is made for Telegraf", async () => {
     await untilComplete(lab);
@@ -134,7 +132,7 @@ describe.skipIf(!influxd)("two InfluxDB over TLS (--long; needs Go >= 1.24, Rust
     for (const { address } of lab.nodes) {
       expect((await curl("--cacert", ca, `https://${address}:8086/ping`)).stdout).toBe("204");
     }
-  }, 240_000);
+  }, 450_000);
 });
 
 describe.skipIf(!influxd)("two InfluxDB that get TLS while they serve, and lose it again (--long)", () => {

@@ -118,5 +118,5 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
       misread: 0,
       missing: Object.fromEntries(lab.nodes.map(({ address }) => [address, 0])),
     });
-  }, 60_000);
+  }, 180_000);
 });

@@ -13,6 +13,9 @@ export interface ClientsFile {
   file: string;
 }
 
+/** What a program says that has stopped its clients and goes on by the next SIGTERM. */
+export const atRest = "at rest";
+
 /** The program's half: appends what is acknowledged until it is told to stop. */
 export async function appendAcknowledged(clients: Clients, { file }: ClientsFile): Promise<void> {
   const stop = new AbortController();
@@ -131,6 +134,12 @@ export class LabClients {
    */
   outageAfter(moment: number, timeoutMs = 60_000, settleMs = 250): Promise<Outage> {
     return awaitOutage(() => this.acknowledged(), { at: moment, settleMs }, { timeoutMs });
+  }
+
+  /** Has a program stop its clients that says `atRest` then. */
+  protected async rest(): Promise<void> {
+    this.#program.signal("SIGTERM");
+    await waitUntil("the clients to rest", 30_000, () => this.#program.lines.includes(atRest));
   }
 
   /** Ends the clients; what was acknowledged stays readable. */

@@ -1,6 +1,6 @@
 /** Runs the drill's clients of the twins in the client's namespace; settings come on stdin. */
 import { PointClients, type PointSettings } from "../../src/operations/drill/points.ts";
-import { appendAcknowledged, type ClientsFile } from "./lab-clients.ts";
+import { appendAcknowledged, atRest, type ClientsFile } from "./lab-clients.ts";
 
 export type PointsSettings = PointSettings & ClientsFile;
 
@@ -15,6 +15,10 @@ export interface PointsReport {
 const settings = (await Bun.stdin.json()) as PointsSettings;
 const clients = new PointClients(settings);
 await appendAcknowledged(clients, settings);
+const asked = Promise.withResolvers<void>();
+process.once("SIGTERM", () => asked.resolve());
+console.log(atRest);
+await asked.promise;
 
 const missing: PointsReport["missing"] = {};
 for (const server of settings.real) missing[server.address] = await clients.missingOn(server);

@@ -16,21 +16,21 @@ export interface Load {
 }
 
 /** What was acknowledged a moment ago is everywhere within milliseconds; who does not answer yet is given so long. */
-const arriveMs = 10_000;
-const lookMs = 100;
+const arriving = { withinMs: 10_000, everyMs: 100 };
 
 /** Asks each node until nothing is missing, or its time is over. */
 export async function missingByNode(
   nodes: readonly { name: string; address: string }[],
   missingOn: (address: string) => Promise<number>,
+  { withinMs, everyMs } = arriving,
 ): Promise<Record<string, number | null>> {
   const counts = nodes.map(async ({ name, address }) => {
-    const giveUp = performance.now() + arriveMs;
+    const giveUp = performance.now() + withinMs;
     let count: number | null = null;
     do {
       count = await missingOn(address).catch(() => null);
       if (count === 0) break;
-      await Bun.sleep(lookMs);
+      await Bun.sleep(everyMs);
     } while (performance.now() < giveUp);
     return [name, count] as const;
   });

@@ -18,6 +18,12 @@ const pace = { readers: 4, batch: 20, pauseMs: 20 };
 const requestMs = 500;
 const limits = { timeoutMs: 10_000 };
 
+/**
+ * What a client of a busy machine gave up and nobody noticed is looked for each minute, up to a quarter of a minute ago, and
+ * is filled beside the clients. Each look reads all points.
+ */
+const finding = { withinMs: 150_000, everyMs: 2_000 };
+
 /** Who is at work writes something within that time. */
 const apartMs = 2_000;
 
@@ -51,7 +57,8 @@ export function pointLoad(context: RoleContext): Load {
       }
       await remove();
     },
-    missing: () => missingByNode(twins, (address) => clients.missingOn({ ...settings.vip, address })),
+    missing: () =>
+      missingByNode(twins, (address) => clients.missingOn({ ...settings.vip, address }), finding),
     misread: () => clients.misread,
     remove,
   };
