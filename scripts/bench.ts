@@ -3,8 +3,8 @@
  * Wants an otherwise idle machine. --quick: fewer repetitions. ROW: form, failover, apply, agent, disks, version, install, offline;
  * or, only where they are named: `minio [--only PART,…] [--rounds N]`, all of the S3 store, or parts of it; `influxdb` with the
  * same, all of the twins; `drills [--rounds N] [--kind KIND,…] [--[no-]witness]`, the whole matrix of faults, and
- * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without; `gossip`, 256 nodes in
- * a simulation, beside memberlist's where there is Go, and, where there can be a lab, twelve real agents.
+ * `storm [--[no-]witness]`, ten minutes of full load in a bad network, each with a witness and without; `gossip [--only
+ * PART,…]`, 256 nodes in a simulation, beside memberlist's where there is Go, and, where there can be a lab, twelve real agents.
  */
 import { parseArgs } from "node:util";
 import { interrupted } from "../test/lab/lab.ts";
@@ -42,9 +42,9 @@ async function measure(
   { witness, parts, ...drills }: Given,
 ): Promise<void> {
   if (wanted.includes("gossip")) {
-    told(measureGossip(quick, progress));
-    told(await measureMemberlist(quick, progress));
-    const obstacle = labObstacle();
+    if (parts.includes("simulation")) told(measureGossip(quick, progress));
+    if (parts.includes("memberlist")) told(await measureMemberlist(quick, progress));
+    const obstacle = parts.includes("agents") ? labObstacle() : "not asked for";
     if (obstacle) progress(`gossip: real agents are left out: ${obstacle}`);
     else told(await measureAgents({ seconds: quick ? 10 : 60, joins: 20 }, progress));
   }
@@ -97,9 +97,10 @@ async function measure(
 }
 
 const minioParts = ["disks", ...storeParts] as const;
-const allParts = [...minioParts, ...twinParts] as const;
+const gossipParts = ["simulation", "memberlist", "agents"] as const;
+const allParts = [...minioParts, ...twinParts, ...gossipParts] as const;
 
-/** `witness` undefined: once with, then once without. `parts`: of minio and influxdb. */
+/** `witness` undefined: once with, then once without. `parts`: of minio, influxdb and gossip. */
 type Given = Omit<DrillsOptions, "witness"> & {
   witness: boolean | undefined;
   parts: readonly (typeof allParts)[number][];
@@ -153,7 +154,7 @@ async function main(): Promise<number> {
        scripts/bench drills [--json] [--rounds N] [--kind ${drillKinds.join(",")}] [--[no-]witness]
        scripts/bench minio [--json] [--quick] [--rounds N] [--only ${minioParts.join(",")}]
        scripts/bench influxdb [--json] [--quick] [--rounds N] [--only ${twinParts.join(",")}]
-       scripts/bench gossip [--json] [--quick]
+       scripts/bench gossip [--json] [--quick] [--only ${gossipParts.join(",")}]
        scripts/bench storm [--json] [--quick] [--[no-]witness]`;
     console.error(`${(error as Error).message}\n${usage}`);
     return 2;

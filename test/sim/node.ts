@@ -51,6 +51,8 @@ export class SimNode {
   private incarnation = 0;
   /** Where it listens; it may move. */
   private address = 0;
+  /** Where each listens, as this node knows it: the bodies of `record.N`, by N. */
+  private readonly addresses: unknown[] = [];
   private checksum = 0;
   private digested = "";
   private pausedUntil = 0;
@@ -85,7 +87,7 @@ export class SimNode {
     this.incarnation++;
     this.pausedUntil = 0;
     this.waiting = [];
-    const toAddress = (to: number) => this.items.get(`record.${to}`)?.body;
+    const toAddress = (to: number) => this.addresses[to];
     this.gossip = new Gossip({
       self: index,
       incarnation: this.incarnation,
@@ -169,6 +171,7 @@ export class SimNode {
     this.checksum = (this.checksum - (before > 0 ? hash(key, before) : 0) + hash(key, version)) >>> 0;
     this.digested = "";
     this.items.set(key, { version, body });
+    if (key.startsWith("record.")) this.addresses[Number(key.slice("record.".length))] = body;
     this.world.stored?.(this.index, key, version);
     return true;
   }

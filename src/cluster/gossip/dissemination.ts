@@ -51,6 +51,7 @@ export class Dissemination<T> {
   take(most: { count: number; bytes: number }, members: number, now: number): { items: T[]; bytes: number } {
     const items: T[] = [];
     let bytes = 0;
+    if (this.queue.size === 0) return { items, bytes };
     const limit = retransmissions(members);
     for (const queued of this.inTurn(most)) {
       if (items.length >= most.count) break;
@@ -68,7 +69,8 @@ export class Dissemination<T> {
 
   private inTurn(most: { count: number; bytes: number }): Queued<T>[] {
     const all = [...this.queue.values()];
-    const together = all.reduce((sum, { bytes }) => sum + bytes, 0);
+    let together = 0;
+    for (const { bytes } of all) together += bytes;
     if (all.length <= most.count && together <= most.bytes) return all;
     return all.toReversed().sort((a, b) => a.sends - b.sends);
   }
