@@ -14,7 +14,7 @@ import { Contacts } from "./contacts.ts";
 import { packet } from "./gossip/types.ts";
 import { documentsKey, itemsOf, recordKey, recordVersion } from "./items.ts";
 import { suspectMs } from "./peers.ts";
-import { caPublicKey, signFields, type PeerIdentity } from "./pki.ts";
+import { caPublicKey, signFields, verifyFields, type PeerIdentity } from "./pki.ts";
 import { signRecord } from "./record.ts";
 import { standing } from "./renewal.ts";
 import {
@@ -361,6 +361,20 @@ export class ClusterMembership implements Membership {
   /** By the CA's word, not by what its own record says. @throws ChimeError `member.unknown` */
   isWitness(name: string): boolean {
     return this.named(name).witness;
+  }
+
+  /** By this node's key, for this cluster. @param purpose no signature of one is good for another */
+  sign(purpose: string, fields: readonly unknown[]): string {
+    const { identity, key } = this.options.credentials();
+    return signFields(key.privateKey, [purpose, identity.cluster.id, ...fields]);
+  }
+
+  /** Whether a member of that name signed them, be it one that left since; a witness's signature is none. */
+  isSignedBy(name: string, purpose: string, fields: readonly unknown[], signature: string): boolean {
+    const all = [purpose, this.options.credentials().identity.cluster.id, ...fields];
+    return this.state
+      .allAdmissions()
+      .some((one) => one.name === name && !one.witness && verifyFields(one.publicKey, all, signature));
   }
 
   private selfAsLeft(): Admission[] {

@@ -17,7 +17,7 @@ export const address = v.pipe(
 );
 const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(99_999));
 const counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const base64 = v.pipe(v.string(), v.maxLength(512), v.regex(/^[A-Za-z0-9+/]+={0,2}$/));
+export const base64 = v.pipe(v.string(), v.maxLength(512), v.regex(/^[A-Za-z0-9+/]+={0,2}$/));
 export const roleList = v.pipe(v.array(roleName), v.maxLength(16));
 const short = v.pipe(v.string(), v.maxLength(200));
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Channel, peerFrameBytes } from "../../src/cluster/channel.ts";
 import { loadCredentials } from "../../src/cluster/identity.ts";
 import type { OpenCluster } from "../../src/cluster/open.ts";
+import { signFields } from "../../src/cluster/pki.ts";
 import { readRecord, signRecord } from "../../src/cluster/record.ts";
 import type { ExchangeAnswer, SignedRecord, StateParts } from "../../src/cluster/schema.ts";
 import { signSpec } from "../../src/cluster/spec-document.ts";
@@ -74,6 +75,21 @@ describe("a stolen witness", () => {
     // Itself it may take out.
     expect(third?.left).toBe(true);
     expect(two.membership.members()[0]?.left).toBe(false);
+  });
+
+  test("signs for nobody, not even as itself; a member does, also when it has left", async () => {
+    const { membership, identity } = one;
+    const [purpose, fields] = ["test-1", ["x", 1]] as const;
+    const signature = two.membership.sign(purpose, fields);
+    const forged = signFields(thiefKey, [purpose, identity.cluster.id, ...fields]);
+    expect(membership.isSignedBy("node2", purpose, fields, signature)).toBe(true);
+    expect(membership.isSignedBy("node2", purpose, fields, forged)).toBe(false);
+    expect(membership.isSignedBy("node3", purpose, fields, forged)).toBe(false);
+    expect(membership.isSignedBy("node1", purpose, fields, signature)).toBe(false);
+    expect(membership.isSignedBy("node2", "test-2", fields, signature)).toBe(false);
+    expect(membership.isSignedBy("node2", purpose, ["x", 2], signature)).toBe(false);
+    await membership.remove("node2");
+    expect(membership.isSignedBy("node2", purpose, fields, signature)).toBe(true);
   });
 
   test("cannot give itself a role, and with it a say in that role's guards", async () => {

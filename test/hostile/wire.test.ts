@@ -359,6 +359,9 @@ beforeAll(() => {
   const membership = {
     self: { name: "b" } as Member,
     call: () => Promise.reject(failed("peer.timeout", "silence")),
+    isWitness: () => false,
+    sign: () => "",
+    isSignedBy: () => false,
   };
   const held = { ...term, tie: "replica" as const };
   voter = new Voter("mysql", membership, new MemoryFile(directory), { term: held, proven: null });

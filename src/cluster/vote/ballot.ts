@@ -38,14 +38,15 @@ export async function askVotes(voter: Voter, term: Term, options: BallotOptions)
   let newer: Term | null = null;
   const settled = () => isMajority(term, (name) => granted.has(name), isLeft);
 
-  await voter.whileAsking(term, async () => {
+  const asked = voter.signed(term);
+  await voter.whileAsking(asked, async () => {
     const { promise: enough, resolve } = Promise.withResolvers<void>();
     if (settled()) resolve();
     const answers = others.map(async (name) => {
       // Where its silence does not matter, one that was not heard just now is not waited for.
       if (mayTie && liveness(name) !== "alive") return;
       try {
-        const { granted: yes, reason, held } = await voter.call(name, "ask", { term }, votesMs);
+        const { granted: yes, reason, held } = await voter.call(name, "ask", { term: asked }, votesMs);
         if (yes) granted.add(name);
         else missing.set(name, reason);
         if (held && held.term > (newer?.term ?? voter.memory.term?.term ?? 0)) newer = held;

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { base64 } from "../schema.ts";
 
 const name = v.pipe(v.string(), v.maxLength(64));
 /** With room above it for all that will ever be granted, by votes and by words (word.ts). */
@@ -32,6 +33,8 @@ export const termSchema = v.object({
    * the replica by its gateway's vote. Agreed upon beforehand, so that they never go by rules that let both go on.
    */
   tie: v.optional(v.picklist(["replica", "changing", "gateway"]), "replica"),
+  /** The writer's, over all of the above (proof.ts); absent where an older version passed it on. */
+  signature: v.exactOptional(base64),
 });
 export type Term = v.InferOutput<typeof termSchema>;
 
@@ -44,8 +47,10 @@ export function replaces(a: Term, b: Term | null, indexOf: (node: string) => num
   return indexOf(a.writer) < indexOf(b.writer);
 }
 
+/** Whatever their signatures: the same is signed in another way each time. */
 export function isSameTerm(a: Term | null, b: Term | null): boolean {
-  return Bun.deepEquals(a, b);
+  if (a === null || b === null) return a === b;
+  return Bun.deepEquals({ ...a, signature: undefined }, { ...b, signature: undefined });
 }
 
 /** Everybody whose vote can count for it. */

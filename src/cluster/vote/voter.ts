@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import * as v from "valibot";
-import { failed } from "../../core/errors.ts";
+import { failed, refused, type ChimeError } from "../../core/errors.ts";
 import { log } from "../../core/log.ts";
-import type { Membership, RoleName } from "../types.ts";
+import type { ClusterMembership } from "../membership.ts";
+import type { RoleName } from "../types.ts";
 import { judge } from "./judge.ts";
 import type { Memory, MemoryFile } from "./memory.ts";
+import { signedFields, termPurpose } from "./proof.ts";
 import { electorate, isSameTerm, isTied, type Term } from "./term.ts";
 import { wire, type Answer, type Method, type Params } from "./wire.ts";
 
@@ -12,29 +14,29 @@ import { wire, type Answer, type Method, type Params } from "./wire.ts";
 const challengeMs = 200;
 const readMs = 1_000;
 
+/** What a voter asks others by, and whom it believes what. */
+export type VoterMembership = Pick<ClusterMembership, "self" | "call" | "isWitness" | "sign" | "isSignedBy">;
+
 /**
  * One member's vote on who may write for one role, whatever roles the member has itself. On the role's own nodes
  * voter and guard share one memory.
  */
 export class Voter {
   readonly #role: RoleName;
-  readonly #membership: Pick<Membership, "self" | "call">;
+  readonly #membership: VoterMembership;
   readonly #file: MemoryFile;
   readonly #listeners = new Set<() => void>();
   #memory: Memory;
   #asking: Term | null = null;
 
   /** @param memory what the file holds */
-  constructor(
-    role: RoleName,
-    membership: Pick<Membership, "self" | "call">,
-    file: MemoryFile,
-    memory: Memory,
-  ) {
+  constructor(role: RoleName, membership: VoterMembership, file: MemoryFile, memory: Memory) {
     this.#role = role;
     this.#membership = membership;
     this.#file = file;
     this.#memory = memory;
+    // By a version that signed none.
+    if (memory.term) this.#memory = { ...memory, term: this.signed(memory.term) };
   }
 
   /** To be called while there is room on the disk: so that a vote can be recorded when there is none. */
@@ -49,11 +51,34 @@ export class Voter {
   /** On disk before it returns, and before anything acts on it. */
   remember(change: Partial<Memory>): void {
     const next = { ...this.#outrunBy(change.term), ...change };
+    if (next.term) next.term = this.signed(next.term);
     if (Bun.deepEquals(next, this.#memory)) return;
     this.#file.save(next);
     this.#memory = next;
     if (change.term) log.info(`${this.#role}: term ${describe(change.term)}`);
     for (const listener of this.#listeners) listener();
+  }
+
+  /** With its writer's signature, as far as this node has it or is that writer. */
+  signed(term: Term): Term {
+    const { term: held } = this.#memory;
+    if (held?.signature !== undefined && isSameTerm(held, term)) return held;
+    const { name: self } = this.#membership.self;
+    if (term.signature !== undefined || term.writer !== self) return term;
+    const signature = this.#membership.sign(termPurpose, signedFields(this.#role, term));
+    return { ...term, signature };
+  }
+
+  /**
+   * Whether what another member says that it holds may be so. One that holds the CA could make up everything anyway; a
+   * witness is believed what the term's writer signed. Nothing follows from what is not newer than what is known.
+   */
+  #isCredible(told: Term | null, from: string): boolean {
+    const isNews = told !== null && told.term > (this.#memory.term?.term ?? 0);
+    if (!isNews || isSameTerm(told, this.#asking) || !this.#membership.isWitness(from)) return true;
+    const { signature, writer } = told;
+    if (signature === undefined) return false;
+    return this.#membership.isSignedBy(writer, termPurpose, signedFields(this.#role, told), signature);
   }
 
   #outrunBy(term: Term | null | undefined): Memory {
@@ -126,7 +151,9 @@ export class Voter {
     this.call(outrun, "tell", { term }, readMs).catch(() => undefined);
   }
 
+  /** @throws ChimeError `vote.unproven` */
   #hear(term: Term, from: string): void {
+    if (!this.#isCredible(term, from)) throw unproven(term, from);
     const isNewer = term.term > (this.#memory.term?.term ?? 0);
     if (isNewer && electorate(term).includes(from)) this.remember({ term });
   }
@@ -144,7 +171,7 @@ export class Voter {
     }
   }
 
-  /** @throws ChimeError of the peer, or `peer.unreachable`, `peer.timeout`, `vote.bad_answer` */
+  /** @throws ChimeError of the peer, or `peer.unreachable`, `peer.timeout`, `vote.bad_answer`, `vote.unproven` */
   async call<M extends Method>(
     peer: string,
     method: M,
@@ -154,8 +181,16 @@ export class Voter {
     const answer = await this.#membership.call(peer, `vote.${this.#role}.${method}`, params, timeoutMs);
     const parsed = v.safeParse(wire[method].answer, answer);
     if (!parsed.success) throw failed("vote.bad_answer", `${peer} answered ${method} with something else`);
+    const { held } = parsed.output;
+    if (held !== null && !this.#isCredible(held, peer)) throw unproven(held, peer);
     return parsed.output;
   }
+}
+
+function unproven({ term, writer }: Term, from: string): ChimeError {
+  return refused("vote.unproven", `${from} tells of term ${term}, which ${writer} did not sign`, {
+    remedy: `an older version than ours signs none: bring all members to one; otherwise ${from} lies: chime-node remove ${from}`,
+  });
 }
 
 function describe(term: Term): string {

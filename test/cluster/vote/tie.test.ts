@@ -9,6 +9,7 @@ import type { Term } from "../../../src/cluster/vote/term.ts";
 import { Tie } from "../../../src/cluster/vote/tie.ts";
 import { Voter } from "../../../src/cluster/vote/voter.ts";
 import { SimClock } from "../sim.ts";
+import { signing } from "./signing.ts";
 
 const held: Term = {
   term: 4,
@@ -38,7 +39,8 @@ beforeEach(async () => {
     if (peer.silent) throw failed("peer.timeout", "silence");
     return { held: peer.knows };
   };
-  voter = new Voter("demo", { self, call }, new MemoryFile(directory), { term: null, proven: null });
+  const council = { self, call, ...signing("a") };
+  voter = new Voter("demo", council, new MemoryFile(directory), { term: null, proven: null });
   voter.remember({ term: held });
   const askGateway = async (timeoutMs: number) => {
     gateway.asked += 1;

@@ -8,6 +8,7 @@ import { askVotes } from "../../../src/cluster/vote/ballot.ts";
 import { MemoryFile } from "../../../src/cluster/vote/memory.ts";
 import type { Term } from "../../../src/cluster/vote/term.ts";
 import { Voter } from "../../../src/cluster/vote/voter.ts";
+import { signing } from "./signing.ts";
 
 const names = ["a", "b", "w"];
 let directory: string;
@@ -28,6 +29,7 @@ async function open(name: string): Promise<Voter> {
   const self = { name } as Member;
   const membership = {
     self,
+    ...signing(name),
     call: (peer: string, method: string, params: unknown) => {
       if (deaf.has(`${name}>${peer}`) || deaf.has(`${peer}>${name}`)) throw failed("peer.timeout", "silence");
       return voter(peer).handle(method.slice("vote.demo.".length), params, name);
@@ -63,7 +65,7 @@ test("a majority grants, and each grant is on the voter's disk", async () => {
   remember(...names);
   deaf.add("b>a");
   expect(await ask("b", term(5, "b", "b"))).toMatchObject({ granted: true });
-  expect(voter("w").memory.term).toEqual(term(5, "b", "b"));
+  expect(voter("w").memory.term).toMatchObject(term(5, "b", "b"));
 });
 
 test("a writer that was voted out is told so by the voter, where the new one cannot reach it", async () => {
@@ -73,7 +75,7 @@ test("a writer that was voted out is told so by the voter, where the new one can
   voter("a").onChange(told.resolve);
   await ask("b", term(5, "b", "b"));
   await told.promise;
-  expect(voter("a").memory.term).toEqual(term(5, "b", "b"));
+  expect(voter("a").memory.term).toMatchObject(term(5, "b", "b"));
 });
 
 test("only the voters of a term can tell of it, and nothing older than what is known", async () => {
@@ -81,7 +83,7 @@ test("only the voters of a term can tell of it, and nothing older than what is k
   const tell = (told: Term, from: string) => voter("a").handle("tell", { term: told }, from);
   await tell(term(5, "b", "b"), "x");
   await tell(term(3, "b", "b"), "w");
-  expect(voter("a").memory.term).toEqual(both);
+  expect(voter("a").memory.term).toMatchObject(both);
 });
 
 test("the second asker of a term is refused and told who has it", async () => {

@@ -62,7 +62,9 @@ export async function failOver(guard: MysqlGuard, word: boolean): Promise<Failov
   const { name, index } = membership.self;
   const { left } = roll(guard);
   const overruled = holders(newest, name).filter((holder) => !left.includes(holder));
-  const term = termByWord(newest, { name, index }, overruled, (member) => left.includes(member));
+  const term = guard.deps.voter.signed(
+    termByWord(newest, { name, index }, overruled, (member) => left.includes(member)),
+  );
   log.warn(`mysql: by an operator's word: term ${term.term}, ${name} writes without ${overruled.join(", ")}`);
   const told = await tell(guard, answered, term);
   // What was found when this node compared itself was compared with a writer that is none any more.
