@@ -5,7 +5,7 @@ import { systemClock } from "../core/clock.ts";
 import { refused } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
 import { log, setLogFormat } from "../core/log.ts";
-import { agentPort, metricsPort, paths } from "../core/paths.ts";
+import { metricsPort, paths } from "../core/paths.ts";
 import { readFacts } from "../host/facts.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
@@ -31,6 +31,7 @@ import { Mounts } from "./mounts.ts";
 import { openNotify } from "./notify.ts";
 import { Publisher } from "./publisher.ts";
 import { Reconciler } from "./reconcile.ts";
+import { datagramProblems } from "./datagram-problems.ts";
 import { rotationProblems } from "./rotation-problems.ts";
 import { SecretChanges } from "./secret-changes.ts";
 import { serveSocket } from "./socket.ts";
@@ -176,7 +177,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         ...secretChanges.problems(),
         ...certificateProblems(identity.self.name, renewal.trouble),
         ...rotationProblems(identity.self.name, keyRotation),
-        ...datagramProblems(identity.self.name, membership.udpBlocked),
+        ...datagramProblems(identity.self.name, membership.packetTrouble),
       ],
       events: newest(history.events),
       maintenance: maintenance.since,
@@ -298,19 +299,6 @@ function certificateProblems(node: string, trouble: string | undefined): Problem
       node,
       message: `the other members refuse ${node}: ${trouble}`,
       remedy: `set the clock of ${node} right (timedatectl); a new certificate then comes by itself`,
-    },
-  ];
-}
-
-function datagramProblems(node: string, blocked: boolean): Problem[] {
-  if (!blocked) return [];
-  return [
-    {
-      code: "member.udp_blocked",
-      severity: "warning",
-      node,
-      message: `no datagram of ${node}'s agent is answered, while TCP is: who is alive, and what changed, is known later there`,
-      remedy: `let UDP port ${agentPort} pass between all nodes, as TCP port ${agentPort} does`,
     },
   ];
 }

@@ -14,7 +14,14 @@ import {
 } from "./gossip/types.ts";
 import { OccasionalLinks } from "./occasional.ts";
 import { Peers } from "./peers.ts";
-import type { Link, OpenPackets, PacketTransport, PeerAddress, Transport } from "./transport.ts";
+import type {
+  Link,
+  OpenPackets,
+  PacketTransport,
+  PacketTrouble,
+  PeerAddress,
+  Transport,
+} from "./transport.ts";
 import type { Liveness, Pause } from "./types.ts";
 
 /** Another member: how to reach it, and what decides whether it is close. */
@@ -132,9 +139,12 @@ export class Contacts {
     return this.#peers.pause();
   }
 
-  /** No datagram is answered, while the same members answer over TCP. */
-  get udpBlocked(): boolean {
-    return this.#gossip.udpBlocked;
+  /** No datagram is answered, while the same members answer over TCP; or there can be none. */
+  get packetTrouble(): PacketTrouble | undefined {
+    const { obstacle } = this.#packets;
+    if (obstacle !== undefined) return { what: "port", why: obstacle };
+    const { blocked } = this.#gossip;
+    return blocked && { what: blocked };
   }
 
   /** Datagrams that came and were not taken, since the start, by their reason. */

@@ -31,7 +31,7 @@ import { signSpec } from "./spec-document.ts";
 import { SharedState, type Merged } from "./state.ts";
 import { Saver, type Stored, type StateStore } from "./store.ts";
 import { Tokens } from "./tokens.ts";
-import type { Link, OpenPackets, PeerAddress, Transport } from "./transport.ts";
+import type { Link, OpenPackets, PacketTrouble, PeerAddress, Transport } from "./transport.ts";
 import type { Liveness, Member, Membership, MemberView, Pause, SpecDocument } from "./types.ts";
 
 export interface MembershipOptions {
@@ -215,9 +215,9 @@ export class ClusterMembership implements Membership {
     return this.contacts.pause();
   }
 
-  /** No datagram gets through, while TCP does. */
-  get udpBlocked(): boolean {
-    return this.contacts.udpBlocked;
+  /** What keeps datagrams back, while TCP gets through; undefined: nothing. */
+  get packetTrouble(): PacketTrouble | undefined {
+    return this.contacts.packetTrouble;
   }
 
   /** Datagrams that came and were not taken, since the start, by their reason. */

@@ -1,5 +1,4 @@
 import { systemClock } from "../core/clock.ts";
-import { log } from "../core/log.ts";
 import { agentPort } from "../core/paths.ts";
 import type { RoleLimit } from "./admission.ts";
 import type { ClusterFiles } from "./files.ts";
@@ -112,12 +111,14 @@ function openWire({ cluster, keys, host, port }: WirePlace): OpenPackets {
     const clock = { wall: () => systemClock.wall(), now: () => systemClock.now() };
     const wire = new Wire({ ...options, ...clock, cluster, keys });
     return {
-      // Gossip then goes by TCP and says so: a pair's agent has more to do than that.
-      listen: () => wire.listen(host, port).catch((error: unknown) => log.error(error)),
+      listen: () => wire.listen(host, port),
       send: (to, packet) => wire.send(to, packet),
       forget: () => wire.forget(),
       get refused() {
         return { ...wire.refused, flood: wire.floods };
+      },
+      get obstacle() {
+        return wire.obstacle;
       },
       close: () => wire.close(),
     };

@@ -46,8 +46,16 @@ export interface PacketTransport {
   forget(): void;
   /** What came and was not taken, since the start, by its reason. */
   readonly refused: Readonly<Record<string, number>>;
+  /** Why none can be sent or taken on this node, as the system's code; undefined: they can. */
+  readonly obstacle: string | undefined;
   close(): void;
 }
+
+/**
+ * What is wrong with this node's datagrams: its port cannot be opened, for a reason that the system names (`EADDRINUSE`: another
+ * program has it); none comes in; or those that it sends get nowhere, while others come in.
+ */
+export type PacketTrouble = { what: "port"; why: string } | { what: "inward" | "outward" };
 
 export interface PacketOptions {
   self: number;

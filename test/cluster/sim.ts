@@ -156,6 +156,7 @@ export class SimNetwork {
       send: (to, packet) => void this.carry(address, addressOf(to), packet, self),
       forget: () => undefined,
       refused: {},
+      obstacle: undefined,
       close: () => void this.ports.delete(address),
     });
   }

@@ -23,7 +23,8 @@ export class Network {
   private readonly size: number;
   /** One-way cuts: from · size + to. */
   private readonly cuts: Uint8Array;
-  private readonly noUdp = new Set<number>();
+  private readonly noUdpFrom = new Set<number>();
+  private readonly noUdpTo = new Set<number>();
 
   constructor(agenda: Agenda, random: () => number, nodes: number) {
     this.agenda = agenda;
@@ -36,13 +37,16 @@ export class Network {
     this.cuts[from * this.size + to] = 1;
   }
 
-  blockUdp(node: number): void {
-    this.noUdp.add(node);
+  /** A firewall drops a node's datagrams: those that it sends, those to it, or both. */
+  blockUdp(node: number, which: "inward" | "outward" | "both" = "both"): void {
+    if (which !== "inward") this.noUdpFrom.add(node);
+    if (which !== "outward") this.noUdpTo.add(node);
   }
 
   heal(): void {
     this.cuts.fill(0);
-    this.noUdp.clear();
+    this.noUdpFrom.clear();
+    this.noUdpTo.clear();
   }
 
   open(from: number, to: number): boolean {
@@ -51,7 +55,7 @@ export class Network {
 
   datagram(from: number, to: number, arrive: () => void): void {
     const { loss, twice } = this.weather;
-    if (!this.open(from, to) || this.noUdp.has(from) || this.noUdp.has(to)) return;
+    if (!this.open(from, to) || this.noUdpFrom.has(from) || this.noUdpTo.has(to)) return;
     if (loss > 0 && this.random() < loss) return;
     this.agenda.after(this.wayMs(), arrive);
     if (twice > 0 && this.random() < twice) this.agenda.after(this.wayMs(), arrive);

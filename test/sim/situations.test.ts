@@ -113,6 +113,31 @@ test("a node whose datagrams are dropped says so, is not dead, and hears and tel
   expect(cluster.runUntil(10_000, () => blocked.engine?.udpBlocked === false)).toBeDefined();
 });
 
+test.each(["inward", "outward"] as const)(
+  "a node whose datagrams are dropped %s alone says which, in bad weather too, and nobody else does for long",
+  (which) => {
+    for (const size of [2, 3, 12]) {
+      const cluster = settled(size);
+      cluster.network.weather = { ...fair, loss: 0.1 };
+      cluster.network.blockUdp(2, which);
+      const { engine } = cluster.node(2);
+      expect(cluster.runUntil(20_000, () => engine?.blocked !== undefined)).toBeDefined();
+      expect(engine?.blocked).toBe(which);
+      for (let i = 0; i < 60; i++) {
+        cluster.run(1_000);
+        // Of two, the other one's are dropped as well: the other way round.
+        for (const { index, engine: its } of cluster.running)
+          if (index === 2 || size === 2)
+            expect([undefined, (index === 2) === (which === "inward") ? "inward" : "outward"]).toContain(
+              its?.blocked,
+            );
+          else expect(its?.blocked).toBeUndefined();
+      }
+      expect(engine?.blocked).toBe(which);
+    }
+  },
+);
+
 test("a cluster without datagrams comes together, passes news on, and finds its dead", () => {
   const cluster = new SimCluster(12, seeded(1));
   for (const index of cluster.members) cluster.network.blockUdp(index);

@@ -7,6 +7,11 @@ import type { Way } from "./types.ts";
 const peerFailures = 2;
 /** The same of whomever: at 30 % loss it happens by chance once in some millions. It takes 3 s to find out. */
 const ownFailures = 8;
+/** Others ask this node several times in it, blocked themselves and in bad health too: so long a datagram shows that they come in. */
+const comingMs = 10_000;
+
+/** Which of a node's datagrams are dropped: those to it (and perhaps its own as well), or its own alone. */
+export type Direction = "inward" | "outward";
 
 /**
  * Finds that a firewall takes TCP and drops UDP, which is what most flapping of gossip comes from. It is about one's own
@@ -15,9 +20,23 @@ const ownFailures = 8;
 export class Blockage {
   private readonly failures = new Map<number, number>();
   private inRow = 0;
+  /** When the first of those in a row ended. */
+  private failingSince = 0;
+  private cameAt = Number.NEGATIVE_INFINITY;
 
   get udpBlocked(): boolean {
     return this.inRow >= ownFailures;
+  }
+
+  /** Undefined: they are not blocked. */
+  direction(now: number): Direction | undefined {
+    if (!this.udpBlocked) return undefined;
+    return this.cameAt >= Math.max(this.failingSince, now - comingMs) ? "outward" : "inward";
+  }
+
+  /** A member's datagram came in. */
+  came(now: number): void {
+    this.cameAt = now;
   }
 
   /** How a packet gets to this peer. */
@@ -32,8 +51,8 @@ export class Blockage {
   }
 
   /** None did, while it did answer over TCP. */
-  onlyTcp(index: number): void {
-    this.inRow++;
+  onlyTcp(index: number, now: number): void {
+    if (this.inRow++ === 0) this.failingSince = now;
     this.failures.set(index, (this.failures.get(index) ?? 0) + 1);
   }
 

@@ -1,4 +1,4 @@
-import { Blockage } from "./blockage.ts";
+import { Blockage, type Direction } from "./blockage.ts";
 import { LocalHealth } from "./health.ts";
 import { refutation } from "./incarnation.ts";
 import { Listening } from "./listening.ts";
@@ -123,6 +123,7 @@ export class Gossip {
     if (!sender) return undefined;
     const now = this.listening.now();
     sender.heardAt = this.options.now();
+    if (way === "udp") this.blockage.came(now);
     this.hear({ index: from, state: "alive", incarnation: packet.incarnation, from }, from, now);
     for (const said of packet.statements) this.hear(said, from, now);
     for (const item of packet.news) this.learn(item, from, now);
@@ -189,6 +190,11 @@ export class Gossip {
   /** No datagram brings an answer, while TCP does. */
   get udpBlocked(): boolean {
     return this.blockage.udpBlocked;
+  }
+
+  /** Which of its datagrams are dropped, as far as it can tell; undefined: none. */
+  get blocked(): Direction | undefined {
+    return this.blockage.direction(this.listening.now());
   }
 
   /** How many entries it holds besides its members: bounded, whatever comes. */

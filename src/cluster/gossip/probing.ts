@@ -121,7 +121,7 @@ export class Probing {
     const wholeAt = probe.startedAt + wholeMs * health.factor;
     if (now >= wholeAt) {
       this.flying.delete(seq);
-      this.end(probe);
+      this.end(probe, now);
       return Number.POSITIVE_INFINITY;
     }
     if (probe.asked) return wholeAt;
@@ -141,13 +141,13 @@ export class Probing {
     if (blockage.way(target.index) === "udp") ping(target.index, seq, "tcp");
   }
 
-  private end({ target, incarnation, asked, nacks, tcp }: Probe): void {
+  private end({ target, incarnation, asked, nacks, tcp }: Probe, now: number): void {
     const { blockage, failed, health, members } = this.options;
     if (members.get(target.index) !== target || target.state === "dead") return;
     // It started, or refuted, while it was asked.
     if (target.incarnation > incarnation) return;
     if (tcp) {
-      blockage.onlyTcp(target.index);
+      blockage.onlyTcp(target.index, now);
       return health.improve();
     }
     // Where those who looked as well say that they are there and it is not, nothing is wrong with us.

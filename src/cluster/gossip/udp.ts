@@ -1,4 +1,3 @@
-import { failed } from "../../core/errors.ts";
 import { log } from "../../core/log.ts";
 
 /** Datagrams of one port, best effort. */
@@ -7,6 +6,8 @@ export interface Datagrams {
   send(bytes: Uint8Array, address: string): void;
   /** Times that the port was closed for the rest of a second, since more came than is looked at. */
   readonly floods: number;
+  /** Why the port cannot be opened, as the system's code, until it can: it is tried again by itself. */
+  readonly obstacle: string | undefined;
   close(): void;
 }
 
@@ -19,6 +20,8 @@ export interface UdpOptions {
   receive: (bytes: Uint8Array, address: string) => void;
   /** What is taken a second at most. */
   maxPerSecond?: number;
+  /** After this long a port that is taken is tried again. */
+  againMs?: number;
 }
 
 /**
@@ -27,13 +30,15 @@ export interface UdpOptions {
  */
 const defaultPerSecond = 10_000;
 const secondMs = 1_000;
+/** Of a port that another program has: it costs two system calls. */
+const defaultAgainMs = 5_000;
 /** An answer to another datagram may come between two tries. */
 const maxTries = 3;
 
 /**
  * Bun's own socket: node:dgram stands on it here, and would add an event and two objects a datagram. It has no way to stop
  * reading, so in a flood the port is closed for the rest of the second: the kernel drops then what nobody will look at.
- * @throws ChimeError `agent.port_taken`
+ * A port that is taken is no error: gossip goes by TCP until it is free.
  */
 export async function openUdp(options: UdpOptions): Promise<Datagrams> {
   const socket = new UdpPort(options);
@@ -50,13 +55,15 @@ class UdpPort implements Datagrams {
   #since = Number.NEGATIVE_INFINITY;
   #taken = 0;
   floods = 0;
+  obstacle: string | undefined;
 
   constructor(options: UdpOptions) {
     this.#options = options;
   }
 
+  /** Now, or as soon as it can be had. */
   async open(): Promise<void> {
-    const { host, port } = this.#options;
+    const { host, port, againMs = defaultAgainMs } = this.#options;
     try {
       const socket = await Bun.udpSocket({
         hostname: host,
@@ -67,14 +74,17 @@ class UdpPort implements Datagrams {
           error: () => void (this.#socket && this.#mayTake()),
         },
       });
+      if (this.obstacle !== undefined) log.info(`UDP port ${port} is open now`);
+      this.obstacle = undefined;
       if (this.#closed) socket.close();
       else this.#socket = socket;
-    } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      throw failed("agent.port_taken", `cannot listen on ${host}:${port} (UDP): ${code ?? message}`, {
-        remedy: `find out with \`ss -lunp 'sport = :${port}'\` what uses the port, and stop it`,
-        cause,
-      });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const obstacle = code ?? message;
+      if (this.obstacle !== obstacle)
+        log.error(`UDP port ${port} on ${host} cannot be opened (${obstacle}): it is tried again by itself`);
+      this.obstacle = obstacle;
+      if (!this.#closed) this.#reopen(againMs);
     }
   }
 
@@ -99,13 +109,8 @@ class UdpPort implements Datagrams {
   }
 
   #reopen(ms: number): void {
-    this.#again = setTimeout(() => {
-      // Somebody else may have taken the port in between.
-      this.open().catch((error: unknown) => {
-        log.warn("UDP:", error);
-        this.#reopen(secondMs);
-      });
-    }, ms);
+    // Somebody else may take the port in between.
+    this.#again = setTimeout(() => void this.open(), ms);
   }
 
   send(bytes: Uint8Array, address: string): void {

@@ -37,10 +37,14 @@ export class Wire {
     this.#opener = new Opener({ ...options, key: (id) => options.keys.opening(id) });
   }
 
-  /** @throws ChimeError `agent.port_taken` */
   async listen(host: string, port: number): Promise<void> {
     const receive = (bytes: Uint8Array, address: string) => this.receive(bytes, address);
     this.#datagrams = await openUdp({ host, port, receive });
+  }
+
+  /** Why there are no datagrams here, as the system's code; undefined: there are. */
+  get obstacle(): string | undefined {
+    return this.#datagrams?.obstacle;
   }
 
   /** Best effort. */

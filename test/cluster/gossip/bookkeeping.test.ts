@@ -38,18 +38,31 @@ test("who floods with questions gets no answer to the rest", () => {
 
 test("two probes that only TCP answered turn to TCP for that peer, eight in a row for all; a datagram turns back", () => {
   const blockage = new Blockage();
-  blockage.onlyTcp(1);
+  blockage.onlyTcp(1, 0);
   expect(blockage.way(1)).toBe("udp");
-  blockage.onlyTcp(1);
+  blockage.onlyTcp(1, 0);
   expect(blockage.way(1)).toBe("tcp");
   expect(blockage.way(2)).toBe("udp");
-  for (let i = 3; i <= 8; i++) blockage.onlyTcp(i);
+  for (let i = 3; i <= 8; i++) blockage.onlyTcp(i, 0);
   expect(blockage.udpBlocked).toBe(true);
   expect(blockage.way(2)).toBe("tcp");
   blockage.passed(1, false);
   expect([blockage.udpBlocked, blockage.way(2), blockage.way(1)]).toEqual([false, "udp", "tcp"]);
   blockage.passed(1, true);
   expect(blockage.way(1)).toBe("udp");
+});
+
+test("whether datagrams come in is told by those that came since they began to fail, and of late", () => {
+  const blockage = new Blockage();
+  blockage.came(900);
+  for (let i = 1; i <= 8; i++) blockage.onlyTcp(i, 1_000 * i);
+  expect(blockage.direction(8_000)).toBe("inward");
+  blockage.came(8_100);
+  expect(blockage.direction(8_100)).toBe("outward");
+  expect(blockage.direction(18_100)).toBe("outward");
+  expect(blockage.direction(18_101)).toBe("inward");
+  blockage.passed(1, true);
+  expect(blockage.direction(18_101)).toBeUndefined();
 });
 
 test("bad health makes limits up to nine times as long, and mends step by step", () => {

@@ -6,7 +6,7 @@ import { maxPlainBytes, Sealer } from "../../../src/cluster/gossip/seal.ts";
 import { maxPacketBytes, type Packet } from "../../../src/cluster/gossip/types.ts";
 import { openUdp } from "../../../src/cluster/gossip/udp.ts";
 import { Wire } from "../../../src/cluster/gossip/wire.ts";
-import { codeOf, seeded, until } from "../support.ts";
+import { seeded, until } from "../support.ts";
 
 const isLong = process.env["CHIME_LONG"] !== undefined;
 const port = 18_827;
@@ -128,9 +128,26 @@ describe("packets over loopback", () => {
   });
 });
 
-test("a port that is taken is an error that names it", async () => {
+test("a port that is taken is told, and had as soon as it is free", async () => {
+  const first = await openUdp({ host: "127.7.0.1", port, receive: () => undefined });
+  let taken = 0;
+  const second = await openUdp({ host: "127.7.0.1", port, receive: () => void taken++, againMs: 20 });
+  open.push(second);
+  expect([first.obstacle, second.obstacle]).toEqual([undefined, "EADDRINUSE"]);
+  second.send(Buffer.from("x"), "127.7.0.1");
+  const send = await stranger("127.7.0.9");
+  first.close();
+  await until("it to be open", () => second.obstacle === undefined);
+  await until("one to be taken", () => {
+    send(Buffer.from("x"), "127.7.0.1");
+    return taken > 0;
+  });
+});
+
+test("an agent whose port is taken names that", async () => {
   await listening(1);
-  expect(await codeOf(node(1).wire.listen("127.7.0.1", port))).toBe("agent.port_taken");
+  const late = await listening(1);
+  expect(late.wire.obstacle).toBe("EADDRINUSE");
 });
 
 test("in a flood the port rests, and what comes afterwards is taken again", async () => {
