@@ -6,7 +6,9 @@ import { refused } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
 import { log, setLogFormat } from "../core/log.ts";
 import { metricsPort, paths } from "../core/paths.ts";
+import { product } from "../host/catalog.ts";
 import { readFacts } from "../host/facts.ts";
+import { showUnit } from "../host/systemd.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { parseSpec } from "../spec/load.ts";
@@ -213,7 +215,9 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   if (isMember()) {
     for (const role of roles) {
       const vip = membership.self.roles.includes(role.name) ? role.vip(context()) : undefined;
-      if (vip) await vips.learn(role.name, vip.address);
+      if (!vip) continue;
+      const { active } = await showUnit(product("keepalived", facts.os).unit);
+      await vips.learn(role.name, vip.address, active === "active" || active === "reloading");
     }
   }
   vips.start();

@@ -16,7 +16,7 @@ export interface HeldVip {
 }
 
 /** Those of what is balanced on this node. */
-export function heldVips(context: RoleContext, vips: Pick<Vips, "state" | "setEligible">): HeldVip[] {
+export function heldVips(context: RoleContext, vips: Pick<Vips, "isHere" | "setEligible">): HeldVip[] {
   return rolesHere(context).flatMap((role) => {
     const { name } = role;
     const services = role.balanced?.(context) ?? [];
@@ -24,7 +24,7 @@ export function heldVips(context: RoleContext, vips: Pick<Vips, "state" | "setEl
       role: name,
       address,
       ports: services.filter((service) => service.address === address).map(({ port }) => port),
-      isHere: () => vips.state(name) === "MASTER",
+      isHere: () => vips.isHere(name),
       leave: () => vips.setEligible(name, false),
     }));
   });

@@ -8,6 +8,7 @@ import type { Role, RoleContext } from "../roles/types.ts";
 import type { Happening } from "../roles/happening.ts";
 import type { Guard, Problem } from "../roles/guard.ts";
 import type { SecretChanges } from "./secret-changes.ts";
+import { heirsOf } from "./heirs.ts";
 import type { Vips } from "./vips.ts";
 
 /** True once the role's service runs here: from then on somebody has to watch it. */
@@ -46,6 +47,8 @@ export class Guards {
       context,
       setEligible: (eligible) => vips.setEligible(role.name, eligible),
       vip: () => vips.state(role.name),
+      hasVip: () => vips.isHere(role.name),
+      heirs: () => heirsOf(membership.self, membership.members(), role.name),
       claimVip: () => claimVip(role.name),
       publish: (state) => publish(role.name, state),
       secret: (name) => secrets.of(role.name, name),

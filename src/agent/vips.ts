@@ -7,7 +7,10 @@ import type { VipState } from "../vip/fifo.ts";
 
 /** This node's VRRP instances, by role: what keepalived says of them, and the gate that the guards move. */
 export interface Vips {
+  /** FAULT from the moment on at which the gate is closed. */
   state(role: RoleName): VipState;
+  /** Whether keepalived still has it here, also in the moment in which it is about to obey a gate that was closed. */
+  isHere(role: RoleName): boolean;
   /** Closes the gate at once; opens it as soon as `mayOpen` allows it. */
   setEligible(role: RoleName, eligible: boolean): void;
   isEligible(role: RoleName): boolean;
@@ -17,8 +20,8 @@ export interface Vips {
   settle(): void;
   /** Whether the address is on an interface of this node right now, by the kernel's word. */
   holds(address: string): Promise<boolean>;
-  /** What the kernel tells at a start, where notifications were missed while no agent ran. */
-  learn(role: RoleName, address: string): Promise<void>;
+  /** What the kernel tells at a start, where notifications were missed while no agent ran. @param runs keepalived does */
+  learn(role: RoleName, address: string, runs: boolean): Promise<void>;
   /** From now on others hear of each change, at first of those since `watchVips`: to be called once all of them are there. */
   start(): void;
   close(): Promise<void>;
@@ -85,6 +88,7 @@ export async function watchVips(events: VipEvents, path?: string): Promise<Vips>
   return {
     // A closed gate is FAULT at once, also where keepalived hangs and never says so.
     state: (role) => (closing.has(role) ? "FAULT" : (states.get(role) ?? "UNKNOWN")),
+    isHere: (role) => states.get(role) === "MASTER",
     setEligible,
     isEligible: (role) => readEligible(role),
     isWaiting: (role) => waiting.has(role),
@@ -92,12 +96,12 @@ export async function watchVips(events: VipEvents, path?: string): Promise<Vips>
       for (const role of waiting) setEligible(role, true);
     },
     holds: holdsAddress,
-    async learn(role, address) {
+    async learn(role, address, runs) {
       const holds = await holdsAddress(address);
       const told = states.get(role);
       // A line from the FIFO may be older than the agent's absence: the kernel knows better who is master.
       if (told !== undefined && (told === "MASTER") === holds) return;
-      states.set(role, holds ? "MASTER" : readEligible(role) ? "BACKUP" : "FAULT");
+      states.set(role, holds ? "MASTER" : runs && readEligible(role) ? "BACKUP" : "FAULT");
     },
     start() {
       const changed = early ?? [];

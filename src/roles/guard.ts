@@ -32,6 +32,10 @@ export interface GuardDeps {
   /** Opens or closes this node's way to the VIP (keepalived's track file). Closed = FAULT, at once. */
   setEligible(eligible: boolean): void;
   vip(): VipState;
+  /** Whether keepalived still has the VIP here: `vip()` is FAULT from the moment on at which the gate is closed. */
+  hasVip(): boolean;
+  /** Other nodes that would have the VIP within a second if it left this one: their keepalived runs and stands by. */
+  heirs(): string[];
   /** Tells the neighbours that the VIP is here, which another node may say of itself, too. */
   claimVip(): void;
   /** Publishes the guard's part of this node's record (`Member.roleState[role]`). */

@@ -1,8 +1,14 @@
+import type { RoleName } from "../cluster/types.ts";
+import { failed } from "../core/errors.ts";
 import { showUnit, startSoon } from "../host/systemd.ts";
 import type { GuardDeps } from "./guard.ts";
+import { nodesOf } from "./of-role.ts";
 
 /** keepalived gives an address up within 0.1 s. */
 const leftMs = 5_000;
+/** A keepalived that is being reloaded stands by again within a second, and tells it with its agent's next look. */
+const heirMs = 10_000;
+const lookMs = 20;
 
 /** Starts this node's server where it is down, and waits for nothing. @returns why it does not start, where it is known */
 export async function startServer(unit: string): Promise<string | null> {
@@ -12,9 +18,42 @@ export async function startServer(unit: string): Promise<string | null> {
 }
 
 /** Closes this node's way to the VIP, and waits until that has left. */
-export async function giveVipUp(deps: GuardDeps, signal: AbortSignal): Promise<void> {
-  const { clock } = deps;
+export async function giveVipUp(
+  deps: Pick<GuardDeps, "clock" | "setEligible" | "hasVip">,
+  signal: AbortSignal,
+): Promise<void> {
   deps.setEligible(false);
-  const giveUp = clock.now() + leftMs;
-  while (deps.vip() === "MASTER" && clock.now() < giveUp) await clock.sleep(50, signal);
+  await until(deps.clock, leftMs, signal, () => !deps.hasVip());
+}
+
+/**
+ * Waits until another node stands by for a role's VIP that is here. It may be given up then without being nowhere.
+ * @throws ChimeError `ROLE.no_heir` where nodes of the role live, and none of them does
+ */
+export async function awaitHeir(
+  role: RoleName,
+  deps: Pick<GuardDeps, "clock" | "membership" | "hasVip" | "heirs">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, membership } = deps;
+  const others = () =>
+    nodesOf(role, membership.members())
+      .filter(({ name, state }) => name !== membership.self.name && state === "alive")
+      .map(({ name }) => name);
+  const isFree = () => !deps.hasVip() || others().length === 0 || deps.heirs().length > 0;
+  if (await until(clock, heirMs, signal, isFree)) return;
+  throw failed(`${role}.no_heir`, `the VIP of ${role} is here, and ${others().join(", ")} may not take it`, {
+    remedy: "chime-node status says what is wrong there",
+  });
+}
+
+async function until(
+  clock: Pick<GuardDeps["clock"], "now" | "sleep">,
+  limitMs: number,
+  signal: AbortSignal,
+  isSo: () => boolean,
+): Promise<boolean> {
+  for (const end = clock.now() + limitMs; !isSo(); await clock.sleep(lookMs, signal))
+    if (clock.now() > end) return false;
+  return true;
 }

@@ -38,3 +38,17 @@ test("a node that holds nothing has nobody to wait for", async () => {
   );
   expect(events).toEqual([]);
 });
+
+test("nobody is turned away before keepalived has let it go", async () => {
+  const closed: string[] = [];
+  const before = vip(closed);
+  let looks = 3;
+  // As keepalived obeys: some looks after its gate was closed.
+  const slow = { ...before, isHere: () => before.isHere() || looks-- > 0 };
+  await drain(
+    [slow],
+    () => Promise.resolve(),
+    () => Promise.resolve(false),
+  );
+  expect(looks).toBe(-1);
+});

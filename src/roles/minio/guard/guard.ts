@@ -3,7 +3,7 @@ import { log } from "../../../core/log.ts";
 import { killUnit, showUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
-import { giveVipUp, startServer } from "../../own-server.ts";
+import { awaitHeir, giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves, type BackendView } from "../../../vip/balancer/types.ts";
@@ -328,6 +328,7 @@ export class MinioGuard implements Guard {
 
   /** This node's drives go on serving until its server is stopped; clients do not come here any more. */
   async #leave(): Promise<null> {
+    await awaitHeir(roleName, this.#deps, this.#watch.signal);
     this.#leaving = true;
     await giveVipUp(this.#deps, this.#watch.signal);
     return null;

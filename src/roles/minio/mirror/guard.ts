@@ -8,7 +8,7 @@ import type { VipState } from "../../../vip/fifo.ts";
 import { Attention } from "../../attention.ts";
 import { Vigil } from "../../vigil.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
-import { giveVipUp, startServer } from "../../own-server.ts";
+import { awaitHeir, giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import { remindOfAccount } from "../application.ts";
 import { ApplicationKey, retireCommand } from "../guard/application-key.ts";
@@ -150,6 +150,7 @@ export class MirrorGuard implements Guard {
       return this.#publish();
     }
     if (method !== "handover") throw failed("guard.unknown_command", `minio has no command ${method}`);
+    await awaitHeir(roleName, this.#deps, this.#watch.signal);
     this.#leaving = true;
     return giveVipUp(this.#deps, this.#watch.signal);
   }
