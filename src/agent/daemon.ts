@@ -203,6 +203,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     reconciler,
     history,
     maintenance,
+    vips,
     voters,
     secretChanges,
     keyRotation,

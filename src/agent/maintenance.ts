@@ -6,9 +6,11 @@ import type { Clock } from "../core/clock.ts";
 import { refused } from "../core/errors.ts";
 import type { Problem } from "../roles/guard.ts";
 import type { Guards } from "./guards.ts";
+import { heirsOf } from "./heirs.ts";
 import type { History } from "./history.ts";
 import { reportOf } from "./report.ts";
 import { pairsOf, type Status } from "./status.ts";
+import type { Vips } from "./vips.ts";
 
 /** `chime-node maintenance on|off --json`. */
 export interface MaintenanceResult {
@@ -16,9 +18,13 @@ export interface MaintenanceResult {
   maintenance: boolean;
   /** ISO 8601; null where it is off. */
   since: string | null;
-  /** Roles that this node wrote and handed over. */
+  /** Roles that this node wrote, or whose VIP it had, and handed over. */
   handed_over: RoleName[];
 }
+
+/** keepalived gives an address up within 0.1 s; one that hangs has it taken away after 0.4 s. */
+const leftMs = 2_000;
+const lookMs = 20;
 
 const marker = v.object({ since: v.pipe(v.string(), v.isoTimestamp()) });
 
@@ -91,7 +97,8 @@ interface Deps {
   guards: Guards;
   maintenance: Maintenance;
   history: Pick<History, "record">;
-  clock: Pick<Clock, "wall">;
+  clock: Pick<Clock, "wall" | "now" | "sleep">;
+  vips: Pick<Vips, "isHere" | "setEligible">;
   status: () => Status;
 }
 
@@ -101,26 +108,40 @@ interface Deps {
  * @throws ChimeError `maintenance.nobody_left` (exit 3), and what the handover says
  */
 export async function beginMaintenance(deps: Deps, accept: boolean): Promise<MaintenanceResult> {
-  const { membership, guards, maintenance, history, clock } = deps;
+  const { membership, guards, maintenance, history, clock, vips } = deps;
   const { name } = membership.self;
   if (maintenance.since !== null) return result(deps, []);
   const left = without(name, deps);
-  const lonely = left.filter(({ heir }) => heir === undefined).map(({ role }) => role);
+  // Of a role whose nodes serve together the VIP alone moves.
+  const held = membership.self.roles.filter(
+    (role) => vips.isHere(role) && !left.some((pair) => pair.role === role),
+  );
+  const lonely = [
+    ...left.filter(({ heir }) => heir === undefined).map(({ role }) => role),
+    ...held.filter((role) => heirsOf(membership.self, membership.members(), role).length === 0),
+  ];
   if (lonely.length > 0 && !accept) {
     throw refused(
       "maintenance.nobody_left",
-      `without ${name} no node could write for ${lonely.join(", ")}: writes would stop until it is off again`,
+      `without ${name} no node could serve ${lonely.join(", ")}: it would stop until maintenance is off again`,
       "wait until chime-node status shows the other node level; or accept the outage: chime-node maintenance on --yes",
     );
   }
-  const handedOver = left
-    .filter(({ role, writes }) => writes && !lonely.includes(role))
-    .map(({ role }) => role);
-  for (const role of handedOver) await guards.need(role).command("handover", {});
+  const writes = left.filter((pair) => pair.writes && !lonely.includes(pair.role)).map(({ role }) => role);
+  for (const role of writes) await guards.need(role).command("handover", {});
   await maintenance.begin(new Date(clock.wall()).toISOString());
+  await giveUp(held, deps);
+  const handedOver = [...writes, ...held.filter((role) => !lonely.includes(role))];
   const after = handedOver.length > 0 ? `, after it handed over ${handedOver.join(", ")}` : "";
   history.record({ kind: "maintenance", message: `${name} is in maintenance${after}` });
   return result(deps, handedOver);
+}
+
+/** Whoever stops a server next does so without clients. */
+async function giveUp(roles: readonly RoleName[], { vips, clock }: Deps): Promise<void> {
+  for (const role of roles) vips.setEligible(role, false);
+  const giveUp = clock.now() + leftMs;
+  while (roles.some((role) => vips.isHere(role)) && clock.now() < giveUp) await clock.sleep(lookMs);
 }
 
 export async function endMaintenance(deps: Deps): Promise<MaintenanceResult> {

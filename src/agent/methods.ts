@@ -23,6 +23,7 @@ import type { Handlers } from "./socket.ts";
 import { answerHandover, switchOver } from "./switchover.ts";
 import { balancerName } from "../vip/balancer/haproxy.ts";
 import type { Status } from "./status.ts";
+import type { Vips } from "./vips.ts";
 
 interface Agent {
   membership: ClusterMembership;
@@ -30,6 +31,7 @@ interface Agent {
   reconciler: Reconciler;
   history: History;
   maintenance: Maintenance;
+  vips: Vips;
   voters: ReadonlyMap<RoleName, Voter>;
   secretChanges: SecretChanges;
   keyRotation: KeyRotation;
@@ -46,7 +48,7 @@ const whose = v.object({ role: v.string(), whose: v.picklist(["administrator", "
 
 /** Everything that the command line may ask of the agent on its node. */
 export function socketHandlers(agent: Agent): Handlers {
-  const { membership, guards, reconciler, history, maintenance, voters, cluster, status, look } = agent;
+  const { membership, guards, reconciler, history, maintenance, vips, voters, cluster, status, look } = agent;
   const { secretChanges, keyRotation } = agent;
   const record = (turn: Happening) => history.record(turn);
   return {
@@ -110,7 +112,7 @@ export function socketHandlers(agent: Agent): Handlers {
 
     async maintenance(params) {
       const { on, accept } = v.parse(v.object({ on: v.boolean(), accept: v.boolean() }), params);
-      const deps = { membership, guards, maintenance, history, status, clock: systemClock };
+      const deps = { membership, guards, maintenance, vips, history, status, clock: systemClock };
       const result = on ? await beginMaintenance(deps, accept) : await endMaintenance(deps);
       await look();
       return result;

@@ -22,7 +22,7 @@ export async function setMaintenance(on: boolean, io: Io): Promise<MaintenanceRe
   } catch (error) {
     if (!(error instanceof ChimeError) || error.code !== "maintenance.nobody_left") throw error;
     // Where nobody can be asked the refusal says it all.
-    const agreed = await io.confirm(`${error.message}. Stop them?`).catch(() => false);
+    const agreed = await io.confirm(`${error.message}. Stop it?`).catch(() => false);
     if (!agreed) throw error;
     return call(true);
   }

@@ -15,7 +15,12 @@ import { member } from "./members.ts";
 const directory = await mkdtemp(join(tmpdir(), "chime-maintenance-"));
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-const clock = { wall: () => Date.UTC(2026, 10, 21) };
+let now = 0;
+const clock = {
+  wall: () => Date.UTC(2026, 10, 21),
+  now: () => now,
+  sleep: async (ms: number) => void (now += ms),
+};
 const since = "2026-11-21T00:00:00.000Z";
 let files = 0;
 
@@ -43,6 +48,8 @@ async function agent(nodes: PairNodeStatus[], other: Partial<MemberView> = {}, h
   const told: Happening[] = [];
   const asked: string[] = [];
   const members = [member("node1"), member("node2", other)];
+  /** When keepalived has let the VIP go that is here, ms. */
+  const vip = { isHere: false, leftAt: Infinity };
   const guard = { command: (method: string) => (asked.push(method), handover()) };
   const deps = {
     membership: { self: member("node1"), members: () => members },
@@ -50,9 +57,13 @@ async function agent(nodes: PairNodeStatus[], other: Partial<MemberView> = {}, h
     maintenance,
     history: { record: (happening: Happening) => void told.push(happening) },
     clock,
+    vips: {
+      isHere: () => vip.isHere && now < vip.leftAt,
+      setEligible: () => void (vip.leftAt = now + 60),
+    },
     status: () => ({ roles: { demo: { writable: [], nodes } } }) as unknown as Status,
   };
-  return { deps, told, asked, path, maintenance };
+  return { deps, told, asked, path, maintenance, vip };
 }
 
 const pair = (first: PairNodeStatus["state"], second: PairNodeStatus["state"]) => [
@@ -115,6 +126,41 @@ describe("refused where nobody else could write, unless accepted", () => {
     expect(maintenance.since).toBeNull();
     expect(await beginMaintenance(deps, true)).toMatchObject({ maintenance: true, handed_over: [] });
     expect(asked).toEqual([]);
+  });
+});
+
+describe("a role without a writer, whose VIP is here", () => {
+  const says = (state: string) => ({
+    roleState: {
+      [reportKey]: {
+        vips: { demo: { state, holds: false, peers: [member("node1").address] } },
+        problems: [],
+      },
+    },
+  });
+
+  test("has it on the node that stands by before the operator is told to begin", async () => {
+    const { deps, asked, vip } = await agent([], says("BACKUP"));
+    vip.isHere = true;
+    deps.status = () => ({ roles: {} }) as unknown as Status;
+    expect(await beginMaintenance(deps, false)).toMatchObject({ maintenance: true, handed_over: ["demo"] });
+    expect([deps.vips.isHere(), asked]).toEqual([false, []]);
+  });
+
+  test("stays where nobody stands by, unless that is accepted", async () => {
+    const { deps, maintenance, vip } = await agent([], says("FAULT"));
+    vip.isHere = true;
+    deps.status = () => ({ roles: {} }) as unknown as Status;
+    await expect(beginMaintenance(deps, false)).rejects.toMatchObject(refusal);
+    expect([maintenance.since, vip.leftAt]).toEqual([null, Infinity]);
+    expect(await beginMaintenance(deps, true)).toMatchObject({ maintenance: true, handed_over: [] });
+    expect(deps.vips.isHere()).toBe(false);
+  });
+
+  test("is no matter where the VIP is elsewhere", async () => {
+    const { deps } = await agent([], says("MASTER"));
+    deps.status = () => ({ roles: {} }) as unknown as Status;
+    expect(await beginMaintenance(deps, false)).toMatchObject({ maintenance: true, handed_over: [] });
   });
 });
 
