@@ -139,6 +139,49 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
   );
 
   test.skipIf(!long)(
+    "another program, given to both nodes at the same time: one server after the other, each when the VIP has left it",
+    async () => {
+      await untilWhole();
+      const applications = await startApplications(lab, lab.nodes, "program/");
+      const since = Date.now() / 1_000;
+      await Promise.all(lab.nodes.map((node) => node.sh("printf x >>/root/minio")));
+      const applied = await Promise.all(lab.nodes.map((node) => chime(node, ["apply", "--yes"])));
+      expect(applied.map(({ code }) => code)).toEqual([0, 0]);
+      await untilLevel();
+      const lines = await Promise.all(
+        lab.nodes.map(async (node) => {
+          const units = "-u chime-node.service -u minio.service";
+          const { stdout } = await node.sh(`journalctl -o short-unix --since=@${since.toFixed(3)} ${units}`);
+          return stdout.split("\n");
+        }),
+      );
+      /** When it was said on each node, the first time, s since 1970. */
+      const said = (what: RegExp) =>
+        lines.map((own) => Number.parseFloat(own.find((line) => what.test(line)) ?? "NaN"));
+      const [stopped, started] = [said(/: Stopping /), said(/: Started /)];
+      const isFirst = (stopped[0] ?? Number.NaN) < (stopped[1] ?? Number.NaN);
+      const [first, second] = isFirst ? [0, 1] : [1, 0];
+      expect(stopped[second]).toBeGreaterThan(started[first] ?? Number.NaN);
+      // Level again before the other one was let go: so it has clients at every moment.
+      const left = said(/VIP minio: .*→ FAULT/);
+      const levelled = said(/are level$/);
+      expect(stopped[second]).toBeGreaterThan(levelled[first] ?? Number.NaN);
+      expect(stopped[second]).toBeGreaterThan(left[second] ?? Number.NaN);
+      const { requests, misread, faults: found } = await applications.report();
+      const failed = requests.filter(({ ok }) => !ok).length;
+      const longest = Math.round(Math.max(...requests.map(({ ms }) => ms)));
+      console.error(
+        `another program: ${requests.length} requests, ${failed} failed, the longest ${longest} ms; stopped ${stopped.join(", ")}, started ${started.join(", ")}`,
+      );
+      expect([misread, ...Object.values(found).flat()]).toEqual([[]]);
+      for (const node of lab.nodes) {
+        expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
+      }
+    },
+    600_000,
+  );
+
+  test.skipIf(!long)(
     "a disk of the active store fails: the other one goes on, and a new disk is filled by the one beside it",
     async () => {
       const place = "/minio/disk2";

@@ -46,6 +46,14 @@ export function overallAway({ gap }: Pick<Published, "gap">): number {
   return gap?.overall ?? gap?.away ?? 0;
 }
 
+/** Why clients cannot be left to it alone, as it goes on after its name; undefined: they can. Pure. */
+export function lacking({ alive, published, said }: Twin): string | undefined {
+  if (!alive) return ", which is not heard";
+  if (published && said?.serving && overallAway(published) === 0) return undefined;
+  const trouble = published?.detail ?? published?.gap?.trouble;
+  return ` to have everything${trouble ? `: ${trouble}` : ""}`;
+}
+
 /** The VIP may go to it for good. What nobody is sure of is looked at each minute. Pure. */
 export function isWhole({ published }: Pick<Twin, "published">): boolean {
   return published?.eligible === true && (published.gap?.away ?? 0) === 0;

@@ -4,12 +4,12 @@ import { program } from "../../resources/program.ts";
 import { service, unitCheck } from "../../resources/service.ts";
 import { user } from "../../resources/user.ts";
 import { marker } from "../marker.ts";
+import { awaitTurn } from "../await-turn.ts";
 import { productPackages } from "../product-packages.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { buckets } from "./bucket-resource.ts";
 import { httpPort, influxdbSpec, layout, roleName, type Layout } from "./layout.ts";
 import { serverCertificate, serverFiles } from "./tls.ts";
-import { awaitTurn } from "./turn.ts";
 
 /** All that one of the twins has on its host, by the phase it completes. */
 export function resources(context: RoleContext): RolePlan {
@@ -38,7 +38,7 @@ export function resources(context: RoleContext): RolePlan {
   const server = service({
     unit: product.unit,
     restartOn: [unit, ...programs],
-    beforeRestart: awaitTurn,
+    beforeRestart: awaitTurn(roleName),
     needs: [mine.id, ...keys.map(({ id }) => id)],
   });
   return {

@@ -8,6 +8,7 @@ import { program } from "../../resources/program.ts";
 import { service, unitCheck } from "../../resources/service.ts";
 import type { Resource } from "../../resources/types.ts";
 import { user } from "../../resources/user.ts";
+import { awaitTurn } from "../await-turn.ts";
 import { productPackages } from "../product-packages.ts";
 import type { RoleContext, RolePlan } from "../types.ts";
 import { application } from "./application.ts";
@@ -16,7 +17,17 @@ import { formatFile } from "./kept.ts";
 import { restartTogether } from "./restart.ts";
 import { rememberedSlot, slots } from "./slots.ts";
 import { certificates, serverCertificate } from "./tls.ts";
-import { consolePort, layout, minioSpec, place, s3Port, slotName, users, volumes } from "./layout.ts";
+import {
+  consolePort,
+  layout,
+  minioSpec,
+  place,
+  roleName,
+  s3Port,
+  slotName,
+  users,
+  volumes,
+} from "./layout.ts";
 
 /** All that a node of the store has on its host, by the phase it completes. */
 export function resources(context: RoleContext): RolePlan {
@@ -61,6 +72,7 @@ export function resources(context: RoleContext): RolePlan {
     startedByAgent: true,
     // The servers of a pool run one program or wait for each other; those of a mirror do not ask.
     restartOn: [settings, unit, ...(topology === "mirror" ? programs : [])],
+    ...(topology === "mirror" && { beforeRestart: awaitTurn(roleName) }),
     needs: [...installed, ...keys.map(({ id }) => id), ...mounted, ...names.map(({ id }) => id)],
   });
   const restarts =

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { isWhole, overallAway, twinOf } from "../../../src/roles/influxdb/mate.ts";
+import { isWhole, lacking, overallAway, twinOf } from "../../../src/roles/influxdb/mate.ts";
 import { publishedBy } from "../../../src/roles/influxdb/published.ts";
 import { twinNode, type Said } from "./context.ts";
 
@@ -33,4 +33,33 @@ test.each<[string, Said, number]>([
 ])("what it lacks of all buckets: %s", (_, says, seconds) => {
   const published = publishedBy(twinNode(2, says));
   expect(published && overallAway(published)).toBe(seconds);
+});
+
+test.each<[string, Said, string | undefined]>([
+  ["has everything", {}, undefined],
+  ["is filled", { gap: { ...gap, away: 4 } }, " to have everything"],
+  ["may lack something, of which nobody is sure", { gap: { ...gap, away: 0 } }, undefined],
+  [
+    "lacks only what one bucket is held up for",
+    { gap: { ...gap, overall: 0, trouble: "kept for 7d" } },
+    undefined,
+  ],
+  [
+    "is filled, and says why that does not go on",
+    { gap: { ...gap, overall: 4, trouble: "no room" } },
+    " to have everything: no room",
+  ],
+  ["is down", { state: "down" }, " to have everything"],
+  [
+    "is down, and says why",
+    { state: "down", detail: "its disk is full" },
+    " to have everything: its disk is full",
+  ],
+  ["is not one of the twins yet", { joined: false }, " to have everything"],
+  ["has said nothing", { silent: true }, " to have everything"],
+  ["is dead", { liveness: "dead" }, ", which is not heard"],
+])("whether clients can be left to the other one alone: it %s", (_, says, expected) => {
+  const [self, other] = [twinNode(1), twinNode(2, says)];
+  const twin = twinOf(self, [self, other]);
+  expect(twin && lacking(twin)).toBe(expected);
 });

@@ -4,6 +4,7 @@ import { log } from "../../../core/log.ts";
 import { killUnit, restartSoon, showUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import { Attention } from "../../attention.ts";
+import { Turn, turnMethod } from "../../turn.ts";
 import { Vigil } from "../../vigil.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { homeOf } from "../../home.ts";
@@ -11,7 +12,7 @@ import { giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import type { Limits } from "../../http.ts";
 import { httpPort, influxdbSpec, layout, roleName } from "../layout.ts";
-import { isWhole, overallAway, standingOf, twinOf, type Twin } from "../mate.ts";
+import { isWhole, lacking, overallAway, standingOf, twinOf, type Twin } from "../mate.ts";
 import { awaySeconds, overallOf, type Outage } from "../outages.ts";
 import { probe } from "../probe.ts";
 import { publishedBy, type Published } from "../published.ts";
@@ -29,7 +30,6 @@ import { Isolation } from "./isolation.ts";
 import { renewal } from "./renewal.ts";
 import { Revival } from "./revival.ts";
 import { WayHome } from "./way-home.ts";
-import { Turn, turnMethod } from "./turn.ts";
 
 /** How often a server that is well is asked, and one that is not. */
 const lookEveryMs = 1_000;
@@ -285,7 +285,7 @@ export class TwinGuard implements Guard {
     if (!twin || !this.#record.wasJoined || isDown) return undefined;
     if (!this.#well) return "waiting to know how the server is";
     const { name } = twin.member;
-    const why = await this.#turn.take(twin, () =>
+    const why = await this.#turn.take(name, lacking(twin), () =>
       this.#deps.membership.call(name, `guard.${roleName}.${turnMethod}`, {}, askMs),
     );
     if (why !== undefined) return why;

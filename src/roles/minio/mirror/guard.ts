@@ -6,6 +6,7 @@ import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves } from "../../../vip/balancer/types.ts";
 import type { VipState } from "../../../vip/fifo.ts";
 import { Attention } from "../../attention.ts";
+import { Turn, turnMethod } from "../../turn.ts";
 import { Vigil } from "../../vigil.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { awaitHeir, giveVipUp, startServer } from "../../own-server.ts";
@@ -28,7 +29,7 @@ import { ownStore } from "../stores.ts";
 import { authorityOf } from "../tls.ts";
 import { differing } from "./compare.ts";
 import { Link } from "./link.ts";
-import { otherNode, sitesOf, type Other } from "./other.ts";
+import { lacking, otherNode, sitesOf, type Other } from "./other.ts";
 import { StandingRecord } from "./record.ts";
 import { isMirrored } from "./replication.ts";
 import { ended, judge, settle } from "./standing.ts";
@@ -47,6 +48,8 @@ const slowEveryMs = 20_000;
 const answeredMs = 100;
 /** A store that looks for one that has vanished answers late. */
 const requestMs = 20_000;
+/** Another agent's answer. */
+const askMs = 5_000;
 
 /**
  * One of two nodes with a store each, which copy to each other. Both may get the VIP while both are current; who has it
@@ -60,6 +63,7 @@ export class MirrorGuard implements Guard {
   /** Of its own drives: each store looks after those of its node alone. */
   readonly #redundancy: Redundancy;
   readonly #clocks = new Clocks();
+  readonly #turn: Turn;
   readonly #password: PasswordChange;
   readonly #key: ApplicationKey;
   #record!: StandingRecord;
@@ -91,6 +95,7 @@ export class MirrorGuard implements Guard {
     this.#limits = { timeoutMs: requestMs, signal: this.#watch.signal };
     this.#link = new Link(deps.clock);
     this.#redundancy = new Redundancy(deps.clock);
+    this.#turn = new Turn(deps.clock);
     this.#password = new PasswordChange(deps, this.#watch.signal);
     this.#key = new ApplicationKey(deps, this.#limits);
     this.#vigil = new Vigil({
@@ -137,11 +142,15 @@ export class MirrorGuard implements Guard {
     if (state === "MASTER") this.#settle().catch((error: unknown) => log.warn("minio:", error));
   }
 
-  handle(method: string): Promise<unknown> {
-    return Promise.reject(failed("guard.unknown_method", `minio has no method ${method}`));
+  async handle(method: string, _params: unknown, from: string): Promise<unknown> {
+    if (from !== this.#other()?.member.name)
+      throw failed("guard.bad_question", `${from} is not the other node of minio`);
+    if (method !== turnMethod) throw failed("guard.unknown_method", `minio has no method ${method}`);
+    return this.#turn.answer(this.#other()?.isFirst === false, this.#whyNotAlone());
   }
 
   async command(method: string): Promise<unknown> {
+    if (method === turnMethod) return { awaiting: (await this.#takeTurn()) ?? null };
     if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
     if (method === retireCommand) return this.#key.retire();
     if (isDiskFault(method)) return drillDisk(method, this.#redundancy);
@@ -184,6 +193,28 @@ export class MirrorGuard implements Guard {
     return otherNode(this.#deps.context().self, this.#deps.membership.members());
   }
 
+  /** Why clients cannot be left to this node's store alone; undefined: they can. */
+  #whyNotAlone(): string | undefined {
+    if (this.#leaving || this.#deps.inMaintenance()) return "it is not to serve now";
+    return this.ready() ? undefined : this.awaiting();
+  }
+
+  /** To be called before this node's server is restarted. @returns what it waits for; undefined: it may be */
+  async #takeTurn(): Promise<string | undefined> {
+    const other = this.#other();
+    // Nobody else could be relied on, or nobody relies on it.
+    if (!other?.isSetUp || (this.#known && !this.#isCurrent)) return undefined;
+    const { name } = other.member;
+    const isNowhere = this.#deps.hasVip() && !this.#deps.heirs().includes(name);
+    const lacks = lacking(other) ?? (isNowhere ? " to be able to take the VIP" : undefined);
+    const why = await this.#turn.take(name, lacks, () =>
+      this.#deps.membership.call(name, `guard.${roleName}.${turnMethod}`, {}, askMs),
+    );
+    if (why !== undefined) return why;
+    await giveVipUp(this.#deps, this.#watch.signal);
+    return this.#deps.hasVip() ? `waiting for the VIP to go to ${name}` : undefined;
+  }
+
   async #look(): Promise<void> {
     const { signal } = this.#watch;
     const context = this.#deps.context();
@@ -202,6 +233,7 @@ export class MirrorGuard implements Guard {
   async #attend(attention: Attention | undefined): Promise<void> {
     if (attention) {
       const { invocation } = await showUnit(layout(this.#deps.context()).product.unit);
+      if (invocation !== this.#record.run) this.#turn.end();
       await this.#record.change(({ run }) => (run === invocation ? {} : { run: invocation, ...ended }));
     } else await this.#end();
     this.#known = true;
@@ -246,7 +278,8 @@ export class MirrorGuard implements Guard {
     this.#balanced = serves(await haproxy.view().catch(() => []), roleName, "write");
     if (this.#isEnding || this.#password.isUnderWay) return;
     if (!this.#balanced && this.#isCurrent) await this.#endIfUnwritable();
-    this.#deps.setEligible(this.ready() && !this.#leaving && !this.#deps.inMaintenance());
+    const isAway = this.#turn.isMine || this.#leaving || this.#deps.inMaintenance();
+    this.#deps.setEligible(this.ready() && !isAway);
   }
 
   /** What the other one takes while too few drives are here to write does not come by itself: the two are compared then. */

@@ -33,6 +33,17 @@ export function otherNode({ name, index }: RoleContext["self"], members: readonl
   return other;
 }
 
+/**
+ * Why clients cannot be left to it alone, as it goes on after its name; undefined: they can. What it does not follow it lacks.
+ * Pure.
+ */
+export function lacking({ alive, isUp, said, member }: Other): string | undefined {
+  if (!alive) return ", which is not heard";
+  if (isUp && said?.current) return undefined;
+  const detail = publishedBy(member)?.detail;
+  return ` to have everything${detail ? `: ${detail}` : ""}`;
+}
+
 /** This node's store and the other one's, which know each other by their nodes' addresses. */
 export function sitesOf(context: RoleContext, { member }: Other): [own: Site, other: Site] {
   const site = (node: Pick<MemberView, "name" | "address">) => ({

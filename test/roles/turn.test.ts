@@ -1,24 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { twinOf, type Twin } from "../../../../src/roles/influxdb/mate.ts";
-import { Turn } from "../../../../src/roles/influxdb/guard/turn.ts";
-import { twinNode, type Said } from "../context.ts";
-
-function twinThat(says: Said = {}): Twin {
-  const [self, other] = [twinNode(1), twinNode(2, says)];
-  const twin = twinOf(self, [self, other]);
-  if (!twin) throw new Error("there are two");
-  return twin;
-}
-
-const granted = () => Promise.resolve({ why: null });
-const gap = {
-  since: "2026-11-01T00:00:00.000Z",
-  away: 4,
-  done: 0.5,
-  trouble: null,
-  remedy: null,
-  busy: true,
-};
+import { Turn } from "../../src/roles/turn.ts";
 
 /** Two nodes that ask each other. */
 function pair() {
@@ -30,45 +11,27 @@ function pair() {
     second,
     pass: (ms: number) => (now += ms),
     /** As the first asks the second, and the other way round. */
-    firstAsks: () => first.take(twinThat(), () => Promise.resolve(second.answer(false, undefined))),
-    secondAsks: () => second.take(twinThat(), () => Promise.resolve(first.answer(true, undefined))),
+    firstAsks: () => first.take("node2", undefined, () => Promise.resolve(second.answer(false, undefined))),
+    secondAsks: () => second.take("node2", undefined, () => Promise.resolve(first.answer(true, undefined))),
   };
 }
 
-test.each<[string, Said, string | undefined]>([
-  ["has everything", {}, undefined],
-  ["is filled", { gap }, "waiting for node2 to have everything"],
-  ["may lack something, of which nobody is sure", { gap: { ...gap, away: 0 } }, undefined],
-  [
-    "lacks only what one bucket is held up for",
-    { gap: { ...gap, overall: 0, trouble: "kept for 7d" } },
-    undefined,
-  ],
-  [
-    "is filled, and says why that does not go on",
-    { gap: { ...gap, overall: 4, trouble: "no room" } },
-    "waiting for node2 to have everything: no room",
-  ],
-  ["is down", { state: "down" }, "waiting for node2 to have everything"],
-  [
-    "is down, and says why",
-    { state: "down", detail: "its disk is full" },
-    "waiting for node2 to have everything: its disk is full",
-  ],
-  ["is not one of the twins yet", { joined: false }, "waiting for node2 to have everything"],
-  ["has said nothing", { silent: true }, "waiting for node2 to have everything"],
-  ["is dead", { liveness: "dead" }, "waiting for node2, which is not heard"],
-])("the other one %s", async (_, says, awaiting) => {
+test("one that clients cannot be left to is not asked", async () => {
   const turn = new Turn({ now: () => 0 });
-  expect(await turn.take(twinThat(says), granted)).toBe(awaiting);
-  expect(turn.isMine).toBe(awaiting === undefined);
+  const asked = () => Promise.reject(new Error("asked"));
+  expect(await turn.take("node2", ", which is not heard", asked)).toBe(
+    "waiting for node2, which is not heard",
+  );
+  expect(turn.isMine).toBe(false);
 });
 
 test("the other one has the last word, and none is no yes", async () => {
   const turn = new Turn({ now: () => 0 });
-  expect(await turn.take(twinThat(), () => Promise.resolve({ why: "no" }))).toBe("waiting for node2: no");
-  expect(await turn.take(twinThat(), () => Promise.reject(new Error("gone")))).toContain("gone");
-  expect(await turn.take(twinThat(), () => Promise.resolve(null))).toBeString();
+  expect(await turn.take("node2", undefined, () => Promise.resolve({ why: "no" }))).toBe(
+    "waiting for node2: no",
+  );
+  expect(await turn.take("node2", undefined, () => Promise.reject(new Error("gone")))).toContain("gone");
+  expect(await turn.take("node2", undefined, () => Promise.resolve(null))).toBeString();
   expect(turn.isMine).toBe(false);
 });
 
@@ -97,8 +60,8 @@ describe("two that ask each other", () => {
     const { first, second } = pair();
     const asked = Promise.withResolvers<unknown>();
     const [one, other] = [
-      first.take(twinThat(), () => asked.promise),
-      second.take(twinThat(), () => Promise.resolve(first.answer(true, undefined))),
+      first.take("node2", undefined, () => asked.promise),
+      second.take("node2", undefined, () => Promise.resolve(first.answer(true, undefined))),
     ];
     asked.resolve(second.answer(false, undefined));
     expect(await Promise.all([one, other])).toEqual([

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { failed } from "../../../src/core/errors.ts";
-import type { ApplyContext } from "../../../src/resources/types.ts";
-import { awaitTurn } from "../../../src/roles/influxdb/turn.ts";
+import { failed } from "../../src/core/errors.ts";
+import type { ApplyContext } from "../../src/resources/types.ts";
+import { awaitTurn } from "../../src/roles/await-turn.ts";
 
 /** @returns what was said meanwhile */
 async function said(...answers: unknown[]): Promise<string[]> {
@@ -16,7 +16,7 @@ async function said(...answers: unknown[]): Promise<string[]> {
       return answer;
     },
   } as unknown as ApplyContext;
-  await awaitTurn(run);
+  await awaitTurn("influxdb")(run);
   expect(answers).toEqual([]);
   return lines;
 }

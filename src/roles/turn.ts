@@ -1,20 +1,19 @@
 import * as v from "valibot";
-import type { Clock } from "../../../core/clock.ts";
-import { toChimeError } from "../../../core/errors.ts";
-import { overallAway, type Twin } from "../mate.ts";
+import type { Clock } from "../core/clock.ts";
+import { toChimeError } from "../core/errors.ts";
 
 /** Whoever has the turn restarts its server at once: one that did not has lost it, ms. */
 const mineMs = 60_000;
 /** The other one's answer is on its way for less, ms. */
 const givenMs = 15_000;
 
-/** What the other one is asked by: `guard.influxdb.turn`. */
+/** What the other one is asked by: `guard.ROLE.turn`. */
 export const turnMethod = "turn";
 
 const answerSchema = v.object({ why: v.nullable(v.string()) });
 export type TurnAnswer = v.InferOutput<typeof answerSchema>;
 
-/** Sees to it that one server at a time is restarted on purpose, and only while the other one has everything. */
+/** Sees to it that one server at a time is restarted on purpose, and only while the other one may have all clients. */
 export class Turn {
   readonly #clock: Pick<Clock, "now">;
   #asking = false;
@@ -38,18 +37,17 @@ export class Turn {
 
   /**
    * Asks the other one for it.
+   * @param lacks why this node's clients cannot be left to the other one; undefined: they can, as far as is known here
    * @returns undefined where it is this node's turn; else whom or what it waits for
    */
-  async take(twin: Twin, ask: () => Promise<unknown>): Promise<string | undefined> {
-    const { name } = twin.member;
+  async take(
+    name: string,
+    lacks: string | undefined,
+    ask: () => Promise<unknown>,
+  ): Promise<string | undefined> {
     if (this.isMine) return undefined;
     if (this.isGiven) return `waiting for ${name} to restart its server`;
-    if (!twin.alive) return `waiting for ${name}, which is not heard`;
-    const { published } = twin;
-    if (!published || !twin.said?.serving || overallAway(published) > 0) {
-      const trouble = published?.detail ?? published?.gap?.trouble;
-      return `waiting for ${name} to have everything${trouble ? `: ${trouble}` : ""}`;
-    }
+    if (lacks !== undefined) return `waiting for ${name}${lacks}`;
     this.#asking = true;
     try {
       const { why } = v.parse(answerSchema, await ask());
