@@ -16,6 +16,7 @@ import { haproxy } from "../vip/balancer/haproxy.ts";
 import { drain, heldVips, isConnected } from "./drain.ts";
 import { Clients, sharedVips } from "./clients.ts";
 import { newest } from "./cluster-history.ts";
+import { expiryProblems } from "./authority-problems.ts";
 import { buildContext } from "./context.ts";
 import { agentResources, agentUnit } from "./resources.ts";
 import { desired, upTo } from "./desired.ts";
@@ -68,7 +69,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     checkSpec: (toml) => void parseSpec(toml, paths.clusterToml),
   });
   if (!cluster) throw refused("node.no_cluster", "this node is in no cluster", "chime-node init, or join");
-  const { identity, membership, secrets, renewal, keyRotation } = cluster;
+  const { identity, membership, secrets, renewal, keyRotation, authorityEnds } = cluster;
   const context = (): RoleContext =>
     buildContext({
       identity,
@@ -178,6 +179,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         ...mounts.problems(identity.self.name),
         ...secretChanges.problems(),
         ...certificateProblems(identity.self.name, renewal.trouble),
+        ...expiryProblems(identity.self.name, authorityEnds(), systemClock.wall()),
         ...rotationProblems(identity.self.name, keyRotation),
         ...datagramProblems(identity.self.name, membership.packetTrouble),
       ],

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { systemClock } from "../core/clock.ts";
 import { agentPort } from "../core/paths.ts";
 import type { RoleLimit } from "./admission.ts";
@@ -34,6 +35,8 @@ export interface OpenCluster {
   renewal: Renewal;
   /** Keeps gossip's keys the same on all members. */
   keyRotation: KeyRotation;
+  /** When the cluster's CA ends, ms since the epoch. */
+  authorityEnds: () => number;
   /** Goes silent, does not leave. */
   stop(): Promise<void>;
 }
@@ -89,6 +92,7 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     secrets,
     renewal,
     keyRotation,
+    authorityEnds: () => Date.parse(new X509Certificate(current().ca).validTo),
     async stop() {
       renewal.stop();
       keyRotation.stop();
