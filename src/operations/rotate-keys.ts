@@ -1,5 +1,5 @@
 import { callAgent } from "../agent/socket.ts";
-import type { RotationProgress } from "../cluster/gossip/key-rotation.ts";
+import type { RotationProgress } from "../cluster/rotation.ts";
 import { systemClock } from "../core/clock.ts";
 import { failed, usageError } from "../core/errors.ts";
 import type { Io } from "./io.ts";
