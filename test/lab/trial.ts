@@ -3,6 +3,12 @@ import { formPair, pairOf, status } from "./pair.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
+/**
+ * Longer than any way takes that a pair goes by itself, on a machine that is busy with other labs besides: what outlasts
+ * this waits for a node that comes back, or for somebody. How long each takes is measured by scripts/bench.
+ */
+export const byItselfMs = 15_000;
+
 /** A lab with a pair that can stand the first failure. */
 export async function openPair(): Promise<Lab> {
   const lab = await Lab.open({ prepared: true, nodes: ["node1", "node2"] });

@@ -5,7 +5,7 @@ import type { LabNode } from "./node.ts";
 import { formPair, joinWitness, startWriters, status, vip, writerOf } from "./pair.ts";
 import { writable } from "./sql.ts";
 import { system } from "./system.ts";
-import { nothingIsMissing, untilProtected } from "./trial.ts";
+import { byItselfMs, nothingIsMissing, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
@@ -46,7 +46,7 @@ describe("a pair with a witness", () => {
       const { writer } = await writerOf(lab);
       const outage = await writers.outageAfter(await writer.kill(system.unit));
       console.error(`kill: ${Math.round(outage.ms)} ms`);
-      expect(outage.ms).toBeLessThan(3_000);
+      expect(outage.ms).toBeLessThan(byItselfMs);
       await nothingIsMissing(lab, writers);
       expect((await writerOf(lab)).writer).not.toBe(writer);
     }
@@ -57,7 +57,7 @@ describe("a pair with a witness", () => {
       const { writer } = await writerOf(lab);
       const outage = await writers.outageAfter(await writer.powerOff());
       console.error(`power: ${Math.round(outage.ms)} ms`);
-      expect(outage.ms).toBeLessThan(5_000);
+      expect(outage.ms).toBeLessThan(byItselfMs);
       await writer.boot();
       await nothingIsMissing(lab, writers);
     }
@@ -69,7 +69,7 @@ describe("a pair with a witness", () => {
     await writer.pause(system.unit);
     const outage = await writers.outageAfter(at, 60_000, 1_500);
     console.error(`hang: ${Math.round(outage.ms)} ms`);
-    expect(outage.ms).toBeLessThan(5_000);
+    expect(outage.ms).toBeLessThan(byItselfMs);
     await nothingIsMissing(lab, writers);
     expect((await writerOf(lab)).writer).not.toBe(writer);
   }, 120_000);
@@ -80,7 +80,7 @@ describe("a pair with a witness", () => {
     await Promise.all([writer.dropFrom(replica), replica.dropFrom(writer)]);
     const outage = await writers.outageAfter(at, 60_000, 1_500);
     console.error(`cut: ${Math.round(outage.ms)} ms`);
-    expect(outage.ms).toBeLessThan(5_000);
+    expect(outage.ms).toBeLessThan(byItselfMs);
     await waitUntil(
       "one of them to stop",
       10_000,
@@ -107,7 +107,7 @@ describe("a pair with a witness", () => {
     // It has the VIP for a moment and says so, and lets go of it without a vote.
     const outage = await writers.outageAfter(at, 60_000, 1_500);
     console.error(`misled: ${Math.round(outage.ms)} ms`);
-    expect(outage.ms).toBeLessThan(5_000);
+    expect(outage.ms).toBeLessThan(byItselfMs);
     await believeNeighbours(usualDelay);
     await heal(replica);
     await nothingIsMissing(lab, writers);
@@ -121,7 +121,7 @@ describe("a pair with a witness", () => {
     await writer.cutPort("silent");
     const outage = await writers.outageAfter(at, 60_000, 500);
     console.error(`isolated: ${Math.round(outage.ms)} ms`);
-    expect(outage.ms).toBeLessThan(5_000);
+    expect(outage.ms).toBeLessThan(byItselfMs);
     // A client that still reaches it is told of nothing; a commit that waits in vain ends its server.
     const insert = "INSERT INTO chime.stranded VALUES (1)";
     const local = await writer.run(["timeout", "6", system.client, "-e", insert], {
@@ -178,7 +178,7 @@ describe("a pair with a witness", () => {
     await replica.dropFrom(writer);
     const outage = await writers.outageAfter(at, 60_000, 1_500);
     console.error(`one way: ${Math.round(outage.ms)} ms`);
-    expect(outage.ms).toBeLessThan(5_000);
+    expect(outage.ms).toBeLessThan(byItselfMs);
     await heal(replica);
     await nothingIsMissing(lab, writers);
   }, 120_000);
@@ -189,7 +189,7 @@ describe("a pair with a witness", () => {
     await writer.dropFrom(replica);
     const outage = await writers.outageAfter(at, 60_000, 1_500);
     console.error(`the other way: ${Math.round(outage.ms)} ms`);
-    expect(outage.ms).toBeLessThan(5_000);
+    expect(outage.ms).toBeLessThan(byItselfMs);
     await heal(writer);
     await nothingIsMissing(lab, writers);
   }, 120_000);
@@ -200,9 +200,8 @@ describe("a pair with a witness", () => {
     await writer.cutPort("silent");
     const at = Date.now();
     const holds = async () => (await writer.run(["ip", "-br", "address"])).stdout.includes(`${vip}/`);
-    await waitUntil("the isolated one to let go", 10_000, async () => !(await holds()), 50);
+    await waitUntil("the isolated one to let go", byItselfMs, async () => !(await holds()), 50);
     console.error(`let go: ${Date.now() - at} ms`);
-    expect(Date.now() - at).toBeLessThan(5_000);
     const took = async () => (await status(witness)).roles["mysql"]?.writable.join() === replica.name;
     await waitUntil("the other one to write", 10_000, took, 50);
     await writer.heal();
