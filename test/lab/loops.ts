@@ -29,30 +29,8 @@ export class LoopDevice {
     return new LoopDevice(stdout.trim(), file);
   }
 
-  /** Hash of all that is not zero, and of where it stands. Holes are zeros that need not be read. */
-  async digest(): Promise<string> {
-    await exec(["sync", this.path]);
-    const hash = createHash("sha256");
-    const fd = openSync(this.file, "r");
-    try {
-      const block = Buffer.alloc(64 * 1024);
-      const zeros = Buffer.alloc(4096);
-      for (let at = seek(fd, 0, SEEK_DATA); at >= 0; at = seek(fd, at, SEEK_DATA)) {
-        const end = seek(fd, at, SEEK_HOLE);
-        while (at < end) {
-          const bytes = block.subarray(0, readSync(fd, block, 0, Math.min(block.length, end - at), at));
-          // Block by block: where the file system's extents begin and end is no matter.
-          for (let from = 0; from < bytes.length; from += zeros.length) {
-            const part = bytes.subarray(from, from + zeros.length);
-            if (!part.equals(zeros)) hash.update(`${at + from}\n`).update(part);
-          }
-          at += bytes.length;
-        }
-      }
-    } finally {
-      closeSync(fd);
-    }
-    return hash.digest("hex");
+  digest(): Promise<string> {
+    return digestOf(this.path, this.file);
   }
 
   /** The file goes with it. */
@@ -64,6 +42,32 @@ export class LoopDevice {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.detach();
   }
+}
+
+/** Hash of all that is not zero, and of where it stands. Holes are zeros that need not be read. */
+export async function digestOf(device: string, file: string): Promise<string> {
+  await exec(["sync", device]);
+  const hash = createHash("sha256");
+  const fd = openSync(file, "r");
+  try {
+    const block = Buffer.alloc(64 * 1024);
+    const zeros = Buffer.alloc(4096);
+    for (let at = seek(fd, 0, SEEK_DATA); at >= 0; at = seek(fd, at, SEEK_DATA)) {
+      const end = seek(fd, at, SEEK_HOLE);
+      while (at < end) {
+        const bytes = block.subarray(0, readSync(fd, block, 0, Math.min(block.length, end - at), at));
+        // Block by block: where the file system's extents begin and end is no matter.
+        for (let from = 0; from < bytes.length; from += zeros.length) {
+          const part = bytes.subarray(from, from + zeros.length);
+          if (!part.equals(zeros)) hash.update(`${at + from}\n`).update(part);
+        }
+        at += bytes.length;
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return hash.digest("hex");
 }
 
 /** lseek(2), which the runtime does not have. */

@@ -21,8 +21,11 @@ const program = "/root/minio";
 
 const diskBytes = 2 ** 30 + 2 ** 20 * (1 + (process.pid % 100));
 
+/** Of `cluster.toml`; undefined: it is left out. */
+type Settings = Record<string, string | undefined>;
+
 /** What an operator types to make a cluster that stores objects on so many nodes; `more` settings, or others. */
-export function storeInit(nodes: number, disks: number, more: Record<string, string> = {}): string[] {
+export function storeInit(nodes: number, disks: number, more: Settings = {}): string[] {
   const settings = {
     "cluster.packages": "os",
     "roles.minio.engine": "minio",
@@ -31,7 +34,9 @@ export function storeInit(nodes: number, disks: number, more: Record<string, str
     "roles.minio.disks_per_node": disks,
     ...more,
   };
-  const sets = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  const sets = Object.entries(settings).flatMap(([key, value]) =>
+    value === undefined ? [] : ["--set", `${key}=${value}`],
+  );
   return ["init", "--vip", `minio=${storeVip}`, ...sets];
 }
 
@@ -69,7 +74,7 @@ export async function openStoreLab(
 }
 
 /** `init` on the first, then `join` with its disks on all at once. All are ready when this returns. */
-export async function formStore(lab: Lab, more?: Record<string, string>): Promise<void> {
+export async function formStore(lab: Lab, more?: Settings): Promise<void> {
   const [first] = lab.nodes;
   if (!first) throw new Error("a store needs nodes");
   const { json } = await chime<Initialized>(first, storeInit(lab.nodes.length, first.devices.length, more));
