@@ -56,7 +56,7 @@ export async function answerStranger(
     gossipKey: sealingKey(keyRing).secret.toString("base64"),
     keyRing,
   };
-  return { ...given, ...trusted, state: state.parts() };
+  return { ...given, ...trusted, state: state.forJoiner() };
 }
 
 /**

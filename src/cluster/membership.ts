@@ -63,6 +63,8 @@ export type Handler = (params: unknown, from: string, method: string) => Promise
  */
 const pushMs = suspectMs;
 const exchangeMs = 3_000;
+/** Questions in a row, where one answer does not hold all: what is left then comes with the next exchange. */
+const exchangeRounds = 64;
 const renewMs = 5_000;
 /** Records alone are on disk this late: phases and guards' states are told again by their owners anyway. */
 const lazySaveMs = 10_000;
@@ -486,18 +488,25 @@ export class ClusterMembership implements Membership {
 
   private async exchange(peer: PeerAddress, link: Link): Promise<void> {
     try {
-      const admission = this.state.admission(this.record.index) ?? null;
-      const asked = { admission, summary: this.state.summary(), statements: this.contacts.statements() };
-      const answer = await link.request("exchange", asked, exchangeMs);
-      const { parts, wanted, statements } = v.parse(exchangeAnswer, answer);
-      this.contacts.hear(statements, peer.index);
-      this.merge(this.credible(peer.index, parts));
-      if (wanted.documents || wanted.records.length > 0)
-        await link.request("push", this.state.asked(wanted), exchangeMs);
+      for (let round = 0; round < exchangeRounds; round++) {
+        if (!(await this.exchangeOnce(peer, link))) return;
+      }
     } catch (error) {
       if (isRemoved(error)) this.heardRemoved(peer);
       throw error;
     }
+  }
+
+  /** @returns whether there is more to take */
+  private async exchangeOnce(peer: PeerAddress, link: Link): Promise<boolean> {
+    const admission = this.state.admission(this.record.index) ?? null;
+    const asked = { admission, summary: this.state.summary(), statements: this.contacts.statements() };
+    const answer = await link.request("exchange", asked, exchangeMs);
+    const { parts, more, wanted, statements } = v.parse(exchangeAnswer, answer);
+    this.contacts.hear(statements, peer.index);
+    const isNew = this.merge(this.credible(peer.index, parts));
+    for (const message of this.state.asked(wanted)) await link.request("push", message, exchangeMs);
+    return more && isNew;
   }
 
   /** This node was removed while its agent was not there to hear it; a witness's word for that is not enough. */

@@ -21,7 +21,7 @@ export const base64 = v.pipe(v.string(), v.maxLength(512), v.regex(/^[A-Za-z0-9+
 export const roleList = v.pipe(v.array(roleName), v.maxLength(16));
 const short = v.pipe(v.string(), v.maxLength(200));
 
-/** A record's limit as JSON. With it, some hundred members still fit into one frame. */
+/** A record's limit as JSON. */
 export const maxRecordBytes = 16_384;
 
 const facts = v.object({
@@ -146,6 +146,8 @@ export const exchangeRequest = v.object({
 /** What the asker lacks, and what it is asked to push: records by index, and whether the documents. */
 export const exchangeAnswer = v.object({
   parts: stateParts,
+  /** Not all that the asker lacks fits into one answer: with these taken in, it may ask again. */
+  more: v.optional(v.boolean(), false),
   wanted: v.object({ records: v.pipe(v.array(index), v.maxLength(10_000)), documents: v.boolean() }),
   statements,
 });

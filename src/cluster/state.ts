@@ -1,9 +1,20 @@
 import { createHash } from "node:crypto";
 import { admissionIsGenuine, isWitness, tokenIsGenuine } from "./admission.ts";
 import { readRecord, recordIsGenuine } from "./record.ts";
-import type { Admission, ExchangeAnswer, SignedRecord, StateParts, Summary, TokenRecord } from "./schema.ts";
+import {
+  jsonBytes,
+  type Admission,
+  type ExchangeAnswer,
+  type SignedRecord,
+  type StateParts,
+  type Summary,
+  type TokenRecord,
+} from "./schema.ts";
 import { specIsGenuine } from "./spec-document.ts";
 import type { Member, SpecDocument } from "./types.ts";
+
+/** Of what one message tells, in a frame of 1 MiB (channel.ts): the rest of it is who lives, and a joiner's certificates. */
+const maxPartsBytes = 786_432;
 
 /** A node's record, as it says it and as it signed it. */
 export interface KnownRecord {
@@ -218,8 +229,22 @@ export class SharedState {
     return { digest: hash([documents, records]), summary: { documents, records } };
   }
 
-  /** What one who knows so much lacks, and what this node lacks of it. */
-  compare(theirs: Summary): Pick<ExchangeAnswer, "parts" | "wanted"> {
+  /** For a joiner: records as far as they fit beside the rest, which it asks for once it is in. */
+  forJoiner(): StateParts {
+    return this.message(true, this.parts().records);
+  }
+
+  /** As many of these as one message holds, after the documents where those are to be in it. */
+  private message(documents: boolean, records: readonly SignedRecord[]): StateParts {
+    const head = documents ? { ...this.parts(), records: [] } : this.parts(false);
+    return {
+      ...head,
+      records: fitting(records, documents ? maxPartsBytes - jsonBytes(head) : maxPartsBytes),
+    };
+  }
+
+  /** What one who knows so much lacks, as much as one message holds, and what this node lacks of it. */
+  compare(theirs: Summary): Pick<ExchangeAnswer, "parts" | "more" | "wanted"> {
     const mine = this.summary();
     const documents = theirs.documents !== mine.documents;
     const known = new Map(theirs.records.map(([index, ...rest]) => [index, rest]));
@@ -231,17 +256,40 @@ export class SharedState {
       const record = this.record(index);
       return !record || compareRecords({ incarnation, version }, record) > 0;
     });
+    const parts = this.message(
+      documents,
+      newer.map(({ signed }) => signed),
+    );
     return {
-      parts: { ...this.parts(documents), records: newer.map(({ signed }) => signed) },
+      parts,
+      more: parts.records.length < newer.length,
       wanted: { records: wanted.map(([index]) => index), documents },
     };
   }
 
-  /** What was asked for. */
-  asked({ records, documents }: ExchangeAnswer["wanted"]): StateParts {
-    const signed = records.flatMap((index) => this.records.get(index)?.signed ?? []);
-    return { ...this.parts(documents), records: signed };
+  /** What was asked for, in as many messages as it takes. */
+  asked({ records, documents }: ExchangeAnswer["wanted"]): StateParts[] {
+    let left = records.flatMap((index) => this.records.get(index)?.signed ?? []);
+    const messages: StateParts[] = [];
+    for (let head = documents; head || left.length > 0; head = false) {
+      const message = this.message(head, left);
+      messages.push(message);
+      left = left.slice(message.records.length);
+    }
+    return messages;
   }
+}
+
+/** The first of them that fit. */
+function fitting(records: readonly SignedRecord[], bytes: number): SignedRecord[] {
+  const fit: SignedRecord[] = [];
+  let left = bytes;
+  for (const record of records) {
+    left -= jsonBytes(record) + 1;
+    if (left < 0) break;
+    fit.push(record);
+  }
+  return fit;
 }
 
 function hash(value: unknown): string {

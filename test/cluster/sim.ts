@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import * as v from "valibot";
 import { possessionFields, protocolVersion, signAdmission } from "../../src/cluster/admission.ts";
-import { peerUnreachable } from "../../src/cluster/channel.ts";
+import { peerFrameBytes, peerUnreachable } from "../../src/cluster/channel.ts";
+import { encodeFrame } from "../../src/cluster/frame.ts";
 import { firstRing } from "../../src/cluster/gossip/keyring.ts";
 import type { Credentials } from "../../src/cluster/identity.ts";
 import { ClusterMembership } from "../../src/cluster/membership.ts";
@@ -189,8 +190,8 @@ export class SimNetwork {
       await this.latency();
       if (!passes()) return await new Promise(() => undefined);
       this.stolen.get(peer.address)?.(method);
-      const answer = listener.serve(identity, method, copy(params)).then(
-        (result) => () => copy(result),
+      const answer = listener.serve(identity, method, framed(params)).then(
+        (result) => () => framed(result),
         (error: unknown) => () => {
           throw error;
         },
@@ -228,7 +229,7 @@ export class SimNetwork {
   async join(door: string, request: unknown): Promise<unknown> {
     const listener = this.listeners.get(door);
     if (!listener) throw peerUnreachable(door, "connection refused");
-    return await listener.serve(undefined, "join", request);
+    return framed(await listener.serve(undefined, "join", request));
   }
 
   private latency(): Promise<void> {
@@ -242,6 +243,13 @@ function pair(a: string, b: string): string {
 
 function copy(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
+}
+
+/** As it comes through a connection, whose other side closes it for what is too large. */
+function framed(value: unknown): unknown {
+  if (encodeFrame(value ?? null).length > peerFrameBytes - 100)
+    throw peerUnreachable("a peer", "too large a frame");
+  return copy(value);
 }
 
 /** One simulated machine: what is on its disk outlives its agent. */
@@ -291,6 +299,16 @@ export class SimNode {
   async stop(): Promise<void> {
     await this.membership?.stop();
     this.membership = undefined;
+  }
+
+  /** While it is stopped: what its state file holds besides. */
+  know(parts: Pick<StateParts, "admissions" | "records">): void {
+    const { state } = this.stored;
+    this.stored.state = {
+      ...state,
+      admissions: [...state.admissions, ...parts.admissions],
+      records: [...state.records, ...parts.records],
+    };
   }
 
   /** Its state file is lost. */

@@ -219,7 +219,8 @@ describe("two that compare what they know", () => {
   function compare(one: SharedState, other: SharedState) {
     const answer = v.parse(exchangeAnswer, other.compare(one.summary()));
     one.merge(answer.parts);
-    const pushed = one.asked(answer.wanted);
+    const [pushed = empty, ...others] = one.asked(answer.wanted);
+    expect(others).toEqual([]);
     other.merge(pushed);
     expect(one.digest()).toBe(other.digest());
     return { told: answer.parts, pushed };
@@ -248,6 +249,52 @@ describe("two that compare what they know", () => {
     expect(other.record(2)?.name).toBe("n2");
     expect(one.admission(1)?.roles).toEqual(["mysql"]);
     expect(one.spec()?.version).toBe(1);
+  });
+});
+
+describe("two of which one knows more than a message holds", () => {
+  const count = 120;
+  const filler = "x".repeat(12_000);
+  let large: SharedState;
+  beforeAll(() => {
+    const indexes = Array.from({ length: count }, (_, i) => i + 1);
+    large = state({
+      admissions: indexes.map((index) => admission(index, { publicKey: keys[0]?.publicKey ?? "" })),
+      records: indexes.map((index) => record(index, { roleState: { mysql: filler } }, 0)),
+    });
+  });
+  const fits = (message: unknown) => JSON.stringify(message).length < 800_000;
+
+  test("it is told in some answers, each of which is asked for", () => {
+    const one = state();
+    let answers = 0;
+    for (let more = true; more; answers++) {
+      const answer = v.parse(exchangeAnswer, large.compare(one.summary()));
+      expect(fits(answer)).toBe(true);
+      expect(one.merge(answer.parts).changed).toBe(true);
+      more = answer.more;
+    }
+    expect(answers).toBe(2);
+    expect(one.digest()).toBe(large.digest());
+  });
+
+  test("it tells in some messages, which bring the members first", () => {
+    const other = state();
+    const { wanted } = other.compare(large.summary());
+    const messages = large.asked(wanted);
+    expect(messages.map(({ admissions }) => admissions.length)).toEqual([count, 0]);
+    for (const message of messages) {
+      expect(fits(message)).toBe(true);
+      other.merge(v.parse(stateParts, message));
+    }
+    expect(other.digest()).toBe(large.digest());
+  });
+
+  test("a joiner gets all members, and records of some", () => {
+    const { admissions, records } = large.forJoiner();
+    expect(fits({ admissions, records })).toBe(true);
+    expect(admissions).toHaveLength(count);
+    expect(records.length).toBeGreaterThan(count / 3);
   });
 });
 
