@@ -31,6 +31,13 @@ describe("who is close to whom", () => {
     expect([...closeTo(self, members)].sort((a, b) => a - b)).toEqual(expected);
   });
 
+  test("whom a pair names its third voter, the first without the role that lives, is close but where five before it are dead", () => {
+    const members = [node(1, "mysql"), ...witnesses(2, 4), node(5, "mysql"), node(6), ...witnesses(7, 9)];
+    const others = members.map(({ index }) => index).filter((index) => index !== 1 && index !== 5);
+    const isClose = (dead: number) => closeTo(1, members).has(others[dead] ?? 0);
+    expect([0, 1, 2, 3, 4, 5, 6].map(isClose)).toEqual([true, true, true, true, true, false, false]);
+  });
+
   test("the same seen from both sides, in any order (300 clusters)", () => {
     const random = seeded(7);
     const some = ["mysql", "minio", "influxdb", "server"];

@@ -1,15 +1,7 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { removed } from "../../src/cluster/admission.ts";
 import { log } from "../../src/core/log.ts";
-import {
-  passing,
-  SimNetwork,
-  simCluster,
-  simJoin,
-  simWitnesses,
-  type Simulation,
-  type SimNode,
-} from "./sim.ts";
+import { passing, SimNetwork, simCluster, simJoin, simWitnesses, SimNode, type Simulation } from "./sim.ts";
 import { codeOf } from "./support.ts";
 
 const level = log.level;
@@ -181,6 +173,35 @@ describe("five nodes", () => {
       expect(node.agent.pause().ms).toBeWithin(5_000, 5_300);
     }
   });
+});
+
+test("two that come back at other addresses do not find each other: taken out and joined afresh, all agree", async () => {
+  const { net, nodes, token } = await simulate(5);
+  const [one] = nodes as [SimNode];
+  const moved: SimNode[] = [];
+  for (const [i, node] of nodes.slice(3).entries()) {
+    await passing(net, node.stop());
+    const { credentials } = node;
+    const self = { ...credentials.identity.self, address: `10.0.1.${i + 4}` };
+    const identity = { ...credentials.identity, self };
+    moved.push(await new SimNode(net, { ...credentials, identity }, node.known()).start());
+  }
+  const [four, five] = moved as [SimNode, SimNode];
+  await net.clock.run(60_000);
+  expect([four.view()["n5"], five.view()["n4"]]).toEqual(["dead", "dead"]);
+
+  for (const name of ["n4", "n5"]) await passing(net, one.agent.remove(name));
+  await net.clock.run(5_000);
+  const anew: SimNode[] = [];
+  for (const { name, address, agent } of moved) {
+    expect(agent.self.left).toBe(true);
+    await passing(net, agent.stop());
+    anew.push(await passing(net, simJoin(net, one, token, name, address, ["server"])));
+  }
+  await net.clock.run(5_000);
+  const all = [...nodes.slice(0, 3), ...anew];
+  for (const node of all) expect(Object.values(node.view())).toEqual(Array(5).fill("alive"));
+  expect(agree(all)).toBe(true);
 });
 
 test("an agent that stood still tells who rests on it as soon as it runs again", async () => {

@@ -311,6 +311,11 @@ export class SimNode {
     };
   }
 
+  /** What its state file holds. */
+  known(): StateParts {
+    return this.stored.state;
+  }
+
   /** Its state file is lost. */
   forget(): void {
     this.stored = { incarnation: 0, state: { admissions: [], records: [], tokens: [], spec: null } };
