@@ -73,8 +73,8 @@ export class Voter {
    * Whether what another member says that it holds may be so. One that holds the CA could make up everything anyway; a
    * witness is believed what the term's writer signed. Nothing follows from what is not newer than what is known.
    */
-  #isCredible(told: Term | null, from: string): boolean {
-    const isNews = told !== null && told.term > (this.#memory.term?.term ?? 0);
+  #isCredible(told: Term | null, from: string, known = this.#memory.term): boolean {
+    const isNews = told !== null && told.term > (known?.term ?? 0);
     if (!isNews || isSameTerm(told, this.#asking) || !this.#membership.isWitness(from)) return true;
     const { signature, writer } = told;
     if (signature === undefined) return false;
@@ -153,7 +153,7 @@ export class Voter {
 
   /** @throws ChimeError `vote.unproven` */
   #hear(term: Term, from: string): void {
-    if (!this.#isCredible(term, from)) throw unproven(term, from);
+    this.#check(term, from);
     const isNewer = term.term > (this.#memory.term?.term ?? 0);
     if (isNewer && electorate(term).includes(from)) this.remember({ term });
   }
@@ -165,10 +165,15 @@ export class Voter {
   /** Takes over the newest record of these members, all of which must answer. @throws as `call` does */
   async copy(names: readonly string[]): Promise<void> {
     const others = names.filter((name) => name !== this.#membership.self.name);
-    const answers = await Promise.all(others.map((name) => this.call(name, "read", {}, readMs)));
-    for (const { held } of answers) {
-      if (held !== null && held.term > (this.#memory.term?.term ?? 0)) this.remember({ term: held });
-    }
+    const answers = await Promise.all(
+      others.map(async (name) => ({ name, held: (await this.#ask(name, "read", {}, readMs)).held })),
+    );
+    const newest = answers
+      .filter(({ name, held }) => this.#isCredible(held, name))
+      .reduce((best, { held }) => ((held?.term ?? 0) > (best?.term ?? 0) ? held : best), this.#memory.term);
+    // What one tells without a signature another one may have shown to be so. Where not, nothing is taken over.
+    for (const { name, held } of answers) this.#check(held, name, newest);
+    if (newest !== null && newest.term > (this.#memory.term?.term ?? 0)) this.remember({ term: newest });
   }
 
   /** @throws ChimeError of the peer, or `peer.unreachable`, `peer.timeout`, `vote.bad_answer`, `vote.unproven` */
@@ -178,12 +183,27 @@ export class Voter {
     params: Params<M>,
     timeoutMs: number,
   ): Promise<Answer<M>> {
+    const answer = await this.#ask(peer, method, params, timeoutMs);
+    this.#check(answer.held, peer);
+    return answer;
+  }
+
+  /** The same, and its answer may be a lie. */
+  async #ask<M extends Method>(
+    peer: string,
+    method: M,
+    params: Params<M>,
+    timeoutMs: number,
+  ): Promise<Answer<M>> {
     const answer = await this.#membership.call(peer, `vote.${this.#role}.${method}`, params, timeoutMs);
     const parsed = v.safeParse(wire[method].answer, answer);
     if (!parsed.success) throw failed("vote.bad_answer", `${peer} answered ${method} with something else`);
-    const { held } = parsed.output;
-    if (held !== null && !this.#isCredible(held, peer)) throw unproven(held, peer);
     return parsed.output;
+  }
+
+  /** @throws ChimeError `vote.unproven` */
+  #check(told: Term | null, from: string, known = this.#memory.term): void {
+    if (told !== null && !this.#isCredible(told, from, known)) throw unproven(told, from);
   }
 }
 

@@ -105,6 +105,7 @@ test("a voter without a memory takes none from the witness", async () => {
   voters.set("b", await open("b"));
   lie = () => ({ held: invented });
   await expect(voter("b").copy(["a", "w"])).rejects.toMatchObject(unproven);
+  // Not even what the other one says: the witness may know of a newer one.
   expect(voter("b").memory.term).toBeNull();
   lie = () => ({ held: voter("a").memory.term });
   await voter("b").copy(["w"]);
@@ -148,6 +149,26 @@ test("its vote it may give twice: while the nodes do not hear each other both ge
   cut = true;
   expect(await ask("a", term(5, "a", "a"))).toMatchObject({ granted: true });
   expect(await ask("b", term(5, "b", "b"))).toMatchObject({ granted: true });
+});
+
+test("a witness of an older version drops signatures: its vote counts all the same, and what only it tells of does not", async () => {
+  let held: Term = first;
+  const unsigned = (signed: Term): Term => {
+    const bare = { ...signed };
+    delete bare.signature;
+    return bare;
+  };
+  lie = (method, params) => {
+    if (method === "ask") held = unsigned((params as { term: Term }).term);
+    return method === "ask" ? { granted: true, reason: "", held } : { held };
+  };
+  cut = true;
+  expect(await ask("b", term(5, "b", "b"))).toMatchObject({ granted: true, newer: { term: 5 } });
+  await expect(voter("a").copy(["w"])).rejects.toMatchObject(unproven);
+  cut = false;
+  voter("b").remember({ term: term(5, "b", "b") });
+  await voter("a").copy(["b", "w"]);
+  expect(voter("a").memory.term?.writer).toBe("b");
 });
 
 test("a member that holds the CA is believed, as it could make up everything", async () => {
