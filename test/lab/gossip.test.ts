@@ -82,23 +82,52 @@ describe.skipIf(!process.env["CHIME_LONG"])("twelve agents that have no role in 
     await lab.network.healAll();
   }, 180_000);
 
-  test("UDP is blocked at one: it says so, is held alive, and hears what changes", async () => {
-    const problems = async (node: LabNode) => (await status(node)).problems.map(({ code }) => code);
-    await last.sh(
-      "nft add table inet lab; nft add chain inet lab in '{ type filter hook input priority 0; }'; nft add rule inet lab in udp dport 8820 drop",
+  /** What the agent of a node says of its datagrams, as any member's status tells it. */
+  async function blockage(on: LabNode, of: LabNode): Promise<string> {
+    const { problems } = await status(on);
+    return (
+      problems.find(({ code, node }) => code === "member.udp_blocked" && node === of.name)?.message ?? ""
     );
-    await nobodyDead(async () => {
-      await waitUntil("the problem", 60_000, async () =>
-        (await problems(last)).includes("member.udp_blocked"),
-      );
-      await untilPublished(first, lab.nodes, 20_000);
-    });
-    expect(await problems(first)).toContain("member.udp_blocked");
-    await last.sh("nft delete table inet lab");
-    await waitUntil(
-      "the problem to go",
-      60_000,
-      async () => !(await problems(last)).includes("member.udp_blocked"),
+  }
+
+  const untilSaid = (what: string) =>
+    waitUntil(what || "nothing", 60_000, async () =>
+      what === "" ? (await blockage(last, last)) === "" : (await blockage(last, last)).includes(what),
     );
+
+  test.each([
+    ["comes in", "input", "dport", "no datagram of the other members comes in"],
+    ["gets out", "output", "sport", "none that it sends gets anywhere"],
+  ])(
+    "no datagram %s at one: it says so, is held alive, and hears what changes",
+    async (_, hook, port, message) => {
+      const chain = `nft add chain inet lab c '{ type filter hook ${hook} priority 0; }'`;
+      await last.sh(`nft add table inet lab; ${chain}; nft add rule inet lab c udp ${port} 8820 drop`);
+      await nobodyDead(async () => {
+        await untilSaid(message);
+        await untilPublished(first, lab.nodes, 20_000);
+      });
+      expect(await blockage(first, last)).toContain(message);
+      await last.sh("nft delete table inet lab");
+      await untilSaid("");
+    },
+    180_000,
+  );
+
+  test("its UDP port is taken when one starts: it says so, does its part, and has it as soon as it is free", async () => {
+    await last.sh("systemctl stop chime-node");
+    const take =
+      "use Socket; socket(S, PF_INET, SOCK_DGRAM, 17); bind(S, sockaddr_in(8820, INADDR_ANY)) or die; sleep";
+    await last.run(["systemd-run", "--unit=taker", "perl", "-e", take]);
+    await waitUntil("the port to be taken", 10_000, async () =>
+      (await last.sh("ss -Hlun 'sport = :8820'")).stdout.includes("8820"),
+    );
+    await last.sh("systemctl start chime-node");
+    await untilSaid("another program has UDP port 8820");
+    await untilSeen(lab.nodes, names, "alive", 30_000);
+    await untilPublished(first, lab.nodes, 20_000);
+    await last.sh("systemctl stop taker");
+    await untilSaid("");
+    expect((await last.sh("ss -Hlunp 'sport = :8820'")).stdout).toContain("chime-node");
   }, 180_000);
 });
