@@ -26,6 +26,8 @@ export class Voter {
   readonly #membership: VoterMembership;
   readonly #file: MemoryFile;
   readonly #listeners = new Set<() => void>();
+  /** Who told what its writer did not sign. */
+  readonly #doubted = new Set<string>();
   #memory: Memory;
   #asking: Term | null = null;
 
@@ -203,7 +205,12 @@ export class Voter {
 
   /** @throws ChimeError `vote.unproven` */
   #check(told: Term | null, from: string, known = this.#memory.term): void {
-    if (told !== null && !this.#isCredible(told, from, known)) throw unproven(told, from);
+    if (told === null || this.#isCredible(told, from, known)) return;
+    const error = unproven(told, from);
+    // Once, or it could fill the journal.
+    if (!this.#doubted.has(from)) log.warn(`${this.#role}:`, error);
+    this.#doubted.add(from);
+    throw error;
   }
 }
 

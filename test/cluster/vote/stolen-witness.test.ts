@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { failed } from "../../../src/core/errors.ts";
+import { log } from "../../../src/core/log.ts";
 import type { Liveness, Member } from "../../../src/cluster/types.ts";
 import { askVotes } from "../../../src/cluster/vote/ballot.ts";
 import { MemoryFile } from "../../../src/cluster/vote/memory.ts";
@@ -98,6 +99,19 @@ describe("a term that its writer did not sign", () => {
     for (const name of ["a", "b"]) expect(voter(name).memory.term?.term).toBeLessThanOrEqual(5);
     expect(voter("a").memory.term?.writer).toBe("a");
   });
+});
+
+test("who tells such a thing is named in the journal, once", async () => {
+  const warn = spyOn(log, "warn");
+  try {
+    for (let i = 0; i < 3; i++)
+      await expect(tell("a", term(9 + i, "b", "b"))).rejects.toMatchObject(unproven);
+    expect(warn.mock.calls.map(String)).toEqual([
+      expect.stringContaining("w tells of term 9, which b did not sign"),
+    ]);
+  } finally {
+    warn.mockRestore();
+  }
 });
 
 test("a voter without a memory takes none from the witness", async () => {
