@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { openVoters } from "../../src/agent/voters.ts";
 import { Channel, peerFrameBytes } from "../../src/cluster/channel.ts";
 import { loadCredentials } from "../../src/cluster/identity.ts";
 import type { OpenCluster } from "../../src/cluster/open.ts";
@@ -8,6 +10,9 @@ import type { ExchangeAnswer, SignedRecord, StateParts } from "../../src/cluster
 import { signSpec } from "../../src/cluster/spec-document.ts";
 import { openTls } from "../../src/cluster/tls-transport.ts";
 import type { Member, MemberView } from "../../src/cluster/types.ts";
+import { signedFields, termPurpose } from "../../src/cluster/vote/proof.ts";
+import type { Term } from "../../src/cluster/vote/term.ts";
+import type { Voter } from "../../src/cluster/vote/voter.ts";
 import { codeOf, invite, lab, until, type Lab } from "./support.ts";
 
 const port = 18829;
@@ -90,6 +95,35 @@ describe("a stolen witness", () => {
     expect(membership.isSignedBy("node2", purpose, ["x", 2], signature)).toBe(false);
     await membership.remove("node2");
     expect(membership.isSignedBy("node2", purpose, fields, signature)).toBe(true);
+  });
+
+  test("cannot make up a term: members believe what its writer signed, and pass on no other", async () => {
+    const voter = async ({ membership }: OpenCluster, name: string) => {
+      const directory = join(nodes.directory, name, "votes");
+      const memory = { term: null, proven: null };
+      const voters = await openVoters(membership, new Map([["mysql", { directory, memory }]]));
+      return voters.get("mysql") as Voter;
+    };
+    const [first, second] = [await voter(one, "node1"), await voter(two, "node2")];
+    const told: Term = {
+      term: 7,
+      writer: "node2",
+      in_sync: ["node2"],
+      voters: ["node1", "node2", "node3"],
+      old_voters: [],
+      tie: "replica",
+    };
+    const tell = (term: Term) => codeOf(thief.request("call.vote.mysql.tell", { term }, 1000));
+    expect(await tell(told)).toBe("vote.unproven");
+    const forged = signFields(thiefKey, [
+      termPurpose,
+      one.identity.cluster.id,
+      ...signedFields("mysql", told),
+    ]);
+    expect(await tell({ ...told, signature: forged })).toBe("vote.unproven");
+    expect(first.memory.term).toBeNull();
+    expect(await tell(second.signed(told))).toBe("nothing was thrown");
+    expect(first.memory.term).toMatchObject(told);
   });
 
   test("cannot give itself a role, and with it a say in that role's guards", async () => {
