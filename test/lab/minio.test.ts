@@ -13,6 +13,7 @@ import {
   joinStore,
   openStoreLab,
   problemsOf,
+  rootPassword,
   storeInit,
   storeStatus,
   useStore,
@@ -120,6 +121,24 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
     expect(starts.map((each) => each.stdout.trim())).toEqual(["0", "0", "0"]);
     expect(stdout).toContain("640 root:minio-user\n0 to create, 0 to update, 0 to delete");
   }, 200_000);
+
+  test("the console at the VIP: the administrator logs in once, and every node's goes on with it; nobody else does", async () => {
+    const script = `const [at, password, accessKey, secretKey] = process.argv.slice(1);
+      const headers = { "content-type": "application/json" };
+      const logIn = (accessKey, secretKey) =>
+        fetch(at + "/api/v1/login", { method: "POST", headers, body: JSON.stringify({ accessKey, secretKey }) });
+      const answered = await logIn("chime-root", password);
+      const cookie = answered.headers.getSetCookie().map((one) => one.split(";")[0]).join("; ");
+      const others = [await logIn("chime-root", "anotherpassword"), await logIn(accessKey, secretKey)];
+      const page = await fetch(at + "/", { headers: { accept: "text/html" } });
+      const sessions = [];
+      for (let i = 0; i < 6; i++) sessions.push((await fetch(at + "/api/v1/session", { headers: { cookie } })).status);
+      console.log(JSON.stringify([answered.status, others.map(({ status }) => status), page.status, /<html/i.test(await page.text()), sessions]))`;
+    const { accessKey, secretKey } = store.credentials;
+    const words = [`http://${store.address}:9001`, await rootPassword(node1), accessKey, secretKey];
+    const { stdout } = await lab.client.run([process.execPath, "-e", script, ...words]);
+    expect(JSON.parse(stdout)).toEqual([204, [401, 401], 200, true, Array(6).fill(200)]);
+  }, 60_000);
 
   test("an account that the servers have forgotten is known again without a hand", async () => {
     const { stdout } = await node1.sh(". /etc/default/chime-node-minio; echo $MINIO_ROOT_PASSWORD");

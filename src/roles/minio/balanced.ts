@@ -11,6 +11,9 @@ const check = {
   backMs: 20_000,
 } as const;
 
+/** As the balancer calls what is served at the VIP. */
+export const serviceNames = { s3: "minio", console: "minio-console" } as const;
+
 interface StoreNode {
   name: string;
   address: string;
@@ -43,7 +46,7 @@ function services(
   const writes: HealthCheck = { ...check, path: "/minio/health/cluster" };
   return [
     {
-      name: "minio",
+      name: serviceNames.s3,
       address: vip,
       port: s3Port,
       mode: "http",
@@ -55,7 +58,7 @@ function services(
       backends: at(s3Port),
     },
     {
-      name: "minio-console",
+      name: serviceNames.console,
       address: vip,
       port: consolePort,
       mode: "http",

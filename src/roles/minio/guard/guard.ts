@@ -8,6 +8,7 @@ import { Watch } from "../../watch.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves, type BackendView } from "../../../vip/balancer/types.ts";
 import { remindOfAccount } from "../application.ts";
+import { serviceNames } from "../balanced.ts";
 import { layout, minioSpec, nodes, roleName } from "../layout.ts";
 import { releaseLocks } from "../left-behind.ts";
 import type { Published } from "../published.ts";
@@ -42,6 +43,8 @@ const clocksEveryMs = 30_000;
 const slowEveryMs = 20_000;
 /** A DELETE without quorum hangs for a minute and more. */
 const proofMs = 10_000;
+/** The console is the same servers'. */
+const admitted: ReadonlySet<string> = new Set(Object.values(serviceNames));
 
 /** Starts the node's server when all are there, tells how it is, and lets the VIP come only to a node that serves. */
 export class MinioGuard implements Guard {
@@ -235,7 +238,7 @@ export class MinioGuard implements Guard {
   async #admit(view: readonly BackendView[]): Promise<void> {
     const { nodes: count, disksPerNode } = minioSpec(this.#deps.context());
     if (quorumOf({ nodes: count, drivesPerNode: disksPerNode }).sets > 1) return;
-    const own = view.filter(({ service }) => service === roleName);
+    const own = view.filter(({ service }) => admitted.has(service));
     const members = this.#deps.membership.members();
     const attached = attachedBy(members);
     const due = isForming(members) ? admissible(own, attached) : this.#readmission.due(own, attached);
