@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
+import type { GivenDisk } from "../../src/host/disks/record.ts";
 import type { Status } from "../../src/agent/status.ts";
 import type { Store } from "../../src/roles/minio/store.ts";
 import { chime, verdict } from "./chime.ts";
 import type { Lab } from "./lab.ts";
+import { LoopDevice } from "./loops.ts";
 import { minioBinary } from "./minio-binary.ts";
 import type { LabNode } from "./node.ts";
 import type { Initialized } from "./pair.ts";
@@ -189,8 +191,24 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
 
   test("after a reboot of every node all disks are back by identity, and every object is there", async () => {
     await Promise.all(lab.nodes.filter((node) => node.running).map((node) => node.powerOff()));
+    // Under other names: what was the first disk is the last one now.
+    for (const node of lab.nodes) {
+      const files = node.devices.map((_, i) => join(lab.work, `${node.name}-disk${i + 1}.img`));
+      const others: string[] = [];
+      for (const file of files.toReversed()) others.unshift((await LoopDevice.again(file)).path);
+      for (const path of node.devices) await exec(["losetup", "--detach", path]);
+      node.devices = others;
+    }
     await Promise.all(lab.nodes.map((node) => node.boot()));
     await untilWhole();
+    for (const node of lab.nodes) {
+      const { disks } = JSON.parse(await node.read("/var/lib/chime-node/disks.json")) as {
+        disks: GivenDisk[];
+      };
+      const { stdout } = await node.sh("findmnt --raw --noheadings --type xfs --output TARGET,UUID,SOURCE");
+      const mounted = stdout.trim().split("\n").toSorted();
+      expect(mounted).toEqual(disks.map(({ at, uuid }, i) => `${at} ${uuid} ${node.devices[i]}`).toSorted());
+    }
     for (const key of ["first", "second"]) {
       const got = await useStore(lab, { store, verb: "get", key, patienceMs });
       expect(got.sha256).toBe(sha256(bodyOf(key)));
