@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomUUID } from "node:crypto";
-import { copyFile, mkdir, open, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
 import { readXfsHead } from "../../src/host/disks/xfs.ts";
@@ -90,11 +90,15 @@ describe("changed between plan and apply", () => {
   ])("%s", async (_name, change, message) => {
     const { disk, own } = await blank();
     await using _ = disk;
-    const done = await apply([own], ledger(), change(disk.path));
+    const sum = join(lab.work, `sum-${++count}`);
+    // Both ends, and how much of it was ever written: a sparse file, and mkfs writes in many places.
+    const look = `sync ${disk.path}; stat -c '%s %b' ${disk.file}; for end in head tail; do $end -c 1M ${disk.file} | sha256sum; done`;
+    const done = await apply([own], ledger(), `${change(disk.path)}\n{ ${look}; } >${sum}`);
     expect(done.errors).toEqual([
       { code: expect.stringMatching(/^disk\.(refused|gone)$/), message: expect.stringContaining(message) },
     ]);
-    expect(await readXfsHead(disk.path)).toBeUndefined();
+    // As whoever changed it left it.
+    expect((await exec(["sh", "-c", look])).stdout).toBe(await readFile(sum, "utf8"));
     await exec([
       "sh",
       "-c",
