@@ -24,6 +24,8 @@ bootstrap() {
     flock 9
     fresh && exit 0
     echo "installing the pinned tools (npm ci)" >&2
+    # Through a link npm would empty another work tree's tools: only the link goes.
+    [ ! -L "$root/node_modules" ] || rm "$root/node_modules" || exit 1
     cd "$root" && npm ci --no-audit --no-fund --loglevel=error >&2 || exit 1
     # npm before 11 knows no allowScripts, and some setups skip install scripts altogether.
     "$bun" --version >/dev/null 2>&1 || node node_modules/bun/install.js >&2 || exit 1
