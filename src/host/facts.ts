@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { cpus, hostname, totalmem } from "node:os";
 import { exec } from "../core/exec.ts";
+import { readClockSynchronized } from "./clock-synchronized.ts";
 import { readText } from "./files.ts";
 import { detectFirewall } from "./firewall.ts";
 import { parseDefaultRoute, parseInterfaces } from "./net.ts";
@@ -20,20 +21,19 @@ export interface Facts {
   defaultRoute: { interface: string; gateway: string } | null;
   firewall: "none" | "firewalld" | "ufw" | "nftables";
   selinux: "absent" | "permissive" | "enforcing";
-  /** Null where nothing can tell (timedatectl's NTPSynchronized). */
+  /** Null where nothing can tell (`readClockSynchronized`). */
   clockSynchronized: boolean | null;
 }
 
-/** Reads them all side by side; four programs are asked. */
+/** Reads them all side by side; three programs are asked. */
 export async function readFacts(): Promise<Facts> {
-  const [release, init, addresses, routes, firewall, selinux, clockSynchronized] = await Promise.all([
+  const [release, init, addresses, routes, firewall, selinux] = await Promise.all([
     readText("/etc/os-release"),
     readFile("/proc/1/comm", "utf8"),
     exec(["ip", "-json", "address"]),
     exec(["ip", "-json", "route"]),
     detectFirewall(),
     readText("/sys/fs/selinux/enforce"),
-    readClock(),
   ]);
   return {
     hostname: hostname(),
@@ -47,17 +47,10 @@ export async function readFacts(): Promise<Facts> {
     defaultRoute: parseDefaultRoute(routes.stdout),
     firewall,
     selinux: selinux === undefined ? "absent" : selinux.trim() === "1" ? "enforcing" : "permissive",
-    clockSynchronized,
+    clockSynchronized: readClockSynchronized(),
   };
 }
 
 function which(program: string): boolean {
   return Bun.which(program, { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" }) !== null;
-}
-
-/** timedated is started for the answer; a system without it or its bus has no answer. */
-async function readClock(): Promise<boolean | null> {
-  const argv = ["timedatectl", "show", "--property=NTPSynchronized", "--value"];
-  const { code, stdout } = await exec(argv, { ok: "any", timeoutMs: 3_000 });
-  return code === 0 ? stdout.trim() === "yes" : null;
 }

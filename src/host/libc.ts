@@ -16,6 +16,7 @@ function load() {
     sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
     recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
     close: { args: ["i32"], returns: "i32" },
+    adjtimex: { args: ["ptr"], returns: "i32" },
     if_nametoindex: { args: ["ptr"], returns: "u32" },
   }).symbols;
 }
