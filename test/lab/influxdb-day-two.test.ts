@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Status } from "../../src/agent/status.ts";
-import type { RepairResult } from "../../src/operations/influxdb.ts";
+import type { CompareResult, RepairResult } from "../../src/operations/influxdb.ts";
 import { chime } from "./chime.ts";
 import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { PointLoad } from "./point-load.ts";
 import { readFrom, untilComplete } from "./twin-faults.ts";
-import { formTwins, openTwinLab } from "./twins.ts";
+import { formTwins, openTwinLab, shown } from "./twins.ts";
 import { waitUntil } from "./wait.ts";
 
 const long = process.env["CHIME_LONG"] !== undefined;
@@ -98,6 +98,35 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await waitUntil("it to be found incomplete", 60_000, async () => !(await statusOf(node1)).healthy);
     await untilComplete(lab);
   }, 200_000);
+
+  test("a server that answers slowly: what each lacks as much of as the other one is found, too", async () => {
+    await untilComplete(lab);
+    const { org, bucket, token } = await shown(lab.node("node1"));
+    const at = Date.now();
+    for (const [nth, { address }] of lab.nodes.entries()) {
+      const url = `http://${address}:8086/api/v2/write?org=${org}&bucket=${bucket}`;
+      const line = `torn f=${nth} ${at}${nth}00000`;
+      await lab.client.run([
+        "curl",
+        "-sSf",
+        "-H",
+        `Authorization: Token ${token}`,
+        url,
+        "--data-binary",
+        line,
+      ]);
+    }
+    const node = await readFrom(lab);
+    await node.pause("influxdb");
+    // Longer than it takes from one look at the server to the next, shorter than two that are in vain.
+    await Bun.sleep(1_500);
+    await node.resume("influxdb");
+    const range = ["--from", new Date(at).toISOString(), "--to", new Date(at + 1).toISOString()];
+    await waitUntil("both to have both", 60_000, async () => {
+      const words = ["influxdb", "compare", "--contents", ...range];
+      return (await chime<CompareResult>(node, words)).json.gaps?.length === 0;
+    });
+  }, 250_000);
 
   test("of a repair on one node and a deletion on the other, begun at once, one is refused", async () => {
     await untilComplete(lab);

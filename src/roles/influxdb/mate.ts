@@ -1,6 +1,7 @@
 import { phases, type MemberView } from "../../cluster/types.ts";
 import type { RoleContext } from "../types.ts";
 import { nodes, roleName } from "./layout.ts";
+import type { Importance } from "./outages.ts";
 import { publishedBy, type Published } from "./published.ts";
 import type { Mate, Standing } from "./standing.ts";
 
@@ -52,6 +53,18 @@ export function lacking({ alive, published, said }: Twin): string | undefined {
   if (published && said?.serving && overallAway(published) === 0) return undefined;
   const trouble = published?.detail ?? published?.gap?.trouble;
   return ` to have everything${trouble ? `: ${trouble}` : ""}`;
+}
+
+/** Whether a time may be compared now: what is more important on either goes before, and of two alike that of the first one. Pure. */
+export function mayCompare(mine: Importance, twin: Twin): boolean {
+  const theirs = comparing(twin) ?? -1;
+  return mine > theirs || (mine === theirs && !twin.isFirst);
+}
+
+/** How important what the other one compares or fills is; undefined: it does not. Pure. */
+export function comparing({ published }: Pick<Twin, "published">): Importance | undefined {
+  if (!published?.gap?.busy) return undefined;
+  return overallAway(published) > 0 ? 2 : 1;
 }
 
 /** The VIP may go to it for good. What nobody is sure of is looked at each minute. Pure. */

@@ -3,8 +3,10 @@ export interface Outage {
   from: number;
   /** Null: it lasts. */
   to: number | null;
-  /** It was not there. Else nobody knows: its agent did not look, or the twin was not heard. */
+  /** It was not there. Else nobody knows: its agent did not look, or the twin was not heard, unless `hint` says more. */
   sure: boolean;
+  /** Nothing says that anything is missing: it is looked at as at all times, or the server answered slowly. */
+  hint?: "routine" | "slow";
   /** Of this bucket alone: the others are filled. Default: of all. */
   bucket?: string;
 }
@@ -13,12 +15,24 @@ export interface Outage {
 export function merged(outages: readonly Outage[]): Outage[] {
   const out: Outage[] = [];
   for (const next of outages.toSorted((a, b) => a.from - b.from)) {
-    const last = out.findLast(({ sure, bucket }) => sure === next.sure && bucket === next.bucket);
+    const last = out.findLast((one) => isAlike(one, next));
     if (!last || (last.to !== null && next.from > last.to)) out.push({ ...next });
     else last.to = last.to === null || next.to === null ? null : Math.max(last.to, next.to);
   }
   return out;
 }
+
+/** Of the same kind. Pure. */
+export function isAlike(one: Outage, other: Outage): boolean {
+  return one.sure === other.sure && one.hint === other.hint && one.bucket === other.bucket;
+}
+
+/** Which is compared before which: what is known to be missing, what nobody has looked at, what nothing is known of. Pure. */
+export function importance({ sure, hint }: Pick<Outage, "sure" | "hint">): Importance {
+  return sure ? 2 : hint === undefined ? 1 : 0;
+}
+
+export type Importance = 0 | 1 | 2;
 
 /** For how long it was surely not there, s, in steps that do not change each second: 0 for never, then powers of two. Pure. */
 export function awaySeconds(outages: readonly Outage[], now: number): number {

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { paths } from "../../core/paths.ts";
 import { makeParents, readText, writeAtomically } from "../../host/files.ts";
-import { merged, type Outage } from "./outages.ts";
+import { isAlike, merged, type Outage } from "./outages.ts";
 
 const ms = v.pipe(v.number(), v.minValue(0));
 const recordSchema = v.object({
@@ -12,7 +12,13 @@ const recordSchema = v.object({
   wellAt: ms,
   /** What it may lack. */
   outages: v.array(
-    v.object({ from: ms, to: v.nullable(ms), sure: v.boolean(), bucket: v.exactOptional(v.string()) }),
+    v.object({
+      from: ms,
+      to: v.nullable(ms),
+      sure: v.boolean(),
+      hint: v.exactOptional(v.picklist(["routine", "slow"])),
+      bucket: v.exactOptional(v.string()),
+    }),
   ),
 });
 type Kept = v.InferOutput<typeof recordSchema>;
@@ -25,7 +31,7 @@ const wellEveryMs = 30_000;
 /** Looked at each second, a server that nobody has looked at for longer stood still, as a suspended machine does, ms. */
 const stillMs = 5_000;
 
-/** More of them are one. */
+/** More of them are one of each kind. */
 const mostOutages = 100;
 
 /** What a node must remember of its server over restarts of its agent, its server and its machine. */
@@ -129,8 +135,7 @@ export class Record {
     return this.#change(({ outages }) => {
       const left = outages.flatMap((one) => {
         const found = done.find(
-          ({ from, to, sure, bucket }) =>
-            to !== null && sure === one.sure && bucket === one.bucket && from <= one.from && to >= one.from,
+          (over) => over.to !== null && isAlike(over, one) && over.from <= one.from && over.to >= one.from,
         );
         if (!found?.to) return [one];
         return one.to !== null && one.to <= found.to ? [] : [{ ...one, from: found.to }];
@@ -148,7 +153,7 @@ export class Record {
 
   async #changeNow(by: (kept: Kept) => Partial<Kept>): Promise<void> {
     const next = { ...this.#kept, ...by(this.#kept) };
-    if (next.outages.length > mostOutages) next.outages = oneOf(next.outages);
+    if (next.outages.length > mostOutages) next.outages = fewer(next.outages);
     if (this.#isSaved && Bun.deepEquals(next, this.#kept)) return;
     // On a full disk it counts as long as the agent runs.
     this.#kept = next;
@@ -173,10 +178,16 @@ function ended(outages: readonly Outage[], now: number, sure: boolean): Outage[]
   );
 }
 
+function fewer(outages: readonly Outage[]): Outage[] {
+  const kinds = Map.groupBy(outages, ({ sure, hint, bucket }) => JSON.stringify([sure, hint, bucket]));
+  return kinds.size > mostOutages ? oneOf(outages) : [...kinds.values()].flatMap(oneOf);
+}
+
 function oneOf(outages: readonly Outage[]): Outage[] {
   const [first, ...rest] = outages;
   if (!first) return [];
   const isOpen = outages.some(({ to }) => to === null);
   const to = isOpen ? null : Math.max(...outages.map((one) => one.to ?? 0));
-  return [{ from: first.from, to, sure: first.sure || rest.some(({ sure }) => sure) }];
+  const isOfOneKind = rest.every((one) => isAlike(one, first));
+  return [{ ...(isOfOneKind && first), from: first.from, to, sure: outages.some(({ sure }) => sure) }];
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { isWhole, lacking, overallAway, twinOf } from "../../../src/roles/influxdb/mate.ts";
+import { isWhole, lacking, mayCompare, overallAway, twinOf } from "../../../src/roles/influxdb/mate.ts";
+import type { Importance } from "../../../src/roles/influxdb/outages.ts";
 import { publishedBy } from "../../../src/roles/influxdb/published.ts";
 import { twinNode, type Said } from "./context.ts";
 
@@ -62,4 +63,23 @@ test.each<[string, Said, string | undefined]>([
   const [self, other] = [twinNode(1), twinNode(2, says)];
   const twin = twinOf(self, [self, other]);
   expect(twin && lacking(twin)).toBe(expected);
+});
+
+const quiet = { ...gap, away: 0, busy: false };
+const looking = { ...gap, away: 0 };
+
+test.each<[string, Said, Importance[], Importance[]]>([
+  ["has everything", {}, [0, 1, 2], [0, 1, 2]],
+  ["does nothing", { gap: quiet }, [0, 1, 2], [0, 1, 2]],
+  ["lacks something, and waits", { gap: { ...gap, busy: false } }, [0, 1, 2], [0, 1, 2]],
+  ["looks at what nobody is sure of", { gap: looking }, [1, 2], [2]],
+  ["is filled", { gap }, [2], []],
+  ["is filled in one bucket alone", { gap: { ...gap, overall: 0 } }, [1, 2], [2]],
+])("what is compared beside the other one, which %s", (_, says, first, second) => {
+  const members = [twinNode(1, says), twinNode(2, says)] as const;
+  const may = (own: 0 | 1) => {
+    const twin = twinOf(members[own], members);
+    return ([0, 1, 2] as const).filter((mine) => twin && mayCompare(mine, twin));
+  };
+  expect([may(0), may(1)]).toEqual([first, second]);
 });

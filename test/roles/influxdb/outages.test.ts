@@ -11,12 +11,15 @@ test("times that touch are one, those that are sure and those that are not stay 
       { from: 50, to: null, sure: true },
       { from: 55, to: 58, sure: true },
       { from: 57, to: 70, sure: true, bucket: "raw" },
+      { from: 58, to: 59, sure: false, hint: "slow" },
+      { from: 59, to: 71, sure: false, hint: "slow" },
     ]),
   ).toEqual([
     { from: 10, to: 40, sure: true },
     { from: 12, to: 60, sure: false },
     { from: 50, to: null, sure: true },
     { from: 57, to: 70, sure: true, bucket: "raw" },
+    { from: 58, to: 71, sure: false, hint: "slow" },
   ]);
 });
 

@@ -135,6 +135,23 @@ test("what one bucket lacks is a gap of its own, on the disk too, and is filled 
   expect(again.outages).toEqual([]);
 });
 
+test("where a server is slow for hours those times become one, and nothing else comes to it", async () => {
+  const record = await wellAt100(place());
+  const outage = { from: 150_000, to: 160_000, sure: true };
+  await record.add(outage);
+  for (let at = 200_000; at < 500_000; at += 2_000) {
+    await record.add({ from: at, to: at + 500, sure: false, hint: "slow" });
+  }
+  const { outages } = record;
+  expect(outages.length).toBeLessThanOrEqual(100);
+  expect(outages).toContainEqual(outage);
+  expect(outages.filter(({ sure }) => sure)).toEqual([outage]);
+  const slow = outages.filter(({ hint }) => hint === "slow");
+  expect([slow[0]?.from, slow.at(-1)?.to]).toEqual([200_000, 498_500]);
+  await record.filled([outage]);
+  expect(record.outages).toEqual(slow);
+});
+
 test("a clock's fractions are no part of an outage: what asks for its points knows none", async () => {
   const record = await wellAt100(place());
   await record.away(101_000.75, false);

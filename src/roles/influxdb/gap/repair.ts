@@ -12,8 +12,8 @@ import { gapsOf, keptBy, type FindOptions, type Gap } from "./windows.ts";
 
 export interface CompareOptions extends Omit<FindOptions, "now"> {
   clock: Clock;
-  /** Also compares all values where the counts are equal: reads everything in the range. */
-  contents: boolean;
+  /** Also compares all values where the counts are equal, in all of the range or in this part of it: reads everything there. */
+  contents: boolean | Range;
   /** Leaves the servers to their clients most of the time. */
   isGentle: boolean;
 }
@@ -73,8 +73,10 @@ async function compareNow(
 async function compareBucket(pair: Pair, range: Range, options: CompareOptions): Promise<Gap[]> {
   const now = options.clock.wall();
   const gaps = await Array.fromAsync(gapsOf(pair, range, { ...options, now }));
-  const kept = overlap(range, keptBy(pair, now));
-  if (!options.contents || !kept) return gaps;
+  const { contents } = options;
+  const where = contents === true ? range : contents;
+  const kept = where && overlap(where, keptBy(pair, now));
+  if (!kept) return gaps;
   for (const measurement of await listMeasurements(pair, options.limits)) {
     options.progress?.(`comparing values of ${measurement.name} in ${pair.name}`);
     const known = gaps.filter((gap) => gap.measurement === measurement.name);

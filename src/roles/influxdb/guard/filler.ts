@@ -9,15 +9,19 @@ import type { Held } from "../gap/sides.ts";
 import { allTime, type Range } from "../gap/time.ts";
 import type { Gap } from "../gap/windows.ts";
 import { probeBucket } from "../layout.ts";
-import type { Outage } from "../outages.ts";
+import { importance, type Importance, type Outage } from "../outages.ts";
 import { levelBuckets } from "./level-buckets.ts";
 
 /** Clocks of clients, and points that were held back, ms: so much before and after an outage is compared, too. */
 const marginMs = 60_000;
 /** A client writes to one server after the other, ms. */
 const underWayMs = 3_000;
-/** Of outages that were not longer all values are compared, not only how many there are: each is read on both. */
+/**
+ * Of times that are not longer, and in which there is a reason to look, all values are compared, not only how many there are:
+ * each is read on both. So much before and after, too: a client gives up within less.
+ */
 const contentsMs = 600_000;
+const contentsMarginMs = 5_000;
 /** Where nobody writes what is under way. */
 const futureMs = 3_600_000;
 /** What could not be filled is tried again after so long, ms; other outages meanwhile. */
@@ -55,7 +59,7 @@ export class Filler {
   /** Those that came to no end: until when each is left alone, on the monotonic clock, and why. */
   readonly #later = new Map<string, { until: number; why: ChimeError }>();
   /** What is under way. */
-  #run: { halt: AbortController; ended: Promise<unknown> } | undefined;
+  #run: { halt: AbortController; ended: Promise<unknown>; importance: Importance } | undefined;
   #done = 0;
 
   constructor(clock: Clock, recordPath: string = paths.influxdbFill) {
@@ -63,9 +67,9 @@ export class Filler {
     this.#recordPath = recordPath;
   }
 
-  /** Something is being compared or filled. */
-  get busy(): boolean {
-    return this.#run !== undefined;
+  /** How important what is being compared or filled is; undefined: nothing is. */
+  get importance(): Importance | undefined {
+    return this.#run?.importance;
   }
 
   /** How much of the gap is filled, 0 to 1, in twentieths. */
@@ -78,14 +82,24 @@ export class Filler {
     return this.#later.values().next().value?.why;
   }
 
-  /** Which outage is the next: what is sure comes first, the newest first; undefined: none can be compared yet. */
+  /** Which outage is the next: what is sure comes first, then what nobody has looked at, the newest first; undefined: none can be compared yet. */
   next(outages: readonly Outage[]): Outage | undefined {
     const [wall, now] = [this.#clock.wall(), this.#clock.now()];
     const known = new Set(outages.map(keyOf));
     for (const key of this.#later.keys()) if (!known.has(key)) this.#later.delete(key);
     const isLeft = (one: Outage) => now < (this.#later.get(keyOf(one))?.until ?? 0);
     const due = outages.filter((one) => one.to !== null && one.to + underWayMs <= wall && !isLeft(one));
-    return due.findLast(({ sure }) => sure) ?? due.at(-1);
+    return due.toSorted((a, b) => importance(a) - importance(b)).at(-1);
+  }
+
+  /**
+   * Ends what is under way where something more important is to be done: it is begun anew.
+   * @param theirs what the other one does
+   */
+  giveWay(outages: readonly Outage[], theirs: Importance = 0): void {
+    const next = this.next(outages);
+    const most = Math.max(theirs, next ? importance(next) : 0);
+    if (this.#run && this.#run.importance < most) this.#run.halt.abort();
   }
 
   /** Ends what is under way, and waits for its end; it is begun anew. */
@@ -108,7 +122,7 @@ export class Filler {
     const halt = new AbortController();
     const signals = signal ? [signal, halt.signal] : [halt.signal];
     const settling = this.#settle(outage, prepare, { ...limits, signal: AbortSignal.any(signals) });
-    this.#run = { halt, ended: settling.catch(() => undefined) };
+    this.#run = { halt, ended: settling.catch(() => undefined), importance: importance(outage) };
     try {
       return await settling;
     } catch (error) {
@@ -143,7 +157,7 @@ export class Filler {
   /** @returns points that this node's server was given, or what it lacks, where nobody knew of it */
   async #fill(range: Range, outage: Outage, sides: Sides, limits: Limits): Promise<Ended> {
     const { mine, other, isOtherWhole } = sides;
-    const contents = outage.sure && range.to - range.from <= contentsMs;
+    const contents = contentsOf(outage, range);
     const options = { limits, ignored, only: outage.bucket, clock: this.#clock, isGentle: true };
     const { gaps, held } = await compareTwins(mine, other, range, { ...options, contents: false });
     const missing = outage.sure ? [] : lackedIn(gaps, range, outage.bucket);
@@ -165,7 +179,7 @@ export class Filler {
 
 const ignored = [probeBucket.name];
 
-const keyOf = ({ from, sure, bucket }: Outage): string => JSON.stringify([from, sure, bucket]);
+const keyOf = ({ from, sure, hint, bucket }: Outage): string => JSON.stringify([from, sure, hint, bucket]);
 
 /** What this node's server lacks there. Pure. */
 function lackedIn(gaps: readonly Gap[], range: Range, bucket: string | undefined): Outage[] {
@@ -188,11 +202,18 @@ function rangesOf({ from }: Outage, until: number, now: number): Range[] {
   ];
 }
 
+/** Where each lacks as much as the other one counts are equal. Pure. */
+function contentsOf({ from, to, hint }: Outage, range: Range): Range | false {
+  const isLong = to === null || to - from > contentsMs;
+  if (hint === "routine" || isLong) return false;
+  return { from: from - contentsMarginMs, to: Math.min(to + contentsMarginMs, range.to) };
+}
+
 /** Points of clients whose clocks are ahead come after the end of an outage: that is compared when it is over. Pure. */
 function later({ to, sure, bucket }: Outage, until: number): Outage[] {
   const end = (to ?? until) + marginMs;
   const alone = bucket !== undefined && { bucket };
-  return sure && until < end ? [{ from: until, to: end, sure: false, ...alone }] : [];
+  return sure && until < end ? [{ from: until, to: end, sure: false, hint: "routine", ...alone }] : [];
 }
 
 /** What is filled, and does not hold the same all the same. Pure. */

@@ -12,8 +12,17 @@ import { giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import type { Limits } from "../../http.ts";
 import { httpPort, influxdbSpec, layout, roleName } from "../layout.ts";
-import { isWhole, lacking, overallAway, standingOf, twinOf, type Twin } from "../mate.ts";
-import { awaySeconds, overallOf, type Outage } from "../outages.ts";
+import {
+  comparing,
+  isWhole,
+  lacking,
+  mayCompare,
+  overallAway,
+  standingOf,
+  twinOf,
+  type Twin,
+} from "../mate.ts";
+import { awaySeconds, importance, overallOf, type Outage } from "../outages.ts";
 import { probe } from "../probe.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { Record } from "../record.ts";
@@ -42,6 +51,10 @@ const hourMs = 3_600_000;
 const renewEveryMs = 10_000;
 /** 2 ms each where nothing is wrong. */
 const probeMs = 1_000;
+/** Beside a point that takes so long clients may have given up theirs, ms. */
+const slowMs = 250;
+/** What follows within so long is the same slow time, ms. */
+const calmMs = 5_000;
 const requestMs = 10_000;
 /** One request among many. */
 const fillMs = 60_000;
@@ -386,9 +399,10 @@ export class TwinGuard implements Guard {
       await this.#revival.look();
       if (this.#revival.isFull) return await this.#fail("its disk is full");
       if (this.#revival.isDue()) return await this.#revive("its disk was full");
-      const now = clock.wall();
+      const [now, start] = [clock.wall(), clock.now()];
       const wanted = { node: context.self.name, value: Math.floor(now), at: now };
       await probe(serverOf(context.self, context), wanted, { ...this.#limits, timeoutMs: probeMs });
+      if (clock.now() - start > slowMs) await this.#noteSlow();
       if (!this.#vigil.attention) return;
       await this.#listen();
       if (this.#isolation.isCutOff) return await this.#fail("neither the other node nor the gateway answers");
@@ -397,18 +411,31 @@ export class TwinGuard implements Guard {
       this.#isLate = false;
       this.#trouble = null;
       this.#revival.well();
+      const twin = this.#twin();
+      this.#filler.giveWay(this.#record.outages, twin && comparing(twin));
     } catch (error) {
       this.#watch.signal.throwIfAborted();
       const { code, message } = toChimeError(error);
       const wasLate = this.#isLate;
       this.#isLate = code === "influxdb.timeout";
-      if (this.#isLate && !wasLate && (this.#well || !this.#known)) return;
+      if (this.#isLate && !wasLate && (this.#well || !this.#known)) return await this.#noteSlow();
       // Somebody has taken its data away, perhaps.
       if (code === "influxdb.denied" || code === "influxdb.missing") this.#joined = false;
       await this.#fail(message.slice(0, 300));
       this.#revival.failed(code);
       if (this.#revival.isDue()) await this.#revive(message);
     }
+  }
+
+  /**
+   * It is compared by all values once that is over: each server may have taken what the other one did not, and as much of it.
+   * On a machine that is busy for minutes counts have to do.
+   */
+  async #noteSlow(): Promise<void> {
+    const { wellAt: from } = this.#record;
+    const to = this.#deps.clock.wall() + calmMs;
+    if (!this.#twin()?.alive || from === 0 || to <= from) return;
+    await this.#record.add({ from, to, sure: false, hint: "slow" }).catch(notSaved);
   }
 
   /** What this node's server may lack is compared with the other one's, and filled. */
@@ -418,10 +445,9 @@ export class TwinGuard implements Guard {
     const { outages } = this.#record;
     // Nobody has anything else.
     if (!twin && this.#well) return this.#record.filled(outages);
-    // Of two that do the first goes before.
-    if (!twin?.said?.serving || !this.#well || (twin.isFirst && twin.published?.gap?.busy)) return;
+    if (!twin?.said?.serving || !this.#well) return;
     const outage = this.#filler.next(outages);
-    if (!outage) return;
+    if (!outage || !mayCompare(importance(outage), twin)) return;
     const start = this.#deps.clock.now();
     const prepare = async () => {
       await this.#settleDeletions();
@@ -445,7 +471,7 @@ export class TwinGuard implements Guard {
     const twin = this.#twin();
     if (!this.#well || !twin || twin.isFirst) return;
     const now = this.#deps.clock.wall();
-    await this.#record.add({ from: now - fromMs, to: now - toMs, sure: false });
+    await this.#record.add({ from: now - fromMs, to: now - toMs, sure: false, hint: "routine" });
   }
 
   #tell({ from, to }: Outage, points: number, ms: number): void {
@@ -515,7 +541,9 @@ export class TwinGuard implements Guard {
   #state(): Published {
     const { outages } = this.#record;
     const first = outages.find(({ sure }) => sure) ?? outages[0];
-    const { done, trouble: error, busy } = this.#filler;
+    const { done, trouble: error } = this.#filler;
+    // What nothing is known of makes room for the other one's work.
+    const busy = (this.#filler.importance ?? 0) > 0;
     const trouble = error?.message.slice(0, 300) ?? null;
     const remedy = error?.remedy?.slice(0, 300) ?? null;
     const now = this.#deps.clock.wall();
