@@ -102,25 +102,30 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
   test("a server that answers slowly: what each lacks as much of as the other one is found, too", async () => {
     await untilComplete(lab);
     const { org, bucket, token } = await shown(lab.node("node1"));
-    const at = Date.now();
-    for (const [nth, { address }] of lab.nodes.entries()) {
-      const url = `http://${address}:8086/api/v2/write?org=${org}&bucket=${bucket}`;
-      const line = `torn f=${nth} ${at}${nth}00000`;
-      await lab.client.run([
-        "curl",
-        "-sSf",
-        "-H",
-        `Authorization: Token ${token}`,
-        url,
-        "--data-binary",
-        line,
-      ]);
-    }
     const node = await readFrom(lab);
-    await node.pause("influxdb");
-    // Longer than it takes from one look at the server to the next, shorter than two that are in vain.
-    await Bun.sleep(1_500);
-    await node.resume("influxdb");
+    let at = 0;
+    await waitUntil("a slow answer to be noted", 90_000, async () => {
+      at = Date.now();
+      for (const [nth, { address }] of lab.nodes.entries()) {
+        const url = `http://${address}:8086/api/v2/write?org=${org}&bucket=${bucket}`;
+        const line = `torn f=${nth} ${at}${nth}00000`;
+        await lab.client.run([
+          "curl",
+          "-sSf",
+          "-H",
+          `Authorization: Token ${token}`,
+          url,
+          "--data-binary",
+          line,
+        ]);
+      }
+      // Shorter than two looks at the server that are in vain: no outage.
+      await node.pause("influxdb");
+      await Bun.sleep(900);
+      await node.resume("influxdb");
+      await Bun.sleep(300);
+      return (await node.read("/var/lib/chime-node/influxdb-gap.json")).includes('"slow"');
+    });
     const range = ["--from", new Date(at).toISOString(), "--to", new Date(at + 1).toISOString()];
     await waitUntil("both to have both", 60_000, async () => {
       const words = ["influxdb", "compare", "--contents", ...range];
