@@ -10,6 +10,10 @@ const givenMs = 15_000;
 /** What the other one is asked by: `guard.ROLE.turn`. */
 export const turnMethod = "turn";
 
+/** What is asked with it. `urgent`: the server is restarted whatever the other one lacks, only not beside it. */
+export const turnSchema = v.object({ urgent: v.optional(v.boolean(), false) });
+export type TurnAsked = v.InferOutput<typeof turnSchema>;
+
 const answerSchema = v.object({ why: v.nullable(v.string()) });
 export type TurnAnswer = v.InferOutput<typeof answerSchema>;
 
@@ -17,6 +21,8 @@ export type TurnAnswer = v.InferOutput<typeof answerSchema>;
 export class Turn {
   readonly #clock: Pick<Clock, "now">;
   #asking = false;
+  /** This node's server runs anew, and has not proven itself yet. */
+  #isRestarted = false;
   /** Until when this node has it, and until when it has left it to the other one, on the monotonic clock. */
   #mineUntil = Number.NEGATIVE_INFINITY;
   #givenUntil = Number.NEGATIVE_INFINITY;
@@ -43,22 +49,40 @@ export class Turn {
   async take(
     name: string,
     lacks: string | undefined,
-    ask: () => Promise<unknown>,
+    ask: (asked: TurnAsked) => Promise<unknown>,
   ): Promise<string | undefined> {
     if (this.isMine) return undefined;
     if (this.isGiven) return `waiting for ${name} to restart its server`;
     if (lacks !== undefined) return `waiting for ${name}${lacks}`;
+    const why = await this.#ask(() => ask({ urgent: false })).catch(
+      (error: unknown) => toChimeError(error).message,
+    );
+    return why === null ? this.#begin() : `waiting for ${name}: ${why}`;
+  }
+
+  /**
+   * The same for a server that has to be restarted whatever the other one lacks: only not beside it. One that does not answer
+   * is not waited for.
+   */
+  async takeUrgently(name: string, ask: (asked: TurnAsked) => Promise<unknown>): Promise<string | undefined> {
+    if (this.isMine) return undefined;
+    if (this.isGiven) return `waiting for ${name} to restart its server`;
+    const why = await this.#ask(() => ask({ urgent: true })).catch(() => null);
+    return why === null ? this.#begin() : `waiting for ${name}: ${why}`;
+  }
+
+  async #ask(ask: () => Promise<unknown>): Promise<string | null> {
     this.#asking = true;
     try {
-      const { why } = v.parse(answerSchema, await ask());
-      if (why !== null) return `waiting for ${name}: ${why}`;
-      this.#mineUntil = this.#clock.now() + mineMs;
-      return undefined;
-    } catch (error) {
-      return `waiting for ${name}: ${toChimeError(error).message}`;
+      return v.parse(answerSchema, await ask()).why;
     } finally {
       this.#asking = false;
     }
+  }
+
+  #begin(): undefined {
+    this.#isRestarted = false;
+    this.#mineUntil = this.#clock.now() + mineMs;
   }
 
   /**
@@ -72,8 +96,24 @@ export class Turn {
     return { why: null };
   }
 
+  /** The other one cannot use it. */
+  withdraw(): void {
+    this.#givenUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Another run of this node's server is there. Until it is well the other one's is not restarted. */
+  restarted(): void {
+    this.#isRestarted = true;
+  }
+
+  /** A point went in and out. */
+  well(): void {
+    if (this.#isRestarted) this.end();
+  }
+
   /** The server was restarted, or will not be. */
   end(): void {
+    this.#isRestarted = false;
     this.#mineUntil = Number.NEGATIVE_INFINITY;
   }
 }

@@ -80,6 +80,49 @@ describe("two that ask each other", () => {
     expect(await secondAsks()).toBeUndefined();
   });
 
+  test("who has it keeps it until the new run of its server is well", async () => {
+    const { second, firstAsks, secondAsks, pass } = pair();
+    second.restarted();
+    expect(await secondAsks()).toBeUndefined();
+    pass(15_000);
+    second.well();
+    expect(await firstAsks()).toBe("waiting for node2: its own server is restarted first");
+    second.restarted();
+    expect(second.isMine).toBe(true);
+    second.well();
+    expect([second.isMine, await firstAsks()]).toEqual([false, undefined]);
+  });
+
+  test("whatever the other one lacks: one after the other all the same", async () => {
+    const { first, second, pass } = pair();
+    const insist = (one: Turn, other: Turn, isFirst: boolean) =>
+      one.takeUrgently("node2", ({ urgent }) =>
+        Promise.resolve(other.answer(isFirst, urgent ? undefined : "it lacks points")),
+      );
+    const both = () => Promise.all([insist(first, second, false), insist(second, first, true)]);
+    expect(await both()).toEqual([undefined, "waiting for node2 to restart its server"]);
+    pass(15_000);
+    expect(await insist(second, first, true)).toBe("waiting for node2: its own server is restarted first");
+    first.restarted();
+    first.well();
+    expect(await insist(second, first, true)).toBeUndefined();
+    expect([first.isMine, second.isMine]).toEqual([false, true]);
+  });
+
+  test("whatever the other one lacks: who does not answer is not waited for", async () => {
+    const turn = new Turn({ now: () => 0 });
+    const gone = () => Promise.reject(new Error("gone"));
+    expect(await turn.takeUrgently("node2", gone)).toBeUndefined();
+    expect(turn.isMine).toBe(true);
+  });
+
+  test("who cannot use what was left to it has not relied on it", () => {
+    const { first } = pair();
+    expect(first.answer(true, undefined)).toEqual({ why: null });
+    first.withdraw();
+    expect(first.isGiven).toBe(false);
+  });
+
   test("a server that is not to be left alone with the clients says why", () => {
     const { first } = pair();
     expect(first.answer(true, "it lacks points")).toEqual({ why: "it lacks points" });

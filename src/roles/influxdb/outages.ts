@@ -34,6 +34,11 @@ export function importance({ sure, hint }: Pick<Outage, "sure" | "hint">): Impor
 
 export type Importance = 0 | 1 | 2;
 
+/** Since when nobody looked, of all buckets; undefined: somebody did all the time, as far as is not compared. Pure. */
+export function unseenSince(outages: readonly Outage[]): number | undefined {
+  return overallOf(outages).find(({ sure, hint }) => !sure && hint === undefined)?.from;
+}
+
 /** For how long it was surely not there, s, in steps that do not change each second: 0 for never, then powers of two. Pure. */
 export function awaySeconds(outages: readonly Outage[], now: number): number {
   const sure = outages.filter((one) => one.sure);

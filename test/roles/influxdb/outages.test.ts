@@ -1,5 +1,11 @@
 import { expect, test } from "bun:test";
-import { awaySeconds, merged, overallOf } from "../../../src/roles/influxdb/outages.ts";
+import {
+  awaySeconds,
+  merged,
+  overallOf,
+  unseenSince,
+  type Outage,
+} from "../../../src/roles/influxdb/outages.ts";
 
 test("times that touch are one, those that are sure and those that are not stay apart, and so do those of one bucket", () => {
   expect(
@@ -35,6 +41,17 @@ test.each([
 
 test("a moment counts as well", () => {
   expect(awaySeconds([{ from: 5_000, to: 5_000, sure: true }], 9_000)).toBe(1);
+});
+
+test.each<[string, Outage[], number | undefined]>([
+  ["nothing", [], undefined],
+  ["an agent that was away", [{ from: 5_000, to: 9_000, sure: false }], 5_000],
+  ["one bucket of it that is held up", [{ from: 5_000, to: 9_000, sure: false, bucket: "raw" }], undefined],
+  ["what is known to be missing", [{ from: 5_000, to: 9_000, sure: true }], undefined],
+  ["what is looked at each minute", [{ from: 5_000, to: 9_000, sure: false, hint: "routine" }], undefined],
+  ["a slow answer", [{ from: 5_000, to: 9_000, sure: false, hint: "slow" }], undefined],
+])("since when nobody has looked: %s", (_, outages, since) => {
+  expect(unseenSince(outages)).toBe(since);
 });
 
 test("a bucket that is held up alone is no outage of all", () => {

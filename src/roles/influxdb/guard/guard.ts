@@ -1,10 +1,11 @@
 import * as v from "valibot";
 import { failed, toChimeError } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
+import { product } from "../../../host/catalog.ts";
 import { killUnit, restartSoon, showUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import { Attention } from "../../attention.ts";
-import { Turn, turnMethod } from "../../turn.ts";
+import { Turn, turnMethod, turnSchema, type TurnAnswer, type TurnAsked } from "../../turn.ts";
 import { Vigil } from "../../vigil.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { homeOf } from "../../home.ts";
@@ -22,7 +23,7 @@ import {
   twinOf,
   type Twin,
 } from "../mate.ts";
-import { awaySeconds, importance, overallOf, type Outage } from "../outages.ts";
+import { awaySeconds, importance, overallOf, unseenSince, type Outage } from "../outages.ts";
 import { probe } from "../probe.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { Record } from "../record.ts";
@@ -62,6 +63,8 @@ const fillMs = 60_000;
 const toldMs = 50_000;
 /** Another agent's answer. */
 const askMs = 5_000;
+/** keepalived says within 0.1 s that its gate is open. */
+const gateMs = 2_000;
 /** After the agent's start: another node that is there is heard within it. */
 const settleMs = 3_000;
 const underWaySchema = v.object({ repairing: v.boolean(), deleting: v.boolean() });
@@ -101,8 +104,6 @@ export class TwinGuard implements Guard {
   /** Why not, or why its server is not one of the twins yet. */
   #trouble: string | null = null;
   #leaving = false;
-  /** The VIP goes to where it belongs. */
-  #goingHome = false;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
@@ -163,7 +164,7 @@ export class TwinGuard implements Guard {
       throw failed("guard.bad_question", `${from} is not the other node of influxdb`);
     }
     if (method === "tokens") return keptTokens() ?? null;
-    if (method === turnMethod) return this.#turn.answer(this.#twin()?.isFirst === false, this.#whyNotAlone());
+    if (method === turnMethod) return this.#answerTurn(v.parse(turnSchema, params));
     if (method === "halt") return this.#filler.halt().then(() => null);
     if (method === "under_way") return this.#exclusion.underWay;
     if (method === "deletions") {
@@ -285,9 +286,43 @@ export class TwinGuard implements Guard {
   /** Why clients cannot be left to this node's server alone; undefined: they can. */
   #whyNotAlone(): string | undefined {
     if (this.#leaving || this.#deps.inMaintenance()) return "it is not to serve now";
-    if (this.#well && this.#hasAllOverall()) return undefined;
+    if (this.#well && this.#hasAllOverall()) {
+      const since = unseenSince(this.#record.outages);
+      return since === undefined
+        ? undefined
+        : `it is not compared yet since ${text(since)}, when nobody looked`;
+    }
     const why = this.#trouble ?? this.#filler.trouble?.message;
     return `it does not have everything${why === undefined ? "" : `: ${why}`}`;
+  }
+
+  /** The other one asks whether this node can be left alone with the clients. */
+  async #answerTurn({ urgent }: TurnAsked): Promise<TurnAnswer> {
+    const isFirst = this.#twin()?.isFirst === false;
+    const answer = this.#turn.answer(isFirst, urgent ? undefined : this.#whyNotAlone());
+    if (urgent || answer.why !== null) return answer;
+    // It is relied on from now on, which may be what opens its gate.
+    this.#setGate();
+    const why = await this.#whyNoVip();
+    if (why !== null) this.#turn.withdraw();
+    return { why };
+  }
+
+  /** Why this node could not take the VIP at once; null: it could, or has it. */
+  async #whyNoVip(): Promise<string | null> {
+    const { clock } = this.#deps;
+    const { unit } = product("keepalived", this.#deps.context().facts.os);
+    const giveUp = clock.now() + gateMs;
+    while (this.#deps.vip() !== "BACKUP" && this.#deps.vip() !== "MASTER") {
+      if (clock.now() > giveUp) return "its keepalived does not say that it would take the VIP";
+      await clock.sleep(50, this.#watch.signal);
+    }
+    return (await showUnit(unit)).active === "active" ? null : "its keepalived does not run";
+  }
+
+  #askTurn(twin: Twin): (asked: TurnAsked) => Promise<unknown> {
+    return (asked) =>
+      this.#deps.membership.call(twin.member.name, `guard.${roleName}.${turnMethod}`, asked, askMs);
   }
 
   /** To be called before this node's server is restarted. @returns what it waits for; undefined: it may be */
@@ -298,12 +333,10 @@ export class TwinGuard implements Guard {
     if (!twin || !this.#record.wasJoined || isDown) return undefined;
     if (!this.#well) return "waiting to know how the server is";
     const { name } = twin.member;
-    const why = await this.#turn.take(name, lacking(twin), () =>
-      this.#deps.membership.call(name, `guard.${roleName}.${turnMethod}`, {}, askMs),
-    );
+    const why = await this.#turn.take(name, lacking(twin), this.#askTurn(twin));
     if (why !== undefined) return why;
     await giveVipUp(this.#deps, this.#watch.signal);
-    if (this.#deps.vip() !== "MASTER") return undefined;
+    if (!this.#deps.hasVip()) return undefined;
     this.#turn.end();
     return `waiting for the VIP to go to ${name}`;
   }
@@ -314,7 +347,10 @@ export class TwinGuard implements Guard {
     if (!shown || this.#leaving || this.#deps.inMaintenance()) return;
     const found = await renewal(shown, this.#deps.clock.wall());
     if (found === "none") return;
-    const awaiting = found === "due" ? await this.#takeTurn() : undefined;
+    const twin = this.#twin();
+    let awaiting = await this.#takeTurn();
+    if (awaiting !== undefined && found === "now" && twin)
+      awaiting = await this.#turn.takeUrgently(twin.member.name, this.#askTurn(twin));
     if (awaiting !== undefined) return log.info(`influxdb: a new certificate is there: ${awaiting}`);
     log.info("influxdb: the server is restarted for its new certificate");
     await restartSoon(this.#unit());
@@ -343,7 +379,7 @@ export class TwinGuard implements Guard {
     // Its data may be others.
     if (invocation !== this.#run) {
       this.#joined = false;
-      this.#turn.end();
+      this.#turn.restarted();
     }
     this.#run = invocation;
     const tls = attention.certificate !== undefined;
@@ -411,6 +447,7 @@ export class TwinGuard implements Guard {
       this.#isLate = false;
       this.#trouble = null;
       this.#revival.well();
+      this.#turn.well();
       const twin = this.#twin();
       this.#filler.giveWay(this.#record.outages, twin && comparing(twin));
     } catch (error) {
@@ -511,19 +548,22 @@ export class TwinGuard implements Guard {
     const context = this.#deps.context();
     const twin = this.#twin();
     const isOther = twin !== undefined && homeOf(roleName, context) === twin.member.name;
-    if (!this.#wayHome.isDue(this.#deps.vip() === "MASTER" && isOther && isWhole(twin))) return;
-    log.info(`influxdb: the VIP goes to ${twin?.member.name}, where it belongs`);
-    this.#goingHome = true;
+    const mayGo = this.#deps.vip() === "MASTER" && isOther && isWhole(twin) && !this.#turn.isMine;
+    if (!this.#wayHome.isDue(mayGo) || !twin) return;
+    const why = await this.#turn.take(twin.member.name, lacking(twin), this.#askTurn(twin));
+    if (why !== undefined) return log.debug(`influxdb: the VIP goes home later: ${why}`);
+    this.#wayHome.gone();
+    log.info(`influxdb: the VIP goes to ${twin.member.name}, where it belongs`);
     try {
       await giveVipUp(this.#deps, this.#watch.signal);
     } finally {
-      this.#goingHome = false;
+      this.#turn.end();
     }
   }
 
   /** The VIP belongs where everything is. Until it is known how the server is, nothing is moved. */
   #setGate(): void {
-    if (!this.#known || this.#goingHome) return;
+    if (!this.#known) return;
     this.#deps.setEligible(this.#mayServe());
   }
 

@@ -19,10 +19,12 @@ export class WayHome {
   isDue(mayGo: boolean): boolean {
     const now = this.#clock.now();
     this.#since = mayGo ? (this.#since ?? now) : undefined;
-    if (this.#since === undefined || now - this.#since < steadyMs || now - this.#goneAt < restMs)
-      return false;
-    this.#goneAt = now;
+    return this.#since !== undefined && now - this.#since >= steadyMs && now - this.#goneAt >= restMs;
+  }
+
+  /** It goes. */
+  gone(): void {
+    this.#goneAt = this.#clock.now();
     this.#since = undefined;
-    return true;
   }
 }

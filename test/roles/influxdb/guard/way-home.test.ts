@@ -6,7 +6,11 @@ function moves(seconds: number, mayGo: (second: number) => boolean): number[] {
   let now = 0;
   const way = new WayHome({ now: () => now });
   const gone: number[] = [];
-  for (; now <= seconds * 1_000; now += 5_000) if (way.isDue(mayGo(now / 1_000))) gone.push(now / 1_000);
+  for (; now <= seconds * 1_000; now += 5_000) {
+    if (!way.isDue(mayGo(now / 1_000))) continue;
+    way.gone();
+    gone.push(now / 1_000);
+  }
   return gone;
 }
 
@@ -17,6 +21,16 @@ test("it goes once the other node has had everything for a minute", () => {
 
 test("a node that has a gap again and again is not gone to", () => {
   expect(moves(3_600, (second) => second % 60 < 50)).toEqual([]);
+});
+
+test("where the other node cannot take it now it is asked again at once", () => {
+  let now = 0;
+  const way = new WayHome({ now: () => now });
+  way.isDue(true);
+  now = 60_000;
+  expect([way.isDue(true), way.isDue(true)]).toEqual([true, true]);
+  way.gone();
+  expect(way.isDue(true)).toBe(false);
 });
 
 test("one that fails after each time pulls it to and fro no more often than in ten minutes", () => {
