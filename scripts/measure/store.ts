@@ -25,6 +25,7 @@ import { endRow, faultRows } from "./faults.ts";
 import { measureMirror } from "./mirror.ts";
 import { timed } from "./pair.ts";
 import { median, type Row } from "./row.ts";
+import { startKeepalived } from "./vip-by-hand.ts";
 
 type Progress = (line: string) => void;
 type Target = Parameters<typeof goodPerSecond>[1];
@@ -89,13 +90,21 @@ async function measureForming(minio: string, runs: number, progress: Progress): 
     progress(`store: formed in ${ours.at(-1)?.toFixed(1)} s, by hand in ${hand.at(-1)?.toFixed(1)} s`);
   }
   return [
-    { name: "3 × 3 by hand: packages, mkfs, first start, a PUT", values: hand, unit: "s", target: null },
+    {
+      name: "3 × 3 by hand: packages, mkfs, first start, a PUT through the VIP",
+      values: hand,
+      unit: "s",
+      target: null,
+    },
     { name: "3 × 3 by init and join, until a PUT through the VIP", values: ours, unit: "s", target: null },
     { name: "  against by hand", values: [median(ours) / median(hand)], unit: "×", target: 1.3 },
   ];
 }
 
-/** What a careful administrator does on all nodes at once, with the same packages, and without an address that moves. */
+/**
+ * What a careful administrator does on all nodes at once, with the same packages, until an object is stored through the
+ * VIP, as with ours: before, haproxy and keepalived were installed by hand, and neither was ever started.
+ */
 async function formByHand(lab: Lab, minio: string): Promise<void> {
   const packages = "keepalived haproxy xfsprogs";
   const env = { DEBIAN_FRONTEND: "noninteractive" };
@@ -111,8 +120,29 @@ async function formByHand(lab: Lab, minio: string): Promise<void> {
       );
     }),
   );
-  await startStore(lab, minio);
-  await untilStored(lab, { address: lab.node("node1").address, account: bareAccount, bucket: bareBucket });
+  const address = lab.nodes.map(async (node) => {
+    await node.put("/etc/haproxy/haproxy.cfg", balanced(lab));
+    await node.sh(`sysctl -q -w net.ipv4.ip_nonlocal_bind=1
+      haproxy -c -q -f /etc/haproxy/haproxy.cfg && systemctl restart haproxy`);
+    await startKeepalived(lab, node, storeVip);
+  });
+  await Promise.all([startStore(lab, minio), ...address]);
+  await untilStored(lab, { address: storeVip, account: bareAccount, bucket: bareBucket });
+}
+
+/** From the manual, and no more. */
+function balanced({ nodes }: Lab): string {
+  const servers = nodes.map(({ name, address }) => `  server ${name} ${address}:9000 check inter 500`);
+  return `defaults
+  mode http
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+listen store
+  bind ${storeVip}:9000
+  option httpchk GET /minio/health/live
+${servers.join("\n")}
+`;
 }
 
 /** The application is told how to connect as soon as there is a cluster. */
