@@ -1,6 +1,7 @@
 import { ChimeError, errorJson } from "../core/errors.ts";
 import { agentHolder, withLock } from "../core/lock.ts";
 import { log } from "../core/log.ts";
+import { tellUnits } from "../host/systemd.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { apply, plan, type PlannedChange } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
@@ -73,6 +74,7 @@ export class Reconciler {
           progress: (line) => log.info(`reconcile: ${line}`),
           only: new Set(wanted.map((change) => change.resource)),
         });
+        tellUnits();
         if (outcome.failed[0]) throw outcome.failed[0].error;
       }
       if (phase === "ready") await this.#deps.done();

@@ -1,5 +1,6 @@
 import { systemClock } from "../core/clock.ts";
 import { Exit, toChimeError, whyAborted, type ExitCode } from "../core/errors.ts";
+import { tellUnits } from "../host/systemd.ts";
 import type { commonArgs } from "./args.ts";
 import { dispatch, unknownVerb, type Execute, type VerbTable } from "./command.ts";
 import { verbs } from "./index.ts";
@@ -38,6 +39,7 @@ export async function main(argv: readonly string[], table: VerbTable = verbs): P
       }),
     );
   } finally {
+    tellUnits();
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
 }

@@ -96,6 +96,18 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
   }
 }
 
+/** Starts a program that goes on by itself: nobody waits for it, not even the end of this process. */
+export function leave(argv: readonly string[]): void {
+  Bun.spawn([...argv], {
+    env: baseEnv,
+    cwd: "/",
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+    detached: true,
+  }).unref();
+}
+
 /** A running child that is fed or read bit by bit: what does not fit into memory goes through here. */
 export interface Piped {
   /** Resolves when the child has taken it, so that nothing piles up. @throws ChimeError `exec.ended` */

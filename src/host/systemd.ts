@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { failed } from "../core/errors.ts";
-import { exec } from "../core/exec.ts";
+import { exec, leave } from "../core/exec.ts";
 import { mask } from "../core/mask.ts";
 import { shareNext } from "../core/share-next.ts";
 
@@ -83,24 +83,45 @@ export async function showUnit(unit: string): Promise<UnitState> {
   const property = `--property=${Object.values(properties).join(",")}`;
   const { stdout } = await exec(["systemctl", "show", property, unit], { env: { TZ: "UTC" } });
   const wall = Date.now();
-  return parseShow(stdout, {
+  const state = parseShow(stdout, {
     wall,
     uptime: Number.parseFloat(await readFile("/proc/uptime", "utf8")) * 1000,
   });
+  return { ...state, file: untold.get(unit) ?? state.file };
 }
 
 /** Runs all of systemd's generators. @throws ChimeError `exec.failed` */
-export const daemonReload = shareNext(() => exec(["systemctl", "daemon-reload"]));
+export const daemonReload = shareNext(async () => {
+  const known = [...untold.keys()];
+  await exec(["systemctl", "daemon-reload"]);
+  for (const unit of known) untold.delete(unit);
+});
 
 export type UnitVerb = "start" | "stop" | "restart" | "reload" | "enable" | "disable" | "reset-failed";
 
+/** What `setAtBoot` did to units and systemd has not heard of, for `showUnit`. */
+const untold = new Map<string, "enabled" | "disabled">();
+
 /**
- * Whether the unit starts with the next boot; systemd itself learns of it by the next `daemonReload`. An init script of
- * the same name, which the unit hides (systemd-sysv-generator(8)), is left alone: it would cost three reloads more.
+ * Whether the unit starts with the next boot. systemd hears of it by its next reload, for which it does nothing else: to
+ * be followed by `daemonReload`, or by `tellUnits`. An init script of the same name, which the unit hides
+ * (systemd-sysv-generator(8)), is left alone: it would cost three reloads more.
  * @throws ChimeError `service.failed`
  */
-export function setAtBoot(verb: "enable" | "disable", unit: string, signal?: AbortSignal): Promise<void> {
-  return run([verb, "--no-reload", unit], signal, { SYSTEMCTL_SKIP_SYSV: "1" });
+export async function setAtBoot(
+  verb: "enable" | "disable",
+  unit: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await run([verb, "--no-reload", unit], signal, { SYSTEMCTL_SKIP_SYSV: "1" });
+  untold.set(unit, `${verb}d`);
+}
+
+/** Has systemd hear of what `setAtBoot` did, where nobody waits for anything any more. */
+export function tellUnits(): void {
+  if (untold.size === 0) return;
+  untold.clear();
+  leave(["systemctl", "daemon-reload"]);
 }
 
 /** SIGKILL to all of its processes: at once, and without a last word to anybody. @throws ChimeError `exec.failed` */

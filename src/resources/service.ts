@@ -94,13 +94,8 @@ export function service(options: ServiceOptions): Resource {
     if (verb === "restart") await options.beforeRestart?.(context);
     const mustReload = state.needDaemonReload || state.load === "not-found";
     if (mustReload) await daemonReload();
-    const done = verb && act(verb);
-    // So that systemd tells of it. Beside the start, which takes longer.
-    const reloaded = boot && !mustReload ? daemonReload() : undefined;
-    // Seen below; a start that fails first must not leave it unheard.
-    reloaded?.catch(() => undefined);
-    await done;
-    await reloaded;
+    // systemd hears at the end of the command that it is enabled: a reload would hold up what is to be started next.
+    await (verb && act(verb));
     const { active, invocation } = await showUnit(unit);
     if (active !== "active" && active !== "reloading") {
       if (!verb || verb === "stop") return;
@@ -190,6 +185,8 @@ export const serviceKind: Kind = {
     const state = await startedOrNot(unit);
     if (state.load === "not-found") return;
     if (!enabled && state.file === "enabled") await systemctl("disable", unit);
+    // A killed run may have enabled it without systemd having heard of that.
+    else if (!enabled && state.file === "disabled") await setAtBoot("disable", unit);
     if (state.active !== "inactive" && state.active !== "failed") await systemctl("stop", unit);
   },
   async settle(id, before) {

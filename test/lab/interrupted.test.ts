@@ -68,4 +68,14 @@ describe("an interrupted join", () => {
     },
     200_000,
   );
+
+  test("what is enabled is heard of by systemd once nobody waits any more", async () => {
+    expect((await chime(node, initCommand.slice(1))).code).toBe(0);
+    const told = async () => {
+      const argv = ["systemctl", "show", "--value", "-p", "Wants", "multi-user.target"];
+      return (await node.run(argv)).stdout.includes("chime-node.service");
+    };
+    await waitUntil("systemd to want the agent at boot", 10_000, told);
+    expect((await chime(node, ["reset", "--yes", "--delete-data=chime"])).code).toBe(0);
+  }, 60_000);
 });
