@@ -140,12 +140,9 @@ function mounted({ label, uuid, at }: GivenDisk, needs: readonly string[]): Reso
         async apply({ ledger, signal }) {
           await ledger.before(id, null);
           if (lines.includes("enable")) await setAtBoot("enable", unit, signal);
-          const reloaded = daemonReload();
-          // Beside the start, where that does not need it: then it is only for systemd to tell that it is enabled.
-          reloaded.catch(() => undefined);
-          if (!isLoaded) await reloaded;
+          // Else systemd hears at the end of the command that it is enabled, as of services.
+          if (!isLoaded) await daemonReload();
           if (!mountedAt(at)) await systemctl("start", unit, signal);
-          await reloaded;
         },
       };
     },
@@ -171,7 +168,8 @@ export const mountKind: Kind = {
   async undo(id) {
     const unit = pathUnit(id.slice("mount:".length), "mount");
     const state = await showUnit(unit);
-    if (state.file === "enabled") await setAtBoot("disable", unit);
+    // Of what a killed run enabled systemd may not have heard.
+    if (state.file === "enabled" || state.file === "disabled") await setAtBoot("disable", unit);
     if (state.active !== "inactive" && state.active !== "failed") await systemctl("stop", unit);
   },
   settle: () => daemonReload(),
