@@ -102,6 +102,8 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     mayOpen: (role) =>
       isMember() &&
       maintenance.since === null &&
+      // Until then the others do not look whether this node's keepalived knows them.
+      isGuarded(membership.self.phase[role]) &&
       deafPeers(membership.self, membership.members(), role).length === 0,
   });
   const leftovers = new Leftovers(systemClock);

@@ -19,6 +19,8 @@ export function isGuarded(phase: Phase | undefined): boolean {
 /** The guards that run on this node: one a role whose service is configured here. */
 export class Guards {
   readonly #running = new Map<RoleName, Guard>();
+  /** Their services run here, though they are not configured in all. */
+  readonly #early = new Set<RoleName>();
   readonly #deps: GuardSetDeps;
 
   constructor(deps: GuardSetDeps) {
@@ -29,10 +31,21 @@ export class Guards {
   async align(): Promise<void> {
     const { membership, roles } = this.#deps;
     for (const role of roles) {
-      const wanted = membership.self.roles.includes(role.name) && isGuarded(membership.self.phase[role.name]);
+      const { roles: mine, phase } = membership.self;
+      const wanted = mine.includes(role.name) && (isGuarded(phase[role.name]) || this.#early.has(role.name));
+      if (!wanted || isGuarded(phase[role.name])) this.#early.delete(role.name);
       if (wanted && !this.#running.has(role.name)) await this.#start(role);
       if (!wanted) await this.#stop(role.name);
     }
+  }
+
+  /**
+   * Its service runs here before everything else of the role is configured: it is watched from now on, and no VIP comes
+   * here yet. An agent that is restarted meanwhile has its guard begin at `configured`.
+   */
+  async serve(name: RoleName): Promise<void> {
+    this.#early.add(name);
+    await this.align();
   }
 
   async #start(role: Role): Promise<void> {

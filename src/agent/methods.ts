@@ -71,6 +71,8 @@ export function socketHandlers(agent: Agent): Handlers {
       return { phase, ready: isGuarded(phase), awaiting: "waiting for the agent to take it up" };
     },
 
+    "role.serve": async (params) => guards.serve(v.parse(role, params).role),
+
     async "role.phase"(params) {
       const { role: name, phase } = v.parse(
         v.object({ role: v.string(), phase: v.picklist(phases) }),

@@ -7,8 +7,9 @@ import type { Facts } from "../host/facts.ts";
 import { roles } from "../roles/index.ts";
 import type { Outcome } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
-import type { RoleContext } from "../roles/types.ts";
+import type { RoleContext, RolePlan } from "../roles/types.ts";
 import { readContext } from "./context.ts";
+import { EarlyGuards } from "./early-guards.ts";
 import type { Io } from "./io.ts";
 import { make } from "./make.ts";
 import { nodeResources } from "./node-resources.ts";
@@ -43,7 +44,10 @@ export async function bringUp(
     context: RoleContext,
     phase: Exclude<Phase, "joined">,
   ) => {
-    const outcome = await make(nodeResources(desired(context, some), phase), io);
+    const plans = phase === "installed" ? some.map((name) => ({ name, plan: planOf(name, context) })) : [];
+    const early = new EarlyGuards(plans, (role) => callAgent("role.serve", { role }));
+    const outcome = await make(nodeResources(desired(context, some), phase), io, (id) => early.done(id));
+    await early.called();
     for (const role of some) {
       const error = failureOf(outcome, nodeResources(desired(context, [role]), phase));
       if (error) stopped.set(role, error);
@@ -73,6 +77,11 @@ export async function bringUp(
     await guarded(stopped, left, io, () => serve(left));
   }
   tell(names, stopped, io);
+}
+
+function planOf(name: RoleName, context: RoleContext): RolePlan {
+  const role = roles.find((candidate) => candidate.name === name);
+  return role?.plan(context) ?? { installed: [], configured: [], ready: [] };
 }
 
 /** What goes wrong stops these roles alone, but for an interruption. */

@@ -7,12 +7,16 @@ import type { Io } from "./io.ts";
 /** A guard that is asked something waits for an address to leave, and for another node's guard. */
 const askMs = 30_000;
 
-/** Applies resources with this node's ledger; failures are in the outcome. */
-export async function make(resources: readonly Resource[], io: Io): Promise<Outcome> {
+/** Applies resources with this node's ledger; failures are in the outcome. `done`: as in `ApplyOptions`. */
+export async function make(
+  resources: readonly Resource[],
+  io: Io,
+  done?: (resource: string) => void,
+): Promise<Outcome> {
   const { signal, progress } = io;
   const ask = (role: string, method: string) =>
     callAgent("role.command", { role, method, params: {} }, { signal, timeoutMs: askMs });
-  return apply(resources, await openLedger(), { signal, progress, ask });
+  return apply(resources, await openLedger(), { signal, progress, ask, done });
 }
 
 /** The same where everything after it rests on all of them. @throws ChimeError the first failure */

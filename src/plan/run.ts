@@ -40,6 +40,8 @@ export interface ApplyOptions {
   signal: AbortSignal;
   /** What is being done or awaited right now, and for which resource. */
   progress(line: string, resource: string): void;
+  /** Called with the id of each resource that is as desired, as soon as it is. */
+  done?: ((resource: string) => void) | undefined;
   /** Asks the guard of a role on this node. Default: there is none. */
   ask?: ApplyContext["ask"];
   /** Ids that may be changed; what needs one that is left alone goes on as if it were done. Default: all. */
@@ -108,6 +110,7 @@ export async function apply(
       if (leftAlone) return;
       if (found.has(resource.id)) applied.add(resource.id);
       await ledger.done(resource.id, resource.desired);
+      options.done?.(resource.id);
     } catch (error) {
       if (options.signal.aborted) throw whyAborted(error, options.signal);
       errors.set(resource.id, named(resource.id, error));

@@ -158,6 +158,20 @@ describe("apply", () => {
     expect(retried.applied).toEqual(["a:1", "b:2"]);
   });
 
+  test("tells of each resource as soon as it is as desired, changed or not, and of no other", async () => {
+    const { fake, values } = fakeHost();
+    values.set("a:there", "as it is");
+    const resources = [
+      fake("a:there", "as it is"),
+      fake("a:made", "new"),
+      fake("a:bad", "new", { act: refuse }),
+      fake("a:blocked", "new", { needs: ["a:bad"] }),
+    ];
+    const done: string[] = [];
+    await apply(resources, memoryLedger(), { ...options(), done: (id) => done.push(id) });
+    expect(done.toSorted()).toEqual(["a:made", "a:there"]);
+  });
+
   test("what `only` leaves out is left alone, what needs it goes on", async () => {
     const { fake, values } = fakeHost();
     const resources = [fake("a:1", "x"), fake("b:2", "x", { needs: ["a:1"] })];

@@ -42,8 +42,18 @@ export function resources(context: RoleContext): RolePlan {
     needs: [mine.id, ...keys.map(({ id }) => id)],
   });
   return {
-    installed: [runsAs, ...packages.resources, ...programs],
-    configured: [...keys, unit, mine, server, port({ port: httpPort, protocol: "tcp" })],
+    // It needs nothing of the other one to start: so it does, and is set up, beside the packages of the address.
+    installed: [
+      runsAs,
+      ...packages.resources,
+      ...programs,
+      ...keys,
+      unit,
+      mine,
+      server,
+      port({ port: httpPort, protocol: "tcp" }),
+    ],
+    configured: [],
     ready: [buckets(context, [server.id])],
   };
 }

@@ -73,9 +73,10 @@ test("who connects is told of the CA where there is TLS, and only there", () => 
 test("with TLS the unit names key and certificate, and the server is not restarted for new ones", () => {
   const plan = (toml: string) => resources(twinContext([twinNode(1)], toml));
   const [plain, tls] = [plan(""), plan("tls = true")];
-  const ids = ({ configured }: typeof tls) => configured.map(({ id }) => id);
+  const ids = ({ installed }: typeof tls) => installed.map(({ id }) => id);
   expect(ids(plain)).not.toContain("certificate:influxdb");
   expect(ids(tls)).toContain("certificate:influxdb");
-  const unit = ({ configured }: typeof tls) => configured.find(({ id }) => id.startsWith("file:"))?.desired;
+  const unit = ({ installed }: typeof tls) =>
+    installed.find(({ id }) => id.startsWith("file:/etc/systemd/"))?.desired;
   expect(unit(tls)).not.toBe(unit(plain));
 });
