@@ -27,6 +27,32 @@ export function isAlike(one: Outage, other: Outage): boolean {
   return one.sure === other.sure && one.hint === other.hint && one.bucket === other.bucket;
 }
 
+/**
+ * An outage and those like it that are less than `closeMs` apart, as one that is no longer than `mostMs`: what is compared around
+ * them is the same. Pure.
+ */
+export function together(
+  one: Past,
+  others: readonly Past[],
+  { closeMs, mostMs }: { closeMs: number; mostMs: number },
+): Past {
+  const wider = others
+    .filter((next) => isAlike(one, next))
+    .filter(({ from, to }) => from < one.to + closeMs && to > one.from - closeMs)
+    .map(({ from, to }) => ({ ...one, from: Math.min(from, one.from), to: Math.max(to, one.to) }))
+    .find(({ from, to }) => to - from <= mostMs && to - from > one.to - one.from);
+  return wider ? together(wider, others, { closeMs, mostMs }) : one;
+}
+
+/** One that is over. */
+export interface Past extends Outage {
+  to: number;
+}
+
+export function isPast(one: Outage): one is Past {
+  return one.to !== null;
+}
+
 /** Which is compared before which: what is known to be missing, what nobody has looked at, what nothing is known of. Pure. */
 export function importance({ sure, hint }: Pick<Outage, "sure" | "hint">): Importance {
   return sure ? 2 : hint === undefined ? 1 : 0;

@@ -3,7 +3,9 @@ import {
   awaySeconds,
   merged,
   overallOf,
+  together,
   unseenSince,
+  type Past,
   type Outage,
 } from "../../../src/roles/influxdb/outages.ts";
 
@@ -52,6 +54,32 @@ test.each<[string, Outage[], number | undefined]>([
   ["a slow answer", [{ from: 5_000, to: 9_000, sure: false, hint: "slow" }], undefined],
 ])("since when nobody has looked: %s", (_, outages, since) => {
   expect(unseenSince(outages)).toBe(since);
+});
+
+const short = { from: 500_000, to: 510_000, sure: true };
+
+test.each<[string, Past, [from: number, to: number]]>([
+  ["close by", { ...short, from: 520_000, to: 530_000 }, [500_000, 530_000]],
+  ["before it", { ...short, from: 430_000, to: 450_000 }, [430_000, 510_000]],
+  ["in it", { ...short, from: 502_000 }, [500_000, 510_000]],
+  ["a minute later", { ...short, from: 570_000, to: 580_000 }, [500_000, 510_000]],
+  ["so long that not all values would be compared", { ...short, from: 0, to: 600_001 }, [500_000, 510_000]],
+  ["of another kind", { ...short, from: 511_000, to: 512_000, sure: false }, [500_000, 510_000]],
+  ["of one bucket", { ...short, from: 511_000, to: 512_000, bucket: "raw" }, [500_000, 510_000]],
+])("an outage is compared with another one or not: %s", (_, other, [from, to]) => {
+  const limits = { closeMs: 60_000, mostMs: 600_000 };
+  expect(together(short, [other, short], limits)).toEqual({ ...short, from, to });
+});
+
+test("of a server that was away again and again all of it is compared at once, in parts of ten minutes", () => {
+  const all = Array.from({ length: 40 }, (_, i) => ({
+    from: i * 30_000,
+    to: i * 30_000 + 5_000,
+    sure: true,
+  }));
+  const last = all.at(-1) ?? short;
+  const { from, to } = together(last, all, { closeMs: 60_000, mostMs: 600_000 });
+  expect([from, to]).toEqual([last.to - 575_000, last.to]);
 });
 
 test("a bucket that is held up alone is no outage of all", () => {

@@ -9,7 +9,7 @@ import type { Held } from "../gap/sides.ts";
 import { allTime, type Range } from "../gap/time.ts";
 import type { Gap } from "../gap/windows.ts";
 import { probeBucket } from "../layout.ts";
-import { importance, type Importance, type Outage } from "../outages.ts";
+import { importance, isPast, together, type Past, type Importance, type Outage } from "../outages.ts";
 import { levelBuckets } from "./level-buckets.ts";
 
 /** Clocks of clients, and points that were held back, ms: so much before and after an outage is compared, too. */
@@ -82,14 +82,15 @@ export class Filler {
     return this.#later.values().next().value?.why;
   }
 
-  /** Which outage is the next: what is sure comes first, then what nobody has looked at, the newest first; undefined: none can be compared yet. */
-  next(outages: readonly Outage[]): Outage | undefined {
+  /** Which outage is the next: what is sure comes first, then what nobody has looked at, the newest first, with those beside it; undefined: none can be compared yet. */
+  next(outages: readonly Outage[]): Past | undefined {
     const [wall, now] = [this.#clock.wall(), this.#clock.now()];
     const known = new Set(outages.map(keyOf));
     for (const key of this.#later.keys()) if (!known.has(key)) this.#later.delete(key);
     const isLeft = (one: Outage) => now < (this.#later.get(keyOf(one))?.until ?? 0);
-    const due = outages.filter((one) => one.to !== null && one.to + underWayMs <= wall && !isLeft(one));
-    return due.toSorted((a, b) => importance(a) - importance(b)).at(-1);
+    const due = outages.filter(isPast).filter((one) => one.to + underWayMs <= wall && !isLeft(one));
+    const next = due.toSorted((a, b) => importance(a) - importance(b)).at(-1);
+    return next && together(next, due, { closeMs: marginMs, mostMs: contentsMs });
   }
 
   /**
