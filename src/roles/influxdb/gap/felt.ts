@@ -36,6 +36,8 @@ export async function atPace<T>(
       );
       await clock.sleep(everyMs, signal).catch(() => undefined);
     }
+    // Work that is ended before anything was felt would wait for it for ever.
+    pace.unfelt();
   });
   try {
     return await work({ ...limits, pace });
