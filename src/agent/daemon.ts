@@ -16,9 +16,10 @@ import { haproxy } from "../vip/balancer/haproxy.ts";
 import { drain, heldVips, isConnected } from "./drain.ts";
 import { Clients, sharedVips } from "./clients.ts";
 import { newest } from "./cluster-history.ts";
-import { expiryProblems } from "./authority-problems.ts";
+import { authorityProblems, expiryProblems } from "./authority-problems.ts";
 import { buildContext } from "./context.ts";
 import { agentResources, agentUnit } from "./resources.ts";
+import { requireCertificates, requireRotatable } from "./service-certificates.ts";
 import { desired, upTo } from "./desired.ts";
 import { askGateway } from "./gateway.ts";
 import { keepFootprintSmall } from "./footprint.ts";
@@ -67,9 +68,11 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     binaryVersion: packageJson.version,
     roleLimit: (name) => roles.find((role) => role.name === name)?.limit(context().spec),
     checkSpec: (toml) => void parseSpec(toml, paths.clusterToml),
+    services: () => renewServices(),
+    checkServices: () => requireRotatable(context().spec),
   });
   if (!cluster) throw refused("node.no_cluster", "this node is in no cluster", "chime-node init, or join");
-  const { identity, membership, secrets, renewal, keyRotation, authorityEnds } = cluster;
+  const { identity, membership, secrets, renewal, keyRotation, authorityRotation } = cluster;
   const context = (): RoleContext =>
     buildContext({
       identity,
@@ -157,6 +160,14 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     membership.self.roles.filter(
       (role) => membership.self.phase[role] === "configured" && guards.get(role)?.ready(),
     );
+  /** Has this node's services go by the cluster's CAs. @throws ChimeError `ca.services` */
+  async function renewServices(): Promise<void> {
+    await reconciler.configure();
+    const { self } = context();
+    const served = self.roles.filter((role) => isGuarded(self.phase[role]));
+    const { configured } = desired(context(), served);
+    await requireCertificates(configured);
+  }
   const status = (): Status =>
     clusterStatus({
       context: context(),
@@ -181,7 +192,8 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         ...mounts.problems(identity.self.name),
         ...secretChanges.problems(),
         ...certificateProblems(identity.self.name, renewal.trouble),
-        ...expiryProblems(identity.self.name, authorityEnds(), systemClock.wall()),
+        ...expiryProblems(identity.self.name, authorityRotation.ends, systemClock.wall()),
+        ...authorityProblems(identity.self.name, authorityRotation),
         ...rotationProblems(identity.self.name, keyRotation),
         ...datagramProblems(identity.self.name, membership.packetTrouble),
       ],
@@ -211,6 +223,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     voters,
     secretChanges,
     keyRotation,
+    authorityRotation,
     cluster: identity.cluster,
     status,
     look: pulse,

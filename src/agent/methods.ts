@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { AuthorityRotation } from "../cluster/authority-rotation.ts";
 import type { KeyRotation } from "../cluster/gossip/key-rotation.ts";
 import type { ClusterMembership } from "../cluster/membership.ts";
 import type { Role } from "../roles/types.ts";
@@ -35,6 +36,7 @@ interface Agent {
   voters: ReadonlyMap<RoleName, Voter>;
   secretChanges: SecretChanges;
   keyRotation: KeyRotation;
+  authorityRotation: AuthorityRotation;
   cluster: { name: string };
   status: () => Status;
   /** Before the balancer of this node stops. */
@@ -49,7 +51,7 @@ const whose = v.object({ role: v.string(), whose: v.picklist(["administrator", "
 /** Everything that the command line may ask of the agent on its node. */
 export function socketHandlers(agent: Agent): Handlers {
   const { membership, guards, reconciler, history, maintenance, vips, voters, cluster, status, look } = agent;
-  const { secretChanges, keyRotation } = agent;
+  const { secretChanges, keyRotation, authorityRotation } = agent;
   const record = (turn: Happening) => history.record(turn);
   return {
     cluster: () => Promise.resolve({ members: membership.members(), spec: membership.spec() }),
@@ -140,6 +142,15 @@ export function socketHandlers(agent: Agent): Handlers {
     "keys.rotate": () => keyRotation.begin(),
 
     "keys.progress": () => Promise.resolve(keyRotation.progress()),
+
+    "ca.plan": () => Promise.resolve(authorityRotation.plan()),
+
+    "ca.rotate": async (params) =>
+      authorityRotation.begin(v.parse(v.object({ agreed: v.string() }), params).agreed),
+
+    "ca.finish": () => authorityRotation.finish(),
+
+    "ca.progress": () => Promise.resolve(authorityRotation.progress()),
 
     async "drill.strike"(params) {
       const schema = v.object({ role: v.string(), node: v.string(), fault: v.picklist(faults) });

@@ -13,6 +13,7 @@ export const verbs: VerbTable = {
   secrets: async () => (await import("./commands/secrets.ts")).secrets,
   token: async () => (await import("./commands/token.ts")).token,
   keys: async () => (await import("./commands/keys.ts")).keys,
+  ca: async () => (await import("./commands/ca.ts")).ca,
   switchover: async () => (await import("./commands/switchover.ts")).switchover,
   failover: async () => (await import("./commands/failover.ts")).failover,
   history: async () => (await import("./commands/history.ts")).history,

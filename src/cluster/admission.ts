@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { ChimeError, refused } from "../core/errors.ts";
 import { isUsableKey, signFields, verifyFields } from "./pki.ts";
 import type { Admission, JoinRequest, TokenRecord } from "./schema.ts";
 import { secretMatches } from "./token.ts";
+import type { Trust } from "./trust.ts";
 
 /** Agents of two protocol numbers do not talk to each other. Raised when a message changes in a way that old agents misread. */
 export const protocolVersion = 1;
@@ -234,12 +236,23 @@ export function signToken(caKey: string, clusterId: string, token: Unsigned<Toke
   return { ...token, signature: signFields(caKey, tokenFields(clusterId, token)) };
 }
 
-/** @param caKey the CA's public key, base64 */
-export function admissionIsGenuine(caKey: string, clusterId: string, admission: Admission): boolean {
+/** What stands for an admission in the list of those that a rotation of the CA leaves admitted. */
+export function admissionHash(clusterId: string, admission: Unsigned<Admission>): string {
+  const fields = JSON.stringify(admissionFields(clusterId, admission));
+  return createHash("sha256").update(fields).digest("base64url");
+}
+
+export function admissionIsGenuine(
+  { caKey, listed }: Trust,
+  clusterId: string,
+  admission: Admission,
+): boolean {
+  const hash = listed.get(admission.index);
+  if (hash !== undefined && hash === admissionHash(clusterId, admission)) return true;
   return verifyFields(caKey, admissionFields(clusterId, admission), admission.signature);
 }
 
-export function tokenIsGenuine(caKey: string, clusterId: string, token: TokenRecord): boolean {
+export function tokenIsGenuine({ caKey }: Trust, clusterId: string, token: TokenRecord): boolean {
   return verifyFields(caKey, tokenFields(clusterId, token), token.signature);
 }
 

@@ -11,10 +11,11 @@ import {
   type RoleLimit,
 } from "./admission.ts";
 import type { Credentials } from "./identity.ts";
-import { certifyNode } from "./pki.ts";
+import { certifyNode, type Authority } from "./pki.ts";
 import { joinRequest, roleList, specDocument, type Admission, type StateParts } from "./schema.ts";
 import type { SharedState } from "./state.ts";
 import { secretMatches } from "./token.ts";
+import { signer } from "./trust.ts";
 import { Turnstile } from "./turnstile.ts";
 import type { Liveness } from "./types.ts";
 
@@ -27,6 +28,8 @@ export interface CoordinatorOptions {
   clock: Clock;
   binaryVersion: string;
   roleLimit: (role: string) => RoleLimit | undefined;
+  /** Throws while nobody is let in. */
+  checkOpen: () => void;
   /** Throws where agents of this version could not work by this cluster.toml. */
   checkSpec: (toml: string) => void;
   liveness: (index: number) => Liveness;
@@ -37,7 +40,7 @@ export interface CoordinatorOptions {
 }
 
 const admitted = v.object({ index: v.number(), certificate: v.string() });
-export const renewed = v.object({ certificate: v.pipe(v.string(), v.maxLength(8192)) });
+const renewed = v.object({ certificate: v.pipe(v.string(), v.maxLength(8192)) });
 const retryMs = 150;
 const askMs = 5_000;
 /** The contract gives a join 30 s in all; a coordinator that died is replaced within a second or two. */
@@ -155,7 +158,7 @@ export class Coordinator {
     door: number,
   ): Promise<v.InferOutput<typeof admitted>> {
     const { state, clock, binaryVersion, roleLimit, spread } = this.options;
-    const { identity, caKey } = this.options.credentials();
+    const { identity } = this.options.credentials();
     const admissions = state.allAdmissions();
     const verdict = decide(request, {
       cluster: identity.cluster,
@@ -165,6 +168,7 @@ export class Coordinator {
       binaryVersion,
       roleLimit,
     });
+    this.options.checkOpen();
     if (verdict.kind === "again") {
       const admission = {
         ...verdict.admission,
@@ -173,7 +177,7 @@ export class Coordinator {
       await spread({ admissions: [admission] }, door);
       return { index: admission.index, certificate: this.certificate(admission) };
     }
-    const admission = signAdmission(caKey as string, identity.cluster.id, {
+    const admission = signAdmission(this.authority().key, identity.cluster.id, {
       index: nextIndex(admissions),
       name: request.name,
       address: request.address,
@@ -189,9 +193,15 @@ export class Coordinator {
   }
 
   private certificate(admission: Admission): string {
-    const { ca, caKey, identity } = this.options.credentials();
-    const authority = { cert: ca, key: caKey as string };
-    return certifyNode(authority, identity.cluster, admission, this.options.clock.wall());
+    const { identity } = this.options.credentials();
+    return certifyNode(this.authority(), identity.cluster, admission, this.options.clock.wall());
+  }
+
+  /** @throws ChimeError `cluster.no_authority` where another one is to decide, or this one in a moment */
+  private authority(): Authority {
+    const authority = signer(this.options.credentials());
+    if (!authority) throw noAuthority();
+    return authority;
   }
 
   private admission(index: number): Admission {
@@ -255,6 +265,8 @@ function noAuthority(): ChimeError {
 function isPassing(error: unknown): boolean {
   return (
     error instanceof ChimeError &&
-    ["cluster.not_coordinator", "peer.unreachable", "peer.timeout"].includes(error.code)
+    ["cluster.not_coordinator", "cluster.no_authority", "peer.unreachable", "peer.timeout"].includes(
+      error.code,
+    )
   );
 }

@@ -7,8 +7,9 @@ import type { Coordinator } from "./coordinator.ts";
 import { sealingKey } from "./gossip/keyring.ts";
 import type { Credentials } from "./identity.ts";
 import { certifyNode, verifyFields } from "./pki.ts";
-import { joinRequest, joinVersion, renewRequest, type JoinAnswer } from "./schema.ts";
+import { joinRequest, joinVersion, renewRequest, type JoinAnswer, type RenewAnswer } from "./schema.ts";
 import type { SharedState } from "./state.ts";
+import { signer, signingCa } from "./trust.ts";
 
 export interface DoorOptions {
   credentials: () => Credentials;
@@ -30,29 +31,35 @@ export async function answerStranger(
   method: string,
   params: unknown,
   options: DoorOptions,
-): Promise<JoinAnswer | { certificate: string }> {
+): Promise<JoinAnswer | RenewAnswer> {
   if (method === "renew") return renew(params, options);
   const { credentials, secrets, state, coordinator, binaryVersion } = options;
-  const { identity, ca, caKey, keyRing } = credentials();
+  const { identity } = credentials();
   if (method !== "join") throw refused("join.bad_request", "a node that is no member can only ask to join");
   const version = v.safeParse(joinVersion, params);
   if (!version.success) throw refused("join.bad_request", "the request to join cannot be read");
   checkVersion(version.output, binaryVersion);
   const request = v.safeParse(joinRequest, params);
   if (!request.success) throw refused("join.bad_request", "the request to join cannot be read");
-  if (!caKey) {
+  if (!signer(credentials())) {
     // It must not even pass the answer on: the CA key is in it.
-    throw failed("join.witness", `${identity.self.name} is a witness and can admit nobody`, {
+    throw failed("join.witness", `${identity.self.name} does not hold the CA and can admit nobody`, {
       remedy: "use a token with the address of a member that is not a witness",
     });
   }
   const { index, certificate } = await coordinator.admit(request.output);
-  const trusted = isWitness(request.output.roles) ? {} : { caKey, secrets: secretsCopy(secrets()) };
+  // Read only now: a rotation may have gone on meanwhile.
+  const { keyRing, rollover } = credentials();
+  const authority = signer(credentials());
+  const trusted = isWitness(request.output.roles)
+    ? {}
+    : { caKey: authority?.key, secrets: secretsCopy(secrets()) };
   const given = {
     cluster: identity.cluster,
     index,
     certificate,
-    ca,
+    ca: signingCa(credentials()),
+    rollover,
     gossipKey: sealingKey(keyRing).secret.toString("base64"),
     keyRing,
   };
@@ -63,11 +70,9 @@ export async function answerStranger(
  * A certificate names an admission that still holds, and the key is the admitted one: whoever has that is the member, and
  * only the dates are new.
  */
-function renew(
-  params: unknown,
-  { credentials, state, clock, refused: tell }: DoorOptions,
-): { certificate: string } {
-  const { identity, ca, caKey } = credentials();
+function renew(params: unknown, { credentials, state, clock, refused: tell }: DoorOptions): RenewAnswer {
+  const { identity, rollover } = credentials();
+  const authority = signer(credentials());
   const request = v.safeParse(renewRequest, params);
   const admission = request.success ? state.admission(request.output.index) : undefined;
   if (!request.success || !admission)
@@ -83,10 +88,10 @@ function renew(
     tell(index, (error as Error).message);
     throw error;
   }
-  if (!caKey) {
-    throw failed("renew.witness", `${identity.self.name} is a witness and can sign no certificate`);
+  if (!authority) {
+    throw failed("renew.witness", `${identity.self.name} does not hold the CA and can sign no certificate`);
   }
-  return { certificate: certifyNode({ cert: ca, key: caKey }, identity.cluster, admission, clock.wall()) };
+  return { certificate: certifyNode(authority, identity.cluster, admission, clock.wall()), rollover };
 }
 
 function secretsCopy(secrets: Secrets): Record<string, Record<string, string>> {

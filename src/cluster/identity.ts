@@ -1,25 +1,39 @@
-import { chmod, mkdir } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { chmod, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { failed, refused } from "../core/errors.ts";
 import { registerSecret } from "../core/mask.ts";
-import { readText, writeAtomic } from "./files.ts";
+import { readText, removeWhole, writeAtomic } from "./files.ts";
 import { firstRing, keyRing, type KeyRing } from "./gossip/keyring.ts";
-import { certify, generateKey, publicKeyOf, type Authority, type KeyPair } from "./pki.ts";
+import { caPublicKey, certify, generateKey, publicKeyOf, type KeyPair } from "./pki.ts";
+import { lastStage, rollover, type Rollover } from "./rollover.ts";
 import { address, nodeName } from "./schema.ts";
+import { signer, signingCa, trustedCas } from "./trust.ts";
 import type { Identity } from "./types.ts";
 
 /** All that a member holds of its cluster on disk, in `paths.pki`. */
 export interface Credentials {
   identity: Identity;
-  /** PEM. */
+  /** PEM. During a rotation of the CA: of the one before. */
   ca: string;
   certificate: string;
   key: KeyPair;
   /** PEM; absent on a witness. */
   caKey: string | undefined;
+  /** The last rotation of the CA, which may be under way; undefined: there was none. What follows from it: trust.ts. */
+  rollover?: Rollover | undefined;
+  /** What this node has of the CA that comes; PEM. */
+  next?: NextAuthority | undefined;
   /** What gossip's packets are sealed with. */
   keyRing: KeyRing;
+}
+
+export interface NextAuthority {
+  /** Absent on a witness. */
+  caKey?: string | undefined;
+  /** By it, for this node's key. */
+  certificate?: string | undefined;
 }
 
 const names = {
@@ -29,6 +43,9 @@ const names = {
   key: "node.key",
   keyRing: "gossip.key",
   identity: "identity.json",
+  rollover: "ca-rotation.json",
+  nextCaKey: "ca-next.key",
+  nextCertificate: "node-next.crt",
 } as const;
 
 const identitySchema = v.object({
@@ -51,23 +68,117 @@ export async function loadIdentity(directory: string): Promise<Identity | undefi
 export async function loadCredentials(directory: string): Promise<Credentials | undefined> {
   const identity = await loadIdentity(directory);
   if (!identity) return undefined;
+  const authority = await loadAuthority(directory);
   const read = (name: string) => readText(join(directory, name));
-  const [ca, certificate, key, ring, caKey] = await Promise.all([
-    read(names.ca),
+  const [certificate, key, ring] = await Promise.all([
     read(names.certificate),
     read(names.key),
     read(names.keyRing),
-    read(names.caKey),
   ]);
-  if (!ca || !certificate || !key || !ring) throw damaged(directory);
+  if (!authority || !certificate || !key || !ring) throw damaged(directory);
   return {
     identity,
-    ca,
+    ...authority,
     certificate,
     key: { publicKey: publicKeyOf(key), privateKey: key },
-    caKey,
     keyRing: readRing(directory, ring.trim()),
   };
+}
+
+type HeldAuthority = Pick<Credentials, "ca" | "caKey" | "rollover" | "next">;
+
+/** What this node holds of the cluster's CA; where a rotation was killed at its end, that is done first. */
+async function loadAuthority(directory: string): Promise<HeldAuthority | undefined> {
+  const read = (name: string) => readText(join(directory, name));
+  const text = await read(names.rollover);
+  const last = text === undefined ? undefined : parseRollover(directory, text);
+  if (last?.stage === lastStage) await settle(directory, last);
+  const [ca, caKey, nextKey, certificate] = await Promise.all([
+    read(names.ca),
+    read(names.caKey),
+    read(names.nextCaKey),
+    read(names.nextCertificate),
+  ]);
+  if (!ca) return undefined;
+  const under = last && last.stage < lastStage ? last : undefined;
+  // One of a rotation that was killed before it began is nobody's.
+  const isOurs = under && nextKey && publicKeyOf(nextKey) === caPublicKey(under.after);
+  return { ca, caKey, rollover: last, next: under && { caKey: isOurs ? nextKey : undefined, certificate } };
+}
+
+function parseRollover(directory: string, text: string): Rollover {
+  try {
+    return v.parse(rollover, JSON.parse(text));
+  } catch (cause) {
+    throw damaged(directory, cause);
+  }
+}
+
+/** The CA after takes the place of the one before; the same again does no harm. */
+async function settle(directory: string, { after }: Rollover): Promise<void> {
+  const path = (name: string) => join(directory, name);
+  // Another process may be at it, too.
+  const move = async (from: string, to: string) => {
+    await rename(path(from), path(to)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    });
+  };
+  const nextKey = await readText(path(names.nextCaKey));
+  const key = await readText(path(names.caKey));
+  if (nextKey !== undefined && publicKeyOf(nextKey) === caPublicKey(after)) {
+    await move(names.nextCaKey, names.caKey);
+  } else if (key !== undefined && publicKeyOf(key) !== caPublicKey(after)) {
+    await removeWhole(path(names.caKey));
+  }
+  await move(names.nextCertificate, names.certificate);
+  if ((await readText(path(names.ca))) !== after) await writeAtomic(path(names.ca), after, 0o600);
+}
+
+/** What comes with a rotation of the CA. */
+export interface RolloverChange {
+  rollover?: Rollover;
+  next?: NextAuthority;
+}
+
+/** What this node holds after a change; as `loadCredentials` would have it after `saveRollover`. Pure. */
+export function withRollover(credentials: Credentials, { rollover: to, next }: RolloverChange): Credentials {
+  const { rollover: last } = credentials;
+  const base = last && to && to.round > last.round ? settled(credentials, last) : credentials;
+  const now = to ?? last;
+  const merged = { ...base, rollover: now, next: { ...base.next, ...next } };
+  return now?.stage === lastStage ? settled(merged, now) : merged;
+}
+
+function settled(credentials: Credentials, { after }: Rollover): Credentials {
+  const { caKey, certificate, next } = credentials;
+  const isOurs = (key: string | undefined) => key !== undefined && publicKeyOf(key) === caPublicKey(after);
+  const key = [next?.caKey, caKey].find(isOurs);
+  // That of a rotation which begins is another one's.
+  const rest = isOurs(next?.caKey) ? undefined : next?.caKey;
+  return {
+    ...credentials,
+    ca: after,
+    caKey: key,
+    certificate: next?.certificate ?? certificate,
+    next: rest === undefined ? undefined : { caKey: rest },
+  };
+}
+
+/** What comes is on the disk before it is gone by; the same again does no harm. */
+export async function saveRollover(
+  directory: string,
+  credentials: Credentials,
+  { rollover: to, next }: RolloverChange,
+): Promise<void> {
+  const { rollover: last } = credentials;
+  // It was away while that one ended.
+  if (last && to && to.round > last.round) await settle(directory, last);
+  const write = (name: string, content: string) => writeAtomic(join(directory, name), content, 0o600);
+  if (next?.caKey !== undefined) await write(names.nextCaKey, next.caKey);
+  if (next?.certificate !== undefined) await write(names.nextCertificate, next.certificate);
+  if (to) await write(names.rollover, `${JSON.stringify(to)}\n`);
+  const now = to ?? last;
+  if (now?.stage === lastStage) await settle(directory, now);
 }
 
 /** A ring that was never rotated is one line, as from the first version on. */
@@ -101,6 +212,9 @@ export async function saveCredentials(directory: string, credentials: Credential
   const write = (name: string, content: string) => writeAtomic(join(directory, name), content, 0o600);
   await write(names.ca, credentials.ca);
   if (credentials.caKey) await write(names.caKey, credentials.caKey);
+  if (credentials.rollover) await write(names.rollover, `${JSON.stringify(credentials.rollover)}\n`);
+  if (credentials.next?.caKey) await write(names.nextCaKey, credentials.next.caKey);
+  if (credentials.next?.certificate) await write(names.nextCertificate, credentials.next.certificate);
   await write(names.key, credentials.key.privateKey);
   await write(names.certificate, credentials.certificate);
   await saveKeyRing(directory, credentials.keyRing);
@@ -135,12 +249,22 @@ async function makePrivate(directory: string): Promise<void> {
   await chmod(directory, 0o700);
 }
 
-async function loadAuthority(directory: string): Promise<Authority | undefined> {
-  const [cert, key] = await Promise.all([
-    readText(join(directory, names.ca)),
-    readText(join(directory, names.caKey)),
-  ]);
-  return cert && key ? { cert, key } : undefined;
+/** The CAs that services on this node go by; undefined outside of a cluster. Read at once: a plan is pure, and made anew. */
+export function readServiceAuthority(directory: string): { trusted: string; signer: string } | undefined {
+  const read = (name: string) => readFileSync(join(directory, name), "utf8");
+  let ca: string;
+  try {
+    ca = read(names.ca);
+  } catch {
+    return undefined;
+  }
+  const held = {
+    ca,
+    rollover: existsSync(join(directory, names.rollover))
+      ? parseRollover(directory, read(names.rollover))
+      : undefined,
+  };
+  return { trusted: trustedCas(held).join(""), signer: signingCa(held) };
 }
 
 /**
@@ -151,7 +275,8 @@ export async function issueServiceCertificate(
   directory: string,
   service: { name: string; addresses: readonly string[] },
 ): Promise<{ key: string; cert: string; ca: string }> {
-  const [identity, authority] = await Promise.all([loadIdentity(directory), loadAuthority(directory)]);
+  const [identity, held] = await Promise.all([loadIdentity(directory), loadAuthority(directory)]);
+  const authority = held && signer(held);
   if (!identity || !authority) {
     throw refused(
       "pki.no_authority",
@@ -172,5 +297,5 @@ export async function issueServiceCertificate(
     },
     Date.now(),
   );
-  return { key: key.privateKey, cert, ca: authority.cert };
+  return { key: key.privateKey, cert, ca: trustedCas(held).join("") };
 }

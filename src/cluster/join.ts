@@ -9,12 +9,13 @@ import { isWitness, possessionFields, protocolVersion, removed } from "./admissi
 import { Channel, peerFrameBytes } from "./channel.ts";
 import type { ClusterFiles } from "./files.ts";
 import { firstRing } from "./gossip/keyring.ts";
-import { joinKey, loadIdentity, saveCredentials } from "./identity.ts";
+import { joinKey, loadIdentity, saveCredentials, type Credentials } from "./identity.ts";
 import { caHash, readNodeCertificate, signFields, type KeyPair } from "./pki.ts";
+import { isSound as isSoundRollover, lastStage, type Rollover } from "./rollover.ts";
 import { joinAnswer, type JoinAnswer, type JoinRequest } from "./schema.ts";
 import { saveSecrets } from "./secrets.ts";
 import { fileStore } from "./store.ts";
-import { ClosedEarly, openTls } from "./tls-transport.ts";
+import { ClosedEarly, openTls, serverNameOf } from "./tls-transport.ts";
 import type { Token } from "./token.ts";
 import { busy } from "./turnstile.ts";
 import type { Identity } from "./types.ts";
@@ -66,15 +67,22 @@ export async function enterCluster(files: ClusterFiles, options: EnterOptions): 
   const identity: Identity = { cluster: answer.cluster, self: { ...node, index: answer.index } };
   if (answer.secrets && !isWitness(options.roles)) await saveSecrets(files.secrets, answer.secrets);
   await fileStore(files.state).save({ incarnation: 0, state: answer.state });
-  await saveCredentials(files.pki, {
+  await saveCredentials(files.pki, joinedWith(answer, identity, key));
+  return identity;
+}
+
+/** What a joiner is given. During a rotation of the CA that is by the one that comes. */
+export function joinedWith(answer: JoinAnswer, identity: Identity, key: KeyPair): Credentials {
+  const { ca, caKey, certificate, rollover } = answer;
+  const isUnderWay = rollover !== undefined && rollover.stage < lastStage;
+  return {
     identity,
-    ca: answer.ca,
-    caKey: answer.caKey,
-    certificate: answer.certificate,
+    certificate,
     key,
     keyRing: answer.keyRing ?? firstRing(answer.gossipKey),
-  });
-  return identity;
+    rollover,
+    ...(isUnderWay ? { ca: rollover.before, caKey: undefined, next: { caKey, certificate } } : { ca, caKey }),
+  };
 }
 
 /** Finds a member to ask, and asks it; the next one when the connection breaks, until the time is up. */
@@ -152,15 +160,21 @@ function checkAnswer(answer: JoinAnswer, options: EnterOptions, key: KeyPair): J
 
 function isSound(answer: JoinAnswer, { token, node }: EnterOptions, key: KeyPair): boolean {
   const ca = new X509Certificate(answer.ca);
-  const read = readNodeCertificate(new X509Certificate(answer.certificate), ca, undefined);
+  const read = readNodeCertificate(new X509Certificate(answer.certificate), [ca], undefined);
   return (
     caHash(answer.ca) === token.ca &&
+    (answer.rollover === undefined || isOf(answer.rollover, answer.ca, token.cluster)) &&
     answer.cluster.id === token.cluster &&
     read?.cluster === token.cluster &&
     read.peer.name === node.name &&
     read.peer.index === answer.index &&
     read.peer.publicKey === key.publicKey
   );
+}
+
+/** Nobody without the key of the CA that the token pins says which other one is trusted beside it. */
+function isOf(rollover: Rollover, ca: string, cluster: string): boolean {
+  return rollover.stage > 1 && rollover.after === ca && isSoundRollover(cluster, rollover);
 }
 
 interface Door {
@@ -215,6 +229,7 @@ async function firstDoor(
 }
 
 const wrongCluster = "belongs to another cluster";
+const otherCa = "goes by another CA";
 const crowded = "lets nobody in at the moment";
 /** Connections that one member closes without an answer: in a crowd it does so where it was not asked yet. */
 const mostLost = 3;
@@ -228,16 +243,19 @@ function whyNot(error: unknown): string {
 /** Connects without trust, then checks before anything is said: the CA is the pinned one, and it signed this agent. */
 async function openDoor(token: Token, door: string, signal: AbortSignal): Promise<TLSSocket> {
   const { host, port } = splitAddress(door);
-  const socket = await openTls(host, port, { rejectUnauthorized: false }, addressMs, signal);
+  // During a rotation of the CA, by that of the token.
+  const wanted = { rejectUnauthorized: false, servername: serverNameOf(token.ca) };
+  const socket = await openTls(host, port, wanted, addressMs, signal);
   const chain = socket.getPeerCertificate(true);
   const leaf = chain.raw && new X509Certificate(chain.raw);
   const issuer = chain.issuerCertificate?.raw && new X509Certificate(chain.issuerCertificate.raw);
   // Dates are not judged: if this node's clock is off, the cluster says so in words.
-  const read = leaf && issuer && readNodeCertificate(leaf, issuer, undefined);
-  if (read && issuer && caHash(issuer.toString()) === token.ca && read.cluster === token.cluster)
-    return socket;
+  const read = leaf && issuer && readNodeCertificate(leaf, [issuer], undefined);
+  const isPinned = issuer !== undefined && caHash(issuer.toString()) === token.ca;
+  if (read?.cluster === token.cluster && isPinned) return socket;
   socket.destroy();
-  throw new Error(read ? wrongCluster : "is no chime-node agent");
+  if (!read) throw new Error("is no chime-node agent");
+  throw new Error(read.cluster === token.cluster ? otherCa : wrongCluster);
 }
 
 /** `ADDRESS`, `ADDRESS:PORT`, `V6`, `[V6]:PORT`. */
@@ -255,6 +273,13 @@ function nobodyThere(token: Token, failures: ReadonlyMap<string, string>): Chime
     return refused(
       "token.wrong_cluster",
       `the token is not of the cluster that answers (${said})`,
+      "chime-node token create, on a member of the cluster that this node is to join",
+    );
+  }
+  if ([...failures.values()].includes(otherCa)) {
+    return refused(
+      "token.other_ca",
+      `the cluster's CA is not the one that the token pins: it was rotated since, or this is not the cluster (${said})`,
       "chime-node token create, on a member of the cluster that this node is to join",
     );
   }

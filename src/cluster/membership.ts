@@ -7,14 +7,14 @@ import { agentPort } from "../core/paths.ts";
 import type { Secrets } from "../spec/types.ts";
 import { isRemoved, protocolVersion, removed, renewalFields, type RoleLimit } from "./admission.ts";
 import { peerUnreachable } from "./channel.ts";
-import { Coordinator, renewed, specConflict } from "./coordinator.ts";
+import { Coordinator, specConflict } from "./coordinator.ts";
 import { answerStranger } from "./door.ts";
 import type { Credentials } from "./identity.ts";
 import { Contacts } from "./contacts.ts";
 import { packet } from "./gossip/types.ts";
 import { documentsKey, itemsOf, recordKey, recordVersion } from "./items.ts";
 import { suspectMs } from "./peers.ts";
-import { caPublicKey, signFields, verifyFields, type PeerIdentity } from "./pki.ts";
+import { signFields, verifyFields, type PeerIdentity } from "./pki.ts";
 import { signRecord } from "./record.ts";
 import { standing } from "./renewal.ts";
 import {
@@ -22,8 +22,10 @@ import {
   exchangeRequest,
   jsonBytes,
   maxRecordBytes,
+  renewAnswer,
   stateParts,
   type Admission,
+  type RenewAnswer,
   type SignedRecord,
   type StateParts,
 } from "./schema.ts";
@@ -31,6 +33,7 @@ import { signSpec } from "./spec-document.ts";
 import { SharedState, type Merged } from "./state.ts";
 import { Saver, type Stored, type StateStore } from "./store.ts";
 import { Tokens } from "./tokens.ts";
+import { trustIn } from "./trust.ts";
 import type { Link, OpenPackets, PacketTrouble, PeerAddress, Transport } from "./transport.ts";
 import type { Liveness, Member, Membership, MemberView, Pause, SpecDocument } from "./types.ts";
 
@@ -90,13 +93,14 @@ export class ClusterMembership implements Membership {
   private readonly stopping = new AbortController();
   private record: Member;
   private lazySaveAt: number | undefined;
+  private isListing = false;
 
   /** @param stored what was known before */
   private constructor(options: MembershipOptions, stored: Stored | undefined) {
     this.options = options;
     const { credentials, clock, transport, random, binaryVersion, roleLimit } = options;
-    const { identity, ca } = credentials();
-    this.state = new SharedState(identity.cluster.id, caPublicKey(ca));
+    const { identity } = credentials();
+    this.state = new SharedState(identity.cluster.id, trustIn(credentials()));
     const { state } = this;
     if (stored) state.merge(stored.state);
     const { index } = identity.self;
@@ -139,6 +143,7 @@ export class ClusterMembership implements Membership {
       clock,
       binaryVersion,
       roleLimit,
+      checkOpen: () => this.checkOpen(),
       checkSpec: options.checkSpec,
       spread,
       liveness: (other) => this.contacts.state(other),
@@ -147,7 +152,15 @@ export class ClusterMembership implements Membership {
         return await link.request("decide", { operation, params }, timeoutMs);
       },
     });
-    this.tokens = new Tokens({ credentials, state, clock, roleLimit, spread, doors: () => this.doors() });
+    this.tokens = new Tokens({
+      credentials,
+      state,
+      clock,
+      roleLimit,
+      spread,
+      checkOpen: () => this.checkOpen(),
+      doors: () => this.doors(),
+    });
   }
 
   /** Takes up what was known before, listens, and begins to look for the others. @throws ChimeError `agent.port_taken` */
@@ -155,6 +168,46 @@ export class ClusterMembership implements Membership {
     const membership = new ClusterMembership(options, await options.store.load());
     await membership.begin();
     return membership;
+  }
+
+  /**
+   * While a rotation of the CA begins nobody is let in: who is a member is being written down, and no token of the CA that
+   * comes is there yet.
+   * @throws ChimeError `ca.beginning`
+   */
+  private checkOpen(): void {
+    if (!this.isListing && this.options.credentials().rollover?.stage !== 1) return;
+    throw failed(
+      "ca.beginning",
+      "the cluster's CA is being rotated: nobody can be let in until the new one signs",
+      {
+        remedy: "in some seconds, with a token that is made then; chime-node ca show tells how far it is",
+      },
+    );
+  }
+
+  /** Lets nobody in while what is a list of all members is being written down and taken up. */
+  async listing<T>(work: (admissions: Admission[]) => Promise<T>): Promise<T> {
+    this.isListing = true;
+    try {
+      return await work(this.state.allAdmissions());
+    } finally {
+      this.isListing = false;
+    }
+  }
+
+  /** By whom this cluster's members are admitted, those that left, too. */
+  admissions(): Admission[] {
+    return this.state.allAdmissions();
+  }
+
+  /** To be called when another CA's word counts (rollover.ts). */
+  anchor(): void {
+    this.state.anchor(trustIn(this.options.credentials()));
+    this.syncContacts();
+    this.saveSoon();
+    this.gossipDocuments();
+    this.changed();
   }
 
   private async begin(): Promise<void> {
@@ -312,18 +365,27 @@ export class ClusterMembership implements Membership {
    */
   async renewCertificate(): Promise<string> {
     const { credentials, clock } = this.options;
-    const { certificate, identity, key } = credentials();
-    const { index } = identity.self;
+    const { certificate } = credentials();
     const now = standing(certificate, clock.wall());
     if (now === "good" || now === "due") return await this.coordinator.renew();
+    return (await this.knock())?.certificate ?? (await this.coordinator.renew());
+  }
+
+  /**
+   * Asks for a certificate at the doors of the members that hold the CA, without showing one; undefined: nobody is there.
+   * @throws ChimeError `join.clock_skew`, `renew.*`, `member.removed`
+   */
+  async knock(): Promise<RenewAnswer | undefined> {
+    const { credentials, clock } = this.options;
+    const { identity, key } = credentials();
+    const { index } = identity.self;
     const holders = this.state.members().filter((m) => !m.left && !m.witness && m.index !== index);
     const answers = holders.map(async (holder) => {
       const wall = clock.wall();
       const possession = signFields(key.privateKey, renewalFields(identity.cluster.id, index, wall));
       const link = await this.options.transport.knock(holder);
       try {
-        return v.parse(renewed, await link.request("renew", { index, wall, possession }, renewMs))
-          .certificate;
+        return v.parse(renewAnswer, await link.request("renew", { index, wall, possession }, renewMs));
       } finally {
         link.close();
       }
@@ -333,7 +395,7 @@ export class ClusterMembership implements Membership {
     if (given) return given.value;
     const no = outcomes.find((outcome) => outcome.status === "rejected" && isRefusal(outcome.reason));
     if (no?.status === "rejected") throw no.reason;
-    return await this.coordinator.renew();
+    return undefined;
   }
 
   /** This node is no member any more; it may come back by a join, under a new index. */
@@ -481,7 +543,8 @@ export class ClusterMembership implements Membership {
     if (!admission) {
       throw refused("member.unknown", `${this.record.name} does not know member ${peer.name} yet`);
     }
-    if (admission.left || admission.publicKey !== peer.publicKey) throw removed(peer.name);
+    const isOther = admission.publicKey !== peer.publicKey || admission.name !== peer.name;
+    if (admission.left || isOther) throw removed(peer.name);
     this.refusals.delete(peer.index);
     this.contacts.heard(peer.index);
   }

@@ -1,4 +1,3 @@
-import { X509Certificate } from "node:crypto";
 import { systemClock } from "../core/clock.ts";
 import { agentPort } from "../core/paths.ts";
 import type { RoleLimit } from "./admission.ts";
@@ -6,11 +5,20 @@ import type { ClusterFiles } from "./files.ts";
 import { HeldKeys } from "./gossip/held-keys.ts";
 import { KeyRotation } from "./gossip/key-rotation.ts";
 import { Wire, type WireKeys } from "./gossip/wire.ts";
-import { loadCredentials, saveCertificate, saveKeyRing } from "./identity.ts";
+import { AuthorityRotation } from "./authority-rotation.ts";
+import {
+  loadCredentials,
+  saveCertificate,
+  saveKeyRing,
+  saveRollover,
+  withRollover,
+  type RolloverChange,
+} from "./identity.ts";
 import { ClusterMembership } from "./membership.ts";
 import { Renewal } from "./renewal.ts";
 import { SecretStore } from "./secret-store.ts";
 import { fileStore } from "./store.ts";
+import { isIssuedBy } from "./trust.ts";
 import { TlsTransport } from "./tls-transport.ts";
 import type { OpenPackets } from "./transport.ts";
 import type { Identity } from "./types.ts";
@@ -22,6 +30,10 @@ export interface OpenClusterOptions {
   roleLimit: (role: string) => RoleLimit | undefined;
   /** Throws where this version cannot work by the text of a cluster.toml. */
   checkSpec: (toml: string) => void;
+  /** Has this node's services go by the CAs that it holds; rejects where they do not. */
+  services: () => Promise<void>;
+  /** Throws where this cluster's services cannot follow a rotation of the CA. */
+  checkServices: () => void;
   /** Address to listen on; all by default. */
   host?: string;
   port?: number;
@@ -35,8 +47,8 @@ export interface OpenCluster {
   renewal: Renewal;
   /** Keeps gossip's keys the same on all members. */
   keyRotation: KeyRotation;
-  /** When the cluster's CA ends, ms since the epoch. */
-  authorityEnds: () => number;
+  /** Puts another CA in the place of the cluster's. */
+  authorityRotation: AuthorityRotation;
   /** Goes silent, does not leave. */
   stop(): Promise<void>;
 }
@@ -46,7 +58,16 @@ export interface OpenCluster {
  * @throws ChimeError `identity.damaged`, `state.damaged`, `secrets.unreadable`, `agent.port_taken`
  */
 export async function openCluster(options: OpenClusterOptions): Promise<OpenCluster | undefined> {
-  const { files, binaryVersion, roleLimit, checkSpec, host = "0.0.0.0", port = agentPort } = options;
+  const {
+    files,
+    binaryVersion,
+    roleLimit,
+    checkSpec,
+    services,
+    checkServices,
+    host = "0.0.0.0",
+    port = agentPort,
+  } = options;
   let credentials = await loadCredentials(files.pki);
   if (!credentials) return undefined;
   const secrets = await SecretStore.load(files.secrets);
@@ -66,14 +87,31 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     checkSpec,
     port,
   });
+  async function hold(change: RolloverChange): Promise<void> {
+    await saveRollover(files.pki, current(), change);
+    credentials = withRollover(current(), change);
+    transport.refresh();
+  }
   const renewal = new Renewal({
-    certificate: () => current().certificate,
+    certificate: () => current().next?.certificate ?? current().certificate,
     ask: () => membership.renewCertificate(),
     async take(certificate) {
+      const { rollover, next } = current();
+      // By the CA that comes: its own file, until that one is there alone.
+      if (rollover && next && isIssuedBy(certificate, rollover.after))
+        return await hold({ next: { certificate } });
       await saveCertificate(files.pki, certificate);
       credentials = { ...current(), certificate };
       transport.refresh();
     },
+    clock: systemClock,
+  });
+  const authorityRotation = new AuthorityRotation({
+    credentials: current,
+    save: hold,
+    services,
+    checkServices,
+    membership,
     clock: systemClock,
   });
   const keyRotation = new KeyRotation({
@@ -92,10 +130,11 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     secrets,
     renewal,
     keyRotation,
-    authorityEnds: () => Date.parse(new X509Certificate(current().ca).validTo),
+    authorityRotation,
     async stop() {
       renewal.stop();
       keyRotation.stop();
+      authorityRotation.stop();
       await membership.stop();
     },
   };

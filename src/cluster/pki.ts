@@ -135,16 +135,16 @@ export interface PeerIdentity {
 }
 
 /**
- * Reads and checks an agent's certificate by hand, on top of what TLS did: signed by this CA, in its time, and
+ * Reads and checks an agent's certificate by hand, on top of what TLS did: signed by one of these CAs, in its time, and
  * issued to an agent of this cluster.
  * @param now wall clock in ms, or undefined where dates cannot be judged yet (a joiner's clock may be wrong)
  */
 export function readNodeCertificate(
   certificate: X509Certificate,
-  ca: X509Certificate,
+  cas: readonly X509Certificate[],
   now: number | undefined,
 ): { peer: PeerIdentity; cluster: string } | undefined {
-  if (!certificate.checkIssued(ca) || !certificate.verify(ca.publicKey)) return undefined;
+  if (!cas.some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey))) return undefined;
   if (now !== undefined && (now < Date.parse(certificate.validFrom) || now > Date.parse(certificate.validTo)))
     return undefined;
   const uri = /(?:^|, )URI:chime:\/\/([a-z0-9]{1,64})\/node\/(\d{1,6})(?:,|$)/.exec(

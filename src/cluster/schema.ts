@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import * as v from "valibot";
 import { keyRing } from "./gossip/keyring.ts";
 import { statement } from "./gossip/types.ts";
+import { rollover } from "./rollover.ts";
 import { phases, type Member, type SpecDocument } from "./types.ts";
 
 /** Everything that agents tell each other, as schemas. Unknown keys are dropped: a newer peer may send more. */
@@ -178,6 +179,13 @@ export const renewRequest = v.object({
   possession: base64,
 });
 
+/** The other certificate, and how far the member that gives it is with a rotation of the CA. */
+export const renewAnswer = v.object({
+  certificate: v.pipe(v.string(), v.maxLength(8192)),
+  rollover: v.optional(rollover),
+});
+export type RenewAnswer = v.InferInput<typeof renewAnswer>;
+
 /** Read before all else, so that a version that we do not understand gets the answer that says so. */
 export const joinVersion = v.object({ protocol: counter, binaryVersion: short });
 
@@ -188,7 +196,10 @@ export const joinAnswer = v.object({
   cluster: v.object({ name: nodeName, id: v.pipe(v.string(), v.regex(/^[a-z0-9]{1,64}$/)) }),
   index,
   certificate: pem,
+  /** The one that signs. */
   ca: pem,
+  /** Absent where the CA was never rotated. */
+  rollover: v.optional(rollover),
   /** The key that seals. An older version takes this one alone. */
   gossipKey: base64,
   /** Absent from an older version. */

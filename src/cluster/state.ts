@@ -11,6 +11,7 @@ import {
   type TokenRecord,
 } from "./schema.ts";
 import { specIsGenuine } from "./spec-document.ts";
+import type { Trust } from "./trust.ts";
 import type { Member, SpecDocument } from "./types.ts";
 
 /** Of what one message tells, in a frame of 1 MiB (channel.ts): the rest of it is who lives, and a joiner's certificates. */
@@ -40,7 +41,7 @@ export interface Merged {
  */
 export class SharedState {
   private readonly clusterId: string;
-  private readonly caKey: string;
+  private trust: Trust;
   private readonly admissions = new Map<number, Admission>();
   private readonly records = new Map<number, KnownRecord>();
   private readonly tokens = new Map<string, TokenRecord>();
@@ -48,10 +49,26 @@ export class SharedState {
   /** Until the next change. */
   private inShortNow: { digest: string; summary: Summary } | undefined;
 
-  /** @param caKey the CA's public key, base64 */
-  constructor(clusterId: string, caKey: string) {
+  constructor(clusterId: string, trust: Trust) {
     this.clusterId = clusterId;
-    this.caKey = caKey;
+    this.trust = trust;
+  }
+
+  /**
+   * Goes by another CA's word. What does not hold under it is gone: members that only the thief of the CA before knows,
+   * tokens that pin that one. It is the one way in which something goes back, and all members go it.
+   */
+  anchor(trust: Trust): void {
+    this.trust = trust;
+    for (const [index, admission] of this.admissions) {
+      if (admissionIsGenuine(trust, this.clusterId, admission)) continue;
+      this.admissions.delete(index);
+      this.records.delete(index);
+    }
+    for (const [id, token] of this.tokens) {
+      if (!tokenIsGenuine(trust, this.clusterId, token)) this.tokens.delete(id);
+    }
+    this.inShortNow = undefined;
   }
 
   /** What is not genuine is left out in silence: the rest of the message may be fine. */
@@ -83,7 +100,7 @@ export class SharedState {
     if (!known || known.publicKey !== next.publicKey) {
       // One index given twice, by two members that could not see each other: the smaller key stays, on every node.
       if (known && known.publicKey < next.publicKey) return false;
-      if (!admissionIsGenuine(this.caKey, this.clusterId, next) || !fits(next, next.roles)) return false;
+      if (!admissionIsGenuine(this.trust, this.clusterId, next) || !fits(next, next.roles)) return false;
       this.admissions.set(next.index, next);
       this.records.delete(next.index);
       return true;
@@ -98,7 +115,7 @@ export class SharedState {
   private mergeToken(next: TokenRecord): boolean {
     const known = this.tokens.get(next.id);
     if (!known) {
-      if (!tokenIsGenuine(this.caKey, this.clusterId, next)) return false;
+      if (!tokenIsGenuine(this.trust, this.clusterId, next)) return false;
       this.tokens.set(next.id, next);
       return true;
     }

@@ -7,7 +7,8 @@ import { isRemoved } from "./admission.ts";
 import { Channel, peerFrameBytes, peerUnreachable, strangerFrameBytes } from "./channel.ts";
 import { Crowd } from "./crowd.ts";
 import type { Credentials } from "./identity.ts";
-import { readNodeCertificate, type PeerIdentity } from "./pki.ts";
+import { caHash, readNodeCertificate, type PeerIdentity } from "./pki.ts";
+import { isIssuedBy, shownTo, trustedCas } from "./trust.ts";
 import type { Link, PeerAddress, Refused, Serve, Transport } from "./transport.ts";
 
 /** A SYN that nobody answers: long enough for one retransmission, short enough to find a healed peer soon. */
@@ -34,6 +35,8 @@ export class TlsTransport implements Transport {
   private readonly open = new Set<Channel>();
   private readonly warnedAt = new Map<string, number>();
   private readonly crowd = new Crowd(() => performance.now());
+  /** By member, the newest CA by which it has shown a certificate: it takes those of that one, too. */
+  private readonly shown = new Map<number, string>();
   /** In the order of their arrival, with the addresses they come from. */
   private readonly strangers = new Map<TLSSocket, string>();
 
@@ -52,13 +55,14 @@ export class TlsTransport implements Transport {
   async listen(serve: Serve, refused: Refused): Promise<void> {
     const { host, port } = this;
     const server = createServer({
-      ...this.secureContext(),
+      ...this.secureContext(undefined),
       requestCert: true,
       // Strangers have no certificate: who is what is decided in `admit`.
       rejectUnauthorized: false,
       handshakeTimeout: handshakeMs,
     });
     this.server = server;
+    this.offerBoth();
     server.on("connection", (socket) => this.count(socket as TLSSocket));
     server.on("tlsClientError", (_error, socket) => socket.destroy());
     server.on("secureConnection", (socket) => this.admit(socket, serve, refused));
@@ -75,17 +79,28 @@ export class TlsTransport implements Transport {
     });
   }
 
-  /** To be called when there is a new certificate: connections that come from now on are shown that one. */
+  /** To be called when there is a new certificate or CA: connections that come from now on are shown and judged by that. */
   refresh(): void {
-    this.server?.setSecureContext(this.secureContext());
+    this.server?.setSecureContext(this.secureContext(undefined));
+    this.offerBoth();
   }
 
-  private secureContext() {
-    const { certificate, ca, key } = this.credentials();
+  /** Who knows of the CA that comes is shown that one's certificate. Of the present CA, too: it once was the one that comes. */
+  private offerBoth(): void {
+    if (!this.credentials().rollover) return;
+    for (const ca of trustedCas(this.credentials())) {
+      const hash = caHash(ca);
+      this.server?.addContext(serverNameOf(hash), this.secureContext(hash));
+    }
+  }
+
+  private secureContext(wanted: string | undefined) {
+    const { key } = this.credentials();
+    const { certificate, ca } = shownTo(this.credentials(), wanted);
     return {
       cert: `${certificate}${ca}`,
       key: key.privateKey,
-      ca: [ca],
+      ca: trustedCas(this.credentials()),
       minVersion: "TLSv1.3" as const,
     };
   }
@@ -169,16 +184,23 @@ export class TlsTransport implements Transport {
   }
 
   private verify(certificate: X509Certificate, now: number | undefined): PeerIdentity | undefined {
-    const { ca, identity } = this.credentials();
-    const read = readNodeCertificate(certificate, new X509Certificate(ca), now);
+    const { identity } = this.credentials();
+    const cas = trustedCas(this.credentials()).map((ca) => new X509Certificate(ca));
+    const read = readNodeCertificate(certificate, cas, now);
     return read?.cluster === identity.cluster.id ? read.peer : undefined;
   }
 
   async dial(target: PeerAddress): Promise<Link> {
     // It may come from there as soon as we go there.
     this.crowd.expect(target.address);
-    const { certificate, ca, key } = this.credentials();
-    const options = { ca: [ca], cert: certificate, key: key.privateKey, rejectUnauthorized: true };
+    const { key } = this.credentials();
+    const { certificate } = shownTo(this.credentials(), this.shown.get(target.index));
+    const options = {
+      ca: trustedCas(this.credentials()),
+      cert: certificate,
+      key: key.privateKey,
+      rejectUnauthorized: true,
+    };
     return await this.reach(target, options, Date.now());
   }
 
@@ -187,9 +209,13 @@ export class TlsTransport implements Transport {
   }
 
   private async reach(target: PeerAddress, options: TlsOptions, now: number | undefined): Promise<Link> {
-    const socket = await openTls(target.address, this.port, options, connectMs).catch((cause: unknown) => {
-      throw peerUnreachable(target.name, cause instanceof Error ? cause.message : String(cause));
-    });
+    const newest = trustedCas(this.credentials()).at(-1) as string;
+    const servername = serverNameOf(caHash(newest));
+    const socket = await openTls(target.address, this.port, { ...options, servername }, connectMs).catch(
+      (cause: unknown) => {
+        throw peerUnreachable(target.name, cause instanceof Error ? cause.message : String(cause));
+      },
+    );
     const presented = peerCertificate(socket);
     const peer = presented && this.verify(presented, now);
     if (!peer || peer.index !== target.index || peer.publicKey !== target.publicKey) {
@@ -199,6 +225,7 @@ export class TlsTransport implements Transport {
         remedy: `is ${target.address} used twice on the network?`,
       });
     }
+    if (presented && isIssuedBy(presented.toString(), newest)) this.shown.set(target.index, caHash(newest));
     return this.track(new Channel(socket, { limit: peerFrameBytes, peer: target.name }));
   }
 
@@ -224,7 +251,16 @@ function peerCertificate(socket: TLSSocket): X509Certificate | undefined {
   return raw ? new X509Certificate(raw) : undefined;
 }
 
+/**
+ * What whoever connects calls the server (SNI): by which CA it wants its certificate, in the clear. RFC 6066: a host name.
+ * @param hash of the CA's key, base64url
+ */
+export function serverNameOf(hash: string): string {
+  return `${Buffer.from(hash, "base64url").subarray(0, 8).toString("hex")}.ca`;
+}
+
 interface TlsOptions {
+  servername?: string;
   ca?: string[];
   cert?: string;
   key?: string;

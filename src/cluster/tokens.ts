@@ -5,6 +5,7 @@ import { registerSecret } from "../core/mask.ts";
 import { signToken, type RoleLimit } from "./admission.ts";
 import type { Credentials } from "./identity.ts";
 import { caHash } from "./pki.ts";
+import { signer } from "./trust.ts";
 import type { StateParts, TokenRecord } from "./schema.ts";
 import type { SharedState } from "./state.ts";
 import { formatToken, hashSecret } from "./token.ts";
@@ -15,6 +16,8 @@ export interface TokensOptions {
   clock: Clock;
   roleLimit: (role: string) => RoleLimit | undefined;
   spread: (parts: Partial<StateParts>) => Promise<void>;
+  /** Throws while nobody is let in. */
+  checkOpen: () => void;
   /** Where members take joiners: `ADDRESS` or `ADDRESS:PORT`. */
   doors: () => string[];
 }
@@ -42,7 +45,7 @@ export class Tokens {
 
   /**
    * The secret is in the returned text alone; the cluster keeps its hash.
-   * @throws ChimeError `token.witness` on a member without the CA, `role.unknown`
+   * @throws ChimeError `token.witness` on a member without the CA, `role.unknown`, `ca.beginning`
    */
   async create(wish: {
     ttlSeconds: number;
@@ -52,8 +55,9 @@ export class Tokens {
     roles: readonly string[];
   }): Promise<{ token: string; id: string }> {
     const { credentials, clock, roleLimit, spread, doors } = this.options;
-    const { identity, ca, caKey } = credentials();
-    if (!caKey) {
+    const { identity } = credentials();
+    const authority = signer(credentials());
+    if (!authority) {
       throw refused(
         "token.witness",
         "a witness holds no CA, so it can invite nobody",
@@ -62,6 +66,7 @@ export class Tokens {
     }
     const unknown = wish.roles.find((role) => !roleLimit(role));
     if (unknown) throw usageError("role.unknown", `there is no role ${unknown}`, "chime-node join --help");
+    this.options.checkOpen();
     const secret = registerSecret(randomSecret());
     const common = {
       id: randomSecret(8).toLowerCase(),
@@ -69,7 +74,7 @@ export class Tokens {
       roles: [...wish.roles],
       uses: wish.uses,
     };
-    const record = signToken(caKey, identity.cluster.id, {
+    const record = signToken(authority.key, identity.cluster.id, {
       ...common,
       hash: hashSecret(secret),
       usedBy: [],
@@ -80,7 +85,7 @@ export class Tokens {
       ...common,
       cluster: identity.cluster.id,
       addresses: doors(),
-      ca: caHash(ca),
+      ca: caHash(authority.cert),
       secret,
     });
     return { token, id: common.id };

@@ -16,6 +16,14 @@ export interface Issued {
   ca: string;
 }
 
+/** The cluster's CA, or two while one takes the other's place; PEM. */
+export interface ServiceAuthority {
+  /** The CA file: of all that others may have their certificates from. */
+  trusted: string;
+  /** The one that must have signed. */
+  signer: string;
+}
+
 export interface CertificateOptions {
   /** Names the resource, e.g. `mysql`. */
   name: string;
@@ -25,8 +33,7 @@ export interface CertificateOptions {
   owner?: string;
   /** IPv4 addresses and host names that the certificate must be valid for. */
   subjects: readonly string[];
-  /** The CA (PEM) that must have signed it. */
-  ca: string;
+  authority: ServiceAuthority;
   /** Makes a new key and has it signed; called only when the present one will not do. */
   issue(): Promise<Issued>;
   /** Has a service that runs take up the new ones; one that does not run reads them when it starts. */
@@ -39,15 +46,15 @@ const renewBeforeMs = 30 * 24 * 3_600_000;
 
 /**
  * Key, certificate and CA file of a service. Kept while the certificate fits the key, names every subject, is signed
- * by the CA and runs for another month; otherwise all three are issued anew.
+ * by the CA and runs for another month; otherwise it is issued anew. Where others are to be trusted, the CA file alone is new.
  */
 export function certificate(options: CertificateOptions): FileResource {
-  const { owner = "root", paths, subjects } = options;
+  const { owner = "root", paths, subjects, authority } = options;
   const id = `certificate:${options.name}`;
   return {
     id,
     needs: options.needs ?? [],
-    desired: fingerprint({ paths, owner, subjects, ca: options.ca }),
+    desired: fingerprint({ paths, owner, subjects, ca: authority.trusted, ...signerOf(authority) }),
     files: [paths.key, paths.cert, paths.ca],
     async inspect() {
       const reason = await objection(options, owner);
@@ -76,7 +83,9 @@ export function certificate(options: CertificateOptions): FileResource {
             }
           };
           const old = await present(paths);
-          await write(await options.issue());
+          const kept = old && { ...old, ca: authority.trusted };
+          const isGood = kept && judge(kept, subjects, authority, Date.now()) === undefined;
+          await write(isGood ? kept : await options.issue());
           if (!old || !options.reload) return;
           try {
             await options.reload();
@@ -89,6 +98,11 @@ export function certificate(options: CertificateOptions): FileResource {
       };
     },
   };
+}
+
+/** Where it is the only one that is trusted, it goes without saying: what was reached before is what is wanted. */
+function signerOf({ trusted, signer }: ServiceAuthority): { signer?: string } {
+  return trusted === signer ? {} : { signer };
 }
 
 const modes = { key: 0o600, cert: 0o644, ca: 0o644 };
@@ -105,11 +119,11 @@ async function objection(
 ): Promise<{ missing: boolean; aged: boolean; text: string } | undefined> {
   const found = await present(options.paths);
   if (!found) return { missing: true, aged: false, text: "" };
-  const { subjects, ca } = options;
+  const { subjects, authority } = options;
   const place = await misplaced(options, owner);
-  const text = judge(found, subjects, ca, Date.now()) ?? place;
+  const text = judge(found, subjects, authority, Date.now()) ?? place;
   if (text === undefined) return undefined;
-  const aged = place === undefined && judge(found, subjects, ca, 0) === undefined;
+  const aged = place === undefined && judge(found, subjects, authority, 0) === undefined;
   return { missing: false, aged, text };
 }
 
@@ -117,13 +131,13 @@ async function objection(
 export function judge(
   present: Issued,
   subjects: readonly string[],
-  authority: string,
+  authority: ServiceAuthority,
   now: number,
 ): string | undefined {
   try {
     const cert = new X509Certificate(present.cert);
-    const ca = new X509Certificate(authority);
-    if (new X509Certificate(present.ca).fingerprint256 !== ca.fingerprint256) return "the CA has changed";
+    const ca = new X509Certificate(authority.signer);
+    if (present.ca !== authority.trusted) return "the CA has changed";
     if (!cert.verify(ca.publicKey)) return "the certificate is signed by another CA";
     if (!cert.checkPrivateKey(createPrivateKey(present.key))) return "key and certificate do not fit";
     const unnamed = subjects.filter(

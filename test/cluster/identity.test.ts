@@ -145,7 +145,7 @@ describe("certificates", () => {
     for (const address of ["10.0.0.1", "fd00::1:2", "::ffff:10.0.0.9"]) {
       expect(certificate.checkIP(address)).toBe(address);
     }
-    expect(readNodeCertificate(certificate, ca, undefined)).toBeUndefined();
+    expect(readNodeCertificate(certificate, [ca], undefined)).toBeUndefined();
     expect(service.key).toContain("BEGIN PRIVATE KEY");
   });
 

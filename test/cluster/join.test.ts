@@ -40,12 +40,13 @@ async function refusal(promise: Promise<unknown>): Promise<ChimeError> {
 }
 
 describe("each reason has its own answer", () => {
-  test("token of another cluster: nothing is sent to who holds another CA", async () => {
+  test.each([
+    ["of another cluster", { cluster: "fedcba9876543210" }, "token.wrong_cluster"],
+    ["that pins another CA", { ca: "A".repeat(43) }, "token.other_ca"],
+  ])("token %s: nothing is sent", async (_, change, code) => {
     const { token } = await invite(one);
-    const error = await refusal(
-      nodes.enter(altered(token, { ca: "A".repeat(43) }), "node2", "127.0.0.2", ["mysql"]),
-    );
-    expect(error).toMatchObject({ code: "token.wrong_cluster", exit: 3 });
+    const error = await refusal(nodes.enter(altered(token, change), "node2", "127.0.0.2", ["mysql"]));
+    expect(error).toMatchObject({ code, exit: 3 });
     expect(one.membership.tokens.list()[0]?.used_by).toEqual([]);
   });
 

@@ -16,7 +16,7 @@ const node = { name: "node1", index: 1, address: "10.0.0.1", publicKey: generate
 /** As the other members read it. */
 function validity(certificate: string): { from: number; to: number } {
   const read = new X509Certificate(certificate);
-  if (!readNodeCertificate(read, ca, undefined))
+  if (!readNodeCertificate(read, [ca], undefined))
     throw new Error("it is no certificate of this cluster's node");
   return { from: Date.parse(read.validFrom), to: Date.parse(read.validTo) };
 }

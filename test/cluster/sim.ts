@@ -6,7 +6,9 @@ import { encodeFrame } from "../../src/cluster/frame.ts";
 import { firstRing } from "../../src/cluster/gossip/keyring.ts";
 import type { Credentials } from "../../src/cluster/identity.ts";
 import { ClusterMembership } from "../../src/cluster/membership.ts";
+import { joinedWith } from "../../src/cluster/join.ts";
 import {
+  caHash,
   certifyNode,
   createAuthority,
   generateKey,
@@ -18,6 +20,7 @@ import { joinAnswer, type StateParts } from "../../src/cluster/schema.ts";
 import { signSpec } from "../../src/cluster/spec-document.ts";
 import type { StateStore, Stored } from "../../src/cluster/store.ts";
 import { parseToken } from "../../src/cluster/token.ts";
+import { isIssuedBy, shownTo, trustedCas } from "../../src/cluster/trust.ts";
 import type { Packet } from "../../src/cluster/gossip/types.ts";
 import type { Link, OpenPackets, PeerAddress, Serve, Transport } from "../../src/cluster/transport.ts";
 import type { Clock } from "../../src/core/clock.ts";
@@ -86,6 +89,7 @@ function settle(): Promise<void> {
 interface Listener {
   serve: Serve;
   links: Set<Link>;
+  holds: () => Credentials;
 }
 
 /** A network in memory with latency, cuts and stopped nodes: the same at every run with the same seed. */
@@ -137,11 +141,12 @@ export class SimNetwork {
   }
 
   /** What the node at `address`, with this certificate, sees of the network. */
-  transport(address: string, identity: PeerIdentity): Transport {
+  transport(address: string, identity: PeerIdentity, holds: () => Credentials): Transport {
+    const shown = new Map<number, string>();
     return {
-      listen: async (serve) => void this.listeners.set(address, { serve, links: new Set() }),
-      dial: (peer) => this.dial(address, identity, peer),
-      knock: (peer) => Promise.reject(peerUnreachable(peer.name, "nobody needs a certificate here")),
+      listen: async (serve) => void this.listeners.set(address, { serve, links: new Set(), holds }),
+      dial: (peer) => this.dial(address, { identity, holds, shown }, peer),
+      knock: (peer) => this.dial(address, { identity: undefined, holds, shown }, peer),
       close: async () => {
         const listener = this.listeners.get(address);
         this.listeners.delete(address);
@@ -170,7 +175,7 @@ export class SimNetwork {
     this.ports.get(to)?.(said, self);
   }
 
-  private async dial(from: string, identity: PeerIdentity, peer: PeerAddress): Promise<Link> {
+  private async dial(from: string, dialer: Dialer, peer: PeerAddress): Promise<Link> {
     await this.latency();
     if (this.cuts.has(pair(from, peer.address))) {
       await this.clock.sleep(1_500);
@@ -178,10 +183,20 @@ export class SimNetwork {
     }
     const listener = this.listeners.get(peer.address);
     if (!listener || this.closed.has(peer.address)) throw peerUnreachable(peer.name, "connection refused");
-    return this.link(from, identity, peer, listener);
+    const { identity } = dialer;
+    const isRefused = !agrees(dialer, listener.holds(), peer);
+    const link = this.link(from, identity, peer, listener);
+    // As TLS 1.3 does it: whom the other side refuses hears so after its own side was up.
+    if (isRefused) link.close();
+    return link;
   }
 
-  private link(from: string, identity: PeerIdentity, peer: PeerAddress, listener: Listener): Link {
+  private link(
+    from: string,
+    identity: PeerIdentity | undefined,
+    peer: PeerAddress,
+    listener: Listener,
+  ): Link {
     const { promise: closed, resolve } = Promise.withResolvers<void>();
     let open = true;
     const passes = () => open && !this.cuts.has(pair(from, peer.address));
@@ -237,6 +252,37 @@ export class SimNetwork {
   }
 }
 
+interface Dialer {
+  /** Undefined: it shows no certificate. */
+  identity: PeerIdentity | undefined;
+  holds: () => Credentials;
+  shown: Map<number, string>;
+}
+
+/** By certificates, as TlsTransport does it. @throws ChimeError `peer.impostor` @returns whether the dialer is taken */
+function agrees({ identity, holds, shown }: Dialer, server: Credentials, peer: PeerAddress): boolean {
+  const newest = trustedCas(holds()).at(-1) as string;
+  const { certificate } = shownTo(server, caHash(newest));
+  if (!isTaken(certificate, holds()))
+    throw failed("peer.impostor", `${peer.name} shows another CA's certificate`);
+  const client = shownTo(holds(), shown.get(peer.index)).certificate;
+  if (issued(certificate, newest)) shown.set(peer.index, caHash(newest));
+  return identity === undefined || isTaken(client, server);
+}
+
+/** Whether who holds these credentials takes such a certificate. */
+export function isTaken(certificate: string, by: Credentials): boolean {
+  return trustedCas(by).some((ca) => issued(certificate, ca));
+}
+
+const verdicts = new Map<string, boolean>();
+function issued(certificate: string, ca: string): boolean {
+  const key = certificate + ca;
+  const known = verdicts.get(key) ?? isIssuedBy(certificate, ca);
+  verdicts.set(key, known);
+  return known;
+}
+
 function pair(a: string, b: string): string {
   return a < b ? `${a}|${b}` : `${b}|${a}`;
 }
@@ -285,7 +331,7 @@ export class SimNode {
       credentials: () => this.credentials,
       secrets: () => ({}),
       store,
-      transport: this.net.transport(this.address, identity),
+      transport: this.net.transport(this.address, identity, () => this.credentials),
       packets: this.net.packets(this.address),
       clock: this.net.clock,
       random: this.net.random,
@@ -332,7 +378,8 @@ export async function simCluster(net: SimNetwork): Promise<SimNode> {
   const cluster = { name: "chime", id: "0123456789abcdef" };
   const self = { name: "n1", index: 1, address: "10.0.0.1" };
   const key = generateKey();
-  const authority = createAuthority(cluster, Date.now());
+  const now = net.clock.wall();
+  const authority = createAuthority(cluster, now);
   const node = { ...self, publicKey: key.publicKey };
   const admission = signAdmission(authority.key, cluster.id, {
     ...node,
@@ -345,7 +392,7 @@ export async function simCluster(net: SimNetwork): Promise<SimNode> {
     identity: { cluster, self },
     ca: authority.cert,
     caKey: authority.key,
-    certificate: certifyNode(authority, cluster, node, Date.now()),
+    certificate: certifyNode(authority, cluster, node, now),
     key,
     keyRing: firstRing(randomBytes(32).toString("base64")),
   };
@@ -380,14 +427,8 @@ export async function simJoin(
   };
   const possession = signFields(key.privateKey, possessionFields(unsigned));
   const answer = v.parse(joinAnswer, await net.join(door.address, { ...unsigned, possession }));
-  const credentials: Credentials = {
-    identity: { cluster: answer.cluster, self: { name, index: answer.index, address } },
-    ca: answer.ca,
-    caKey: answer.caKey,
-    certificate: answer.certificate,
-    key,
-    keyRing: answer.keyRing ?? firstRing(answer.gossipKey),
-  };
+  const identity = { cluster: answer.cluster, self: { name, index: answer.index, address } };
+  const credentials = joinedWith(answer, identity, key);
   return await new SimNode(net, credentials, answer.state).start();
 }
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import * as v from "valibot";
 import { signAdmission, signToken } from "../../src/cluster/admission.ts";
-import { caPublicKey, createAuthority, generateKey, signFields } from "../../src/cluster/pki.ts";
+import { createAuthority, generateKey, signFields } from "../../src/cluster/pki.ts";
 import { signRecord } from "../../src/cluster/record.ts";
 import {
   exchangeAnswer,
@@ -12,6 +12,7 @@ import {
   type TokenRecord,
 } from "../../src/cluster/schema.ts";
 import { signSpec } from "../../src/cluster/spec-document.ts";
+import { trustIn } from "../../src/cluster/trust.ts";
 import { SharedState, type KnownRecord } from "../../src/cluster/state.ts";
 import { hashSecret } from "../../src/cluster/token.ts";
 import type { Member } from "../../src/cluster/types.ts";
@@ -69,7 +70,7 @@ function spec(version: number, publisher: number, toml = `# ${version}`) {
 }
 
 function state(...parts: Partial<StateParts>[]): SharedState {
-  const fresh = new SharedState(cluster.id, caPublicKey(authority.cert));
+  const fresh = new SharedState(cluster.id, trustIn({ ca: authority.cert }));
   for (const part of parts) fresh.merge({ ...empty, ...part });
   return fresh;
 }

@@ -49,6 +49,8 @@ export async function lab(port: number): Promise<Lab> {
       binaryVersion: "0.1.0",
       roleLimit,
       checkSpec,
+      services: () => Promise.resolve(),
+      checkServices: () => undefined,
       host: address,
       port,
     });

@@ -19,7 +19,6 @@ import { firstRing } from "../../src/cluster/gossip/keyring.ts";
 import { encodeFrame, FrameError, FrameReader } from "../../src/cluster/frame.ts";
 import { splitAddress } from "../../src/cluster/join.ts";
 import {
-  caPublicKey,
   certifyNode,
   createAuthority,
   generateKey,
@@ -30,6 +29,7 @@ import {
 } from "../../src/cluster/pki.ts";
 import { strangerFrameBytes } from "../../src/cluster/channel.ts";
 import { signRecord } from "../../src/cluster/record.ts";
+import { beginRollover, mayFollow, rollover } from "../../src/cluster/rollover.ts";
 import {
   exchangeAnswer,
   exchangeRequest,
@@ -38,6 +38,7 @@ import {
   type StateParts,
 } from "../../src/cluster/schema.ts";
 import { signSpec } from "../../src/cluster/spec-document.ts";
+import { trustIn } from "../../src/cluster/trust.ts";
 import { SharedState } from "../../src/cluster/state.ts";
 import { formatToken, hashSecret, parseToken } from "../../src/cluster/token.ts";
 import type { Member } from "../../src/cluster/types.ts";
@@ -135,7 +136,7 @@ onslaught("a state that a member tells", {
   parse(text) {
     const parsed = v.safeParse(stateParts, json(text));
     if (!parsed.success) return undefined;
-    const state = new SharedState(cluster.id, caPublicKey(authority.cert));
+    const state = new SharedState(cluster.id, trustIn({ ca: authority.cert }));
     state.merge(parts);
     state.merge(parsed.output);
     return { state, digest: state.digest(), told: parsed.output };
@@ -152,7 +153,7 @@ onslaught("a state that a member tells", {
     const mine = state.record(1);
     if (mine !== undefined && mine.version < record.version) throw new Error("a record went back");
     if (!v.is(stateParts, state.parts())) throw new Error("others could not read it any more");
-    const again = new SharedState(cluster.id, caPublicKey(authority.cert));
+    const again = new SharedState(cluster.id, trustIn({ ca: authority.cert }));
     again.merge(parts);
     again.merge(told);
     again.merge(told);
@@ -170,7 +171,7 @@ onslaught("what two members compare", {
   parse(text) {
     const asked = v.safeParse(exchangeRequest, json(text));
     const answered = v.safeParse(exchangeAnswer, json(text));
-    const state = new SharedState(cluster.id, caPublicKey(authority.cert));
+    const state = new SharedState(cluster.id, trustIn({ ca: authority.cert }));
     state.merge(parts);
     return [
       asked.success ? state.compare(asked.output.summary) : undefined,
@@ -239,7 +240,7 @@ function signatureOf(request: typeof unsignedRequest): string {
 }
 
 function doorTo(coordinator: Pick<Coordinator, "admit">): Parameters<typeof answerStranger>[2] {
-  const state = new SharedState(cluster.id, caPublicKey(authority.cert));
+  const state = new SharedState(cluster.id, trustIn({ ca: authority.cert }));
   state.merge(parts);
   return {
     credentials: () => ({
@@ -333,12 +334,33 @@ const ca = new X509Certificate(authority.cert);
 
 onslaught("certificates that are shown", {
   make: (inputs) => inputs.damagedBytes(certificate),
-  parse: (bytes) => readNodeCertificate(new X509Certificate(bytes), ca, now),
+  parse: (bytes) => readNodeCertificate(new X509Certificate(bytes), [ca], now),
   // OpenSSL's own words for what it cannot decode.
   errors: [Error],
   holds(read, bytes) {
     const isWhole = bytes.subarray(0, certificate.length).equals(certificate);
     if (read && !isWhole) throw new Error("a changed certificate is taken");
+  },
+});
+
+const comes = createAuthority(cluster, now);
+const begun = beginRollover(
+  cluster.id,
+  { before: authority.key, after: comes.key },
+  { round: 1, before: authority.cert, after: comes.cert, members: [[1, "A".repeat(43)]] },
+);
+
+onslaught("rotations of the CA", {
+  make: (inputs) => inputs.damagedJson(begun),
+  parse: (text) => v.safeParse(rollover, json(text)),
+  holds(parsed) {
+    if (!parsed.success) return;
+    const { output: read } = parsed;
+    const isWhole = Bun.deepEquals(read, begun);
+    if (mayFollow(cluster.id, { own: undefined, ca: authority.cert }, read) !== isWhole)
+      throw new Error("a changed rotation is taken");
+    if (mayFollow(cluster.id, { own: begun, ca: authority.cert }, read))
+      throw new Error("it goes on by itself");
   },
 });
 

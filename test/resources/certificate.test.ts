@@ -43,7 +43,7 @@ describe("judge", () => {
     ["torn", { ...good, cert: good.cert.slice(0, 80) }, ["10.0.0.1"], ours.cert, now, /cannot be read/],
     ["empty key", { ...good, key: "" }, ["10.0.0.1"], ours.cert, now, /cannot be read/],
   ])("%s", (_name, present, subjects, ca, at, wanted) => {
-    const found = judge(present, subjects, ca, at);
+    const found = judge(present, subjects, { trusted: ca, signer: ca }, at);
     if (wanted) expect(found).toMatch(wanted);
     else expect(found).toBeUndefined();
   });
@@ -68,7 +68,7 @@ describe("certificate", () => {
       ca: join(directory, "tls/ca.pem"),
     },
     subjects,
-    ca: ours.cert,
+    authority: { trusted: ours.cert, signer: ours.cert },
     issue() {
       issued++;
       return Promise.resolve(issueBy(ours, subjects));

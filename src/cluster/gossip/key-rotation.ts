@@ -4,6 +4,7 @@ import { log } from "../../core/log.ts";
 import type { Credentials } from "../identity.ts";
 import { caPublicKey } from "../pki.ts";
 import { Rotation, type RotationOptions, type RotationProgress } from "../rotation.ts";
+import { signer, trustedCas } from "../trust.ts";
 import type { HeldKeys } from "./held-keys.ts";
 import {
   isGenuine,
@@ -25,7 +26,7 @@ export interface KeyRotationOptions extends RotationOptions {
   keys: HeldKeys;
   /** Durable when it resolves. */
   save: (ring: KeyRing) => Promise<void>;
-  credentials: () => Pick<Credentials, "identity" | "ca" | "caKey">;
+  credentials: () => Pick<Credentials, "identity" | "ca" | "caKey" | "rollover" | "next">;
 }
 
 /** Carries a new key from member to member, by the stages that follow from the ring (keyring.ts). */
@@ -43,7 +44,7 @@ export class KeyRotation {
         key: ringStateKey,
         document: keyRing,
         state: ringState,
-        held: () => keys.ring,
+        held: () => this.#held(),
         own: () => stateOf(keys.ring),
         outdoes,
         isThrough: () => true,
@@ -53,7 +54,7 @@ export class KeyRotation {
           keys.settle(agreed);
         },
         goOn: () => this.#goOn(undefined),
-        isAble: () => credentials().caKey !== undefined,
+        isAble: () => signer(credentials()) !== undefined,
         isSettled: () => stageOf(keys.ring) === "settled",
         task: () => tasks[stageOf(keys.ring)],
       },
@@ -61,11 +62,22 @@ export class KeyRotation {
     );
   }
 
+  /** With the present CA's signature where this node can give it: the CA before may have signed it, and be rotated away. */
+  #held(): KeyRing {
+    const { keys, credentials } = this.#options;
+    const { identity } = credentials();
+    const authority = signer(credentials());
+    const { ring } = keys;
+    if (!authority || ring.version === 0 || isGenuine(caPublicKey(authority.cert), identity.cluster.id, ring))
+      return ring;
+    return signRing(authority.key, identity.cluster.id, ring);
+  }
+
   /** What this node says to hold is on its disk. */
   async #take(ring: KeyRing, from: string): Promise<void> {
     const { keys, save, credentials } = this.#options;
-    const { ca, identity } = credentials();
-    if (!isGenuine(caPublicKey(ca), identity.cluster.id, ring)) {
+    const { identity } = credentials();
+    if (!trustedCas(credentials()).some((ca) => isGenuine(caPublicKey(ca), identity.cluster.id, ring))) {
       throw refused("keys.forged", `${from} offers keys for gossip that the cluster's CA did not sign`);
     }
     if (!outdoes(stateOf(ring), stateOf(keys.ring))) return;
@@ -78,16 +90,17 @@ export class KeyRotation {
   async #goOn(fresh: string | undefined): Promise<void> {
     const next = nextRing(this.#options.keys.ring, fresh);
     if (!next) return;
-    const { caKey, identity } = this.#options.credentials();
+    const { identity } = this.#options.credentials();
+    const authority = signer(this.#options.credentials());
     const { name } = identity.self;
-    if (!caKey) {
+    if (!authority) {
       throw refused(
         "keys.witness",
         `${name} is a witness and can make no keys for the cluster`,
         "run chime-node keys rotate on a member that is not a witness",
       );
     }
-    await this.#rotation.take(signRing(caKey, identity.cluster.id, next), name);
+    await this.#rotation.take(signRing(authority.key, identity.cluster.id, next), name);
   }
 
   /**

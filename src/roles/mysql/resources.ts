@@ -1,8 +1,5 @@
-import { readFileSync } from "node:fs";
 import { paths } from "../../core/paths.ts";
 import { ChimeError } from "../../core/errors.ts";
-import { issueServiceCertificate } from "../../cluster/identity.ts";
-import { certificate } from "../../resources/certificate.ts";
 import { file } from "../../resources/file.ts";
 import { port } from "../../resources/port.ts";
 import { service } from "../../resources/service.ts";
@@ -17,6 +14,7 @@ import { firstData } from "./first-data.ts";
 import type { Engine } from "./engine/types.ts";
 import { isHeld } from "./guard/unit.ts";
 import { layout, mysqlPort, mysqlSpec, roleName } from "./layout.ts";
+import { issuedCertificate } from "../issued.ts";
 import { marker } from "../marker.ts";
 import { productPackages } from "../product-packages.ts";
 
@@ -38,13 +36,12 @@ export function resources(context: RoleContext): RolePlan {
   );
   // The VIP too: a client that verifies names what it connects to.
   const addresses = [self.address, spec.vip.address];
-  const keys = certificate({
+  const keys = issuedCertificate({
     name: "mysql",
+    called: self.name,
     paths: tls,
     owner: product.user,
     subjects: addresses,
-    ca: authority(),
-    issue: () => issueServiceCertificate(paths.pki, { name: self.name, addresses }),
     reload: () => reloadCertificate({ socket, unit: product.unit }, engine),
     needs: installed,
   });
@@ -129,14 +126,5 @@ async function reloadCertificate(at: { socket: string; unit: string }, engine: E
     if (!(error instanceof ChimeError && error.code === "mysql.down")) throw error;
   } finally {
     session.close();
-  }
-}
-
-/** The CA's certificate; empty outside of a cluster, where nothing is applied. */
-function authority(): string {
-  try {
-    return readFileSync(`${paths.pki}/ca.crt`, "utf8");
-  } catch {
-    return "";
   }
 }
