@@ -3,6 +3,7 @@ import { systemClock } from "../../../../src/core/clock.ts";
 import type { Server } from "../../../../src/roles/influxdb/client.ts";
 import { atPace } from "../../../../src/roles/influxdb/gap/felt.ts";
 import { inTurn } from "../../../../src/roles/influxdb/gap/pace.ts";
+import { until } from "../../../vip/until.ts";
 
 let writes = 0;
 const http = Bun.serve({
@@ -30,7 +31,7 @@ test.each([1, 3, 10])(
       () => "done",
       (error: Error) => error.name,
     );
-    while (writes < before + most) await Bun.sleep(1);
+    await until(() => writes >= before + most);
     // Between two writes.
     await Bun.sleep(10);
     halt.abort();
