@@ -44,6 +44,14 @@ export async function rotateSecrets(
   const whose: Whose = application ? "application" : "administrator";
   const found = roles.find(({ name }) => name === role);
   const names = (application ? found?.replaces : found?.rotates) ?? [];
+  if (names.length === 0 && found?.rotatedByHand) {
+    const { why, remedy } = found.rotatedByHand;
+    throw usageError(
+      "secrets.nothing_to_rotate",
+      `the tokens of ${role} are not changed by this: ${why}`,
+      remedy,
+    );
+  }
   if (names.length === 0) {
     const able = roles.flatMap(({ name, rotates, replaces }) =>
       (application ? replaces : rotates) ? [name] : [],

@@ -172,6 +172,8 @@ export interface Role {
   readonly rotates?: readonly string[];
   /** Those that applications hold: another one is made beside it, and the old one is taken until it is retired. */
   readonly replaces?: readonly string[];
+  /** Where that cannot be done: why, and what an operator does instead. */
+  readonly rotatedByHand?: { why: string; remedy: string };
   /** What of the catalog a node with it needs, its VIP's included. */
   products(spec: Spec): readonly string[];
   /** How many members may have it: none where the spec does not configure it. A member more is refused with `reason`. */

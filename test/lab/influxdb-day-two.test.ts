@@ -16,6 +16,15 @@ const why = influxd ? "" : " (skipped: --long, and Go >= 1.24, Rust and their mo
 
 const data = "/var/lib/influxdb";
 
+/** An authorization, as the server tells it. */
+interface Made {
+  id: string;
+  description: string;
+  token: string;
+  orgID: string;
+  permissions: unknown;
+}
+
 describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
   let lab: Lab;
   let load: PointLoad;
@@ -53,6 +62,62 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await untilProblem("influxdb.gap");
     await untilComplete(lab);
   }, 200_000);
+
+  test("applications get other tokens by hand: made on one server, the other one is built anew from it", async () => {
+    await untilComplete(lab);
+    const [node1, node2] = [lab.node("node1"), lab.node("node2")];
+    const before = await shown(node1);
+    const ask = async (node: LabNode, path: string, ...words: string[]) => {
+      const url = `http://${node.address}:8086/api/v2/${path}`;
+      const argv = ["curl", "-sSf", "-H", `Authorization: Token ${before.token}`, url, ...words];
+      return (await lab.client.run(argv)).stdout;
+    };
+    const listed = async () => {
+      const all = JSON.parse(await ask(node1, "authorizations")) as { authorizations: Made[] };
+      return all.authorizations;
+    };
+    const old = (await listed()).filter(({ token }) =>
+      [before.read_token, before.write_token].includes(token),
+    );
+    const made: Made[] = [];
+    for (const { description, orgID, permissions } of old) {
+      const body = JSON.stringify({ description, orgID, permissions });
+      made.push(JSON.parse(await ask(node1, "authorizations", "--data-binary", body)) as Made);
+    }
+    await node2.run(["chime-node", "maintenance", "on", "--yes"]);
+    await node2.sh(`systemctl stop influxdb; rm -rf ${data}/engine ${data}/influxd.*`);
+    await node2.run(["chime-node", "maintenance", "off", "--yes"]);
+    await untilComplete(lab);
+    for (const { id } of old)
+      for (const node of lab.nodes) await ask(node, `authorizations/${id}`, "-X", "DELETE");
+    for (const node of lab.nodes) await node.run(["systemctl", "restart", "chime-node"]);
+    const tokens = (kind: string) =>
+      made.filter(({ description }) => description.includes(kind)).map(({ token }) => token);
+    await waitUntil("both to tell the new ones", 60_000, async () => {
+      const all = await Promise.all(lab.nodes.map(shown));
+      return all.every(
+        (one) => one.read_token === tokens("read")[0] && one.write_token === tokens("write")[0],
+      );
+    });
+    for (const { address } of lab.nodes) {
+      const codes = [before.write_token, ...tokens("write")].map(async (token) => {
+        const url = `http://${address}:8086/api/v2/write?org=${before.org}&bucket=${before.bucket}`;
+        const argv = [
+          "curl",
+          "-sS",
+          "-o",
+          "/dev/null",
+          "-w",
+          "%{http_code}",
+          "-H",
+          `Authorization: Token ${token}`,
+        ];
+        return (await lab.client.run([...argv, url, "--data-binary", `token f=1 ${Date.now()}000000`]))
+          .stdout;
+      });
+      expect(await Promise.all(codes)).toEqual(["401", "204"]);
+    }
+  }, 400_000);
 
   test("an agent that is killed while it fills goes on", async () => {
     await untilComplete(lab);

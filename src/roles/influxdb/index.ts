@@ -14,6 +14,11 @@ import { keptTokens } from "./tokens.ts";
 export const influxdb: Role = {
   name: roleName,
   secretNames: ["token", "password"],
+  rotatedByHand: {
+    why: "InfluxDB makes each token itself: two servers that hold points cannot be given the same new one",
+    remedy:
+      'docs/influxdb.md, "Other tokens": new ones are made on one server, and the other one is built anew from it',
+  },
   products: (spec) => [productName(influxdbSpec({ spec })), "keepalived"],
   limit: ({ roles }) => ({
     max: roles.influxdb ? 2 : 0,
