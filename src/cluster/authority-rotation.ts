@@ -428,6 +428,6 @@ const words = {
 const tasks = {
   1: "to trust both CAs",
   2: "to have certificates of the new CA",
-  3: "to show them",
+  3: "to show certificates of the new CA",
   4: "to drop the old CA",
 };

@@ -9,7 +9,7 @@ import { firstRing, keyRing, type KeyRing } from "./gossip/keyring.ts";
 import { caPublicKey, certify, generateKey, publicKeyOf, type KeyPair } from "./pki.ts";
 import { lastStage, rollover, type Rollover } from "./rollover.ts";
 import { address, nodeName } from "./schema.ts";
-import { signer, signingCa, trustedCas } from "./trust.ts";
+import { serviceCa, signer, trustedCas } from "./trust.ts";
 import type { Identity } from "./types.ts";
 
 /** All that a member holds of its cluster on disk, in `paths.pki`. */
@@ -251,20 +251,12 @@ async function makePrivate(directory: string): Promise<void> {
 
 /** The CAs that services on this node go by; undefined outside of a cluster. Read at once: a plan is pure, and made anew. */
 export function readServiceAuthority(directory: string): { trusted: string; signer: string } | undefined {
-  const read = (name: string) => readFileSync(join(directory, name), "utf8");
-  let ca: string;
-  try {
-    ca = read(names.ca);
-  } catch {
-    return undefined;
-  }
-  const held = {
-    ca,
-    rollover: existsSync(join(directory, names.rollover))
-      ? parseRollover(directory, read(names.rollover))
-      : undefined,
-  };
-  return { trusted: trustedCas(held).join(""), signer: signingCa(held) };
+  const path = (name: string) => join(directory, name);
+  if (!existsSync(path(names.ca))) return undefined;
+  const ca = readFileSync(path(names.ca), "utf8");
+  const text = existsSync(path(names.rollover)) ? readFileSync(path(names.rollover), "utf8") : undefined;
+  const held = { ca, rollover: text === undefined ? undefined : parseRollover(directory, text) };
+  return { trusted: trustedCas(held).join(""), signer: serviceCa(held, existsSync(path(names.caKey))) };
 }
 
 /**
@@ -276,7 +268,7 @@ export async function issueServiceCertificate(
   service: { name: string; addresses: readonly string[] },
 ): Promise<{ key: string; cert: string; ca: string }> {
   const [identity, held] = await Promise.all([loadIdentity(directory), loadAuthority(directory)]);
-  const authority = held && signer(held);
+  const authority = held && signer(held, serviceCa(held, held.caKey !== undefined));
   if (!identity || !authority) {
     throw refused(
       "pki.no_authority",

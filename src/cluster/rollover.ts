@@ -8,8 +8,8 @@ import { caHash, caPublicKey, isUsableKey, signFields, verifyFields } from "./pk
  */
 
 /**
- * 1: both are trusted. 2: the new one signs; who knows of the old one alone is still shown certificates of that. 3, on the
- * operator's word: those of the new one are shown to all. 4: the new one alone is trusted, and the rotation is over.
+ * 1: both are trusted. 2: the new one signs for agents; who knows of the old one alone is still shown certificates of that. 3, on
+ * the operator's word: those of the new one are shown to all, by services, too. 4: the new one alone is trusted, and the rotation is over.
  */
 export const stages = [1, 2, 3, 4] as const;
 export type Stage = (typeof stages)[number];

@@ -14,10 +14,21 @@ export function signingCa({ ca, rollover }: Anchored): string {
 }
 
 /** Undefined on a witness, and on a member that has yet to be given the new key. */
-export function signer(held: Pick<Held, "ca" | "caKey" | "rollover" | "next">): Authority | undefined {
-  const cert = signingCa(held);
+export function signer(
+  held: Pick<Held, "ca" | "caKey" | "rollover" | "next">,
+  cert = signingCa(held),
+): Authority | undefined {
   const key = cert === held.ca ? held.caKey : held.next?.caKey;
   return key === undefined ? undefined : { cert, key };
+}
+
+/**
+ * The CA that signs for services: the new one from the operator's word on, so that clients that verify have the time until
+ * then to be given its certificate.
+ * @param isOldHeld whether this node has the old one's key: who came in during the rotation has not
+ */
+export function serviceCa(held: Anchored, isOldHeld: boolean): string {
+  return held.rollover?.stage === 2 && isOldHeld ? held.ca : signingCa(held);
 }
 
 /** The CAs whose certificates are taken; PEM, the one that stays last. */

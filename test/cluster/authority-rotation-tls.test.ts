@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { issueServiceCertificate, loadCredentials, type Credentials } from "../../src/cluster/identity.ts";
+import {
+  issueServiceCertificate,
+  loadCredentials,
+  readServiceAuthority,
+  type Credentials,
+} from "../../src/cluster/identity.ts";
 import { signAdmission } from "../../src/cluster/admission.ts";
 import { Channel, peerFrameBytes } from "../../src/cluster/channel.ts";
 import type { OpenCluster } from "../../src/cluster/open.ts";
@@ -152,6 +157,11 @@ test("who joins meanwhile does so by a token of the new CA, and is a member befo
   await until("it is one of them", () => members.every(isAlive), limitMs);
   await until("it is through", () => progress().every((p) => p.stage === 2 && p.awaiting === null), limitMs);
   expect((await held(4)).next?.caKey).toBeDefined();
+  // Its services have none but the new CA's certificates, which all trust already.
+  const { pki } = nodes.files("node4");
+  const service = await issueServiceCertificate(pki, { name: "mysql", addresses: [] });
+  expect([service.ca, isIssuedBy(service.cert, fresh)]).toEqual([old.ca + fresh, true]);
+  expect(readServiceAuthority(pki)).toEqual({ trusted: old.ca + fresh, signer: fresh });
   await restart(4);
   await until("it is one of them again", () => members.every(isAlive), limitMs);
   await until("it is through again", () => progress().every((p) => p.awaiting === null), limitMs);
@@ -161,14 +171,16 @@ test("who joins meanwhile does so by a token of the new CA, and is a member befo
   expect(await codeOf(nodes.enter(before, "node5", "127.0.0.5", ["mysql"]))).toBe("token.other_ca");
 }, 120_000);
 
-test("services' certificates follow: both CAs are trusted while there are two, and the present one signs", async () => {
+test("services' certificates follow: both CAs are trusted while there are two, and the old one signs until the operator's word", async () => {
   const issue = async () =>
     issueServiceCertificate(nodes.files("node2").pki, { name: "mysql", addresses: [] });
   expect((await issue()).ca).toBe(old.ca);
   await begin(1);
   const fresh = signingCa(await held(2));
   const during = await issue();
-  expect([during.ca, isIssuedBy(during.cert, fresh)]).toEqual([old.ca + fresh, true]);
+  // A client that knows the old one alone is served on.
+  expect([during.ca, isIssuedBy(during.cert, old.ca)]).toEqual([old.ca + fresh, true]);
+  expect(readServiceAuthority(nodes.files("node2").pki)).toEqual({ trusted: old.ca + fresh, signer: old.ca });
   await finish(2);
   const after = await issue();
   expect([after.ca, isIssuedBy(after.cert, fresh)]).toEqual([fresh, true]);

@@ -142,4 +142,38 @@ describe("certificate", () => {
       expect(await plan([renewing()], ledger)).toMatchObject([{ cause: "drift" }]);
     });
   });
+
+  test("follows a rotation of the CA: others to trust are a new CA file alone, another signer a new certificate", async () => {
+    const texts = () => {
+      const { key, cert, ca } = options([]).paths;
+      return [key, cert, ca].map((path) => readFileSync(path, "utf8"));
+    };
+    let reloads = 0;
+    const go = (trusted: string, by: Authority) =>
+      apply(
+        [
+          certificate({
+            ...options(["10.0.0.1"]),
+            authority: { trusted, signer: by.cert },
+            issue: () => Promise.resolve({ ...issueBy(by, ["10.0.0.1"]), ca: trusted }),
+            reload: () => Promise.resolve(void reloads++),
+          }),
+        ],
+        ledger,
+        { signal: new AbortController().signal, progress: () => undefined },
+      );
+    await run(["10.0.0.1"]);
+    const [key, cert] = texts();
+    const both = ours.cert + other.cert;
+    const unasked = [{ action: "update", cause: "spec", impact: "none" }];
+    expect((await go(both, ours)).changes).toMatchObject(unasked);
+    expect(texts()).toEqual([key, cert, both] as string[]);
+    expect((await go(both, ours)).changes).toEqual([]);
+    expect((await go(both, other)).changes).toMatchObject(unasked);
+    const [nextKey, nextCert, ca] = texts();
+    expect([nextKey === key, nextCert === cert, ca]).toEqual([false, false, both]);
+    expect((await go(other.cert, other)).changes).toMatchObject(unasked);
+    expect(texts()).toEqual([nextKey, nextCert, other.cert] as string[]);
+    expect(reloads).toBe(3);
+  });
 });
