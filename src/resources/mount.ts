@@ -140,9 +140,12 @@ function mounted({ label, uuid, at }: GivenDisk, needs: readonly string[]): Reso
         async apply({ ledger, signal }) {
           await ledger.before(id, null);
           if (lines.includes("enable")) await setAtBoot("enable", unit, signal);
-          // Else systemd hears at the end of the command that it is enabled, as of services.
-          if (!isLoaded) await daemonReload();
+          const reloaded = daemonReload();
+          // Beside the start, where that does not need it: then it is only for systemd to tell that it is enabled.
+          reloaded.catch(() => undefined);
+          if (!isLoaded) await reloaded;
           if (!mountedAt(at)) await systemctl("start", unit, signal);
+          await reloaded;
         },
       };
     },
@@ -168,8 +171,7 @@ export const mountKind: Kind = {
   async undo(id) {
     const unit = pathUnit(id.slice("mount:".length), "mount");
     const state = await showUnit(unit);
-    // Of what a killed run enabled systemd may not have heard.
-    if (state.file === "enabled" || state.file === "disabled") await setAtBoot("disable", unit);
+    if (state.file === "enabled") await setAtBoot("disable", unit);
     if (state.active !== "inactive" && state.active !== "failed") await systemctl("stop", unit);
   },
   settle: () => daemonReload(),
