@@ -7,7 +7,8 @@ import type { Row } from "./row.ts";
 const nodes = 256;
 /** What a datagram has beside the packet's JSON: the headers of IP and UDP, and the seal. */
 const overheadBytes = 28 + 45;
-const pausesMs = { every: 2_000, most: 2_000 };
+/** So many nodes stand still every so often, each for up to so long; ms. */
+const pauses = { nodes: 5, every: 2_000, most: 2_000 };
 
 /** The engine with 256 simulated nodes, without crypto. Times are simulated; a change takes 0.5 to 1 ms from node to node. */
 export function measureGossip(quick: boolean, progress: (line: string) => void): Row[] {
@@ -117,9 +118,10 @@ function falseDeaths(minutes: number): number {
     for (const index of dead) if (!before.has(index)) count++;
     held.set(node, dead);
   };
-  for (let ms = 0; ms < minutes * 60_000; ms += pausesMs.every) {
-    cluster.node(1 + Math.floor(cluster.random() * nodes)).pause(pausesMs.most * cluster.random());
-    cluster.run(pausesMs.every);
+  for (let ms = 0; ms < minutes * 60_000; ms += pauses.every) {
+    for (let i = 0; i < pauses.nodes; i++)
+      cluster.node(1 + Math.floor(cluster.random() * nodes)).pause(pauses.most * cluster.random());
+    cluster.run(pauses.every);
   }
   return count;
 }
