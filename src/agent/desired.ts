@@ -5,7 +5,7 @@ import { port } from "../resources/port.ts";
 import type { Resource } from "../resources/types.ts";
 import { roles } from "../roles/index.ts";
 import type { RoleContext, RolePlan } from "../roles/types.ts";
-import { isGuarded } from "./guards.ts";
+import { isGuarded } from "../roles/of-role.ts";
 import { haproxy } from "../vip/balancer/haproxy.ts";
 import { vipResources } from "../vip/resources.ts";
 

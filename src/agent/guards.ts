@@ -1,20 +1,16 @@
 import type { Clock } from "../core/clock.ts";
 import { failed } from "../core/errors.ts";
 import { log } from "../core/log.ts";
-import { phases, type Membership, type Phase, type RoleName } from "../cluster/types.ts";
+import type { Membership, RoleName } from "../cluster/types.ts";
 import type { AskGateway } from "../cluster/vote/gateway.ts";
 import type { Voter } from "../cluster/vote/voter.ts";
 import type { Role, RoleContext } from "../roles/types.ts";
 import type { Happening } from "../roles/happening.ts";
 import type { Guard, Problem } from "../roles/guard.ts";
 import type { SecretChanges } from "./secret-changes.ts";
+import { isGuarded } from "../roles/of-role.ts";
 import { heirsOf } from "./heirs.ts";
 import type { Vips } from "./vips.ts";
-
-/** True once the role's service runs here: from then on somebody has to watch it. */
-export function isGuarded(phase: Phase | undefined): boolean {
-  return phase !== undefined && phases.indexOf(phase) >= phases.indexOf("configured");
-}
 
 /** The guards that run on this node: one a role whose service is configured here. */
 export class Guards {

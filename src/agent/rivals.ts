@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { Member, MemberView, RoleName } from "../cluster/types.ts";
-import { isGuarded } from "./guards.ts";
+import { isGuarded } from "../roles/of-role.ts";
 import { reportOf } from "./report.ts";
 
 /**

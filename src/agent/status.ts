@@ -1,7 +1,7 @@
 import type { MemberView } from "../cluster/types.ts";
 import { isPair, type PairStatus, type Role, type RoleContext, type RoleStatus } from "../roles/types.ts";
 import { isPromotion } from "./cluster-history.ts";
-import { isGuarded } from "./guards.ts";
+import { isGuarded } from "../roles/of-role.ts";
 import { byTime, type HistoryEvent } from "./event.ts";
 import type { Problem } from "../roles/guard.ts";
 import { homeProblems } from "../roles/home.ts";

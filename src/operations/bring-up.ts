@@ -4,6 +4,7 @@ import { phases, type Phase, type RoleName } from "../cluster/types.ts";
 import { systemClock } from "../core/clock.ts";
 import { failed, toChimeError } from "../core/errors.ts";
 import type { Facts } from "../host/facts.ts";
+import { tellUnits } from "../host/systemd.ts";
 import { roles } from "../roles/index.ts";
 import type { Outcome } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
@@ -60,6 +61,8 @@ export async function bringUp(
     const all = await untilAllThere(some, facts, readyMs, io);
     if (!all) return;
     await complete(some, all, "configured");
+    // What waits from here on waits for minutes perhaps, in which others look at the units.
+    tellUnits();
     if (readyMs === undefined) return;
     const deadline = systemClock.now() + readyMs;
     for (const role of going(some))

@@ -1,7 +1,7 @@
 import { rm, rmdir } from "node:fs/promises";
 import packageJson from "../../package.json" with { type: "json" };
 import { desired } from "../agent/desired.ts";
-import { isGuarded } from "../agent/guards.ts";
+import { isGuarded } from "../roles/of-role.ts";
 import { callAgent } from "../agent/socket.ts";
 import type { Status } from "../agent/status.ts";
 import { clusterFiles } from "../cluster/files.ts";

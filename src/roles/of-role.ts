@@ -1,4 +1,4 @@
-import type { Member, RoleName } from "../cluster/types.ts";
+import { phases, type Member, type Phase, type RoleName } from "../cluster/types.ts";
 import type { Spec } from "../spec/types.ts";
 
 /** What cluster.toml says of a role that a member has. @throws Error where it says nothing: nobody may have it then */
@@ -17,4 +17,9 @@ export function nodesOf<T extends Pick<Member, "roles" | "index">>(
   members: readonly T[],
 ): T[] {
   return members.filter((member) => member.roles.includes(role)).sort((a, b) => a.index - b.index);
+}
+
+/** True once the role's service runs on a node: from then on somebody has to watch it. */
+export function isGuarded(phase: Phase | undefined): boolean {
+  return phase !== undefined && phases.indexOf(phase) >= phases.indexOf("configured");
 }

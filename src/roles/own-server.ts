@@ -2,7 +2,7 @@ import type { RoleName } from "../cluster/types.ts";
 import { failed } from "../core/errors.ts";
 import { showUnit, startSoon } from "../host/systemd.ts";
 import type { GuardDeps } from "./guard.ts";
-import { nodesOf } from "./of-role.ts";
+import { isGuarded, nodesOf } from "./of-role.ts";
 
 /** keepalived gives an address up within 0.1 s. */
 const leftMs = 5_000;
@@ -38,12 +38,13 @@ export async function awaitHeir(
   const { clock, membership } = deps;
   const others = () =>
     nodesOf(role, membership.members())
+      .filter(({ phase }) => isGuarded(phase[role]))
       .filter(({ name, state }) => name !== membership.self.name && state === "alive")
       .map(({ name }) => name);
   const isFree = () => !deps.hasVip() || others().length === 0 || deps.heirs().length > 0;
   if (await until(clock, heirMs, signal, isFree)) return;
   throw failed(`${role}.no_heir`, `the VIP of ${role} is here, and ${others().join(", ")} may not take it`, {
-    remedy: "chime-node status says what is wrong there",
+    remedy: "chime-node status says what is wrong there; a node that is to go as well goes first",
   });
 }
 

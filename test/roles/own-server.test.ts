@@ -11,7 +11,11 @@ let standsByAt = 0;
 let nodes = [member("node1"), member("node2")];
 beforeEach(() => {
   [now, isHere, obeysAt, standsByAt] = [0, true, 70, 0];
-  nodes = [member("node1"), member("node2")].map((node) => ({ ...node, roles: ["minio"] }));
+  nodes = [member("node1"), member("node2")].map((node) => ({
+    ...node,
+    roles: ["minio"],
+    phase: { minio: "ready" },
+  }));
 });
 
 const clock = {
@@ -65,6 +69,13 @@ describe("before it is given up", () => {
     await awaitHeir("minio", deps, signal);
     isHere = true;
     nodes = nodes.map((node) => (node.name === "node2" ? { ...node, state: "dead" } : node));
+    await awaitHeir("minio", deps, signal);
+    expect(now).toBe(0);
+  });
+
+  test("one whose server is not set up yet is nobody", async () => {
+    standsByAt = Infinity;
+    nodes = nodes.map((node) => (node.name === "node2" ? { ...node, phase: { minio: "installed" } } : node));
     await awaitHeir("minio", deps, signal);
     expect(now).toBe(0);
   });

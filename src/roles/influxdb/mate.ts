@@ -1,4 +1,5 @@
 import { phases, type MemberView } from "../../cluster/types.ts";
+import { isGuarded } from "../of-role.ts";
 import type { RoleContext } from "../types.ts";
 import { nodes, roleName } from "./layout.ts";
 import type { Importance } from "./outages.ts";
@@ -45,6 +46,11 @@ export function standingOf({ state, joined, gap }: Published): Standing {
  */
 export function overallAway({ gap }: Pick<Published, "gap">): number {
   return gap?.overall ?? gap?.away ?? 0;
+}
+
+/** The same, where clients may be led to it: one that is being set up may serve already, and has no way to the VIP. Pure. */
+export function inUse(twin: Twin | undefined): Twin | undefined {
+  return twin && isGuarded(twin.member.phase[roleName]) ? twin : undefined;
 }
 
 /** Why clients cannot be left to it alone, as it goes on after its name; undefined: they can. Pure. */

@@ -53,8 +53,12 @@ export function isPast(one: Outage): one is Past {
   return one.to !== null;
 }
 
-/** Which is compared before which: what is known to be missing, what nobody has looked at, what nothing is known of. Pure. */
-export function importance({ sure, hint }: Pick<Outage, "sure" | "hint">): Importance {
+/**
+ * Which is compared before which: what is known to be missing, what nobody has looked at, what nothing is known of. A bucket
+ * that is held up alone is tried again and again: nothing makes room for it. Pure.
+ */
+export function importance({ sure, hint, bucket }: Pick<Outage, "sure" | "hint" | "bucket">): Importance {
+  if (bucket !== undefined) return 0;
   return sure ? 2 : hint === undefined ? 1 : 0;
 }
 

@@ -1,5 +1,12 @@
 import { expect, test } from "bun:test";
-import { isWhole, lacking, mayCompare, overallAway, twinOf } from "../../../src/roles/influxdb/mate.ts";
+import {
+  inUse,
+  isWhole,
+  lacking,
+  mayCompare,
+  overallAway,
+  twinOf,
+} from "../../../src/roles/influxdb/mate.ts";
 import type { Importance } from "../../../src/roles/influxdb/outages.ts";
 import { publishedBy } from "../../../src/roles/influxdb/published.ts";
 import { twinNode, type Said } from "./context.ts";
@@ -82,4 +89,14 @@ test.each<[string, Said, Importance[], Importance[]]>([
     return ([0, 1, 2] as const).filter((mine) => twin && mayCompare(mine, twin));
   };
   expect([may(0), may(1)]).toEqual([first, second]);
+});
+
+test.each<[Said["phase"], boolean]>([
+  ["joined", false],
+  ["installed", false],
+  ["configured", true],
+  ["ready", true],
+])("clients may be led to one that is %s: %p", (phase, expected) => {
+  const [self, other] = [twinNode(1), twinNode(2, phase && { phase })];
+  expect(inUse(twinOf(self, [self, other])) !== undefined).toBe(expected);
 });

@@ -9,12 +9,13 @@ import { Turn, turnMethod, turnSchema, type TurnAnswer, type TurnAsked } from ".
 import { Vigil } from "../../vigil.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { homeOf } from "../../home.ts";
-import { giveVipUp, startServer } from "../../own-server.ts";
+import { awaitHeir, giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import type { Limits } from "../../http.ts";
 import { httpPort, influxdbSpec, layout, roleName } from "../layout.ts";
 import {
   comparing,
+  inUse,
   isWhole,
   lacking,
   mayCompare,
@@ -101,6 +102,8 @@ export class TwinGuard implements Guard {
   #well = false;
   /** The last one was not answered in time: a busy machine may do that once. */
   #isLate = false;
+  /** Up to when it is noted that answers are slow, on the wall clock. */
+  #slowUntil = 0;
   /** Why not, or why its server is not one of the twins yet. */
   #trouble: string | null = null;
   #leaving = false;
@@ -196,8 +199,22 @@ export class TwinGuard implements Guard {
     if (method === "repairing") return this.#exclusion.goOn();
     if (method === "repaired") return this.#exclusion.repaired();
     if (method !== "handover") throw failed("guard.unknown_command", `influxdb has no command ${method}`);
+    await this.#requireHeir();
     this.#leaving = true;
     return giveVipUp(this.#deps, this.#watch.signal);
+  }
+
+  /** @throws ChimeError `influxdb.no_heir` where the other one lives, and what only this node's server has would be lost */
+  async #requireHeir(): Promise<void> {
+    const heir = inUse(this.#twin());
+    const why = heir?.alive ? lacking(heir) : undefined;
+    if (heir && why !== undefined) {
+      const { name } = heir.member;
+      throw failed("influxdb.no_heir", `this node's points are needed: waiting for ${name}${why}`, {
+        remedy: `chime-node status says how far ${name} is; or take that node out first`,
+      });
+    }
+    await awaitHeir(roleName, this.#deps, this.#watch.signal);
   }
 
   ready(): boolean {
@@ -264,7 +281,8 @@ export class TwinGuard implements Guard {
 
   #verdict(): Verdict {
     const isSettled = this.#deps.clock.now() - this.#startedAt > settleMs;
-    return judge(standingOf(this.#state()), this.#twin(), isSettled);
+    const twin = this.#twin();
+    return judge(standingOf(this.#state()), inUse(twin) ?? (twin && { ...twin, said: null }), isSettled);
   }
 
   async #look(): Promise<void> {
@@ -438,7 +456,7 @@ export class TwinGuard implements Guard {
       const [now, start] = [clock.wall(), clock.now()];
       const wanted = { node: context.self.name, value: Math.floor(now), at: now };
       await probe(serverOf(context.self, context), wanted, { ...this.#limits, timeoutMs: probeMs });
-      if (clock.now() - start > slowMs) await this.#noteSlow();
+      if (clock.now() - start > slowMs) this.#noteSlow();
       if (!this.#vigil.attention) return;
       await this.#listen();
       if (this.#isolation.isCutOff) return await this.#fail("neither the other node nor the gateway answers");
@@ -455,7 +473,7 @@ export class TwinGuard implements Guard {
       const { code, message } = toChimeError(error);
       const wasLate = this.#isLate;
       this.#isLate = code === "influxdb.timeout";
-      if (this.#isLate && !wasLate && (this.#well || !this.#known)) return await this.#noteSlow();
+      if (this.#isLate && !wasLate && (this.#well || !this.#known)) return this.#noteSlow();
       // Somebody has taken its data away, perhaps.
       if (code === "influxdb.denied" || code === "influxdb.missing") this.#joined = false;
       await this.#fail(message.slice(0, 300));
@@ -466,13 +484,17 @@ export class TwinGuard implements Guard {
 
   /**
    * It is compared by all values once that is over: each server may have taken what the other one did not, and as much of it.
-   * On a machine that is busy for minutes counts have to do.
+   * On a machine that is busy for minutes counts have to do. Not waited for, and not written each time: the next look would be
+   * late by what a slow disk takes, and a late look is an outage.
    */
-  async #noteSlow(): Promise<void> {
+  #noteSlow(): void {
     const { wellAt: from } = this.#record;
-    const to = this.#deps.clock.wall() + calmMs;
-    if (!this.#twin()?.alive || from === 0 || to <= from) return;
-    await this.#record.add({ from, to, sure: false, hint: "slow" }).catch(notSaved);
+    const until = this.#deps.clock.wall() + calmMs;
+    // A clock that was set back has not noted it either.
+    const isNoted = until <= this.#slowUntil && this.#slowUntil <= until + calmMs;
+    if (!this.#twin()?.alive || from === 0 || until <= from || isNoted) return;
+    this.#slowUntil = until + calmMs;
+    this.#record.add({ from, to: this.#slowUntil, sure: false, hint: "slow" }).catch(notSaved);
   }
 
   /** What this node's server may lack is compared with the other one's, and filled. */

@@ -1,0 +1,27 @@
+import { expect, test } from "bun:test";
+import { Filler, type Sides } from "../../../../src/roles/influxdb/guard/filler.ts";
+import type { Outage } from "../../../../src/roles/influxdb/outages.ts";
+
+const clock = { now: () => 0, wall: () => 1_000_000, sleep: () => Promise.resolve() };
+const unseen: Outage = { from: 100_000, to: 110_000, sure: false };
+const missing: Outage = { from: 300_000, to: 310_000, sure: true };
+
+test.each<[string, Outage[], 0 | 1 | 2 | undefined, boolean]>([
+  ["nothing else", [unseen], undefined, false],
+  ["what is known to be missing here", [unseen, missing], undefined, true],
+  ["what is known to be missing there", [unseen], 2, true],
+  ["what nobody has looked at there", [unseen], 1, false],
+  ["a bucket that is held up and tried again", [unseen, { ...missing, bucket: "raw" }], undefined, false],
+])("what is under way makes room or not: %s", async (_, outages, theirs, ends) => {
+  const filler = new Filler(clock, "/nonexistent/fill");
+  const sides = Promise.withResolvers<Sides>();
+  const settled = filler
+    .settle(unseen, () => sides.promise, { timeoutMs: 1_000 })
+    .then(
+      () => true,
+      () => false,
+    );
+  filler.giveWay(outages, theirs);
+  sides.reject(new Error("the test has seen enough"));
+  expect(await settled).toBe(ends);
+});
