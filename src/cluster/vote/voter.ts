@@ -61,12 +61,12 @@ export class Voter {
     for (const listener of this.#listeners) listener();
   }
 
-  /** With its writer's signature, as far as this node has it or is that writer. */
+  /** With its writer's signature, as far as this node has it. Of its own terms it takes nobody else's word for that. */
   signed(term: Term): Term {
     const { term: held } = this.#memory;
     if (held?.signature !== undefined && isSameTerm(held, term)) return held;
     const { name: self } = this.#membership.self;
-    if (term.signature !== undefined || term.writer !== self) return term;
+    if (term.writer !== self) return term;
     const signature = this.#membership.sign(termPurpose, signedFields(this.#role, term));
     return { ...term, signature };
   }

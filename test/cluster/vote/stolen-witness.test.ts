@@ -200,6 +200,13 @@ test("a term is signed by its writer as soon as it remembers it, also one of an 
   expect((await open("a")).memory.term?.signature).toBeDefined();
 });
 
+test("of its own terms a node takes nobody else's signature", () => {
+  const asked = term(5, "a", "a", "b");
+  const own = voter("a").signed({ ...asked, signature: forged("w", asked).signature ?? "" });
+  const fields = signedFields("demo", own);
+  expect(signing("b").isSignedBy("a", termPurpose, fields, own.signature ?? "")).toBe(true);
+});
+
 test("the same term signed anew is no change: nothing is written and nobody called", () => {
   let calls = 0;
   voter("a").onChange(() => calls++);
