@@ -1,7 +1,7 @@
 import { identifier, queryJson, type Series } from "../influxql.ts";
 import { isMixed, type Measurement } from "./schema.ts";
 import type { Pair, Side } from "./sides.ts";
-import { overlap, within, type Range } from "./time.ts";
+import { overlap, weekMs, within, type Range } from "./time.ts";
 import { inTurn, type Care } from "./pace.ts";
 
 /** How many values each has fewer of than the other one: at least so many are missing. */
@@ -43,19 +43,31 @@ export async function countWindows(
     { from: Math.max(range.from, safe.to), to: range.to },
   ].filter(({ from, to }) => from < to);
   for (const edge of edges) add(found, await countOnce(pair, measurements, edge, undefined, limits));
+  // Where there is nothing a server is not held up by more of it.
+  let stretch = 1;
   for (let rest = overlap(range, safe); rest;) {
-    const slice: Range = { from: rest.from, to: sliceEnd(rest, stepMs, limits) };
-    add(found, await countOnce(pair, measurements, slice, stepMs, limits));
+    const slice: Range = { from: rest.from, to: sliceEnd(rest, stepMs, stretch, limits) };
+    const counts = await countOnce(pair, measurements, slice, stepMs, limits);
+    add(found, counts);
+    stretch = counts.every((windows) => windows.length === 0) ? stretch * 2 : 1;
     rest = overlap(rest, { from: slice.to, to: rest.to });
   }
   return found.map((windows) => windows.sort((a, b) => a.from - b.from));
 }
 
-/** Up to where to count at once: between two windows, as far as the pace allows. */
-function sliceEnd({ from, to }: Range, stepMs: number, { pace }: Care): number {
+/** When points are, as a rule, and how much of that is counted at once behind a time in which there are none: half a year. */
+const usual: Range = { from: 0, to: Date.UTC(2100, 0) };
+const mostStretchedMs = 26 * weekMs;
+
+/** Up to where to count at once: between two windows, as far as the pace allows, or `stretch` times as far. */
+function sliceEnd({ from, to }: Range, stepMs: number, stretch: number, { pace }: Care): number {
   if (!pace) return to;
+  const at = (windows: number) => (Math.floor(from / stepMs) + windows) * stepMs;
   const windows = Math.max(1, Math.floor(pace.size("counting") / stepMs));
-  return Math.min(to, (Math.floor(from / stepMs) + windows) * stepMs);
+  const isUsual = from >= usual.from && from < usual.to;
+  const most = isUsual ? Math.max(windows, Math.floor(mostStretchedMs / stepMs)) : Infinity;
+  const end = Math.min(to, at(Math.min(windows * stretch, most)));
+  return from < usual.from ? Math.min(end, usual.from) : end;
 }
 
 /** Two windows and what is between them, in which there is nothing. Pure. */

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
+import type { Care, Pace } from "../../../../src/roles/influxdb/gap/pace.ts";
 import type { Pair, Side } from "../../../../src/roles/influxdb/gap/sides.ts";
 import { allTime, type Range } from "../../../../src/roles/influxdb/gap/time.ts";
 import { gapsOf } from "../../../../src/roles/influxdb/gap/windows.ts";
@@ -53,9 +54,15 @@ function counts(statement: string, times: readonly number[]) {
     : [{ name: "m", columns: ["time", "count_f"], values: [...found].sort(([a], [b]) => a - b) }];
 }
 
-async function found(mine: readonly number[], other: readonly number[], range: Range = allTime) {
+async function found(
+  mine: readonly number[],
+  other: readonly number[],
+  range: Range = allTime,
+  care: Partial<Care> = {},
+) {
   const pair: Pair = { name: "chime", mine: serve(mine), other: serve(other) };
-  const gaps = await Array.fromAsync(gapsOf(pair, range, { limits: { timeoutMs: 5_000 }, now: Date.now() }));
+  const limits = { timeoutMs: 5_000, ...care };
+  const gaps = await Array.fromAsync(gapsOf(pair, range, { limits, now: Date.now() }));
   return gaps.map(({ from, to, missing }) => [(from - start) / 1000, (to - start) / 1000, missing]);
 }
 
@@ -110,4 +117,24 @@ test("what differs in two weeks that are far apart is looked for there alone", a
 test("twins that have the same have no gaps, and neither have those that have nothing", async () => {
   expect(await found(seconds(1), seconds(1))).toEqual([]);
   expect(await found([], [])).toEqual([]);
+});
+
+/** As on a busy machine, where each answer takes longer than a piece of work should: no piece ever grows. */
+const slow = {
+  size: () => 600_000,
+  turn: (_kind: unknown, _size: number, work: () => Promise<unknown>) => work(),
+} as unknown as Pace;
+
+test("slow servers are asked of all times in which there is nothing in some hundred pieces, none too long where points are", async () => {
+  const far = start - 5 * 8_766 * hourMs;
+  const wanted = [
+    [(far - start) / 1000, (far + minuteMs - start) / 1000, { mine: 0, other: 1 }],
+    [10, 20, { mine: 0, other: 10 }],
+  ];
+  expect(await found([far, ...seconds(1)], seconds(1, but(10, 20)), allTime, { pace: slow })).toEqual(wanted);
+  expect(asked.length).toBeLessThan(1_000);
+  const longest = Math.max(
+    ...asked.filter(({ to }) => to > 0 && to < Date.UTC(2100, 0)).map(({ from, to }) => to - from),
+  );
+  expect(longest).toBeLessThanOrEqual(26 * 168 * hourMs);
 });
