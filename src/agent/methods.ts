@@ -19,7 +19,7 @@ import { beginMaintenance, endMaintenance, type Maintenance } from "./maintenanc
 import type { Reconciler } from "./reconcile.ts";
 import { faults } from "./obstacle.ts";
 import { requirePart } from "./part.ts";
-import { mayHoldAlone } from "./removal.ts";
+import { mayHoldAlone, type Removable } from "./removal.ts";
 import type { SecretChanges } from "./secret-changes.ts";
 import type { Handlers } from "./socket.ts";
 import { answerHandover, switchOver } from "./switchover.ts";
@@ -190,6 +190,12 @@ export function socketHandlers(agent: Agent): Handlers {
     ...bundleHandlers(membership),
 
     leave: async () => membership.leave(),
+
+    "remove.whom"(params) {
+      const { index, name, address } = membership.meant(v.parse(v.object({ node: v.string() }), params).node);
+      const isContested = membership.contested().some((one) => one.index === index);
+      return Promise.resolve({ index, name, address, isContested } satisfies Removable);
+    },
 
     "remove.holds": async (params) =>
       mayHoldAlone(membership, voters, v.parse(v.object({ node: v.string() }), params).node),

@@ -4,6 +4,15 @@ import type { Voter } from "../cluster/vote/voter.ts";
 
 const readMs = 1_000;
 
+/** Who is meant by an operator's word. */
+export interface Removable {
+  index: number;
+  name: string;
+  address: string;
+  /** It shares its name or address with another one. */
+  isContested: boolean;
+}
+
 /**
  * The roles for which `node` may hold what clients were told of and no other member has: by the newest record that
  * answers it is in sync, so it may write, or have written last.

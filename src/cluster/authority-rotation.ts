@@ -37,7 +37,10 @@ const mostBehind = 3;
 const keyAnswer = v.object({ key: v.pipe(v.string(), v.maxLength(4096)) });
 const beginRequest = v.object({ agreed: v.pipe(v.string(), v.maxLength(64)) });
 
-type Members = Pick<ClusterMembership, "admissions" | "listing" | "anchor" | "renewCertificate" | "knock">;
+type Members = Pick<
+  ClusterMembership,
+  "admissions" | "contested" | "listing" | "anchor" | "renewCertificate" | "knock"
+>;
 
 export interface AuthorityRotationOptions extends RotationOptions {
   membership: RotationOptions["membership"] & Members;
@@ -80,8 +83,8 @@ export class AuthorityRotation {
   constructor(options: AuthorityRotationOptions) {
     this.#options = options;
     const { credentials, membership } = options;
-    membership.handle(keyMethod, (_, from) => Promise.resolve(this.#tellKey(from)));
-    membership.handle(beginMethod, (params, from) => this.#asked(params, from));
+    membership.handle(keyMethod, (_, from, __, index) => Promise.resolve(this.#tellKey(from, index)));
+    membership.handle(beginMethod, (params, from, _, index) => this.#asked(params, from, index));
     this.#rotation = new Rotation(
       {
         subject: "the rotation of the CA",
@@ -178,11 +181,12 @@ export class AuthorityRotation {
   }
 
   /** The key is every member's that holds the CA, but for those that only its thief admitted: nobody knows them any more. */
-  #tellKey(from: string): { key: string } {
-    const { credentials, membership } = this.#options;
+  #tellKey(from: string, index: number): { key: string } {
+    const { credentials } = this.#options;
     const { rollover: at, next, caKey, identity } = credentials();
     const key = this.#isUnderWay() ? next?.caKey : caKey;
-    const asker = membership.admissions().find(({ name, left }) => name === from && !left);
+    // Who asks has the key of this admission; a name may be more than one's.
+    const asker = this.#present().find((one) => one.index === index);
     if (!asker || !admissionIsGenuine(trustIn(credentials()), identity.cluster.id, asker)) {
       throw refused("ca.not_listed", `${from} is not among those that the new CA goes by`);
     }
@@ -220,7 +224,9 @@ export class AuthorityRotation {
     const mine = membership.admissions().find(({ index }) => index === identity.self.index);
     const hash = mine && admissionHash(identity.cluster.id, mine);
     const isNew = own?.round !== next.round;
-    if (isNew && !next.members.some(([index, listed]) => index === identity.self.index && listed === hash)) {
+    const isMine = ([index, listed, left]: Rollover["members"][number]) =>
+      index === identity.self.index && listed === hash && !left;
+    if (isNew && !next.members.some(isMine)) {
       throw refused("ca.not_listed", `${identity.self.name} is not among those that the new CA goes by`);
     }
     const certificate = held?.certificate;
@@ -254,31 +260,33 @@ export class AuthorityRotation {
   }
 
   plan(): RotationPlan {
-    const { membership } = this.#options;
-    const all = [membership.self, ...this.#rotation.others().map(({ view }) => view)];
+    const { self } = this.#options.membership;
     const states = new Map(this.#rotation.others().map(({ view }) => [view.index, view.state]));
-    const members = all
-      .sort((a, b) => a.index - b.index)
-      .map(({ index, name, address }) => ({
-        name,
-        address,
-        witness: membership.isWitness(name),
-        state: states.get(index) ?? "alive",
-      }));
-    return { members, agreed: this.#digest(membership.admissions()) };
+    const members = this.#present().map(({ index, name, address, witness: isWitness }) => ({
+      name,
+      address,
+      witness: isWitness,
+      // Of two of a name one is known, and the other one is talked to by nobody.
+      state: index === self.index ? "alive" : (states.get(index) ?? "dead"),
+    }));
+    return { members, agreed: this.#digest() };
   }
 
-  #digest(admissions: readonly Admission[]): string {
+  /** Whom a rotation would leave admitted: all that have not left, also those that share a name. */
+  #present(): Admission[] {
+    return this.#options.membership.admissions().filter(({ left }) => !left);
+  }
+
+  #digest(): string {
     const { identity } = this.#options.credentials();
-    const present = admissions.filter(({ left }) => !left);
-    const hashes = present.map((admission) => admissionHash(identity.cluster.id, admission));
+    const hashes = this.#present().map((admission) => admissionHash(identity.cluster.id, admission));
     return createHash("sha256").update(JSON.stringify(hashes)).digest("base64url");
   }
 
   /**
    * Begins a rotation, or does nothing where one is under way.
    * @param agreed of the members that the operator was shown
-   * @throws ChimeError `ca.{witness,stores,old_member,away,unsettled,members_changed}` (exit 3, nothing touched)
+   * @throws ChimeError `ca.{witness,stores,namesakes,old_member,away,unsettled,members_changed}` (exit 3, nothing touched)
    */
   async begin(agreed: string): Promise<void> {
     const { membership, credentials } = this.#options;
@@ -292,9 +300,8 @@ export class AuthorityRotation {
     await membership.call(first.view.name, beginMethod, { agreed }, askMs);
   }
 
-  async #asked(params: unknown, from: string): Promise<null> {
-    const { membership } = this.#options;
-    if (membership.isWitness(from)) throw witness(from);
+  async #asked(params: unknown, from: string, index: number): Promise<null> {
+    if (this.#present().find((one) => one.index === index)?.witness !== false) throw witness(from);
     if (this.#isUnderWay()) return null;
     this.#requireReady();
     if (!this.#rotation.isFirst(this.#rotation.others())) {
@@ -310,6 +317,8 @@ export class AuthorityRotation {
     const { name } = credentials().identity.self;
     if (!signer(credentials())) throw witness(name);
     this.#options.checkServices();
+    const contested = membership.contested();
+    if (contested.length > 0) throw namesakes(contested);
     const others = this.#rotation.others();
     const away = others.filter(({ view }) => view.state !== "alive" && !membership.isWitness(view.name));
     if (away.length > 0) {
@@ -327,8 +336,7 @@ export class AuthorityRotation {
   }
 
   async #beginHere(agreed: string): Promise<void> {
-    const { membership } = this.#options;
-    if (this.#digest(membership.admissions()) !== agreed) {
+    if (this.#digest() !== agreed) {
       throw refused("ca.members_changed", "the members are not those that were shown", again);
     }
     // Two operators at once: one CA.
@@ -350,9 +358,11 @@ export class AuthorityRotation {
         round: (last?.round ?? 0) + 1,
         before: before.cert,
         after: after.cert,
-        members: admissions.map(
-          (one) => [one.index, admissionHash(cluster.id, one)] satisfies [number, string],
-        ),
+        members: admissions.map((one): Rollover["members"][number] => [
+          one.index,
+          admissionHash(cluster.id, one),
+          one.left,
+        ]),
       };
       const first = beginRollover(cluster.id, { before: before.key, after: after.key }, begun);
       await this.#rotation.take(first, self.name);
@@ -416,6 +426,15 @@ function witness(name: string): Error {
     "ca.witness",
     `${name} is a witness and does not hold the CA`,
     "run chime-node ca rotate on a member that is not a witness",
+  );
+}
+
+function namesakes(contested: readonly Admission[]): Error {
+  const each = contested.map(({ name, index, address }) => `${name}:${index} (${address})`).join(" and ");
+  return refused(
+    "ca.namesakes",
+    `of ${each} one has the name or the address of another one, and may have been made up by who stole the CA's key`,
+    "for each that is not yours: chime-node remove NAME:NUMBER, as written here",
   );
 }
 

@@ -57,8 +57,11 @@ export interface MembershipOptions {
   port?: number;
 }
 
-/** Answers a peer's `Membership.call`. Params come from the network: parse them. */
-export type Handler = (params: unknown, from: string, method: string) => Promise<unknown>;
+/**
+ * Answers a peer's `Membership.call`. Params come from the network: parse them.
+ * @param index the peer's: its name may be another one's, too, where somebody has the CA's key who should not
+ */
+export type Handler = (params: unknown, from: string, method: string, index: number) => Promise<unknown>;
 
 /**
  * Time that a push to one peer may take: as long as it would take to suspect the peer. Longer would hold up a guard that
@@ -405,10 +408,11 @@ export class ClusterMembership implements Membership {
 
   /**
    * Takes another member out, be it dead or alive: its certificate opens no door any more.
+   * @param name or NAME:INDEX, for one of two of a name
    * @throws ChimeError `member.unknown`, `member.self`, `member.witness`
    */
   async remove(name: string): Promise<void> {
-    const admission = this.named(name);
+    const admission = this.meant(name);
     if (this.state.admission(this.record.index)?.witness) {
       throw refused(
         "member.witness",
@@ -448,12 +452,30 @@ export class ClusterMembership implements Membership {
     return admission && isOurs ? [{ ...admission, left: true }] : [];
   }
 
+  /**
+   * Members that have not left, and share a name or an address: two sides of a cut let them in, or a thief of the CA's key
+   * made one of them up.
+   */
+  contested(): Admission[] {
+    const present = this.state.allAdmissions().filter(({ left }) => !left);
+    return present.filter((one) =>
+      present.some((other) => other !== one && (other.name === one.name || other.address === one.address)),
+    );
+  }
+
+  /** @param name or NAME:INDEX, for one of two of a name @throws ChimeError `member.unknown` */
+  meant(name: string): Admission {
+    const [bare = "", index] = name.split(":");
+    if (index === undefined) return this.named(bare);
+    const admission = this.state.admission(Number(index));
+    if (admission?.name !== bare || admission.left) throw noMember(name);
+    return admission;
+  }
+
   /** @throws ChimeError `member.unknown` */
   private named(name: string): Admission {
     const admission = this.state.members().find((member) => member.name === name && !member.left);
-    if (!admission) {
-      throw usageError("member.unknown", `there is no member ${name}`, "chime-node status");
-    }
+    if (!admission) throw noMember(name);
     return admission;
   }
 
@@ -474,7 +496,7 @@ export class ClusterMembership implements Membership {
 
   async call(peer: string, method: string, params: unknown, timeoutMs: number): Promise<unknown> {
     const { index } = this.named(peer);
-    if (index === this.record.index) return await this.answer(method, params, peer);
+    if (index === this.record.index) return await this.answer(method, params, { name: peer, index });
     if (this.contacts.state(index) === "dead") throw peerUnreachable(peer, "its agent is silent");
     const { clock } = this.options;
     const deadline = clock.now() + timeoutMs;
@@ -490,12 +512,16 @@ export class ClusterMembership implements Membership {
     this.handlers.set(method, handler);
   }
 
-  private async answer(method: string, params: unknown, from: string): Promise<unknown> {
+  private async answer(
+    method: string,
+    params: unknown,
+    { name, index }: Pick<PeerIdentity, "name" | "index">,
+  ): Promise<unknown> {
     const dot = method.lastIndexOf(".");
     const exact = this.handlers.get(method);
     const handler = exact ?? this.handlers.get(method.slice(0, Math.max(0, dot)));
     if (!handler) throw refused("peer.no_method", `this node's agent knows no ${method}`);
-    return await handler(params, from, exact ? method : method.slice(dot + 1));
+    return await handler(params, name, exact ? method : method.slice(dot + 1), index);
   }
 
   private async serve(peer: PeerIdentity | undefined, method: string, params: unknown): Promise<unknown> {
@@ -526,7 +552,7 @@ export class ClusterMembership implements Membership {
       }
       default:
         if (!method.startsWith("call.")) throw refused("peer.no_method", `agents know no ${method}`);
-        return await this.answer(method.slice("call.".length), params, peer.name);
+        return await this.answer(method.slice("call.".length), params, peer);
     }
   }
 
@@ -718,6 +744,10 @@ export class ClusterMembership implements Membership {
 /** What a token says: the port only where it is not the usual one. */
 function doorAddress(address: string, port: number): string {
   return port === agentPort ? address : authority(address, port);
+}
+
+function noMember(name: string): ChimeError {
+  return usageError("member.unknown", `there is no member ${name}`, "chime-node status");
 }
 
 function isRefusal(error: unknown): boolean {

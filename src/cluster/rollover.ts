@@ -31,9 +31,10 @@ export const rollover = v.object({
   /**
    * Those that were members when it began, by what the CA before had signed of them (`admissionHash`), those that left, too.
    * They stay admitted; of all others the signature of the CA after is asked for, from stage 1 on: the thief of a key can
-   * make a member only until then.
+   * make a member only until then. True: it had left, and stays so. `left` is in no signature, and who had not heard of it
+   * would take it for one that is there.
    */
-  members: v.pipe(v.array(v.tuple([index, hash])), v.maxLength(10_000)),
+  members: v.pipe(v.array(v.tuple([index, hash, v.boolean()])), v.maxLength(10_000)),
   /** By the CA before, over all above but the stage: for members that know of none yet. */
   begun: signature,
   /** By the CA after, over all above: who knows of it goes on at the word of no other. */

@@ -61,9 +61,12 @@ export class SharedState {
   anchor(trust: Trust): void {
     this.trust = trust;
     for (const [index, admission] of this.admissions) {
-      if (admissionIsGenuine(trust, this.clusterId, admission)) continue;
-      this.admissions.delete(index);
-      this.records.delete(index);
+      if (admissionIsGenuine(trust, this.clusterId, admission)) {
+        if (trust.departed.has(index)) this.admissions.set(index, { ...admission, left: true });
+      } else {
+        this.admissions.delete(index);
+        this.records.delete(index);
+      }
     }
     for (const [id, token] of this.tokens) {
       if (!tokenIsGenuine(trust, this.clusterId, token)) this.tokens.delete(id);
@@ -101,7 +104,8 @@ export class SharedState {
       // One index given twice, by two members that could not see each other: the smaller key stays, on every node.
       if (known && known.publicKey < next.publicKey) return false;
       if (!admissionIsGenuine(this.trust, this.clusterId, next) || !fits(next, next.roles)) return false;
-      this.admissions.set(next.index, next);
+      const left = next.left || this.trust.departed.has(next.index);
+      this.admissions.set(next.index, { ...next, left });
       this.records.delete(next.index);
       return true;
     }

@@ -69,8 +69,15 @@ export interface Trust {
   caKey: string;
   /** Who stays admitted whatever signed it, by index: hashes of admissions. */
   listed: ReadonlyMap<number, string>;
+  /** Those of them that had left then: nobody brings them back. */
+  departed: ReadonlySet<number>;
 }
 
 export function trustIn({ ca, rollover }: Anchored): Trust {
-  return { caKey: caPublicKey(rollover?.after ?? ca), listed: new Map(rollover?.members) };
+  const members = rollover?.members ?? [];
+  return {
+    caKey: caPublicKey(rollover?.after ?? ca),
+    listed: new Map(members.map(([index, hash]) => [index, hash])),
+    departed: new Set(members.flatMap(([index, , left]) => (left ? [index] : []))),
+  };
 }

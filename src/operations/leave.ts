@@ -14,6 +14,7 @@ import { undoAll } from "../plan/reset.ts";
 import { kinds } from "../resources/index.ts";
 import { roleKinds } from "../roles/index.ts";
 import { closeGates } from "../vip/track.ts";
+import type { Removable } from "../agent/removal.ts";
 import type { ClusterView } from "./context.ts";
 import { requireIdentity, requireRoot } from "./context.ts";
 import { failOverTo } from "./failover.ts";
@@ -62,24 +63,28 @@ export async function leaveCluster(io: Io): Promise<{ node: string; cluster: str
 
 /**
  * Takes another node, which must be dead, out of the cluster. Of one that may hold what clients were told of and no
- * other has, only with the cluster's name as `acceptLoss`; what it wrote goes to another node first.
+ * other has, only with the cluster's name as `acceptLoss`; what it wrote goes to another node first. Of two that share a
+ * name or an address one is somebody else's, which lives, and hands nothing over.
+ * @param node its name, or NAME:INDEX, for one of two of a name
  * @throws ChimeError `remove.self`, `remove.alive`, `remove.possible_writer`, `failover.wrong_cluster` (exit 3),
  *   `member.unknown`, and of the failover
  */
 export async function removeNode(
-  name: string,
+  node: string,
   acceptLoss: string | undefined,
   io: Io,
 ): Promise<{ node: string }> {
   requireRoot();
   const { self, cluster } = await requireIdentity();
   requireWord(cluster, acceptLoss ?? null);
-  if (name === self.name) {
+  const { members } = await callAgent<ClusterView>("cluster");
+  const whom = await callAgent<Removable>("remove.whom", { node });
+  const { name } = whom;
+  if (whom.index === self.index) {
     throw usageError("remove.self", `${name} is this node`, "chime-node leave, or chime-node reset");
   }
-  const { members } = await callAgent<ClusterView>("cluster");
-  const state = members.find((member) => member.name === name && !member.left)?.state;
-  if (state === "alive" || state === "suspect") {
+  const state = members.find((member) => member.index === whom.index && !member.left)?.state;
+  if (!whom.isContested && (state === "alive" || state === "suspect")) {
     // It would go on serving until it hears of it, and nobody would have handed anything over.
     throw refused("remove.alive", `${name} is alive`, `chime-node leave on ${name}; it hands over first`);
   }
@@ -88,13 +93,14 @@ export async function removeNode(
     throw refused(
       "remove.possible_writer",
       `${name} may hold ${held.join(", ")} rows that clients were told of and no other node has`,
-      `bring it back; or accept the loss: chime-node remove ${name} --accept-loss=${cluster.name}`,
+      `bring it back; or accept the loss: chime-node remove ${node} --accept-loss=${cluster.name}`,
     );
   }
-  if (!(await io.confirm(`Remove ${name}? Its certificate will be refused from then on.`))) throw declined();
+  if (!(await io.confirm(`Remove ${node} (${whom.address})? Its certificate will be refused from then on.`)))
+    throw declined();
   for (const role of held) await takeFrom(name, role, members, cluster.name, io);
-  await callAgent("remove", { node: name });
-  return { node: name };
+  await callAgent("remove", { node });
+  return { node };
 }
 
 /** Another node that lives becomes the writer by the operator's word. Where there is none, nobody writes without it anyway. */

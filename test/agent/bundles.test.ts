@@ -42,7 +42,7 @@ describe("a member that asks for a piece", () => {
   const handlers = new Map<string, Handler>();
   serveBundles({ handle: (method, handler) => void handlers.set(method, handler) });
   const ask = (method: string, params: unknown) =>
-    handlers.get(method)?.(params, "node2", method) ?? Promise.resolve();
+    handlers.get(method)?.(params, "node2", method, 2) ?? Promise.resolve();
 
   test.each([
     ["bundle.read", { id: "../../../etc", name: "passwd", offset: 0 }],

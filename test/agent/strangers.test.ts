@@ -34,7 +34,7 @@ servePeers(
 );
 
 function ask(method: string, params: unknown, from: string, rest = ""): Promise<string> {
-  return codeOf((async () => handlers.get(method)?.(params, from, rest))());
+  return codeOf((async () => handlers.get(method)?.(params, from, rest, 2))());
 }
 
 test("a role's nodes ask each other's guards", async () => {

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
-import { signAdmission, signToken } from "../../src/cluster/admission.ts";
+import { admissionHash, signAdmission, signToken } from "../../src/cluster/admission.ts";
 import { AuthorityRotation, rolloverStateKey } from "../../src/cluster/authority-rotation.ts";
 import { withRollover } from "../../src/cluster/identity.ts";
 import { caHash, certifyNode, createAuthority, generateKey } from "../../src/cluster/pki.ts";
 import { beginRollover, nextStage, versionOf, type Rollover } from "../../src/cluster/rollover.ts";
+import type { Admission } from "../../src/cluster/schema.ts";
+import { SharedState } from "../../src/cluster/state.ts";
 import { hashSecret, parseToken } from "../../src/cluster/token.ts";
-import { shownTo, signer, signingCa, trustedCas } from "../../src/cluster/trust.ts";
+import { shownTo, signer, signingCa, trustedCas, trustIn } from "../../src/cluster/trust.ts";
 import { failed } from "../../src/core/errors.ts";
 import { log } from "../../src/core/log.ts";
 import { isTaken, passing, simCluster, simJoin, SimNetwork, type SimNode } from "./sim.ts";
@@ -370,7 +372,7 @@ describe("the thief of the old CA's key", () => {
   const cluster = () => node(1).holds.identity.cluster;
 
   /** A member that the thief makes up, known to whoever takes its admission. */
-  function forged(index: number, name = `x${index}`) {
+  function forged(index: number, name = `x${index}`, change: Partial<Admission> = {}) {
     const key = generateKey();
     const address = `10.0.0.${100 + index}`;
     const mine = { index, name, address, publicKey: key.publicKey };
@@ -379,6 +381,7 @@ describe("the thief of the old CA's key", () => {
       witness: false,
       roles: ["server"],
       left: false,
+      ...change,
     });
     const certificate = certifyNode(stolen, cluster(), mine, net.clock.wall());
     return { key, mine, admission, certificate };
@@ -392,7 +395,7 @@ describe("the thief of the old CA's key", () => {
     params: unknown = {},
   ): Promise<string> {
     const { certificate } = who;
-    const members: [number, string][] = [];
+    const members: Rollover["members"] = [];
     const trustful = { round: 1, stage: 3 as const, before: stolen.cert, members, begun: "", signature: "" };
     // Whom it asks it does not judge.
     const rollover = { ...trustful, after: signingCa(at.holds) };
@@ -447,6 +450,57 @@ describe("the thief of the old CA's key", () => {
         .sim.agent.admissions()
         .map(({ index }) => index),
     ).toEqual([1, 2, 3, 4]);
+  });
+
+  test.each([
+    ["name", "n2", {}],
+    ["address", "x9", { address: "10.0.0.2" }],
+  ])("does not hide behind a member's %s when a rotation begins", async (_, name, change) => {
+    const thief = forged(9, name, change);
+    expect(await asks(node(1), thief, "exchange", introduces(thief))).toBe(fine);
+    await run(5_000, 10_000);
+    const shown = node(3)
+      .rotation?.plan()
+      .members.map((one) => [one.name, one.address]);
+    expect(shown).toContainEqual([name, thief.admission.address]);
+    for (const n of [1, 2]) expect(await begin(node(n))).toBe("ca.namesakes");
+    expect(await passing(net, codeOf(node(2).sim.agent.remove(`${name}:9`)))).toBe(fine);
+    await run(5_000, 10_000);
+    expect(node(1).sees(node(2)) && node(2).sees(node(1))).toBe(true);
+    expect(await begin(node(2))).toBe(fine);
+    await until("the new one to sign", through(2));
+    expect(await asks(node(1), thief, "call.ca-key")).toBe("member.removed");
+  });
+
+  test("does not have one that left come back: in the list it is gone for all", async () => {
+    const gone = forged(9, "x9", { left: true });
+    expect(await asks(node(1), gone, "exchange", introduces(gone))).toBe("member.removed");
+    await begin(node(1));
+    await until("the new one to sign", through(2));
+    const { members } = node(2).holds.rollover as Rollover;
+    expect(members.map(([index, , left]) => [index, left])).toEqual([1, 2, 3, 4, 9].map((n) => [n, n === 9]));
+    // `left` is in no signature.
+    const unaware = new SharedState(cluster().id, trustIn(node(2).holds));
+    const admissions = [{ ...gone.admission, left: false }];
+    unaware.merge({ admissions, records: [], tokens: [], spec: null });
+    expect(unaware.admission(9)?.left).toBe(true);
+    const late = new SharedState(cluster().id, trustIn({ ca: stolen.cert }));
+    late.merge({ admissions, records: [], tokens: [], spec: null });
+    late.anchor(trustIn(node(2).holds));
+    expect(late.admission(9)?.left).toBe(true);
+  });
+
+  test("is not told the new CA's key for a member of its name", async () => {
+    const namesake = forged(9, "n2", { witness: true, roles: ["witness"] });
+    expect(await asks(node(1), namesake, "exchange", introduces(namesake))).toBe(fine);
+    const comes = createAuthority(cluster(), net.clock.wall());
+    const members = node(1)
+      .sim.agent.admissions()
+      .map((one): Rollover["members"][number] => [one.index, admissionHash(cluster().id, one), false]);
+    const begun = { round: 1, before: stolen.cert, after: comes.cert, members };
+    const listing = beginRollover(cluster().id, { before: stolen.key, after: comes.key }, begun);
+    node(1).sim.credentials = withRollover(node(1).holds, { rollover: listing, next: { caKey: comes.key } });
+    expect(await asks(node(1), namesake, "call.ca-key")).toBe("ca.witness");
   });
 
   test("with a witness's key does not pass for a member that is told the new CA's", async () => {
@@ -529,7 +583,7 @@ test("a member that the one that began did not know takes no part: it would be r
   const spy = spyOn(log, "warn").mockImplementation(Object.assign(note, { raw: note }));
   try {
     const other = createAuthority(node(1).holds.identity.cluster, net.clock.wall());
-    const members = [[1, "A".repeat(43)]] as [number, string][];
+    const members: Rollover["members"] = [[1, "A".repeat(43), false]];
     const begun = { round: 1, before: stolen.cert, after: other.cert, members };
     const keys = { before: stolen.key, after: other.key };
     const forgery = beginRollover(node(1).holds.identity.cluster.id, keys, begun);

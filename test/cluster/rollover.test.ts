@@ -29,7 +29,7 @@ interface Made {
 }
 
 /** A rotation as far as a stage. */
-function at(stage: number, made: Made = {}, members: [number, string][] = [[1, hash]]): Rollover {
+function at(stage: number, made: Made = {}, members: Rollover["members"] = [[1, hash, false]]): Rollover {
   const { round = 1, before = first, after = second, key = before.key, id = cluster.id } = made;
   const begun = { round, before: before.cert, after: after.cert, members };
   let now = beginRollover(id, { before: key, after: after.key }, begun);
@@ -72,8 +72,8 @@ describe("a member does not go", () => {
       "to other members in the same round",
       one,
       at(2, {}, [
-        [1, hash],
-        [9, hash],
+        [1, hash, false],
+        [9, hash, false],
       ]),
     ],
     ["to a next rotation by the CA before", on(4), at(1, { round: 2, after: third })],
@@ -83,7 +83,8 @@ describe("a member does not go", () => {
       at(1, { round: 2, before: second, after: third, key: first.key }),
     ],
     ["to the same CA", undefined, at(1, { after: first })],
-    ["to one with members that were not signed", undefined, { ...one, members: [[9, hash]] }],
+    ["to one with members that were not signed", undefined, { ...one, members: [[9, hash, false]] }],
+    ["to one in which who had left has not", undefined, { ...one, members: [[1, hash, true]] }],
   ])("%s", (_, own, next) => expect(follows(own, next)).toBe(false));
 });
 

@@ -347,7 +347,7 @@ const comes = createAuthority(cluster, now);
 const begun = beginRollover(
   cluster.id,
   { before: authority.key, after: comes.key },
-  { round: 1, before: authority.cert, after: comes.cert, members: [[1, "A".repeat(43)]] },
+  { round: 1, before: authority.cert, after: comes.cert, members: [[1, "A".repeat(43), false]] },
 );
 
 onslaught("rotations of the CA", {

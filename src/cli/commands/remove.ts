@@ -7,7 +7,12 @@ export const remove = defineVerb({
   summary: "take a dead node out of the cluster; its certificate is refused from then on",
   example: "chime-node remove node2 --yes",
   args: {
-    node: { type: "positional", hint: "NODE", summary: "its name, from status", required: true },
+    node: {
+      type: "positional",
+      hint: "NODE",
+      summary: "its name, from status; of two of a name NAME:NUMBER",
+      required: true,
+    },
     acceptLoss: {
       type: "string",
       hint: "CLUSTER",
