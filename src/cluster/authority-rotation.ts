@@ -162,20 +162,25 @@ export class AuthorityRotation {
     return membership.isWitness(membership.self.name);
   }
 
-  /** From any member that has it already. */
+  /** Where this node came in during the rotation. */
   async #fetchKey(others: readonly Other<RolloverState>[]): Promise<void> {
-    const { credentials, membership, save } = this.#options;
+    const { credentials, save } = this.#options;
     const { rollover: at, next } = credentials();
     const isMissing = this.#isUnderWay() ? next?.caKey === undefined : signer(credentials()) === undefined;
     if (!at || this.#isWitness() || !isMissing) return;
+    await save({ next: { caKey: await this.#askForKey(at, others) } });
+  }
+
+  /** From any member that has it already. @throws ChimeError `ca.no_key` */
+  async #askForKey({ after }: Rollover, others: readonly Other<RolloverState>[]): Promise<string> {
+    const { membership } = this.#options;
     for (const { view } of others) {
       if (view.state !== "alive" || membership.isWitness(view.name)) continue;
       const answer = await membership.call(view.name, keyMethod, {}, askMs).catch(() => undefined);
       const parsed = v.safeParse(keyAnswer, answer);
-      if (!parsed.success || publicKeyOf(parsed.output.key) !== caPublicKey(at.after)) continue;
+      if (!parsed.success || publicKeyOf(parsed.output.key) !== caPublicKey(after)) continue;
       registerSecret(parsed.output.key);
-      await save({ next: { caKey: parsed.output.key } });
-      return;
+      return parsed.output.key;
     }
     throw failed("ca.no_key", "no member that is there has the new CA's key yet");
   }
@@ -213,7 +218,11 @@ export class AuthorityRotation {
     await save({ next: { certificate } });
   }
 
-  /** What this node says to hold is on its disk. @throws ChimeError `ca.forged`, `ca.not_listed`, `ca.no_certificate` */
+  /**
+   * What this node says to hold is on its disk. With the document comes the new CA's key: were the one that made both lost
+   * before another one had it, nobody could go on, nor back.
+   * @throws ChimeError `ca.forged`, `ca.not_listed`, `ca.no_key`, `ca.no_certificate`
+   */
   async #take(next: Rollover, from: string): Promise<void> {
     const { credentials, membership, save } = this.#options;
     const { identity, rollover: own, ca, next: held } = credentials();
@@ -233,9 +242,16 @@ export class AuthorityRotation {
     if (next.stage > 2 && (certificate === undefined || !isIssuedBy(certificate, next.after))) {
       await this.#catchCertificate(next, own);
     }
-    await save({ rollover: next });
+    const key = isNew && !this.#isWitness() ? { next: { caKey: await this.#keyFor(next) } } : {};
+    await save({ rollover: next, ...key });
     membership.anchor();
     log.info(`the rotation of the CA: version ${versionOf(next)}, ${words[next.stage]}`);
+  }
+
+  async #keyFor(next: Rollover): Promise<string> {
+    const held = this.#options.credentials().next?.caKey;
+    const isIts = held !== undefined && publicKeyOf(held) === caPublicKey(next.after);
+    return isIts ? held : await this.#askForKey(next, this.#rotation.others());
   }
 
   /** Without one of the new CA this node would be refused from there on. */

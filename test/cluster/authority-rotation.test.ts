@@ -272,6 +272,25 @@ describe("a rotation of the CA", () => {
     },
   );
 
+  test.each([0, 200, 400, 600, 800, 1_000, 1_200, 1_500, 2_000, 3_000])(
+    "goes on, or can be begun again, where the one that made the new key is lost for good %d ms later",
+    async (ms) => {
+      // Nobody goes on before it is lost.
+      node(4).isStuck = true;
+      await begin(node(1));
+      await run(ms);
+      await node(1).stop();
+      await until("it is missed", () => [2, 3].every((n) => node(n).sim.view()["n1"] === "dead"));
+      expect(await passing(net, codeOf(node(2).sim.agent.remove("n1")))).toBe(fine);
+      node(4).isStuck = false;
+      await run(3_000, catchUpMs);
+      expect(await begin(node(2))).toBe(fine);
+      await until("the new one to sign", through(2), catchUpMs);
+      await join(5, ["server"], await invite(node(3)));
+      await until("it is one of them", () => node(2).sees(node(5)) && node(5).sees(node(2)), catchUpMs);
+    },
+  );
+
   test("lets nobody in before the new CA signs; tokens made before are good no more, those made then pin the new one", async () => {
     const old = await invite(node(1));
     node(3).isStuck = true;
