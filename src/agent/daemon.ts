@@ -19,7 +19,7 @@ import { newest } from "./cluster-history.ts";
 import { authorityProblems, expiryProblems } from "./authority-problems.ts";
 import { buildContext } from "./context.ts";
 import { agentResources, agentUnit } from "./resources.ts";
-import { requireCertificates, requireRotatable } from "./service-certificates.ts";
+import { followAuthority, requireCertificates, requireRotatable } from "./service-certificates.ts";
 import { desired, upTo } from "./desired.ts";
 import { askGateway } from "./gateway.ts";
 import { keepFootprintSmall } from "./footprint.ts";
@@ -163,11 +163,14 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     );
   /** Has this node's services go by the cluster's CAs. @throws ChimeError `ca.services` */
   async function renewServices(): Promise<void> {
-    await reconciler.configure();
-    const { self } = context();
-    const served = self.roles.filter((role) => isGuarded(self.phase[role]));
-    const { configured } = desired(context(), served);
-    await requireCertificates(configured);
+    await followAuthority(
+      () => reconciler.configure(),
+      async () => {
+        const { self } = context();
+        const served = self.roles.filter((role) => isGuarded(self.phase[role]));
+        await requireCertificates(desired(context(), served).configured);
+      },
+    );
   }
   const status = (): Status =>
     clusterStatus({

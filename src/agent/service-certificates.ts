@@ -1,8 +1,35 @@
-import { failed, refused } from "../core/errors.ts";
+import { failed, refused, toChimeError } from "../core/errors.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { plan } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
 import type { Spec } from "../spec/types.ts";
+
+/**
+ * Has services go by the cluster's CAs. What else fails here, be it another role's or a lock that an operator's command holds, is
+ * told of by itself and holds up no rotation.
+ * @param configure does what may be done unasked
+ * @param check whether the certificates are as the CAs have it
+ * @throws ChimeError of `check`, with what hindered it
+ */
+export async function followAuthority(
+  configure: () => Promise<void>,
+  check: () => Promise<void>,
+): Promise<void> {
+  const hindrance = await configure().then(
+    () => undefined,
+    (error: unknown) => toChimeError(error),
+  );
+  try {
+    await check();
+  } catch (error) {
+    const { code, message, remedy } = toChimeError(error);
+    if (!hindrance) throw error;
+    throw failed(code, `${message}: ${hindrance.message}`, {
+      remedy: hindrance.remedy ?? remedy,
+      cause: hindrance,
+    });
+  }
+}
 
 /** @throws ChimeError `ca.services` where a certificate is not yet as the cluster's CAs have it, or its service did not take it */
 export async function requireCertificates(resources: readonly Resource[]): Promise<void> {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { requireRotatable } from "../../src/agent/service-certificates.ts";
+import { followAuthority, requireRotatable } from "../../src/agent/service-certificates.ts";
+import { failed } from "../../src/core/errors.ts";
 import { parseSpec } from "../../src/spec/load.ts";
 import { codeOf } from "../cluster/support.ts";
 
@@ -16,3 +17,19 @@ test.each(Object.entries(stores))(
     expect([await asked(true), await asked(false)]).toEqual(["ca.stores", "nothing was thrown"]);
   },
 );
+
+test("services are through once their certificates are as the CA has it, whatever else fails on the node", async () => {
+  const fine = () => Promise.resolve();
+  const fails = (code: string) => () => Promise.reject(failed(code, `${code} is wrong`));
+  const stands = (configure: () => Promise<void>, check: () => Promise<void>) =>
+    followAuthority(configure, check).then(
+      () => "through",
+      ({ message }: Error) => message,
+    );
+  expect([
+    await stands(fine, fine),
+    await stands(fails("lock.held"), fine),
+    await stands(fine, fails("ca.services")),
+    await stands(fails("lock.held"), fails("ca.services")),
+  ]).toEqual(["through", "through", "ca.services is wrong", "ca.services is wrong: lock.held is wrong"]);
+});
