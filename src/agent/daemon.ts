@@ -244,6 +244,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   }
   vips.start();
   if (isMember()) await guards.align();
+  authorityRotation.start();
   const socket = serveSocket(socketHandlers(agent));
   const metrics = serveMetrics(metricsPort, async () =>
     isMember()

@@ -107,6 +107,11 @@ export class AuthorityRotation {
     );
   }
 
+  /** From here on services are asked: to be called when they can be. */
+  start(): void {
+    this.#rotation.start();
+  }
+
   #isUnderWay(): boolean {
     const { rollover: at } = this.#options.credentials();
     return at !== undefined && at.stage < lastStage;

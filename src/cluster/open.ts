@@ -47,7 +47,7 @@ export interface OpenCluster {
   renewal: Renewal;
   /** Keeps gossip's keys the same on all members. */
   keyRotation: KeyRotation;
-  /** Puts another CA in the place of the cluster's. */
+  /** Puts another CA in the place of the cluster's; to be started. */
   authorityRotation: AuthorityRotation;
   /** Goes silent, does not leave. */
   stop(): Promise<void>;

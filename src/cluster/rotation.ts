@@ -91,6 +91,10 @@ export class Rotation<D, S extends RotationState> {
     this.#options = options;
     // The document is every member's, a witness's too, and who asks is one.
     options.membership.handle(rotated.key, () => Promise.resolve(rotated.held()));
+  }
+
+  /** From here on this node takes part. */
+  start(): void {
     void this.#run();
   }
 

@@ -29,6 +29,7 @@ class Node {
   isDiskFull = false;
   /** Its services do not take what is new. */
   isStuck = false;
+  isAsked = false;
   /** Since when each other one is seen alive without a break, ms. */
   readonly seen = new Map<Node, number>();
 
@@ -46,8 +47,13 @@ class Node {
   }
 
   #open(): void {
+    this.rotation = this.opened();
+    this.rotation.start();
+  }
+
+  opened(): AuthorityRotation {
     const { sim } = this;
-    this.rotation = new AuthorityRotation({
+    return new AuthorityRotation({
       credentials: () => sim.credentials,
       save: async (change) => {
         await net.clock.sleep(3);
@@ -55,6 +61,7 @@ class Node {
         sim.credentials = withRollover(sim.credentials, change);
       },
       services: async () => {
+        this.isAsked = true;
         if (this.isStuck) throw failed("mysql.down", "the server does not answer");
       },
       checkServices: () => undefined,
@@ -210,6 +217,20 @@ describe("a rotation of the CA", () => {
     expect(nodes.map(({ version }) => version)).toEqual([3, 3, 3, 2]);
     node(4).isDiskFull = false;
     await until("the old one to go", through(4));
+  });
+
+  test("asks nothing of services before it is started: the agent is not ready for that from its first moment on", async () => {
+    await begin(node(1));
+    await until("the new one to sign", through(2));
+    await node(2).stop();
+    node(2).isAsked = false;
+    await node(2).sim.start();
+    node(2).rotation = node(2).opened();
+    await run(5_000, catchUpMs);
+    expect(node(2).isAsked).toBe(false);
+    node(2).rotation?.start();
+    await until("it is through again", through(2), catchUpMs);
+    expect(node(2).isAsked).toBe(true);
   });
 
   test("can be had again", async () => {

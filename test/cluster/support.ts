@@ -55,6 +55,7 @@ export async function lab(port: number): Promise<Lab> {
       port,
     });
     if (!cluster) throw new Error(`${node} is in no cluster`);
+    cluster.authorityRotation.start();
     opened.push(cluster);
     return cluster;
   };

@@ -60,6 +60,7 @@ export class KeyRotation {
       },
       options,
     );
+    this.#rotation.start();
   }
 
   /** With the present CA's signature where this node can give it: the CA before may have signed it, and be rotated away. */
