@@ -131,24 +131,35 @@ export class AuthorityRotation {
 
   /** This node's own part in the stage that it has. */
   async #prepare(others: readonly Other<RolloverState>[]): Promise<void> {
-    const { credentials, services } = this.#options;
-    const version = versionOf(credentials().rollover);
-    const isBehind = others.some(
+    const version = versionOf(this.#options.credentials().rollover);
+    const isBehind = this.#holders(others).some(
       ({ view, state }) => view.state === "alive" && (state?.version ?? 0) > version,
     );
     this.#behind = isBehind ? this.#behind + 1 : 0;
-    if (this.#isUnderWay() && (this.#isAlone(others) || this.#behind >= mostBehind)) await this.#catchUp();
-    if (this.#own().through) return;
+    const mayBeLate = this.#isUnderWay() && (this.#isAlone(others) || this.#behind >= mostBehind);
+    const [caughtUp] = await Promise.allSettled(mayBeLate ? [this.#catchUp()] : []);
+    // Whoever says that it is further may be wrong, or lie.
+    if (!this.#own().through) await this.#doPart(others);
+    if (caughtUp?.status === "rejected") throw caughtUp.reason;
+  }
+
+  async #doPart(others: readonly Other<RolloverState>[]): Promise<void> {
+    const { credentials, services } = this.#options;
+    const version = versionOf(credentials().rollover);
     await this.#fetchKey(others);
     await this.#fetchCertificate();
     await services();
     if (versionOf(credentials().rollover) === version) this.#through = version;
   }
 
+  #holders(others: readonly Other<RolloverState>[]): Other<RolloverState>[] {
+    const { membership } = this.#options;
+    return others.filter(({ view }) => !membership.isWitness(view.name));
+  }
+
   /** Nobody who could go on with it is heard: they may have done so, and trust this node's certificate no more. */
   #isAlone(others: readonly Other<RolloverState>[]): boolean {
-    const { membership } = this.#options;
-    const holders = others.filter(({ view }) => !membership.isWitness(view.name));
+    const holders = this.#holders(others);
     return holders.length > 0 && holders.every(({ view }) => view.state !== "alive");
   }
 
@@ -314,9 +325,7 @@ export class AuthorityRotation {
     if (this.#isUnderWay()) return;
     this.#requireReady();
     const others = this.#rotation.others();
-    const first = others
-      .filter(({ view }) => !membership.isWitness(view.name))
-      .sort((a, b) => a.view.index - b.view.index)[0];
+    const first = this.#holders(others).sort((a, b) => a.view.index - b.view.index)[0];
     if (!first || first.view.index > credentials().identity.self.index) return await this.#beginHere(agreed);
     await membership.call(first.view.name, beginMethod, { agreed }, askMs);
   }
@@ -341,7 +350,7 @@ export class AuthorityRotation {
     const contested = membership.contested();
     if (contested.length > 0) throw namesakes(contested);
     const others = this.#rotation.others();
-    const away = others.filter(({ view }) => view.state !== "alive" && !membership.isWitness(view.name));
+    const away = this.#holders(others).filter(({ view }) => view.state !== "alive");
     if (away.length > 0) {
       const names = away.map(({ view }) => view.name).join(" and ");
       throw refused(

@@ -555,6 +555,22 @@ describe("the thief of the old CA's key", () => {
     expect(await asks(node(1), named, "call.ca-key")).toBe("member.removed");
   });
 
+  test.each([3, 4])("on member %d, which says to be further, keeps no other one from its part", async (n) => {
+    node(1).isStuck = true;
+    await begin(node(1));
+    await until("both are trusted", () => nodes.every(({ version }) => version === 1));
+    node(n).rotation?.stop();
+    const state = { version: 9, id: "00000000", through: true };
+    await passing(net, node(n).sim.agent.update({ roleState: { [rolloverStateKey]: state } }));
+    const knocks = net.asked.get("renew") ?? 0;
+    await run(6_000);
+    // A witness is no reason to.
+    expect((net.asked.get("renew") ?? 0) > knocks).toBe(n !== 4);
+    node(1).isStuck = false;
+    await run(6_000);
+    expect(node(1).rotation?.progress().awaiting).toBe(`waiting for n${n} to trust both CAs`);
+  });
+
   test("makes no token that opens a door", async () => {
     await begin(node(1));
     await until("the new one to sign", through(2));
