@@ -7,6 +7,10 @@ const warnBeforeMs = 730 * dayMs;
 /** A stage takes some seconds where all members that are there take part. */
 const quietMs = 60_000;
 
+/** Members would carry a rotation to each other by certificates that have ended with the CA. */
+const tooLate =
+  "too late for ca rotate: copy the data out of each service, then build a new cluster (chime-node reset, init, join)";
+
 /**
  * That the cluster's CA ends before long: no certificate holds longer than it, so the cluster ends with it.
  * @param ends wall clock, ms
@@ -24,7 +28,7 @@ export function expiryProblems(node: string, ends: number, now: number): Problem
         left > 0
           ? `the cluster's CA ends on ${date}, in ${Math.ceil(left / dayMs)} days: no certificate is good for longer`
           : `the cluster's CA ended on ${date}: no certificate that it signed is good any more`,
-      remedy: "chime-node ca rotate",
+      remedy: left > 0 ? "chime-node ca rotate" : tooLate,
     },
   ];
 }

@@ -12,10 +12,16 @@ test("a CA that ends within two years is told of, with its last day", () => {
       severity: "warning",
       node: "node1",
       message: expect.stringContaining("ends on 2036-11-20, in 729 days"),
+      remedy: "chime-node ca rotate",
     },
   ]);
   expect(expiryProblems("node1", ends, ends + day)).toMatchObject([
-    { code: "ca.expires", severity: "error", message: expect.stringContaining("ended on 2036-11-20") },
+    {
+      code: "ca.expires",
+      severity: "error",
+      message: expect.stringContaining("ended on 2036-11-20"),
+      remedy: expect.stringContaining("too late for ca rotate"),
+    },
   ]);
 });
 
