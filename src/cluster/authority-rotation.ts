@@ -163,14 +163,28 @@ export class AuthorityRotation {
     return holders.length > 0 && holders.every(({ view }) => view.state !== "alive");
   }
 
-  /** A certificate of the CA that comes, and with it what became of the rotation meanwhile: by the key of the admission. */
+  /**
+   * A certificate of the CA that comes, and with it what became of the rotation meanwhile: by the key of the admission.
+   * @throws ChimeError `ca.missed` where others are heard to be further, and no door of theirs shows a CA that this node knows
+   */
   async #catchUp(): Promise<void> {
     const answer = await this.#options.membership.knock();
-    if (!answer?.rollover) return;
-    await this.#place(answer.certificate);
-    if (versionOf(answer.rollover) > versionOf(this.#options.credentials().rollover)) {
+    const { rollover: at } = this.#options.credentials();
+    if (!answer && this.#behind >= mostBehind) {
+      throw failed(
+        "ca.missed",
+        "members that are further cannot be connected to: if this node was away while the CA was rotated more than once, it comes " +
+          "back by chime-node reset and a new join alone",
+      );
+    }
+    if (!answer?.rollover || !at) return;
+    // By the CA of another rotation, which this node has to know of first.
+    const isNextOnes = !isIssuedBy(answer.certificate, at.after);
+    if (!isNextOnes) await this.#place(answer.certificate);
+    if (versionOf(answer.rollover) > versionOf(at)) {
       await this.#rotation.take(answer.rollover, "the member at whose door it was asked");
     }
+    if (isNextOnes) await this.#place(answer.certificate);
   }
 
   #isWitness(): boolean {

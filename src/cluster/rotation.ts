@@ -110,7 +110,7 @@ export class Rotation<D, S extends RotationState> {
     if (this.#options.membership.self.left) return;
     const { own, isThrough, prepare, heard, goOn, isSettled } = this.#rotated;
     try {
-      let failure = await prepare?.(this.others()).then(
+      const failure = await prepare?.(this.others()).then(
         () => undefined,
         (error: unknown) => toChimeError(error).message,
       );
@@ -121,9 +121,9 @@ export class Rotation<D, S extends RotationState> {
         others,
         others.every((other) => !isThere(other) || other.state === null || other.state.id === id),
       );
-      failure = (await this.#fetchLater(others)) ?? failure;
+      const missed = await this.#fetchLater(others);
       if (this.isFirst(others) && this.late(others).length === 0 && isThrough(own())) await goOn();
-      this.#complain(failure);
+      this.#complain(failure ?? missed);
     } catch (error) {
       this.#complain(toChimeError(error).message);
     }

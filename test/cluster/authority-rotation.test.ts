@@ -167,6 +167,16 @@ async function join(n: number, roles: string[], token?: string): Promise<Node> {
   return node;
 }
 
+/** What all nodes warn of meanwhile. */
+async function warnings(work: () => Promise<void>): Promise<string> {
+  const warned: string[] = [];
+  log.level = 2;
+  const note = (...words: unknown[]) => void warned.push(words.join(" "));
+  const spy = spyOn(log, "warn").mockImplementation(Object.assign(note, { raw: note }));
+  await work().finally(() => spy.mockRestore());
+  return warned.join("\n");
+}
+
 const node = (n: number) => nodes[n - 1] as Node;
 /** What the cluster was made with: what a thief has. */
 let stolen: { cert: string; key: string };
@@ -386,6 +396,45 @@ describe("a member that was away", () => {
     await until("it has it, too", through(4), catchUpMs);
     await until("it is seen", () => other.sees(node(n)) && node(n).sees(other), catchUpMs);
     expect(node(n).holds.caKey).toBe(node(n) === node(4) ? undefined : other.holds.caKey);
+  });
+
+  /** The witness, from the first stage of the first rotation on; those that hold the CA have to be there. */
+  async function missEndAndBegin(): Promise<void> {
+    node(3).isStuck = true;
+    await begin(node(1));
+    await until("both are trusted", () => nodes.every(({ version }) => version === 1));
+    await node(4).stop();
+    await until("it is missed", () => node(1).sim.view()["n4"] === "dead");
+    node(3).isStuck = false;
+    await until("the new one to sign", through(2));
+    await finish(node(1));
+    await until("the old one to go", through(4));
+    expect(await begin(node(1))).toBe(fine);
+  }
+
+  test.each([5, 6])("since the rotation before comes back while the next one is at %d", async (version) => {
+    await missEndAndBegin();
+    node(3).isStuck = version === 5;
+    await until("it to be there", () => up().every((one) => one.version === version));
+    await run(3_000);
+    await node(4).start();
+    await until("it has it, too", () => node(4).version === version, catchUpMs);
+    node(3).isStuck = false;
+    await until("the new one to sign", through(6), catchUpMs);
+    await finish(node(1));
+    await until("the old one to go", through(8), catchUpMs);
+    expect(node(1).sees(node(4)) && node(4).sees(node(1))).toBe(true);
+  });
+
+  test("over the ends of two rotations stays out, and says how it comes back", async () => {
+    await missEndAndBegin();
+    await until("the new one to sign", through(6));
+    await finish(node(1));
+    await until("the old one to go", through(8));
+    await node(4).start();
+    const warned = await warnings(() => net.clock.run(20_000));
+    expect(node(4).version).toBe(1);
+    expect(warned).toContain("by chime-node reset and a new join alone");
   });
 
   test("all the time stays out once the old CA is gone", async () => {
@@ -633,11 +682,7 @@ describe("the thief of the old CA's key", () => {
 });
 
 test("a member that the one that began did not know takes no part: it would be refused later, and says why", async () => {
-  const warned: string[] = [];
-  log.level = 2;
-  const note = (...words: unknown[]) => void warned.push(words.join(" "));
-  const spy = spyOn(log, "warn").mockImplementation(Object.assign(note, { raw: note }));
-  try {
+  const warned = await warnings(async () => {
     const other = createAuthority(node(1).holds.identity.cluster, net.clock.wall());
     const members: Rollover["members"] = [[1, "A".repeat(43), false]];
     const begun = { round: 1, before: stolen.cert, after: other.cert, members };
@@ -649,11 +694,9 @@ test("a member that the one that began did not know takes no part: it would be r
     const state = { version: 1, id: "00000000", through: true };
     await passing(net, agent.update({ roleState: { [rolloverStateKey]: state } }));
     await run(3_000);
-  } finally {
-    spy.mockRestore();
-  }
+  });
   expect(node(2).version).toBe(0);
-  expect(warned.join("\n")).toContain("n2 is not among those that the new CA goes by");
+  expect(warned).toContain("n2 is not among those that the new CA goes by");
 });
 
 const seeds = isLong ? 100 : 3;
