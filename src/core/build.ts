@@ -28,5 +28,6 @@ export const build: Build =
 /**
  * The form of what this version writes below /etc/chime-node and /var/lib/chime-node. Raised by the version that first
  * writes what the one before cannot read; install.sh puts no binary with a lower number on a node that is in a cluster.
+ * 2: after a rotation of the CA members stay admitted by its list (`pki/ca-rotation.json`); who cannot read it knows none of them.
  */
-export const stateForm = 1;
+export const stateForm = 2;

@@ -47,7 +47,7 @@ test("the binary tells its commit, parts and trusted keys", async () => {
       commit: info.commit,
       modified: info.modified,
       trusted_keys: ["key one", "key two"],
-      state: 1,
+      state: 2,
     });
     expect(told["parts"]).toContainEqual(expect.objectContaining({ name: "bun", version: Bun.version }));
   });

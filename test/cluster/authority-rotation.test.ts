@@ -8,6 +8,7 @@ import type { Admission } from "../../src/cluster/schema.ts";
 import { SharedState } from "../../src/cluster/state.ts";
 import { hashSecret, parseToken } from "../../src/cluster/token.ts";
 import { shownTo, signer, signingCa, trustedCas, trustIn } from "../../src/cluster/trust.ts";
+import { stateForm } from "../../src/core/build.ts";
 import { failed } from "../../src/core/errors.ts";
 import { log } from "../../src/core/log.ts";
 import { isTaken, passing, simCluster, simJoin, SimNetwork, type SimNode } from "./sim.ts";
@@ -273,6 +274,19 @@ describe("a rotation of the CA", () => {
     expect(await passing(net, Promise.all(begun))).toContain(fine);
     await until("the new one to sign", through(2));
     expect(new Set(nodes.map(({ holds }) => holds.rollover?.after)).size).toBe(1);
+  });
+
+  test("leaves a state in which a version that cannot read its list knows nobody: the state's form says so", async () => {
+    await begin(node(1));
+    await until("the new one to sign", through(2));
+    await finish(node(1));
+    await until("the old one to go", through(4));
+    const { ca, identity } = node(1).holds;
+    const older = new SharedState(identity.cluster.id, trustIn({ ca }));
+    const admissions = node(1).sim.agent.admissions();
+    older.merge({ admissions, records: [], tokens: [], spec: null });
+    expect([older.allAdmissions(), admissions.length]).toEqual([[], 4]);
+    expect(stateForm).toBeGreaterThan(1);
   });
 
   test.each([1, 3])(
