@@ -19,7 +19,12 @@ import { newest } from "./cluster-history.ts";
 import { authorityProblems, expiryProblems } from "./authority-problems.ts";
 import { buildContext } from "./context.ts";
 import { agentResources, agentUnit } from "./resources.ts";
-import { followAuthority, requireCertificates, requireRotatable } from "./service-certificates.ts";
+import {
+  followAuthority,
+  requireCertificates,
+  requireRotatable,
+  requireShown,
+} from "./service-certificates.ts";
 import { desired, upTo } from "./desired.ts";
 import { askGateway } from "./gateway.ts";
 import { keepFootprintSmall } from "./footprint.ts";
@@ -168,7 +173,8 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       async () => {
         const { self } = context();
         const served = self.roles.filter((role) => isGuarded(self.phase[role]));
-        await requireCertificates(desired(context(), served).configured);
+        await requireCertificates(upTo(desired(context(), served), "configured"));
+        await requireShown(context(), rolesHere(context()));
       },
     );
   }

@@ -199,6 +199,8 @@ export interface Role {
    * go on. Called some times, a second apart.
    */
   afterVanished?(context: RoleContext, node: string): Promise<void>;
+  /** What its server here waits for until it shows the certificate that is there; undefined: it does, or shows none. */
+  unrenewed?(context: RoleContext): Promise<string | undefined>;
   /** The role's part of `status`, from the members' published `roleState` alone (any node can tell it); undefined where there is none (witness). */
   status(
     context: RoleContext,

@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Status } from "../../src/agent/status.ts";
 import { certify, generateKey } from "../../src/cluster/pki.ts";
+import type { RotateAuthorityResult } from "../../src/operations/rotate-authority.ts";
 import type { DrillReport } from "../../src/operations/drill/report.ts";
 import { serverFiles } from "../../src/roles/influxdb/tls.ts";
 import { chime } from "./chime.ts";
@@ -134,6 +135,38 @@ describe.skipIf(!influxd)("two InfluxDB over TLS (--long; needs Go >= 1.24, Rust
       expect((await curl("--cacert", ca, `https://${address}:8086/ping`)).stdout).toBe("204");
     }
   }, 600_000);
+
+  test("another CA takes the place of the cluster's: clients have time for its certificate, and the servers are restarted one by one", async () => {
+    const rotate = (...more: string[]) =>
+      chime<RotateAuthorityResult>(node1, ["ca", "rotate", "--yes", ...more]);
+    const ping = async (authority: string) => {
+      const trusted = join(lab.work, "trusted.crt");
+      await Bun.write(trusted, authority);
+      const of = lab.nodes.map(({ address }) => curl("--cacert", trusted, `https://${address}:8086/ping`));
+      return (await Promise.all(of)).map(({ stdout }) => stdout);
+    };
+    const before = await node1.read("/etc/chime-node/pki/ca.crt");
+    const started = await runs();
+    expect(await rotate()).toMatchObject({ code: 0, json: { stage: 2, away: [] } });
+    const both = await node1.read(serverFiles.ca);
+    expect([await ping(before), await ping(both)]).toEqual([
+      ["204", "204"],
+      ["204", "204"],
+    ]);
+    expect(await runs()).toEqual(started);
+    const ms = await underLoad(async () => {
+      const { code, json } = await rotate("--finish");
+      expect([code, json]).toMatchObject([0, { stage: null, away: [] }]);
+      console.error(`ca rotate --finish with two InfluxDB over TLS: ${json.seconds} s`);
+    });
+    console.error(`the new CA: ${Math.round(ms)} ms without a read`);
+    expect((await runs()).every((run, nth) => run !== started[nth])).toBe(true);
+    const after = await node1.read("/etc/chime-node/pki/ca.crt");
+    expect([await ping(before), await ping(after)]).toEqual([
+      ["000", "000"],
+      ["204", "204"],
+    ]);
+  }, 400_000);
 });
 
 describe.skipIf(!influxd)("two InfluxDB that get TLS while they serve, and lose it again (--long)", () => {

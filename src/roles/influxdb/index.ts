@@ -2,6 +2,7 @@ import type { Role } from "../types.ts";
 import { homeOf } from "../home.ts";
 import { checks } from "./checks.ts";
 import { TwinGuard } from "./guard/guard.ts";
+import { unrenewed } from "./guard/renewal.ts";
 import { influxdbSpec, nodes, productName, roleName } from "./layout.ts";
 import { resources } from "./resources.ts";
 import { influxdbStatus } from "./status.ts";
@@ -50,6 +51,8 @@ export const influxdb: Role = {
       write_token: limited?.write ?? null,
     };
   },
+  unrenewed: ({ self, spec }) =>
+    influxdbSpec({ spec }).tls ? unrenewed(self.address) : Promise.resolve(undefined),
   status: influxdbStatus,
   guard: (deps) => new TwinGuard(deps),
 };

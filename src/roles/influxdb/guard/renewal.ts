@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readText } from "../../../host/files.ts";
-import type { ShownCertificate } from "../../attention.ts";
+import { Attention, type ShownCertificate } from "../../attention.ts";
+import { httpPort } from "../layout.ts";
 import { serverFiles } from "../tls.ts";
 
 /** With less time left a server is restarted for its new certificate whatever the other one lacks: soon nobody could use it, ms. */
@@ -21,6 +22,18 @@ export async function renewal(
   // What does not fit is put right first: a server that is started with it ends at once.
   if (there === undefined || there === shown) return "none";
   return until - now < urgentMs ? "now" : "due";
+}
+
+/** What a server waits for until it shows its files; undefined where it does. One that does not run reads them when it starts. */
+export async function unrenewed(
+  address: string,
+  port: number = httpPort,
+  files?: Pick<typeof serverFiles, "cert" | "key">,
+): Promise<string | undefined> {
+  const open = await Attention.open(address, port, () => undefined, { tls: true });
+  open?.close();
+  if (!open?.certificate || (await renewal(open.certificate, Date.now(), files)) === "none") return undefined;
+  return "its server is started anew for its certificate in its turn";
 }
 
 /** Pure; undefined where the two are no pair. */

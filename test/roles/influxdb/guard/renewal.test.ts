@@ -1,10 +1,12 @@
 import { afterAll, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { certify, createAuthority, generateKey } from "../../../../src/cluster/pki.ts";
-import { renewal, type Renewal } from "../../../../src/roles/influxdb/guard/renewal.ts";
+import { renewal, unrenewed, type Renewal } from "../../../../src/roles/influxdb/guard/renewal.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "chime-renewal-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -41,4 +43,21 @@ test.each<[string, { cert?: string; key?: string }, number, Renewal]>([
   if (key !== undefined) writeFileSync(files.key, key);
   const now = Date.now();
   expect(await renewal({ shown: old.shown, until: now + leftMs }, now, files)).toBe(wanted);
+});
+
+test("a server waits until it shows the certificate that is there, and one that does not run for nothing", async () => {
+  const server = createServer(old);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const files = { cert: join(directory, "shown.crt"), key: join(directory, "shown.key") };
+  const put = ({ cert, key }: typeof old) => {
+    writeFileSync(files.cert, cert);
+    writeFileSync(files.key, key);
+  };
+  put(old);
+  expect(await unrenewed("127.0.0.1", port, files)).toBeUndefined();
+  put(fresh);
+  expect(await unrenewed("127.0.0.1", port, files)).toContain("in its turn");
+  await new Promise((resolve) => server.close(resolve));
+  expect(await unrenewed("127.0.0.1", port, files)).toBeUndefined();
 });
