@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { signAdmission } from "../../src/cluster/admission.ts";
+import { generateKey } from "../../src/cluster/pki.ts";
+import type { Stored } from "../../src/cluster/store.ts";
+import type { Identity } from "../../src/cluster/types.ts";
 import type { AuthorityView, RotateAuthorityResult } from "../../src/operations/rotate-authority.ts";
 import { chime, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
@@ -10,6 +14,7 @@ import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
 const pki = "/etc/chime-node/pki";
+const statePath = "/var/lib/chime-node/cluster.json";
 const serverFiles = "/etc/mysql/chime-node";
 
 /** `ca rotate` on real agents: a pair of databases under load, and a witness. */
@@ -66,6 +71,33 @@ describe.skipIf(!process.env["CHIME_LONG"])("the cluster's CA (--long)", () => {
     expect(await show(node3)).toMatchObject({ stage: null, awaiting: null, away: [] });
     expect(await isTrusted(oldCa, vip)).toBe(true);
   }, 60_000);
+
+  test("is not rotated beside a member that its thief made up, which is taken out by its number", async () => {
+    const { cluster } = JSON.parse(await node1.read(`${pki}/identity.json`)) as Identity;
+    const { publicKey } = generateKey();
+    const mine = { index: 9, name: "node2", address: node3.address, publicKey, witness: false };
+    const thief = signAdmission(oldKey, cluster.id, { ...mine, roles: [], left: false });
+    await node1.run(["systemctl", "stop", "chime-node"]);
+    const stored = JSON.parse(await node1.read(statePath)) as Stored;
+    stored.state.admissions.push(thief);
+    await node1.put(statePath, JSON.stringify(stored), 0o600);
+    await node1.run(["systemctl", "start", "chime-node"]);
+    const shown = async () => (await show(node2)).members.map(({ name, address }) => [name, address]);
+    await waitUntil("it to be known", 20_000, async () => (await shown()).length === 4);
+    expect(await shown()).toContainEqual(["node2", node3.address]);
+    await waitUntil("the agent", 20_000, async () => (await seenAs("node2")) === "alive");
+    const refusal = await rotate(node1);
+    expect(verdict(refusal)).toEqual([3, "ca.namesakes"]);
+    expect(refusal.json.error?.message).toContain(`node2:2 (${node2.address}) and`);
+    const remove = (who: string) => chime(node1, ["remove", who, "--yes"]);
+    expect(verdict(await remove("node2:7"))).toEqual([2, "member.unknown"]);
+    expect(verdict(await remove("node1:1"))).toEqual([2, "remove.self"]);
+    // The real one may hold rows, which is no reason to keep this one.
+    expect(verdict(await remove("node2:9"))).toEqual([0, undefined]);
+    await waitUntil("it to be gone", 20_000, async () => (await shown()).length === 3);
+    expect(verdict(await remove("node2:2"))).toEqual([3, "remove.alive"]);
+    await untilProtected(lab);
+  }, 120_000);
 
   test("gets another one beside it under load, though agents are killed and a witness is away", async () => {
     await node3.powerOff();
