@@ -1,6 +1,6 @@
 import { desired } from "../agent/desired.ts";
 import { callAgent } from "../agent/socket.ts";
-import { phases, type Phase, type RoleName } from "../cluster/types.ts";
+import { phases, type Member, type Phase, type RoleName } from "../cluster/types.ts";
 import { systemClock } from "../core/clock.ts";
 import { failed, toChimeError } from "../core/errors.ts";
 import type { Facts } from "../host/facts.ts";
@@ -65,8 +65,17 @@ export async function bringUp(
     tellUnits();
     if (readyMs === undefined) return;
     const deadline = systemClock.now() + readyMs;
+    let made = whoIsWhat(all.members);
+    // The agent cannot follow while this run has the lock, and perhaps nobody is ready before this node knows them all.
+    const follow = async () => {
+      const { context } = await readContext(facts);
+      const now = whoIsWhat(context.members);
+      if (now === made) return;
+      made = now;
+      await complete(going(some), context, "configured");
+    };
     for (const role of going(some))
-      await guarded(stopped, [role], io, () => untilReady(role, deadline, readyMs, io));
+      await guarded(stopped, [role], io, () => untilReady(role, deadline, readyMs, io, follow));
     if (going(some).length === 0) return;
     await complete(going(some), (await readContext(facts)).context, "ready");
     await markReady(going(some));
@@ -167,14 +176,32 @@ export async function markReady(names: readonly RoleName[]): Promise<void> {
   }
 }
 
-/** @throws ChimeError `ready.timeout` */
-export async function untilReady(role: RoleName, deadline: number, readyMs: number, io: Io): Promise<void> {
-  for (;;) {
+/** Who has which role where: what a node's configuration is made by. Pure. */
+export function whoIsWhat(members: readonly Pick<Member, "name" | "address" | "roles">[]): string {
+  const told = members.map(({ name, address, roles }) => [name, address, roles.toSorted()] as const);
+  return JSON.stringify(told.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * @param meanwhile is called some times a second
+ * @throws ChimeError `ready.timeout`
+ */
+export async function untilReady(
+  role: RoleName,
+  deadline: number,
+  readyMs: number,
+  io: Io,
+  meanwhile: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  for (let looked = systemClock.now(); ;) {
     const { ready, awaiting } = await callAgent<RoleProgress>("role.progress", { role });
     if (ready) return;
     if (systemClock.now() > deadline) throw notReady(role, readyMs, awaiting);
     io.progress(`${role}: ${awaiting}`);
     await systemClock.sleep(50, io.signal);
+    if (systemClock.now() - looked < togetherMs) continue;
+    await meanwhile();
+    looked = systemClock.now();
   }
 }
 
