@@ -1,8 +1,9 @@
 import { callAgent } from "../agent/socket.ts";
 import type { AuthorityProgress, RotationPlan } from "../cluster/authority-rotation.ts";
 import { systemClock } from "../core/clock.ts";
-import { failed, usageError } from "../core/errors.ts";
+import { usageError } from "../core/errors.ts";
 import type { Io } from "./io.ts";
+import { untilRotated } from "./until-rotated.ts";
 
 export interface RotateAuthorityResult {
   /** 2: the new CA signs, the old one is still trusted. Null: the rotation is over. */
@@ -17,8 +18,6 @@ export interface RotateAuthorityResult {
 export interface AuthorityView extends AuthorityProgress {
   members: RotationPlan["members"];
 }
-
-const lookMs = 300;
 
 /** Where a rotation stands, and who goes by this cluster's CA. */
 export async function showAuthority(signal: AbortSignal): Promise<AuthorityView> {
@@ -43,22 +42,18 @@ export async function rotateAuthority(
   if (finish) await askToFinish(before, io);
   else if (before.stage === null) await askToBegin(io);
   else io.note(`a rotation is under way: ${before.awaiting ?? "the new CA signs"}`);
-  const giveUp = systemClock.now() + timeout;
-  for (;;) {
-    const { stage, version, done, awaiting, away } = await progress(io);
-    const isOver = finish ? done : stage === 2 && awaiting === null;
-    if (isOver) {
-      for (const name of away) io.warn(finish ? stayedAway(name) : comesBack(name));
-      return { stage, version, away, seconds: Math.round(systemClock.now() - started) / 1000 };
-    }
-    if (systemClock.now() > giveUp) {
-      throw failed("ca.timeout", `not every member is done after ${timeout / 1000} s: ${awaiting ?? ""}`, {
-        remedy: "chime-node ca show; the agents go on by themselves, the same command again goes on waiting",
-      });
-    }
-    io.progress(awaiting ?? "");
-    await systemClock.sleep(lookMs, io.signal);
-  }
+  const { stage, version, away } = await untilRotated(
+    {
+      progress: () => progress(io),
+      isOver: ({ stage, done, awaiting }) => (finish ? done : stage === 2 && awaiting === null),
+      code: "ca",
+      show: "chime-node ca show",
+      timeout,
+    },
+    io,
+  );
+  for (const name of away) io.warn(finish ? stayedAway(name) : comesBack(name));
+  return { stage, version, away, seconds: Math.round(systemClock.now() - started) / 1000 };
 }
 
 async function askToBegin(io: Io): Promise<void> {
