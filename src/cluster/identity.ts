@@ -173,12 +173,20 @@ export async function saveRollover(
   const { rollover: last } = credentials;
   // It was away while that one ended.
   if (last && to && to.round > last.round) await settle(directory, last);
+  await writeRollover(directory, { rollover: to, next });
+  const now = to ?? last;
+  if (now?.stage === lastStage) await settle(directory, now);
+}
+
+/** The document last: what it says to be here is. */
+async function writeRollover(
+  directory: string,
+  { rollover: to, next }: Pick<Credentials, "rollover" | "next">,
+): Promise<void> {
   const write = (name: string, content: string) => writeAtomic(join(directory, name), content, 0o600);
   if (next?.caKey !== undefined) await write(names.nextCaKey, next.caKey);
   if (next?.certificate !== undefined) await write(names.nextCertificate, next.certificate);
   if (to) await write(names.rollover, `${JSON.stringify(to)}\n`);
-  const now = to ?? last;
-  if (now?.stage === lastStage) await settle(directory, now);
 }
 
 /** A ring that was never rotated is one line, as from the first version on. */
@@ -212,9 +220,7 @@ export async function saveCredentials(directory: string, credentials: Credential
   const write = (name: string, content: string) => writeAtomic(join(directory, name), content, 0o600);
   await write(names.ca, credentials.ca);
   if (credentials.caKey) await write(names.caKey, credentials.caKey);
-  if (credentials.rollover) await write(names.rollover, `${JSON.stringify(credentials.rollover)}\n`);
-  if (credentials.next?.caKey) await write(names.nextCaKey, credentials.next.caKey);
-  if (credentials.next?.certificate) await write(names.nextCertificate, credentials.next.certificate);
+  await writeRollover(directory, credentials);
   await write(names.key, credentials.key.privateKey);
   await write(names.certificate, credentials.certificate);
   await saveKeyRing(directory, credentials.keyRing);
