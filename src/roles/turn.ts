@@ -17,6 +17,19 @@ export type TurnAsked = v.InferOutput<typeof turnSchema>;
 const answerSchema = v.object({ why: v.nullable(v.string()) });
 export type TurnAnswer = v.InferOutput<typeof answerSchema>;
 
+/**
+ * Why clients cannot be left to the other node alone, as it goes on after its name (`take`); undefined: they can. Pure.
+ * @param trouble what it says of itself
+ */
+export function whyNotTo(
+  { alive, hasAll }: { alive: boolean; hasAll: boolean },
+  trouble: string | null | undefined,
+): string | undefined {
+  if (!alive) return ", which is not heard";
+  if (hasAll) return undefined;
+  return ` to have everything${trouble ? `: ${trouble}` : ""}`;
+}
+
 /** Sees to it that one server at a time is restarted on purpose, and only while the other one may have all clients. */
 export class Turn {
   readonly #clock: Pick<Clock, "now">;

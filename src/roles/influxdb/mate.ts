@@ -1,6 +1,7 @@
 import { phases, type MemberView } from "../../cluster/types.ts";
 import { isGuarded } from "../of-role.ts";
 import type { RoleContext } from "../types.ts";
+import { whyNotTo } from "../turn.ts";
 import { nodes, roleName } from "./layout.ts";
 import type { Importance } from "./outages.ts";
 import { publishedBy, type Published } from "./published.ts";
@@ -55,10 +56,8 @@ export function inUse(twin: Twin | undefined): Twin | undefined {
 
 /** Why clients cannot be left to it alone, as it goes on after its name; undefined: they can. Pure. */
 export function lacking({ alive, published, said }: Twin): string | undefined {
-  if (!alive) return ", which is not heard";
-  if (published && said?.serving && overallAway(published) === 0) return undefined;
-  const trouble = published?.detail ?? published?.gap?.trouble;
-  return ` to have everything${trouble ? `: ${trouble}` : ""}`;
+  const hasAll = published !== null && said?.serving === true && overallAway(published) === 0;
+  return whyNotTo({ alive, hasAll }, published?.detail ?? published?.gap?.trouble);
 }
 
 /** Whether a time may be compared now: what is more important on either goes before, and of two alike that of the first one. Pure. */

@@ -1,4 +1,5 @@
 import { phases, type MemberView } from "../../../cluster/types.ts";
+import { whyNotTo } from "../../turn.ts";
 import type { RoleContext } from "../../types.ts";
 import { nodes, roleName } from "../layout.ts";
 import { publishedBy } from "../published.ts";
@@ -38,10 +39,8 @@ export function otherNode({ name, index }: RoleContext["self"], members: readonl
  * Pure.
  */
 export function lacking({ alive, isUp, said, member }: Other): string | undefined {
-  if (!alive) return ", which is not heard";
-  if (isUp && said?.current) return undefined;
-  const detail = publishedBy(member)?.detail;
-  return ` to have everything${detail ? `: ${detail}` : ""}`;
+  const hasAll = isUp && said?.current === true;
+  return whyNotTo({ alive, hasAll }, publishedBy(member)?.detail);
 }
 
 /** This node's store and the other one's, which know each other by their nodes' addresses. */
