@@ -240,13 +240,14 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     drain: () => drain(heldVips(context(), vips), () => haproxy.stopTaking(), isConnected),
   };
   servePeers(agent, roles);
-  if (isMember()) {
-    for (const role of roles) {
-      const vip = membership.self.roles.includes(role.name) ? role.vip(context()) : undefined;
-      if (!vip) continue;
-      const { active } = await showUnit(product("keepalived", facts.os).unit);
-      await vips.learn(role.name, vip.address, active === "active" || active === "reloading");
-    }
+  const addresses = (isMember() ? rolesHere(context()) : []).flatMap((role) => {
+    const vip = role.vip(context());
+    return vip ? [[role.name, vip.address] as const] : [];
+  });
+  if (addresses.length > 0) {
+    const { active } = await showUnit(product("keepalived", facts.os).unit);
+    const runs = active === "active" || active === "reloading";
+    for (const [role, address] of addresses) await vips.learn(role, address, runs);
   }
   vips.start();
   if (isMember()) await guards.align();

@@ -1,4 +1,5 @@
 import type { Member, MemberView, RoleName } from "../cluster/types.ts";
+import { heardOthers } from "../roles/of-role.ts";
 import { reportOf } from "./report.ts";
 
 /**
@@ -10,8 +11,7 @@ export function heirsOf(
   members: readonly MemberView[],
   role: RoleName,
 ): string[] {
-  return members
-    .filter(({ name, state, roles }) => name !== self.name && state === "alive" && roles.includes(role))
+  return heardOthers(role, self, members)
     .filter((member) => {
       const { vips, maintenance } = reportOf(member);
       const vip = vips[role];

@@ -5,6 +5,7 @@ import type { MemberView, Membership, RoleName } from "../cluster/types.ts";
 import type { Clock } from "../core/clock.ts";
 import { refused } from "../core/errors.ts";
 import type { Problem } from "../roles/guard.ts";
+import { giveVipUp } from "../roles/own-server.ts";
 import type { Guards } from "./guards.ts";
 import { heirsOf } from "./heirs.ts";
 import type { History } from "./history.ts";
@@ -24,7 +25,6 @@ export interface MaintenanceResult {
 
 /** keepalived gives an address up within 0.1 s; one that hangs has it taken away after 0.4 s. */
 const leftMs = 2_000;
-const lookMs = 20;
 
 const marker = v.object({ since: v.pipe(v.string(), v.isoTimestamp()) });
 
@@ -139,9 +139,11 @@ export async function beginMaintenance(deps: Deps, accept: boolean): Promise<Mai
 
 /** Whoever stops a server next does so without clients. */
 async function giveUp(roles: readonly RoleName[], { vips, clock }: Deps): Promise<void> {
-  for (const role of roles) vips.setEligible(role, false);
-  const giveUp = clock.now() + leftMs;
-  while (roles.some((role) => vips.isHere(role)) && clock.now() < giveUp) await clock.sleep(lookMs);
+  const each = roles.map((role) => {
+    const setEligible = (eligible: boolean) => vips.setEligible(role, eligible);
+    return giveVipUp({ clock, setEligible, hasVip: () => vips.isHere(role) }, undefined, leftMs);
+  });
+  await Promise.all(each);
 }
 
 export async function endMaintenance(deps: Deps): Promise<MaintenanceResult> {

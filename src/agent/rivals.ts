@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { Member, MemberView, RoleName } from "../cluster/types.ts";
-import { isGuarded } from "../roles/of-role.ts";
+import { heardOthers, isGuarded } from "../roles/of-role.ts";
 import { reportOf } from "./report.ts";
 
 /**
@@ -12,9 +12,8 @@ export function deafPeers(
   members: readonly MemberView[],
   role: RoleName,
 ): string[] {
-  return members
-    .filter((member) => member.name !== self.name && member.state === "alive")
-    .filter((member) => member.roles.includes(role) && isGuarded(member.phase[role]))
+  return heardOthers(role, self, members)
+    .filter((member) => isGuarded(member.phase[role]))
     .filter((member) => !reportOf(member).vips[role]?.peers.includes(self.address))
     .map((member) => member.name);
 }

@@ -1,4 +1,4 @@
-import { phases, type Member, type Phase, type RoleName } from "../cluster/types.ts";
+import { phases, type Member, type MemberView, type Phase, type RoleName } from "../cluster/types.ts";
 import type { Spec } from "../spec/types.ts";
 
 /** What cluster.toml says of a role that a member has. @throws Error where it says nothing: nobody may have it then */
@@ -17,6 +17,15 @@ export function nodesOf<T extends Pick<Member, "roles" | "index">>(
   members: readonly T[],
 ): T[] {
   return members.filter((member) => member.roles.includes(role)).sort((a, b) => a.index - b.index);
+}
+
+/** The other nodes with a role whose agents are heard, by rising index. */
+export function heardOthers(
+  role: RoleName,
+  self: Pick<Member, "name">,
+  members: readonly MemberView[],
+): MemberView[] {
+  return nodesOf(role, members).filter(({ name, state }) => name !== self.name && state === "alive");
 }
 
 /** True once the role's service runs on a node: from then on somebody has to watch it. */

@@ -2,13 +2,15 @@ import type { RoleName } from "../cluster/types.ts";
 import { failed } from "../core/errors.ts";
 import { showUnit, startSoon } from "../host/systemd.ts";
 import type { GuardDeps } from "./guard.ts";
-import { isGuarded, nodesOf } from "./of-role.ts";
+import { heardOthers, isGuarded } from "./of-role.ts";
 
 /** keepalived gives an address up within 0.1 s. */
 const leftMs = 5_000;
 /** A keepalived that is being reloaded stands by again within a second, and tells it with its agent's next look. */
 const heirMs = 10_000;
 const lookMs = 20;
+
+type Waits = Pick<GuardDeps["clock"], "now" | "sleep">;
 
 /** Starts this node's server where it is down, and waits for nothing. @returns why it does not start, where it is known */
 export async function startServer(unit: string): Promise<string | null> {
@@ -17,13 +19,14 @@ export async function startServer(unit: string): Promise<string | null> {
   return active === "failed" ? `${unit} failed: journalctl -u ${unit}` : null;
 }
 
-/** Closes this node's way to the VIP, and waits until that has left. */
+/** Closes this node's way to the VIP, and waits until that has left, or for at most `limitMs`. */
 export async function giveVipUp(
-  deps: Pick<GuardDeps, "clock" | "setEligible" | "hasVip">,
-  signal: AbortSignal,
+  deps: Pick<GuardDeps, "setEligible" | "hasVip"> & { clock: Waits },
+  signal: AbortSignal | undefined,
+  limitMs = leftMs,
 ): Promise<void> {
   deps.setEligible(false);
-  await until(deps.clock, leftMs, signal, () => !deps.hasVip());
+  await until(deps.clock, limitMs, signal, () => !deps.hasVip());
 }
 
 /**
@@ -37,9 +40,8 @@ export async function awaitHeir(
 ): Promise<void> {
   const { clock, membership } = deps;
   const others = () =>
-    nodesOf(role, membership.members())
+    heardOthers(role, membership.self, membership.members())
       .filter(({ phase }) => isGuarded(phase[role]))
-      .filter(({ name, state }) => name !== membership.self.name && state === "alive")
       .map(({ name }) => name);
   const isFree = () => !deps.hasVip() || others().length === 0 || deps.heirs().length > 0;
   if (await until(clock, heirMs, signal, isFree)) return;
@@ -49,9 +51,9 @@ export async function awaitHeir(
 }
 
 async function until(
-  clock: Pick<GuardDeps["clock"], "now" | "sleep">,
+  clock: Waits,
   limitMs: number,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   isSo: () => boolean,
 ): Promise<boolean> {
   for (const end = clock.now() + limitMs; !isSo(); await clock.sleep(lookMs, signal))
