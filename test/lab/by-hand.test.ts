@@ -61,6 +61,33 @@ async function untilWriter(node: LabNode): Promise<void> {
   await waitUntil(`${node.name} alone to write`, 30_000, alone, 100);
 }
 
+/** Nobody puts anything back meanwhile: systemd would kill an agent that stands still, and start another one. */
+async function withAgentsStill(nodes: readonly LabNode[], meanwhile: () => Promise<void>): Promise<void> {
+  const unit = "chime-node.service";
+  try {
+    for (const node of nodes) {
+      await node.run(["systemctl", "service-watchdogs", "no"]);
+      await node.pause(unit);
+    }
+    await meanwhile();
+  } finally {
+    for (const node of nodes) {
+      await node.resume(unit).catch(() => undefined);
+      await node.run(["systemctl", "service-watchdogs", "yes"], { check: false });
+    }
+  }
+}
+
+/** What happens to a node's files while its agent does not look. */
+async function withAgentStopped(node: LabNode, meanwhile: () => Promise<void>): Promise<void> {
+  await node.run(["systemctl", "stop", "chime-node"]);
+  try {
+    await meanwhile();
+  } finally {
+    await node.run(["systemctl", "start", "chime-node"]);
+  }
+}
+
 describe("replication broken by hand is put back", () => {
   test("STOP REPLICA", async () => {
     const { replica } = await writerOf(lab);
@@ -98,9 +125,6 @@ describe("replication broken by hand is put back", () => {
     async () => {
       const { writer, replica } = await writerOf(lab);
       const many = await startWriters(lab, { connections: 8, table: "unheard" });
-      // Nobody puts it back before all that waits has arrived: two groups of commits are all that MariaDB begins.
-      for (const node of lab.nodes) await node.pause("chime-node.service");
-      await sql(replica, `SET GLOBAL ${words.replica}_enabled = OFF; ${words.stop}; ${words.start}`);
       const position = async () => [
         await sql(
           writer,
@@ -108,18 +132,27 @@ describe("replication broken by hand is put back", () => {
         ),
         `${await sql(replica, "SELECT @@gtid_binlog_pos")}\t1`,
       ];
-      await waitUntil("all to wait, and to be there", secondsMs, async () => {
-        const [before] = await position();
-        await Bun.sleep(100);
-        const [here, there] = await position();
-        return here === before && here === there;
-      });
-      await sql(replica, `${words.stop}; SET GLOBAL ${words.replica}_enabled = ON; ${words.start}`);
-      const at = Date.now();
-      for (const node of lab.nodes) await node.resume("chime-node.service").catch(() => undefined);
-      const row = await many.acknowledgedAfter(at);
-      console.error(`acknowledged again after ${row.at - at} ms`);
-      await many.stop();
+      try {
+        await withAgentsStill(lab.nodes, async () => {
+          await sql(replica, `SET GLOBAL ${words.replica}_enabled = OFF; ${words.stop}; ${words.start}`);
+          // All that waits has to arrive first: two groups of commits are all that MariaDB begins.
+          let seen: string[] = [];
+          const allWait = async () => {
+            const [before] = seen;
+            seen = await position();
+            return seen[0] === before && seen[0] === seen[1];
+          };
+          await waitUntil("all to wait, and to be there", 30_000, allWait, 100).catch((error: Error) => {
+            throw new Error(`${error.message}: ${seen.join(" | ")}`);
+          });
+          await sql(replica, `${words.stop}; SET GLOBAL ${words.replica}_enabled = ON; ${words.start}`);
+        });
+        const at = Date.now();
+        const row = await many.acknowledgedAfter(at);
+        console.error(`acknowledged again after ${row.at - at} ms`);
+      } finally {
+        await many.stop();
+      }
       await nothingIsMissing(lab, many);
       await writers.acknowledgedAfter(Date.now());
     },
@@ -172,16 +205,16 @@ describe("a log is damaged", () => {
 
   test("the replica's relay log: it is fetched again", async () => {
     const { writer, replica } = await writerOf(lab);
-    await replica.run(["systemctl", "stop", "chime-node"]);
-    await sql(replica, `${words.stop} SQL_THREAD`);
     const text = randomUUID();
-    await sql(writer, `${insert}${text}')`);
-    await damage(replica, await newest(replica, "relay"), text);
-    await sql(replica, `${words.start} SQL_THREAD`);
-    const show = [system.client, "--vertical", "-e", words.show];
-    const stopped = async () => /Last_SQL_Errno: [1-9]/.test((await replica.run(show)).stdout);
-    await waitUntil("the applier to stumble", 10_000, stopped);
-    await replica.run(["systemctl", "start", "chime-node"]);
+    await withAgentStopped(replica, async () => {
+      await sql(replica, `${words.stop} SQL_THREAD`);
+      await sql(writer, `${insert}${text}')`);
+      await damage(replica, await newest(replica, "relay"), text);
+      await sql(replica, `${words.start} SQL_THREAD`);
+      const show = [system.client, "--vertical", "-e", words.show];
+      const stopped = async () => /Last_SQL_Errno: [1-9]/.test((await replica.run(show)).stdout);
+      await waitUntil("the applier to stumble", 10_000, stopped);
+    });
     await nothingIsMissing(lab, writers);
     expect(await sql(replica, `SELECT COUNT(*) FROM chime.damaged WHERE v = '${text}'`)).toBe("1");
   }, 120_000);
