@@ -45,7 +45,7 @@ async function openStore(count: number, minio: string): Promise<Lab> {
     attend(lab, node);
   };
   await Promise.all([startStore(lab, minio), ...lab.nodes.map(serve)]);
-  await waitUntil("a holder of the VIP", 10_000, async () => (await holders(lab)).length === 1);
+  await waitUntil("a holder of the VIP", 30_000, async () => (await holders(lab)).length === 1);
   for (const node of lab.nodes) await allUp(node);
   return lab;
 }
@@ -153,7 +153,7 @@ describe.skipIf(!binary)(
       await Bun.sleep(1_000);
       const { stdout: clients } = await holder.run([program, "connections"]);
       await holder.powerOff();
-      await waitUntil("another holder", 10_000, async () => (await holders(lab)).length === 1);
+      await waitUntil("another holder", 30_000, async () => (await holders(lab)).length === 1);
       const [next] = await holders(lab);
       await next?.run([program, "tickle", clients.trim()]);
       // What was under way is ended by then, and MinIO would wait five times as long.

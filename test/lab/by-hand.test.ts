@@ -9,7 +9,7 @@ import type { LabNode } from "./node.ts";
 import { formPair, startWriters, status, vip, writerOf } from "./pair.ts";
 import { sql, sqlOrNothing, strayWrite } from "./sql.ts";
 import { system } from "./system.ts";
-import { nothingIsMissing, untilProtected } from "./trial.ts";
+import { byItselfMs, nothingIsMissing, untilProtected } from "./trial.ts";
 import { waitUntil } from "./wait.ts";
 import type { Writers } from "./writer.ts";
 
@@ -34,15 +34,13 @@ beforeAll(async () => {
 }, 400_000);
 afterAll(() => lab?.close());
 
-const secondsMs = 10_000;
-
 async function backTo(node: LabNode, what: string, query: string, wanted: string): Promise<void> {
   const at = Date.now();
-  await waitUntil(what, secondsMs, async () => (await sql(node, query).catch(() => "")) === wanted, 50);
+  await waitUntil(what, byItselfMs, async () => (await sql(node, query).catch(() => "")) === wanted, 50);
   console.error(`${what}: ${Date.now() - at} ms`);
 }
 
-async function reported(node: LabNode, code: string, withinMs = secondsMs): Promise<string> {
+async function reported(node: LabNode, code: string, withinMs = byItselfMs): Promise<string> {
   const at = Date.now();
   let message = "";
   const says = async () => {
@@ -213,7 +211,7 @@ describe("a log is damaged", () => {
       await sql(replica, `${words.start} SQL_THREAD`);
       const show = [system.client, "--vertical", "-e", words.show];
       const stopped = async () => /Last_SQL_Errno: [1-9]/.test((await replica.run(show)).stdout);
-      await waitUntil("the applier to stumble", 10_000, stopped);
+      await waitUntil("the applier to stumble", 30_000, stopped);
     });
     await nothingIsMissing(lab, writers);
     expect(await sql(replica, `SELECT COUNT(*) FROM chime.damaged WHERE v = '${text}'`)).toBe("1");
@@ -376,7 +374,7 @@ test("a row deleted on the replica: reported at the latest when it is written ag
   );
   await waitUntil(
     "it to arrive",
-    secondsMs,
+    byItselfMs,
     async () => (await sql(replica, "SHOW TABLES FROM chime LIKE 'by_hand'")) !== "",
   );
   await strayWrite(replica, "SET SESSION sql_log_bin = 0; DELETE FROM chime.by_hand");

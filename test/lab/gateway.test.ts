@@ -63,7 +63,7 @@ describe("a pair alone whose gateway answers", () => {
     console.error(`writer isolated: ${Math.round(outage.ms)} ms`);
     expect(outage.ms).toBeLessThan(byItselfMs);
     expect((await local).code).not.toBe(0);
-    await waitUntil("the isolated one to let go", 10_000, async () => !(await holdsVip(writer)), 50);
+    await waitUntil("the isolated one to let go", 30_000, async () => !(await holdsVip(writer)), 50);
     expect(await writable(writer)).toBe(false);
     await writer.heal();
     await nothingIsMissing(lab, writers);

@@ -119,7 +119,7 @@ describe.skipIf(!process.env["CHIME_LONG"])("twelve agents that have no role in 
     const take =
       "use Socket; socket(S, PF_INET, SOCK_DGRAM, 17); bind(S, sockaddr_in(8820, INADDR_ANY)) or die; sleep";
     await last.run(["systemd-run", "--unit=taker", "perl", "-e", take]);
-    await waitUntil("the port to be taken", 10_000, async () =>
+    await waitUntil("the port to be taken", 30_000, async () =>
       (await last.sh("ss -Hlun 'sport = :8820'")).stdout.includes("8820"),
     );
     await last.sh("systemctl start chime-node");

@@ -64,7 +64,7 @@ describe("installing", () => {
 
   test("dpkg locked by another program: it waits, says by whom, and goes on; a second join is refused", async () => {
     const locker = node.start(["perl", "-MFcntl", "-e", lock, "/var/lib/dpkg/lock-frontend"]);
-    await waitUntil("the lock to be taken", 10_000, () => locker.lines.includes("locked"));
+    await waitUntil("the lock to be taken", 30_000, () => locker.lines.includes("locked"));
     const joining = node.start(["chime-node", ...join]);
     await waitUntil("the run to say whom it waits for", 60_000, () =>
       joining.lines.some((line) => /waiting.*perl/.test(line)),

@@ -75,7 +75,7 @@ describe("an interrupted join", () => {
       const argv = ["systemctl", "show", "--value", "-p", "Wants", "multi-user.target"];
       return (await node.run(argv)).stdout.includes("chime-node.service");
     };
-    await waitUntil("systemd to want the agent at boot", 10_000, told);
+    await waitUntil("systemd to want the agent at boot", 30_000, told);
     expect((await chime(node, ["reset", "--yes", "--delete-data=chime"])).code).toBe(0);
   }, 60_000);
 });

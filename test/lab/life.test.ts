@@ -152,7 +152,7 @@ describe("a pair's life", () => {
   test("a server that was stopped by hand stays so until apply", async () => {
     const { replica } = await writerOf(lab);
     await replica.run(["systemctl", "stop", system.unit]);
-    await waitUntil("status to say so", 10_000, async () =>
+    await waitUntil("status to say so", 30_000, async () =>
       (await status(replica)).problems.some((problem) => problem.code === "mysql.stopped"),
     );
     const { json } = await chime<{ changes: { resource: string }[] }>(replica, ["plan"]);
@@ -216,7 +216,7 @@ describe("a pair's life", () => {
       ).length;
     const before = await turns();
     const at = await writer.kill("chime-node");
-    await waitUntil("the agent to be back", 3_000, async () => {
+    await waitUntil("the agent to be back", 30_000, async () => {
       const { code } = await writer.run(["chime-node", "status"], { check: false });
       return code === 0;
     });
@@ -235,7 +235,7 @@ describe("a pair's life", () => {
     await writers.acknowledgedAfter(Date.now());
     await writer.sh("systemctl kill --signal=STOP keepalived");
     const holders = async () => (await status(replica)).vips[0]?.holders;
-    await waitUntil("the other node alone to hold the VIP", 10_000, async () =>
+    await waitUntil("the other node alone to hold the VIP", 30_000, async () =>
       Bun.deepEquals(await holders(), [replica.name]),
     );
     await untilWhole(replica);
@@ -376,7 +376,7 @@ describe("a pair's life", () => {
       const { code } = await chime(node2, ["join", ...system.flags, "--role", "mysql", "--no-wait"], { env });
       expect(code).toBe(0);
       await untilWhole(node1);
-      await waitUntil("the phase", 10_000, async () => {
+      await waitUntil("the phase", 30_000, async () => {
         const found = await status(node2);
         return found.members.some((member) => member.name === "node2" && member.phase["mysql"] === "ready");
       });

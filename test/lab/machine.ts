@@ -43,7 +43,7 @@ export class DiskMachine {
     // Its locks are nobody else's.
     const script = "mount -t tmpfs tmpfs /run && echo up; while :; do sleep 1; done";
     const running = lab.client.start([...unshare, "bash", "-c", script]);
-    await waitUntil("the machine to start", 10_000, () => running.lines.includes("up"));
+    await waitUntil("the machine to start", 30_000, () => running.lines.includes("up"));
     const { stdout } = await exec(["ps", "--no-headers", "-o", "pid", "--ppid", String(running.pid)]);
     return new DiskMachine(lab, Number(stdout.trim().split("\n")[0]));
   }
@@ -59,7 +59,7 @@ export class DiskMachine {
   /** A process that says `done` when it has done its thing, and stays until it is disposed of. */
   async meanwhile(script: string): Promise<AsyncDisposable> {
     const running = this.#lab.client.start(this.#enter(script));
-    await waitUntil("the other process", 10_000, () => {
+    await waitUntil("the other process", 30_000, () => {
       if (running.ended) throw new Error(running.lines.join(" | "));
       return running.lines.includes("done");
     });

@@ -35,7 +35,7 @@ test("the writer hands over, replicates on, and takes over nothing, also after a
   expect((await writerOf(lab)).writer).toBe(other);
   const warned = async () =>
     (await status(other)).problems.some((p) => p.code === "maintenance" && p.node === worked.name);
-  await waitUntil("every node to say so", 10_000, warned);
+  await waitUntil("every node to say so", 30_000, warned);
   await untilProtected(lab);
 
   await worked.shutdown();
@@ -82,12 +82,12 @@ test("accepted, the last node stops its writes, and takes them up again when it 
     (await status(writer)).problems.some(({ code }) => code === "mysql.replica_down"),
   );
   expect((await chime(writer, ["maintenance", "on", "--yes"])).code).toBe(0);
-  await waitUntil("nobody to write", 10_000, async () => {
+  await waitUntil("nobody to write", 30_000, async () => {
     const { roles } = await status(writer);
     return roles["mysql"]?.writable.length === 0;
   });
   expect((await chime(writer, ["maintenance", "off"])).code).toBe(0);
-  await waitUntil("it to write again", 10_000, async () =>
+  await waitUntil("it to write again", 30_000, async () =>
     Bun.deepEquals((await status(writer)).roles["mysql"]?.writable, [writer.name]),
   );
   await replica.boot();

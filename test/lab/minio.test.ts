@@ -157,7 +157,7 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
       const got = await useStore(lab, { store: at(node), verb: "get", key: "first", patienceMs: 20_000 });
       expect(got).toMatchObject({ error: null, sha256: sha256(bodyOf("first")) });
     }
-    await waitUntil("a node to say so", 10_000, async () => {
+    await waitUntil("a node to say so", 30_000, async () => {
       const said = lab.nodes.map((node) =>
         node.sh("journalctl -u chime-node | grep -c 'forgotten the account .*: made known again' || :"),
       );

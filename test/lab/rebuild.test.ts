@@ -137,7 +137,7 @@ describe("a node that lacks what the writer's logs no longer have", () => {
     await sameContents();
     await writers.untilOn([node1, node2]);
     const codes = async () => (await status(node1)).problems.map(({ code }) => code);
-    await waitUntil("nothing but what stays", 10_000, async () =>
+    await waitUntil("nothing but what stays", 30_000, async () =>
       Bun.deepEquals(await codes(), ["mysql.no_third_voter"]),
     );
   }, 480_000);
@@ -214,7 +214,7 @@ describe("join --rebuild", () => {
     const { writer, replica } = await writerOf(lab);
     await strayOn(replica);
     await writer.powerOff();
-    await waitUntil("the silence to be noticed", 10_000, async () =>
+    await waitUntil("the silence to be noticed", 30_000, async () =>
       (await status(replica)).members.some(({ name, state }) => name === writer.name && state === "dead"),
     );
     const refused = await chime(replica, ["join", "--rebuild", replica.name, "--yes"]);

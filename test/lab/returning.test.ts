@@ -34,10 +34,10 @@ test("what a writer had flushed when it was cut off, and nobody was told of, is 
   });
   const say = (statement: string) => appendFile(node.path("/tmp/statements"), `${statement};\n`);
   const listens = async () => existsSync(node.path("/tmp/statements"));
-  await waitUntil("the local client", 10_000, listens);
+  await waitUntil("the local client", 30_000, listens);
   await say("CREATE TABLE chime.stranded (id INT)");
   const connected = async () => (await sql(node, "SHOW TABLES LIKE 'stranded'", "chime")) !== "";
-  await waitUntil("the local client's table", 10_000, connected);
+  await waitUntil("the local client's table", 30_000, connected);
   // Alone: what waits in the log keeps others out of it.
   await writers.stop();
   await node.cutPort("silent");
@@ -115,7 +115,7 @@ test("a commit that the replica has received, and whose acknowledgement was lost
   await nft("table inet lost { chain out { type filter hook output priority 0; tcp dport 3306 drop; }; }");
   const commit = sql(writer, "INSERT INTO chime.lost VALUES (1)");
   const arrived = async () => (await sql(replica, "SELECT id FROM chime.lost")) === "1";
-  await waitUntil("the row on the replica", 10_000, arrived, 20);
+  await waitUntil("the row on the replica", 30_000, arrived, 20);
   const dumps = "SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'";
   await sql(writer, `KILL ${await sql(writer, dumps)}`);
   await nft("delete table inet lost");

@@ -58,7 +58,7 @@ function eligible(node: LabNode, value: boolean): void {
 }
 
 async function state(node: LabNode, wanted: VipState): Promise<number> {
-  await waitUntil(`${node.name} to be ${wanted}`, 5_000, () => told.get(node)?.at(-1) === wanted, 1);
+  await waitUntil(`${node.name} to be ${wanted}`, 30_000, () => told.get(node)?.at(-1) === wanted, 1);
   return performance.now();
 }
 
@@ -136,7 +136,7 @@ test("closing the gate moves the VIP at once, there and back", async () => {
 test("a killed keepalived comes back, lets go of its address, and one node holds the VIP", async () => {
   await signalAll(node1, "KILL");
   await state(node2, "MASTER");
-  await waitUntil("one holder", 5_000, async () => (await holders()).join() === "node2");
+  await waitUntil("one holder", 30_000, async () => (await holders()).join() === "node2");
   await state(node1, "BACKUP");
 }, 30_000);
 

@@ -83,7 +83,7 @@ describe("a pair with a witness", () => {
     expect(outage.ms).toBeLessThan(byItselfMs);
     await waitUntil(
       "one of them to stop",
-      10_000,
+      30_000,
       async () => (await Promise.all([writable(writer), writable(replica)])).filter(Boolean).length === 1,
     );
     await Bun.sleep(3_000);
@@ -128,9 +128,9 @@ describe("a pair with a witness", () => {
       check: false,
     });
     expect(local.code).not.toBe(0);
-    await waitUntil("the isolated one to stop", 10_000, async () => !(await writable(writer)));
+    await waitUntil("the isolated one to stop", 30_000, async () => !(await writable(writer)));
     // Kept down until it is known how to start it: nobody's hand, and not to be mended by apply.
-    await waitUntil("its word that nobody writes", 10_000, async () =>
+    await waitUntil("its word that nobody writes", 30_000, async () =>
       (await status(writer)).problems.some(({ code }) => code === "mysql.no_writer"),
     );
     expect((await chime(writer, ["plan"])).json).toMatchObject({ changes: [] });
@@ -203,7 +203,7 @@ describe("a pair with a witness", () => {
     await waitUntil("the isolated one to let go", byItselfMs, async () => !(await holds()), 50);
     console.error(`let go: ${Date.now() - at} ms`);
     const took = async () => (await status(witness)).roles["mysql"]?.writable.join() === replica.name;
-    await waitUntil("the other one to write", 10_000, took, 50);
+    await waitUntil("the other one to write", 30_000, took, 50);
     await writer.heal();
     await nothingIsMissing(lab, writers);
   }, 120_000);

@@ -39,7 +39,7 @@ export class Writers extends LabClients {
    * Waits until the nodes hold every row that was acknowledged before this call: received is promised, applied follows.
    * @throws Error with how many are missing where
    */
-  async untilOn(nodes: readonly LabNode[], timeoutMs = 30_000): Promise<void> {
+  async untilOn(nodes: readonly LabNode[], timeoutMs = 60_000): Promise<void> {
     const rows = await this.acknowledged();
     for (const node of nodes) {
       let lacks: number[] = [];

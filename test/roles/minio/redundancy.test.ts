@@ -221,7 +221,7 @@ describe("everything is completed", () => {
   const limits = { timeoutMs: 5_000 };
   const others = [other(2), other(3)];
   const advance = () => node.advance(served.store, "chime", 1, others, limits);
-  const begun = (times: number) => waitUntil("the heal to begin", 5_000, () => served.begun === times);
+  const begun = (times: number) => waitUntil("the heal to begin", 30_000, () => served.begun === times);
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "chime-owes-"));
@@ -239,7 +239,7 @@ describe("everything is completed", () => {
     const looking = [other(2, { attached: false }), other(3)];
     served.holdParts();
     const work = node.advance(served.store, "chime", 1, looking, limits);
-    await waitUntil("its own look", 5_000, () => served.parts === 1);
+    await waitUntil("its own look", 30_000, () => served.parts === 1);
     await node.note(9, 9, looking);
     served.endParts();
     await work;
