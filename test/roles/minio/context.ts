@@ -1,4 +1,5 @@
 import type { MemberView, Phase } from "../../../src/cluster/types.ts";
+import { newStanding } from "../../../src/roles/minio/mirror/standing.ts";
 import type { Published } from "../../../src/roles/minio/published.ts";
 import type { RoleContext } from "../../../src/roles/types.ts";
 import { parseSpec } from "../../../src/spec/load.ts";
@@ -18,6 +19,18 @@ const whole = { total: 3, online: 3, healing: 0 };
 export const allSeen: NonNullable<Published["seen"]> = {
   nodes: [1, 2, 3].map((slot) => ({ slot, drives: whole })),
   capacity: { total: 9e12, free: 8e12 },
+};
+
+export type Mirror = NonNullable<Published["mirror"]>;
+
+/** What a store of a mirror says while nothing is wrong. */
+export const mirrorWell: Mirror = {
+  ...newStanding,
+  current: true,
+  up: true,
+  enabled: true,
+  reached: true,
+  trouble: null,
 };
 
 /** A node of the store that serves, or what is different of it. */

@@ -1,18 +1,6 @@
 import { expect, test } from "bun:test";
 import { lacking, otherNode } from "../../../../src/roles/minio/mirror/other.ts";
-import { newStanding } from "../../../../src/roles/minio/mirror/standing.ts";
-import type { Published } from "../../../../src/roles/minio/published.ts";
-import { storeNode, type Said } from "../context.ts";
-
-type Mirror = NonNullable<Published["mirror"]>;
-const well: Mirror = {
-  ...newStanding,
-  current: true,
-  up: true,
-  enabled: true,
-  reached: true,
-  trouble: null,
-};
+import { mirrorWell, storeNode, type Mirror, type Said } from "../context.ts";
 
 test.each<[string, Partial<Mirror>, Said, string | undefined]>([
   ["serves, too", {}, {}, undefined],
@@ -27,7 +15,7 @@ test.each<[string, Partial<Mirror>, Said, string | undefined]>([
     " to have everything: 3 objects are still to come",
   ],
 ])("whether clients can be left to the other store alone: it %s", (_, mirror, said, expected) => {
-  const [self, member] = [storeNode(1), storeNode(2, { mirror: { ...well, ...mirror }, ...said })];
+  const [self, member] = [storeNode(1), storeNode(2, { mirror: { ...mirrorWell, ...mirror }, ...said })];
   const other = otherNode(self, [self, member]);
   expect(other && lacking(other)).toBe(expected);
 });

@@ -1,27 +1,14 @@
 import { expect, test } from "bun:test";
 import type { MemberView } from "../../../../src/cluster/types.ts";
-import { newStanding } from "../../../../src/roles/minio/mirror/standing.ts";
 import { mirrorStatus } from "../../../../src/roles/minio/mirror/status.ts";
-import type { Published } from "../../../../src/roles/minio/published.ts";
-import { storeContext, storeNode, type Said } from "../context.ts";
-
-type Mirror = NonNullable<Published["mirror"]>;
+import { mirrorWell, storeContext, storeNode, type Mirror, type Said } from "../context.ts";
 
 const seen = {
   nodes: [{ slot: 1, drives: { total: 3, online: 3, healing: 0 } }],
   capacity: { total: 3e12, free: 2e12 },
 };
-const well: Mirror = {
-  ...newStanding,
-  current: true,
-  up: true,
-  enabled: true,
-  reached: true,
-  trouble: null,
-};
-
 function node(index: number, mirror: Partial<Mirror> = {}, said: Said = {}): MemberView {
-  return storeNode(index, { slot: null, seen, mirror: { ...well, ...mirror }, ...said });
+  return storeNode(index, { slot: null, seen, mirror: { ...mirrorWell, ...mirror }, ...said });
 }
 const of = (...members: MemberView[]) => mirrorStatus(storeContext(members, 'topology = "mirror"'), members);
 const codes = (...members: MemberView[]) =>
