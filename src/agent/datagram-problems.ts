@@ -26,11 +26,11 @@ function words(node: string, trouble: PacketTrouble): Pick<Problem, "message" | 
   if (trouble.what === "inward") {
     return {
       message: `no datagram of the other members comes in at ${node}, while TCP does: ${meanwhile}`,
-      remedy: `let UDP port ${agentPort} in on ${node}, and pass in the network, as TCP port ${agentPort}`,
+      remedy: `let UDP port ${agentPort} in on ${node}, out on the others, and pass in the network, as TCP port ${agentPort}`,
     };
   }
   return {
-    message: `datagrams come in at ${node}, and none that it sends gets anywhere, while TCP does: ${meanwhile}`,
-    remedy: `let ${node} send to UDP port ${agentPort} of the others, and that pass in the network, as TCP port ${agentPort}`,
+    message: `datagrams come in at ${node}, and none that it sends is answered, while TCP is: ${meanwhile}`,
+    remedy: `let UDP port ${agentPort} out on ${node}, in on the others, and pass in the network, as TCP port ${agentPort}`,
   };
 }

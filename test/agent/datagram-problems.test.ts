@@ -5,8 +5,12 @@ import type { PacketTrouble } from "../../src/cluster/transport.ts";
 const cases: [PacketTrouble, string, string][] = [
   [{ what: "port", why: "EADDRINUSE" }, "another program has UDP port 8820 of node1", "ss -lunp"],
   [{ what: "port", why: "EACCES" }, "cannot be opened (EACCES)", "journalctl -u chime-node on node1"],
-  [{ what: "inward" }, "no datagram of the other members comes in at node1", "let UDP port 8820 in on node1"],
-  [{ what: "outward" }, "none that it sends gets anywhere", "let node1 send to UDP port 8820 of the others"],
+  [
+    { what: "inward" },
+    "no datagram of the other members comes in at node1",
+    "let UDP port 8820 in on node1, out on the others",
+  ],
+  [{ what: "outward" }, "none that it sends is answered", "let UDP port 8820 out on node1"],
 ];
 
 test.each(cases)("%p: what is known, and its own remedy", (trouble, message, remedy) => {

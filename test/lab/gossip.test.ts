@@ -97,7 +97,7 @@ describe.skipIf(!process.env["CHIME_LONG"])("twelve agents that have no role in 
 
   test.each([
     ["comes in", "input", "dport", "no datagram of the other members comes in"],
-    ["gets out", "output", "sport", "none that it sends gets anywhere"],
+    ["gets out", "output", "sport", "none that it sends is answered"],
   ])(
     "no datagram %s at one: it says so, is held alive, and hears what changes",
     async (_, hook, port, message) => {
