@@ -21,6 +21,8 @@ export interface UnitState {
   active: string;
   /** `enabled`, `disabled`, `static`, …; empty without a unit file. */
   file: string;
+  /** The unit file that systemd goes by; empty without one. */
+  fragment: string;
   /** Changes with every start. */
   invocation: string;
   needDaemonReload: boolean;
@@ -32,6 +34,7 @@ const properties = {
   load: "LoadState",
   active: "ActiveState",
   file: "UnitFileState",
+  fragment: "FragmentPath",
   invocation: "InvocationID",
   needDaemonReload: "NeedDaemonReload",
   startedAt: "ExecMainStartTimestamp",
@@ -63,6 +66,7 @@ export function parseShow(text: string, now?: Moment): UnitState {
     load: get("load"),
     active: get("active"),
     file: get("file"),
+    fragment: get("fragment"),
     invocation: get("invocation"),
     needDaemonReload: get("needDaemonReload") === "yes",
     startedAt: Number.isNaN(second) ? 0 : refined(second, Number(get("startedAfter")) / 1000, now),

@@ -47,8 +47,18 @@ export function service(options: ServiceOptions): Resource {
   const reloadFiles = reloadOn.flatMap((resource) => resource.files);
   const secretFiles = watched.filter(({ secret }) => secret).flatMap((resource) => resource.files);
 
+  /**
+   * systemd loaded the unit from a package's file before ours was there to hide it, and does not notice: what it looks at
+   * again for NeedDaemonReload is the file that it loaded.
+   */
+  function goesByAnother({ load, fragment }: UnitState): boolean {
+    const own = restartFiles.find((path) => path === `/etc/systemd/system/${unit}`);
+    return own !== undefined && load === "loaded" && fragment !== own;
+  }
+
   async function look(context: InspectContext): Promise<Todo | undefined> {
-    const state = await showUnit(unit);
+    const shown = await showUnit(unit);
+    const state = { ...shown, needDaemonReload: shown.needDaemonReload || goesByAnother(shown) };
     const todo: Todo = {
       state,
       stamp: await readStamp(context.ledger.backups, unit),
@@ -71,7 +81,7 @@ export function service(options: ServiceOptions): Resource {
 
   /** What has a process that runs, or is being started, take its present files. */
   async function outdated(context: InspectContext, { state, stamp }: Todo): Promise<Todo["verb"]> {
-    if (restartOn.some((r) => context.pending(r.id))) return "restart";
+    if (goesByAnother(state) || restartOn.some((r) => context.pending(r.id))) return "restart";
     if (stamp && stamp.invocation === state.invocation) {
       if (stamp.restart !== (await hashFiles(restartFiles))) return "restart";
       if (stamp.reload !== (await hashFiles(reloadFiles))) return "reload";

@@ -6,6 +6,7 @@ test("parseShow reads what systemctl show prints", () => {
     parseShow(`LoadState=loaded
 ActiveState=active
 UnitFileState=enabled
+FragmentPath=/etc/systemd/system/x.service
 InvocationID=7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d
 NeedDaemonReload=no
 ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
@@ -14,6 +15,7 @@ ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
     load: "loaded",
     active: "active",
     file: "enabled",
+    fragment: "/etc/systemd/system/x.service",
     invocation: "7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d",
     needDaemonReload: false,
     startedAt: Date.UTC(2026, 10, 21, 9, 18, 58),
