@@ -2,10 +2,21 @@ import { chmod, link, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncPath } from "../host/files.ts";
 import type { Manifest } from "./manifest.ts";
-import { sumProgram, versionOfAny } from "./program.ts";
+import { askVersion, sumProgram, type VersionQuestion } from "./program.ts";
 
-/** Programs of the operator's own that a bundle may carry: servers that roles run and no repository has. */
-export const addedNames: readonly string[] = ["minio"];
+/** A server that a role runs and no repository has, by its name in the catalog. */
+interface Addable {
+  role: "minio" | "influxdb";
+  version: VersionQuestion;
+}
+
+/** Programs of the operator's own that a bundle may carry. */
+export const addable: Readonly<Record<string, Addable>> = {
+  // `minio version RELEASE.2025-09-07T16-13-09Z (commit-id=…)`
+  minio: { role: "minio", version: { argv: ["--version"], answer: /\bversion:? +([!-~]{1,100})/i } },
+  // `InfluxDB v2.7.12 (git: …) build_date: …`
+  influxd: { role: "influxdb", version: { argv: ["version"], answer: /^InfluxDB v?(\d[!-~]{0,99})/m } },
+};
 
 /** Their directory in a bundle, and in the store: there each has one place, whichever bundle it came with. */
 export const addedDirectory = "programs";
@@ -28,7 +39,8 @@ export async function addedProgram(
   signal: AbortSignal,
 ): Promise<AddedProgram> {
   const sums = await sumProgram(path, arch, signal);
-  const version = arch === process.arch ? await versionOfAny(path) : undefined;
+  const question = addable[name]?.version;
+  const version = question && arch === process.arch ? await askVersion(path, question) : undefined;
   return { name, path, version: version ?? "unknown", ...sums };
 }
 

@@ -97,20 +97,26 @@ class Sum extends Transform {
   }
 }
 
-/** `minio version RELEASE.2025-09-07T16-13-09Z (commit-id=…)`, as most programs say it. */
-const mostSay = /\bversion:? +([!-~]{1,100})/i;
-const weSay = /^chime-node (\d\S*)$/m;
+/** How a program is asked for its version, and what it answers. */
+export interface VersionQuestion {
+  argv: readonly string[];
+  /** Its first group is the version. */
+  answer: RegExp;
+}
+
+const ours: VersionQuestion = { argv: ["--version"], answer: /^chime-node (\d\S*)$/m };
 
 /** Which version of chime-node a program says that it is; undefined where it says nothing, or does not run here. */
-export const versionOf = (program: string): Promise<string | undefined> => said(program, weSay);
+export const versionOf = (program: string): Promise<string | undefined> => askVersion(program, ours);
 
 /** The same of a program of anybody's. */
-export const versionOfAny = (program: string): Promise<string | undefined> => said(program, mostSay);
-
-async function said(program: string, pattern: RegExp): Promise<string | undefined> {
+export async function askVersion(
+  program: string,
+  { argv, answer }: VersionQuestion,
+): Promise<string | undefined> {
   // One for another CPU or another C library cannot be started at all.
-  const answer = await exec([program, "--version"], { ok: "any", timeoutMs: 10_000 }).catch(() => undefined);
-  return answer?.code === 0 ? pattern.exec(answer.stdout)?.[1] : undefined;
+  const said = await exec([program, ...argv], { ok: "any", timeoutMs: 10_000 }).catch(() => undefined);
+  return said?.code === 0 ? answer.exec(said.stdout)?.[1] : undefined;
 }
 
 /** Where only the sum counts. */

@@ -203,6 +203,15 @@ describe("--add-binary", () => {
     });
   });
 
+  test("InfluxDB's is called as its program", async () => {
+    const set = ["roles.influxdb.binary=/var/lib/chime-node/bundles/programs/influxd"];
+    expect(await failure(make([], { role: ["influxdb"], set }))).toMatchObject({
+      code: "bundle.no_server",
+      remedy:
+        "--add-binary influxd=FILE puts it in; where each node gets its own in another way: --set roles.influxdb.binary=PATH",
+    });
+  });
+
   test("one that each node has in another way is told of", async () => {
     // Nothing is fetched: nobody knows where packages for it come from.
     const set = [...store, "roles.minio.binary=/root/minio"];

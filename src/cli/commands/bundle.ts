@@ -40,7 +40,7 @@ const create = defineVerb({
       type: "list",
       hint: "NAME=FILE",
       summary:
-        "a program of your own: minio=FILE, the server that roles.minio.binary names; chime-node=FILE instead of the one that runs",
+        "a program of your own: minio=FILE or influxd=FILE, the server that roles.ROLE.binary names; chime-node=FILE instead of the one that runs",
     },
     source: {
       type: "list",

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import packageJson from "../../../package.json" with { type: "json" };
-import { addedDirectory, addedNames, addedProgram, type AddedProgram } from "../../bundle/added.ts";
+import { addable, addedDirectory, addedProgram, type AddedProgram } from "../../bundle/added.ts";
 import { readPrivateKey } from "../../bundle/keys.ts";
 import { contentSize, type Manifest } from "../../bundle/manifest.ts";
 import { versionOf } from "../../bundle/program.ts";
@@ -93,7 +93,7 @@ const ownName = "chime-node";
 
 /** `--add-binary NAME=FILE`: files by name. @throws ChimeError `usage.bad_value` */
 function givenPrograms(texts: readonly string[]): Map<string, string> {
-  const known = [ownName, ...addedNames];
+  const known = [ownName, ...Object.keys(addable)];
   const given = new Map<string, string>();
   for (const text of texts) {
     const [name = "", ...rest] = text.split("=");
@@ -116,13 +116,13 @@ function givenPrograms(texts: readonly string[]): Map<string, string> {
  * @throws ChimeError `bundle.no_server` (exit 2)
  */
 function requireServers({ servers }: WantedPackages, given: ReadonlyMap<string, string>, io: Io): void {
-  for (const { name, path } of servers.filter((one) => !given.has(one.name))) {
+  for (const { name, role, path } of servers.filter((one) => !given.has(one.name))) {
     const remedy = `--add-binary ${name}=FILE puts it in`;
     if (path === undefined || path === join(paths.bundles, addedDirectory, name)) {
       throw usageError(
         "bundle.no_server",
         `no repository has a server for ${name}, and none is given: the bundle would hold none`,
-        `${remedy}; where each node gets its own in another way: --set roles.${name}.binary=PATH`,
+        `${remedy}; where each node gets its own in another way: --set roles.${role}.binary=PATH`,
       );
     }
     io.warn(`the bundle holds no server for ${name}: each node needs ${path} before it joins; ${remedy}`);

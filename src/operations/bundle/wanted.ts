@@ -1,4 +1,4 @@
-import { addedNames } from "../../bundle/added.ts";
+import { addable } from "../../bundle/added.ts";
 import type { TargetSystem } from "../../bundle/systems.ts";
 import { usageError } from "../../core/errors.ts";
 import { product } from "../../host/catalog.ts";
@@ -23,7 +23,7 @@ export interface WantedPackages {
   /** Vendors' repositories that some of them come from. */
   repositories: Repository[];
   /** Servers that no repository has, and where the spec says that each node has the operator's own. */
-  servers: { name: string; path: string | undefined }[];
+  servers: { name: string; role: string; path: string | undefined }[];
 }
 
 /** @throws ChimeError `usage.unknown_role`, config errors (exit 2), `host.unsupported` (exit 3) */
@@ -40,9 +40,9 @@ export async function wantedPackages(wanted: Wanted, system: TargetSystem): Prom
   return {
     names: products.flatMap(({ packages }) => packages),
     repositories: vendors.filter((one) => one !== undefined),
-    servers: addedNames
-      .filter((name) => names.has(name))
-      .map((name) => ({ name, path: spec.roles.minio?.binary })),
+    servers: Object.entries(addable)
+      .filter(([name]) => names.has(name))
+      .map(([name, { role }]) => ({ name, role, path: spec.roles[role]?.binary })),
   };
 }
 
