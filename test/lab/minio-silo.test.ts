@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
 import type { Store } from "../../src/roles/minio/store.ts";
 import { chime } from "./chime.ts";
@@ -8,6 +6,7 @@ import type { Lab } from "./lab.ts";
 import { digestOf } from "./loops.ts";
 import { minioBinary } from "./minio-binary.ts";
 import type { LabNode } from "./node.ts";
+import { offerStandIns, type StandIn } from "./stand-in-package.ts";
 import { applicationStore, formStore, openStoreLab, problemsOf, storeStatus, useStore } from "./store.ts";
 import { bodyOf, sha256 } from "./store-program.ts";
 import { waitUntil } from "./wait.ts";
@@ -16,31 +15,17 @@ const long = process.env["CHIME_LONG"] !== undefined;
 const minio = long ? await minioBinary() : undefined;
 const why = minio ? "" : " (--long; needs Go >= 1.24 and its modules)";
 
-/**
- * Stands in for the vendor's package, which is out of the lab's reach: called as the catalog calls it, with MinIO's program in it
- * under silo's name, and a unit that starts something else with the package.
- */
-async function makeStandIn(directory: string, program: string): Promise<void> {
-  const tree = `${directory}-tree`;
-  const files = {
-    "DEBIAN/control":
-      "Package: silo\nVersion: 0~stand-in\nArchitecture: all\nMaintainer: stand-in <stand-in@localhost>\nDescription: MinIO, standing in for silo\n",
+/** MinIO's program under silo's name, and a unit that starts something else with the package. */
+const standIn = (program: string): StandIn => ({
+  name: "silo",
+  description: "MinIO, standing in for silo",
+  files: {
     "DEBIAN/postinst": "#!/bin/sh\nsystemctl daemon-reload\ndeb-systemd-invoke start silo.service || :\n",
     "usr/lib/systemd/system/silo.service":
       "[Service]\nExecStart=/bin/sh -c 'touch /root/started-by-its-package; exec sleep infinity'\n",
-  };
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(tree, path)), { recursive: true });
-    await writeFile(join(tree, path), text, { mode: path.endsWith("postinst") ? 0o755 : 0o644 });
-  }
-  await mkdir(join(tree, "usr/bin"), { recursive: true });
-  await copyFile(program, join(tree, "usr/bin/silo"));
-  await mkdir(directory, { recursive: true });
-  const deb = join(directory, "silo_0~stand-in_all.deb");
-  await exec(["dpkg-deb", "-Znone", "--root-owner-group", "--build", tree, deb]);
-  const { stdout } = await exec(["dpkg-scanpackages", "--multiversion", "."], { cwd: directory });
-  await writeFile(join(directory, "Packages"), stdout);
-}
+  },
+  programs: { "usr/bin/silo": program },
+});
 
 describe.skipIf(!minio)(`two nodes with engine silo, by a package that stands in for it${why}`, () => {
   let lab: Lab;
@@ -49,13 +34,7 @@ describe.skipIf(!minio)(`two nodes with engine silo, by a package that stands in
   beforeAll(async () => {
     lab = await openStoreLab(2, 2, minio ?? "");
     [node1] = lab.nodes as [LabNode];
-    const made = join(lab.work, "stand-in");
-    await makeStandIn(made, minio ?? "");
-    for (const node of lab.nodes) {
-      await exec(["cp", "-r", made, node.path("/srv/stand-in")]);
-      await node.put("/etc/apt/sources.list.d/stand-in.list", "deb [trusted=yes] file:/srv/stand-in ./\n");
-      await node.run(["apt-get", "update", "-q"]);
-    }
+    await offerStandIns(lab, [standIn(minio ?? "")]);
     await formStore(lab, { "roles.minio.engine": "silo", "roles.minio.binary": undefined });
     store = await applicationStore(node1);
   }, 300_000);

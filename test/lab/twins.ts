@@ -14,14 +14,19 @@ export const twinVip = `${subnet}.40`;
 /** Where the operator has put the server's program on each node. */
 const program = "/root/influxd";
 
+/** Keys of cluster.toml; undefined takes away what the lab sets. */
+type Settings = Record<string, string | undefined>;
+
 /** The words that set what the role needs; `more` settings, or others. */
-export function twinSettings(more: Record<string, string> = {}): string[] {
-  const settings = { "roles.influxdb.binary": program, ...more };
-  return Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+export function twinSettings(more: Settings = {}): string[] {
+  const settings: Settings = { "roles.influxdb.binary": program, ...more };
+  return Object.entries(settings).flatMap(([key, value]) =>
+    value === undefined ? [] : ["--set", `${key}=${value}`],
+  );
 }
 
 /** What an operator types to make a cluster of twins. */
-export function twinInit(more: Record<string, string> = {}): string[] {
+export function twinInit(more: Settings = {}): string[] {
   return ["init", "--vip", `influxdb=${twinVip}`, ...twinSettings({ "cluster.packages": "os", ...more })];
 }
 
@@ -50,7 +55,7 @@ export async function openTwinLab(
 }
 
 /** `init` on the first, then `join` on both at once. Both are ready when this returns. */
-export async function formTwins(lab: Lab, more?: Record<string, string>): Promise<void> {
+export async function formTwins(lab: Lab, more?: Settings): Promise<void> {
   const { json } = await chime<Initialized>(lab.node("node1"), twinInit(more));
   if (json.error) throw new Error(json.error.message);
   await Promise.all(lab.nodes.map((node) => joinTwin(node, json.token)));
