@@ -108,14 +108,16 @@ export class Clients {
       const waiting = new Map<string, Told["clients"]>();
       const asked = new Set<string>();
       let quiet = busyLooks;
-      while (isHere()) {
+      for (let here = true; here;) {
+        // Who came between the last look and the end of it is on the old holder all the same.
+        here = isHere();
         const clients = newcomers.read().map(clientOf);
         quiet = clients.length > 0 ? 0 : quiet + 1;
         for (const { name } of this.#watched.get(role)?.others ?? []) {
           const queue = [...(waiting.get(name) ?? []), ...clients].slice(-most);
           waiting.set(name, queue);
           // One that does not answer holds up nobody else.
-          if (queue.length === 0 || asked.has(name)) continue;
+          if (queue.length === 0 || (here && asked.has(name))) continue;
           waiting.delete(name);
           asked.add(name);
           void this.#membership
@@ -125,7 +127,7 @@ export class Clients {
         }
         // A flood is not kept up with.
         const isBusy = quiet < busyLooks && clients.length < mostNewcomers;
-        await sleep(isBusy ? lookMs.busy : lookMs.quiet);
+        if (here) await sleep(isBusy ? lookMs.busy : lookMs.quiet);
       }
     } finally {
       this.#watched.delete(role);
@@ -148,22 +150,27 @@ export class Clients {
     send: (connections: readonly Connection[]) => void = tickle,
     sleep: (ms: number) => Promise<void> = Bun.sleep,
   ): Promise<void> {
-    const newest = (this.#new.get(role) ?? []).flatMap(({ clients }) => clients).slice(-most);
-    const clients = [...(this.#known.get(role) ?? []), ...newest];
+    const known = this.#known.get(role) ?? [];
     this.#known.delete(role);
-    this.#new.delete(role);
-    if (clients.length === 0) return;
-    log.info(`VIP ${role}: ${clients.length} connections of the holder before are ended`);
-    const connections = clients.map(([local, remote, from]) => ({
-      local: { address, port: local },
-      remote: { address: remote, port: from },
-    }));
+    const newest: Told["clients"] = [];
+    let told = 0;
     for (const [i, at] of tickles.entries()) {
       await sleep(at - (tickles[i - 1] ?? 0));
       if (!isHere()) return;
-      send(connections);
+      // Of those who came last it may be heard when the VIP is here already.
+      newest.push(...(this.#new.get(role) ?? []).flatMap(({ clients }) => clients));
+      this.#new.delete(role);
+      const clients = [...known, ...newest.slice(-most)];
+      if (clients.length > told)
+        log.info(`VIP ${role}: ${clients.length} connections of the holder before are ended`);
+      told = clients.length;
+      if (told > 0) send(clients.map((client) => connectionOf(address, client)));
     }
   }
+}
+
+function connectionOf(address: string, [local, remote, from]: Told["clients"][number]): Connection {
+  return { local: { address, port: local }, remote: { address: remote, port: from } };
 }
 
 function clientOf({ local, remote }: Connection): Told["clients"][number] {

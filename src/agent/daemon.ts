@@ -214,7 +214,8 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     void secretChanges.follow();
     for (const vip of vipsHere()) {
       clients.share(vip).catch(warnOf(vip.role));
-      clients.watch(vip, () => !signal.aborted && vips.state(vip.role) === "MASTER").catch(warnOf(vip.role));
+      // Until it has left, not only until the gate is closed: in between clients come here, too.
+      clients.watch(vip, () => !signal.aborted && vips.isHere(vip.role)).catch(warnOf(vip.role));
     }
     if (unfinished().length > 0) reconciler.kick();
   }

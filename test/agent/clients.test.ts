@@ -97,6 +97,11 @@ test("who connects is told at once, and looked for less often when nobody does",
   expect([sleeps[0], sleeps[1], sleeps[100], sleeps[101]]).toEqual([100, 10, 10, 100]);
 });
 
+test("who comes while the VIP leaves is told as well, also to a peer that has not answered yet", async () => {
+  const { told } = await watch(2, { 0: [connection], 2: [connection] }, () => Bun.sleep(5));
+  expect(told).toEqual(Array.from({ length: 2 }, () => ["node2", [[9000, "10.0.0.100", 45_678]]]));
+});
+
 test("what a peer cannot be told while it answers is told with what comes next", async () => {
   let answer = (): void => undefined;
   const first = new Promise<void>((resolve) => (answer = resolve));
@@ -117,6 +122,19 @@ test("who came since the last list is told, too, for some seconds", async () => 
   clients.heardOf({ ...told, clients: [[9000, "10.0.0.99", 1]] }, "node1", 1_000);
   clients.heardOf(told, "node1", 4_500);
   expect((await takeOver(clients))[0]).toEqual([50, [connection]]);
+  expect(await takeOver(clients)).toEqual([]);
+});
+
+test("who is heard of when the VIP is here already is told, too", async () => {
+  const clients = new Clients(membership);
+  const sent = await takeOver(clients, (now) => {
+    if (now === 300) clients.heardOf(told, "node1");
+    return true;
+  });
+  expect(sent).toEqual([
+    [300, [connection]],
+    [1000, [connection]],
+  ]);
   expect(await takeOver(clients)).toEqual([]);
 });
 
