@@ -1,4 +1,6 @@
+import { systemClock } from "../core/clock.ts";
 import { log } from "../core/log.ts";
+import { until } from "../core/until.ts";
 import { listenDeaf } from "../host/deaf-listener.ts";
 import { connectionsTo } from "../host/tcp.ts";
 import type { RoleContext } from "../roles/types.ts";
@@ -33,7 +35,7 @@ export function heldVips(context: RoleContext, vips: Pick<Vips, "isHere" | "setE
 /** A client that is not let in asks again after 1 s, then after 3: what takes longer is cut off, and its client tries again. */
 const longestMs = 2_500;
 const movesMs = 1_000;
-const lookMs = 10;
+const everyMs = 10;
 
 /**
  * Before the balancer stops: nobody new is let in, what is under way is ended, and the VIP leaves when nothing is any more.
@@ -52,9 +54,13 @@ export async function drain(
     if (held.length > 0) await stop();
     await Promise.all(
       held.map(async (vip) => {
-        const ended = await until(longestMs, async () => !(await busy(vip.address)));
+        const ended = await until(
+          systemClock,
+          { limitMs: longestMs, everyMs },
+          async () => !(await busy(vip.address)),
+        );
         vip.leave();
-        const left = await until(movesMs, () => Promise.resolve(!vip.isHere()));
+        const left = await until(systemClock, { limitMs: movesMs, everyMs }, () => !vip.isHere());
         const how = ended ? "" : `, with requests under way that took longer than ${longestMs / 1_000} s`;
         log.info(`VIP ${vip.role}: ${left ? "given up" : "nobody takes it"} before the balancer stops${how}`);
       }),
@@ -76,11 +82,4 @@ function door(address: string, port: number): { close(): void }[] {
 
 export async function isConnected(address: string): Promise<boolean> {
   return (await connectionsTo(address, 1)).length > 0;
-}
-
-async function until(limitMs: number, ask: () => Promise<boolean>): Promise<boolean> {
-  for (const end = performance.now() + limitMs; performance.now() < end; await Bun.sleep(lookMs)) {
-    if (await ask()) return true;
-  }
-  return false;
 }

@@ -1,5 +1,6 @@
 import type { RoleName } from "../cluster/types.ts";
 import { failed } from "../core/errors.ts";
+import { until } from "../core/until.ts";
 import { showUnit, startSoon } from "../host/systemd.ts";
 import type { GuardDeps } from "./guard.ts";
 import { heardOthers, isGuarded } from "./of-role.ts";
@@ -8,7 +9,7 @@ import { heardOthers, isGuarded } from "./of-role.ts";
 const leftMs = 5_000;
 /** A keepalived that is being reloaded stands by again within a second, and tells it with its agent's next look. */
 const heirMs = 10_000;
-const lookMs = 20;
+const everyMs = 20;
 
 type Waits = Pick<GuardDeps["clock"], "now" | "sleep">;
 
@@ -26,7 +27,7 @@ export async function giveVipUp(
   limitMs = leftMs,
 ): Promise<void> {
   deps.setEligible(false);
-  await until(deps.clock, limitMs, signal, () => !deps.hasVip());
+  await until(deps.clock, { limitMs, everyMs, signal }, () => !deps.hasVip());
 }
 
 /**
@@ -44,19 +45,8 @@ export async function awaitHeir(
       .filter(({ phase }) => isGuarded(phase[role]))
       .map(({ name }) => name);
   const isFree = () => !deps.hasVip() || others().length === 0 || deps.heirs().length > 0;
-  if (await until(clock, heirMs, signal, isFree)) return;
+  if (await until(clock, { limitMs: heirMs, everyMs, signal }, isFree)) return;
   throw failed(`${role}.no_heir`, `the VIP of ${role} is here, and ${others().join(", ")} may not take it`, {
     remedy: "chime-node status says what is wrong there; a node that is to go as well goes first",
   });
-}
-
-async function until(
-  clock: Waits,
-  limitMs: number,
-  signal: AbortSignal | undefined,
-  isSo: () => boolean,
-): Promise<boolean> {
-  for (const end = clock.now() + limitMs; !isSo(); await clock.sleep(lookMs, signal))
-    if (clock.now() > end) return false;
-  return true;
 }
