@@ -1,9 +1,8 @@
-import { failed, refused, toChimeError } from "../core/errors.ts";
-import { openLedger } from "../plan/ledger.ts";
-import { plan } from "../plan/run.ts";
+import { failed, toChimeError } from "../core/errors.ts";
+import { openLedger, type Ledger } from "../plan/ledger.ts";
+import { plan, type PlannedChange } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
 import type { Role, RoleContext } from "../roles/types.ts";
-import type { Spec } from "../spec/types.ts";
 
 /**
  * Has services go by the cluster's CAs. What else fails here, be it another role's or a lock that an operator's command holds, is
@@ -32,12 +31,21 @@ export async function followAuthority(
   }
 }
 
-/** @throws ChimeError `ca.services` where a certificate is not yet as the cluster's CAs have it, or its service did not take it */
-export async function requireCertificates(resources: readonly Resource[]): Promise<void> {
-  const certificates = resources
-    .filter(({ id }) => id.startsWith("certificate:"))
-    .map((resource): Resource => ({ ...resource, needs: [] }));
-  const late = await plan(certificates, await openLedger());
+/**
+ * @throws ChimeError `ca.services` where a certificate is not yet as the cluster's CAs have it, its service did not take it, or
+ *   one that it needs has yet to be reloaded for it
+ */
+export async function requireCertificates(
+  resources: readonly Resource[],
+  ledger: () => Promise<Ledger> = openLedger,
+): Promise<void> {
+  const certificates = new Set(resources.map(({ id }) => id).filter(isCertificate));
+  const concerned = resources
+    .filter(({ id, needs }) => certificates.has(id) || needs.some((need) => certificates.has(need)))
+    .map((one): Resource => ({ ...one, needs: one.needs.filter((need) => certificates.has(need)) }));
+  const late = (await plan(concerned, await ledger())).filter(
+    (change) => certificates.has(change.resource) || isDue(change),
+  );
   if (late.length === 0) return;
   const names = late.map(({ resource }) => resource).join(", ");
   throw failed("ca.services", `${names} is not as the cluster's CA has it`, {
@@ -45,24 +53,15 @@ export async function requireCertificates(resources: readonly Resource[]): Promi
   });
 }
 
-/** @throws ChimeError `ca.services` where a server still shows the certificate before */
+const isCertificate = (id: string): boolean => id.startsWith("certificate:");
+
+/** What was changed by hand waits for an operator, and is not waited for. */
+const isDue = ({ impact, cause }: PlannedChange): boolean => impact === "reload" && cause === "spec";
+
+/** @throws ChimeError `ca.services` where a server still shows the certificate before, or trusts the CAs before */
 export async function requireShown(context: RoleContext, roles: readonly Role[]): Promise<void> {
   for (const role of roles) {
     const waits = await role.unrenewed?.(context);
     if (waits !== undefined) throw failed("ca.services", `${role.name}: ${waits}`);
   }
-}
-
-/**
- * MinIO's servers read the CAs by which they know each other when they start, and never again: one after the other would have
- * to be started anew in each stage, which nobody does yet.
- * @throws ChimeError `ca.stores` (exit 3)
- */
-export function requireRotatable({ roles }: Spec): void {
-  if (!roles.minio?.tls) return;
-  throw refused(
-    "ca.stores",
-    "MinIO has certificates of the cluster's CA (roles.minio.tls), which ca rotate cannot renew yet",
-    "docs/security.md, Not covered yet",
-  );
 }

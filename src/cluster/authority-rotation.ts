@@ -49,8 +49,6 @@ export interface AuthorityRotationOptions extends RotationOptions {
   save: (change: RolloverChange) => Promise<void>;
   /** Has this node's services go by what it holds; rejects where they do not. */
   services: () => Promise<void>;
-  /** Throws where this cluster's services cannot follow a rotation. */
-  checkServices: () => void;
 }
 
 /** What an operator is asked about before a rotation: who is to be trusted from then on. */
@@ -332,7 +330,7 @@ export class AuthorityRotation {
   /**
    * Begins a rotation, or does nothing where one is under way.
    * @param agreed of the members that the operator was shown
-   * @throws ChimeError `ca.{witness,stores,namesakes,old_member,away,unsettled,members_changed}` (exit 3, nothing touched)
+   * @throws ChimeError `ca.{witness,namesakes,old_member,away,unsettled,members_changed}` (exit 3, nothing touched)
    */
   async begin(agreed: string): Promise<void> {
     const { membership, credentials } = this.#options;
@@ -360,7 +358,6 @@ export class AuthorityRotation {
     const { credentials, membership } = this.#options;
     const { name } = credentials().identity.self;
     if (!signer(credentials())) throw witness(name);
-    this.#options.checkServices();
     const contested = membership.contested();
     if (contested.length > 0) throw namesakes(contested);
     const others = this.#rotation.others();

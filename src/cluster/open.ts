@@ -32,8 +32,6 @@ export interface OpenClusterOptions {
   checkSpec: (toml: string) => void;
   /** Has this node's services go by the CAs that it holds; rejects where they do not. */
   services: () => Promise<void>;
-  /** Throws where this cluster's services cannot follow a rotation of the CA. */
-  checkServices: () => void;
   /** Address to listen on; all by default. */
   host?: string;
   port?: number;
@@ -64,7 +62,6 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     roleLimit,
     checkSpec,
     services,
-    checkServices,
     host = "0.0.0.0",
     port = agentPort,
   } = options;
@@ -110,7 +107,6 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     credentials: current,
     save: hold,
     services,
-    checkServices,
     membership,
     clock: systemClock,
   });

@@ -30,7 +30,7 @@ export async function showAuthority(signal: AbortSignal): Promise<AuthorityView>
  * Puts another CA beside the cluster's and has it sign; with `finish`, drops the old one. The agents carry it out: where this
  * is interrupted they go on, and the same command again goes on waiting.
  * @param options.timeout for all members, ms
- * @throws ChimeError `ca.{witness,namesakes,away,old_member,unsettled,members_changed,stores,not_ready}` (exit 3, nothing touched);
+ * @throws ChimeError `ca.{witness,namesakes,away,old_member,unsettled,members_changed,not_ready}` (exit 3, nothing touched);
  *   `ca.nothing_to_finish` (exit 2); `ca.timeout`
  */
 export async function rotateAuthority(

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { lstat } from "node:fs/promises";
 import { isIP } from "node:net";
 import * as v from "valibot";
-import { makeParents, readText, writeAtomically } from "../host/files.ts";
+import { makeParents, readText, writeAtomically, type Ownership } from "../host/files.ts";
 import { lookupOwner, resolveOwner } from "../host/users.ts";
 import { remember, restore } from "./before.ts";
 import type { FileResource } from "./file.ts";
@@ -78,8 +78,12 @@ export function certificate(options: CertificateOptions): FileResource {
           }
           const write = async (texts: Issued) => {
             for (const file of files) {
+              const as = { ...ids, mode: modes[file] };
+              // By its age a service that reads it when it starts, and never again, is known to have read it.
+              if ((await readText(paths[file])) === texts[file] && (await isPlaced(paths[file], as)))
+                continue;
               await makeParents(paths[file]);
-              await writeAtomically(paths[file], texts[file], { ...ids, mode: modes[file] });
+              await writeAtomically(paths[file], texts[file], as);
             }
           };
           const old = await present(paths);
@@ -156,12 +160,16 @@ async function misplaced(options: CertificateOptions, owner: string): Promise<st
   const ids = await lookupOwner(owner, owner);
   for (const file of ["key", "cert", "ca"] as const) {
     const path = options.paths[file];
-    const info = await lstat(path);
-    if (!ids || info.uid !== ids.uid || info.gid !== ids.gid || (info.mode & 0o7777) !== modes[file]) {
+    if (!ids || !(await isPlaced(path, { ...ids, mode: modes[file] })))
       return `owner or mode of ${path} have changed`;
-    }
   }
   return undefined;
+}
+
+/** Whether a file that is there belongs to whom it should. */
+async function isPlaced(path: string, { uid, gid, mode }: Ownership): Promise<boolean> {
+  const info = await lstat(path);
+  return info.uid === uid && info.gid === gid && (info.mode & 0o7777) === mode;
 }
 
 const notesSchema = v.array(v.object({ path: v.string(), before: v.unknown() }));

@@ -199,7 +199,10 @@ export interface Role {
    * go on. Called some times, a second apart.
    */
   afterVanished?(context: RoleContext, node: string): Promise<void>;
-  /** What its server here waits for until it shows the certificate that is there; undefined: it does, or shows none. */
+  /**
+   * What its server here waits for until it goes by the certificates that are there: shows its own, and trusts the CAs, where it
+   * reads them itself. Undefined: it does, or has none. A rotation of the CA goes no further before that.
+   */
   unrenewed?(context: RoleContext): Promise<string | undefined>;
   /** The role's part of `status`, from the members' published `roleState` alone (any node can tell it); undefined where there is none (witness). */
   status(

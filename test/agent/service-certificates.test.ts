@@ -1,18 +1,53 @@
 import { expect, test } from "bun:test";
-import { followAuthority, requireRotatable, requireShown } from "../../src/agent/service-certificates.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { followAuthority, requireCertificates, requireShown } from "../../src/agent/service-certificates.ts";
 import { failed } from "../../src/core/errors.ts";
+import { openLedger } from "../../src/plan/ledger.ts";
+import type { Change, Impact, Resource } from "../../src/resources/types.ts";
 import { roles } from "../../src/roles/index.ts";
 import type { Role } from "../../src/roles/types.ts";
-import { parseSpec } from "../../src/spec/load.ts";
 import { codeOf } from "../cluster/support.ts";
 import { twinContext, twinNode } from "../roles/influxdb/context.ts";
 
-const minio = (tls: boolean) =>
-  parseSpec(`[roles.minio]\nvip = "10.0.0.50"\ndisks_per_node = 3\nnodes = 2\ntls = ${tls}`, "cluster.toml");
+const certificate = "certificate:balancer";
 
-test("where MinIO speaks TLS the CA is not rotated: its servers would know each other no more", async () => {
-  const asked = (tls: boolean) => codeOf(Promise.resolve(minio(tls)).then(requireRotatable));
-  expect([await asked(true), await asked(false)]).toEqual(["ca.stores", "nothing was thrown"]);
+test.each<[string, Record<string, Partial<Change> | undefined>, string]>([
+  ["nothing", {}, "nothing was thrown"],
+  ["a certificate", { [certificate]: { impact: "none" } }, "ca.services"],
+  ["a reload for it", { "service:haproxy": { impact: "reload", cause: "spec" } }, "ca.services"],
+  [
+    "a reload for what a hand did",
+    { "service:haproxy": { impact: "reload", cause: "drift" } },
+    "nothing was thrown",
+  ],
+  ["a restart", { "service:haproxy": { impact: "restart", cause: "spec" } }, "nothing was thrown"],
+  [
+    "a reload of another service",
+    { "service:keepalived": { impact: "reload", cause: "spec" } },
+    "nothing was thrown",
+  ],
+])("a rotation and a node where there is still to come: %s", async (_, changes, wanted) => {
+  const directory = mkdtempSync(join(tmpdir(), "chime-services-"));
+  const resource = (id: string, needs: string[] = []): Resource => ({
+    id,
+    needs,
+    desired: "",
+    inspect: async () => {
+      const found = changes[id];
+      const impact: Impact = "none";
+      return found && { action: "update", impact, diff: "", apply: () => Promise.resolve(), ...found };
+    },
+  });
+  const all = [
+    resource("service:haproxy", [certificate, "file:x"]),
+    resource("service:keepalived"),
+    resource(certificate),
+  ];
+  const asked = requireCertificates(all, () => openLedger(join(directory, "ledger.jsonl")));
+  expect(await codeOf(asked)).toBe(wanted);
+  rmSync(directory, { recursive: true });
 });
 
 test("a rotation waits for a server that still shows the certificate before", async () => {

@@ -65,7 +65,6 @@ class Node {
         this.isAsked = true;
         if (this.isStuck) throw failed("mysql.down", "the server does not answer");
       },
-      checkServices: () => undefined,
       membership: sim.agent,
       clock: net.clock,
     });

@@ -50,7 +50,6 @@ export async function lab(port: number): Promise<Lab> {
       roleLimit,
       checkSpec,
       services: () => Promise.resolve(),
-      checkServices: () => undefined,
       host: address,
       port,
     });

@@ -100,6 +100,27 @@ describe("certificate", () => {
     expect(existsSync(join(directory, "tls"))).toBe(false);
   });
 
+  test("one more CA to trust leaves key and certificate alone, and another certificate the CA file", async () => {
+    const { key, cert, ca } = options([]).paths;
+    const ages = () => [key, cert, ca].map((path) => statSync(path).ctimeMs);
+    const changed = async (what: Partial<CertificateOptions>) => {
+      const before = ages();
+      const resource = certificate({ ...options(["10.0.0.1"]), ...what });
+      await apply([resource], ledger, { signal: new AbortController().signal, progress: () => undefined });
+      return ages().map((age, nth) => age !== before[nth]);
+    };
+    await run(["10.0.0.1"]);
+    const authority = { trusted: ours.cert + other.cert, signer: ours.cert };
+    expect(await changed({ authority })).toEqual([false, false, true]);
+    const issue = async () => ({ ...issueBy(other, ["10.0.0.1"]), ca: authority.trusted });
+    const next = { authority: { ...authority, signer: other.cert }, issue };
+    expect(await changed(next)).toEqual([true, true, false]);
+    // What belongs to somebody else is put right all the same.
+    chmodSync(ca, 0o600);
+    expect(await changed(next)).toEqual([false, false, true]);
+    expect(statSync(ca).mode & 0o777).toBe(0o644);
+  });
+
   describe("in its last month", () => {
     let reloads = 0;
     let fails = false;

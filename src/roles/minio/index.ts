@@ -14,7 +14,7 @@ import { MirrorGuard } from "./mirror/guard.ts";
 import { mirrorStatus } from "./mirror/status.ts";
 import { awaitsNodes } from "./together.ts";
 import { resources } from "./resources.ts";
-import { authorityFile, balancerCertificate, balancerFiles, schemeOf } from "./tls.ts";
+import { authorityFile, balancerCertificate, balancerFiles, schemeOf, unrenewed } from "./tls.ts";
 import { minioStatus } from "./status.ts";
 
 /** An S3 store over whole disks of several nodes, behind one address. */
@@ -75,6 +75,7 @@ export const minio: Role = {
   async afterVanished(context, node) {
     if (minioSpec(context).topology === "pool") await releaseLocks(context, node);
   },
+  unrenewed,
   status: (context, members) =>
     minioSpec(context).topology === "mirror" ? mirrorStatus(context, members) : minioStatus(context, members),
   guard: (deps) =>

@@ -5,6 +5,8 @@ import { standingSchema } from "./mirror/record.ts";
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000));
 const bytes = v.pipe(v.number(), v.minValue(0));
 const drives = v.object({ total: count, online: count, healing: count });
+/** Of the CA file's content. */
+const trustId = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 
 /**
  * What a node's guard publishes of itself (`Member.roleState.minio`): enough for any member to tell the status. Changes
@@ -37,6 +39,8 @@ const publishedSchema = v.object({
   healed: v.nullable(v.pipe(v.string(), v.maxLength(40))),
   /** SHA-256 of the operator's own program. */
   binary: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+  /** The CAs that are there for its server to trust, and those that it was started with; none: it speaks no TLS. */
+  trust: v.optional(v.object({ current: trustId, used: v.nullable(trustId) })),
   /** Of two stores that copy to each other. */
   mirror: v.optional(
     v.object({

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import type { SecretState } from "../../../src/cluster/secret-store.ts";
 import type { GuardDeps } from "../../../src/roles/guard.ts";
 import type { PasswordServer } from "../../../src/roles/minio/guard/password-server.ts";
+import { HeldRestart } from "../../../src/roles/minio/guard/held-restart.ts";
 import { PasswordChange } from "../../../src/roles/minio/guard/password.ts";
 import { storeContext, storeNode } from "./context.ts";
 
@@ -15,24 +16,21 @@ let asks: number;
 let own: SecretState;
 /** What was done, in order. */
 let did: string[];
-let server: PasswordServer & { isOldNow: boolean; readsNow: boolean; fails: boolean };
+let server: PasswordServer & { isOldNow: boolean; readsNow: boolean };
+let fails: boolean;
+let restarts: HeldRestart;
 let change: PasswordChange;
 
 beforeEach(() => {
-  [now, asks, own, did] = [0, 0, taken, []];
+  [now, asks, own, did, fails] = [0, 0, taken, [], false];
   server = {
     isOldNow: true,
     readsNow: true,
-    fails: false,
     isWritten: async () => true,
     isOld: async () => server.isOldNow,
     async reads() {
       did.push("asked");
       return server.readsNow;
-    },
-    async restart() {
-      did.push("restart");
-      if (server.fails) throw new Error("masked");
     },
   };
   const deps = {
@@ -55,11 +53,17 @@ beforeEach(() => {
       own = { ...own, used: own.current };
     },
   } as unknown as GuardDeps;
-  change = new PasswordChange(deps, new AbortController().signal, server, {
+  const { signal } = new AbortController();
+  const restart = async () => {
+    did.push("restart");
+    if (fails) throw new Error("masked");
+  };
+  restarts = new HeldRestart(deps, signal, restart, {
     hold: async () => void did.push("hold"),
     release: async () => void did.push("release"),
     view: async () => [],
   });
+  change = new PasswordChange(deps, restarts, signal, server);
 });
 
 const restarted = ["hold", "node2 hold", "node3 hold", "restart", "node2 restart", "node3 restart"];
@@ -80,15 +84,15 @@ describe("a server that is to have another password", () => {
   });
 
   test("and cannot be restarted does not have clients wait without end", async () => {
-    server.fails = true;
+    fails = true;
     await expect(change.advance()).rejects.toThrow("masked");
     did = [];
     for (; now < 32_000; now += 1_000) {
       await change.advance();
-      await change.settle(false);
+      await restarts.settle(false);
     }
     expect(did).toEqual(["release"]);
-    [now, server.fails, did] = [60_000, false, []];
+    [now, fails, did] = [60_000, false, []];
     await change.advance();
     expect(sorted(did)).toEqual(sorted(restarted));
   });
@@ -106,13 +110,14 @@ describe("a server that is to have another password", () => {
 test("nothing is read or asked while no password is changed", async () => {
   own = { current: after, next: null, used: after };
   await change.advance();
-  await change.settle(true);
+  await restarts.settle(true);
   expect([asks, did]).toEqual([0, []]);
 });
 
 test("an agent starts though the balancer cannot be told to let clients go on", async () => {
   const deaf = async () => Promise.reject(new Error("no answer"));
   const balancer = { hold: deaf, release: deaf, view: deaf };
-  const lone = new PasswordChange({} as GuardDeps, new AbortController().signal, server, balancer);
+  const restart = () => Promise.resolve();
+  const lone = new HeldRestart({} as GuardDeps, new AbortController().signal, restart, balancer);
   await lone.start();
 });

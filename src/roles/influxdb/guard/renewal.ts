@@ -1,6 +1,5 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readText } from "../../../host/files.ts";
-import { Attention, type ShownCertificate } from "../../attention.ts";
+import type { ShownCertificate } from "../../attention.ts";
+import { fingerprintThere, isShown, type PairFiles } from "../../shown-certificate.ts";
 import { httpPort } from "../layout.ts";
 import { serverFiles } from "../tls.ts";
 
@@ -14,11 +13,9 @@ export type Renewal = "none" | "due" | "now";
 export async function renewal(
   { shown, until }: ShownCertificate,
   now: number,
-  files: Pick<typeof serverFiles, "cert" | "key"> = serverFiles,
+  files: PairFiles = serverFiles,
 ): Promise<Renewal> {
-  const [cert, key] = await Promise.all([readText(files.cert), readText(files.key)]);
-  if (cert === undefined || key === undefined) return "none";
-  const there = fingerprintOf(cert, key);
+  const there = await fingerprintThere(files);
   // What does not fit is put right first: a server that is started with it ends at once.
   if (there === undefined || there === shown) return "none";
   return until - now < urgentMs ? "now" : "due";
@@ -28,20 +25,8 @@ export async function renewal(
 export async function unrenewed(
   address: string,
   port: number = httpPort,
-  files?: Pick<typeof serverFiles, "cert" | "key">,
+  files: PairFiles = serverFiles,
 ): Promise<string | undefined> {
-  const open = await Attention.open(address, port, () => undefined, { tls: true });
-  open?.close();
-  if (!open?.certificate || (await renewal(open.certificate, Date.now(), files)) === "none") return undefined;
+  if (await isShown(address, port, files)) return undefined;
   return "its server is started anew for its certificate in its turn";
-}
-
-/** Pure; undefined where the two are no pair. */
-function fingerprintOf(cert: string, key: string): string | undefined {
-  try {
-    const certificate = new X509Certificate(cert);
-    return certificate.checkPrivateKey(createPrivateKey(key)) ? certificate.fingerprint256 : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -23,6 +23,7 @@ import { drillDisk, isDiskFault } from "./disk-faults.ts";
 import { ApplicationKey, retireCommand } from "./application-key.ts";
 import { Clocks } from "./clocks.ts";
 import { readHealth, type Health } from "./health.ts";
+import { HeldRestart } from "./held-restart.ts";
 import { PasswordChange } from "./password.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { prove } from "./prove.ts";
@@ -31,6 +32,7 @@ import { admissible, attachedBy, Readmission } from "./readmission.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
 import { untilPreceded } from "./start-order.ts";
 import { answerRestart, restartIfAllHaveIt, restartMethod } from "./restarts.ts";
+import { TrustChange } from "./trust.ts";
 
 /** How often the server is asked how it is, the balancer whether it finds any, and the server about its drives. */
 const lookEveryMs = 1_000;
@@ -66,7 +68,9 @@ export class MinioGuard implements Guard {
   readonly #clocks = new Clocks();
   readonly #redundancy: Redundancy;
   readonly #readmission: Readmission;
+  readonly #restarts: HeldRestart;
   readonly #password: PasswordChange;
+  readonly #trust: TrustChange;
   readonly #key: ApplicationKey;
 
   constructor(deps: GuardDeps) {
@@ -74,13 +78,15 @@ export class MinioGuard implements Guard {
     this.#watch = new Watch(deps.clock, roleName);
     this.#redundancy = new Redundancy(deps.clock);
     this.#readmission = new Readmission(deps.clock);
-    this.#password = new PasswordChange(deps, this.#watch.signal);
+    this.#restarts = new HeldRestart(deps, this.#watch.signal);
+    this.#password = new PasswordChange(deps, this.#restarts, this.#watch.signal);
+    this.#trust = new TrustChange(deps, this.#restarts, this.#watch.signal);
     this.#key = new ApplicationKey(deps, { timeoutMs: proofMs, signal: this.#watch.signal });
   }
 
   /** Waits for nothing: a server that has just lost another one answers late, and the agent has to be up by then. */
   async start(): Promise<void> {
-    await this.#password.start();
+    await this.#restarts.start();
     const every = this.#watch.every.bind(this.#watch);
     const step = (ms: number, isDone: () => boolean, work: () => Promise<void>) =>
       every(() => (isDone() || this.#wasReady() ? ms : formingEveryMs), work);
@@ -104,10 +110,11 @@ export class MinioGuard implements Guard {
     every(lookEveryMs, () => this.#keepAccount());
     every(lookEveryMs, () => restartIfAllHaveIt(this.#deps));
     every(lookEveryMs, () => this.#password.advance());
+    every(lookEveryMs, () => this.#trust.advance());
     every(lookEveryMs, async () => {
       if (this.#health.writes && this.#proven) await this.#key.advance();
     });
-    every(gateEveryMs, () => this.#password.settle(this.#health.writes && this.#redundancy.attached));
+    every(gateEveryMs, () => this.#restarts.settle(this.#health.writes && this.#redundancy.attached));
     every(clocksEveryMs, () => {
       const context = this.#deps.context();
       const { self, members } = context;
@@ -127,7 +134,7 @@ export class MinioGuard implements Guard {
 
   async handle(method: string, params: unknown): Promise<unknown> {
     if (method === restartMethod) return answerRestart(this.#deps, params);
-    const answer = await this.#password.handle(method, params);
+    const answer = await this.#restarts.handle(method, params);
     if (answer === undefined) throw failed("guard.unknown_method", `minio has no method ${method}`);
     return answer;
   }
@@ -249,7 +256,7 @@ export class MinioGuard implements Guard {
   async #setGate(): Promise<void> {
     const view = await haproxy.view().catch(() => []);
     this.#balanced = serves(view, roleName, "read");
-    if (!this.#password.isUnderWay)
+    if (!this.#restarts.isUnderWay)
       this.#deps.setEligible(this.#balanced && !this.#leaving && !this.#deps.inMaintenance());
     await this.#admit(view);
   }
@@ -307,6 +314,7 @@ export class MinioGuard implements Guard {
       owes: this.#redundancy.owes,
       healed: this.#redundancy.healed,
       binary: (await notedHash(layout(context).binary)) ?? null,
+      trust: this.#trust.own(),
       detail: this.#detail(),
     };
     await this.#deps.publish(state);

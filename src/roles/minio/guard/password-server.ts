@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { restartSoon } from "../../../host/systemd.ts";
 import type { GuardDeps } from "../../guard.ts";
 import { layout } from "../layout.ts";
 import { runsOlderThan } from "../restart.ts";
@@ -14,8 +13,6 @@ export interface PasswordServer {
   isOld(): Promise<boolean>;
   /** It answers. */
   reads(): Promise<boolean>;
-  /** Waits for nothing. @throws ChimeError `service.failed` where systemd refuses */
-  restart(): Promise<void>;
 }
 
 export function serverOf(deps: Pick<GuardDeps, "context">, signal: AbortSignal): PasswordServer {
@@ -27,6 +24,5 @@ export function serverOf(deps: Pick<GuardDeps, "context">, signal: AbortSignal):
     },
     isOld: () => runsOlderThan(own().product.unit, [own().environment]),
     reads: async () => (await readHealth(ownStore(deps.context()), signal)).reads,
-    restart: () => restartSoon(own().product.unit),
   };
 }

@@ -17,9 +17,11 @@ import { Clocks } from "../guard/clocks.ts";
 import { drillDisk, isDiskFault } from "../guard/disk-faults.ts";
 import { readHealth, type Health } from "../guard/health.ts";
 import { inquire, type Seen } from "../guard/inquiry.ts";
+import { HeldRestart } from "../guard/held-restart.ts";
 import { PasswordChange } from "../guard/password.ts";
 import { prove } from "../guard/prove.ts";
 import { onlineIn, Redundancy } from "../guard/redundancy.ts";
+import { TrustChange } from "../guard/trust.ts";
 import { layout, minioSpec, nodes, roleName, s3Port } from "../layout.ts";
 import type { Published } from "../published.ts";
 import { slowDrives } from "../slow.ts";
@@ -64,7 +66,9 @@ export class MirrorGuard implements Guard {
   readonly #redundancy: Redundancy;
   readonly #clocks = new Clocks();
   readonly #turn: Turn;
+  readonly #restarts: HeldRestart;
   readonly #password: PasswordChange;
+  readonly #trust: TrustChange;
   readonly #key: ApplicationKey;
   #record!: StandingRecord;
   readonly #vigil: Vigil;
@@ -96,7 +100,9 @@ export class MirrorGuard implements Guard {
     this.#link = new Link(deps.clock);
     this.#redundancy = new Redundancy(deps.clock);
     this.#turn = new Turn(deps.clock);
-    this.#password = new PasswordChange(deps, this.#watch.signal);
+    this.#restarts = new HeldRestart(deps, this.#watch.signal);
+    this.#password = new PasswordChange(deps, this.#restarts, this.#watch.signal);
+    this.#trust = new TrustChange(deps, this.#restarts, this.#watch.signal);
     this.#key = new ApplicationKey(deps, this.#limits);
     this.#vigil = new Vigil({
       role: roleName,
@@ -108,7 +114,7 @@ export class MirrorGuard implements Guard {
 
   async start(): Promise<void> {
     this.#record = await StandingRecord.load();
-    await this.#password.start();
+    await this.#restarts.start();
     const every = this.#watch.every.bind(this.#watch);
     every(lookEveryMs, () => this.#look());
     every(gateEveryMs, () => this.#settle());
@@ -117,10 +123,11 @@ export class MirrorGuard implements Guard {
     every(lookEveryMs, () => this.#watchDrives());
     every(lookEveryMs, () => this.#complete());
     every(lookEveryMs, () => this.#password.advance());
+    every(lookEveryMs, () => this.#trust.advance());
     every(lookEveryMs, async () => {
       if (this.#health.writes && this.#proven && this.#isCurrent) await this.#key.advance();
     });
-    every(gateEveryMs, () => this.#password.settle(this.#health.writes && this.ready()));
+    every(gateEveryMs, () => this.#restarts.settle(this.#health.writes && this.ready()));
     every(gateEveryMs, () => this.#setGate());
     every(slowEveryMs, () => this.#timeDrives());
     every(inquireEveryMs, async () => {
@@ -249,7 +256,7 @@ export class MirrorGuard implements Guard {
       await this.#deps.clock.sleep(answeredMs, this.#watch.signal).catch(() => undefined);
     } finally {
       this.#isEnding = false;
-      if (!this.#password.isUnderWay) this.#deps.setEligible(false);
+      if (!this.#restarts.isUnderWay) this.#deps.setEligible(false);
     }
   }
 
@@ -276,7 +283,7 @@ export class MirrorGuard implements Guard {
   async #setGate(): Promise<void> {
     if (!this.#known) return;
     this.#balanced = serves(await haproxy.view().catch(() => []), roleName, "write");
-    if (this.#isEnding || this.#password.isUnderWay) return;
+    if (this.#isEnding || this.#restarts.isUnderWay) return;
     if (!this.#balanced && this.#isCurrent) await this.#endIfUnwritable();
     const isAway = this.#turn.isMine || this.#leaving || this.#deps.inMaintenance();
     this.#deps.setEligible(this.ready() && !isAway);
@@ -390,6 +397,7 @@ export class MirrorGuard implements Guard {
       healed: this.#redundancy.healed,
       binary: (await notedHash(layout(this.#deps.context()).binary)) ?? null,
       detail: current && this.#proven ? null : this.awaiting().slice(0, 400),
+      trust: this.#trust.own(),
       mirror: { ...this.#record.standing, current, up: isUp && reads, enabled, reached, trouble },
     };
     await this.#deps.publish(state);

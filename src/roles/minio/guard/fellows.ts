@@ -1,0 +1,35 @@
+import type { GuardDeps } from "../../guard.ts";
+import { nodes } from "../layout.ts";
+import { publishedBy, type Published } from "../published.ts";
+import type { Fellow, StartedWith } from "./restart-step.ts";
+
+export interface NamedFellow<S extends StartedWith> extends Fellow<S> {
+  name: string;
+  /** Its server serves and has found all drives. */
+  isWhole: boolean;
+}
+
+/**
+ * The other nodes of the store, but for those that have left.
+ * @param stateOf what a node said of what is changed
+ */
+export function fellowsOf<S extends StartedWith>(
+  membership: Pick<GuardDeps["membership"], "self" | "members">,
+  stateOf: (name: string, said: Published | null) => S | undefined,
+): NamedFellow<S>[] {
+  const present = nodes(membership.members()).filter(
+    ({ name, state }) => name !== membership.self.name && state !== "left",
+  );
+  return present.map((member) => {
+    const { name, index, state } = member;
+    const said = publishedBy(member);
+    return {
+      name,
+      index,
+      alive: state !== "dead",
+      isUp: said?.mirror?.up ?? said?.state === "serving",
+      isWhole: said?.state === "serving" && said.attached,
+      state: stateOf(name, said),
+    };
+  });
+}

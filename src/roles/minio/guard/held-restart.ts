@@ -1,0 +1,169 @@
+import * as v from "valibot";
+import { failed, toChimeError } from "../../../core/errors.ts";
+import { log } from "../../../core/log.ts";
+import { haproxy } from "../../../vip/balancer/haproxy.ts";
+import { serves, type Balancer } from "../../../vip/balancer/types.ts";
+import { restartSoon } from "../../../host/systemd.ts";
+import type { GuardDeps } from "../../guard.ts";
+import { layout, minioSpec, roleName } from "../layout.ts";
+import type { NamedFellow } from "./fellows.ts";
+import type { RestartStep, StartedWith } from "./restart-step.ts";
+
+/** Clients wait so long at most while the servers are restarted. */
+const holdSeconds = 30;
+/** What is under way has so long to end; larger objects are begun again by their clients. */
+const drainMs = 10_000;
+const lookMs = 50;
+const tellMs = drainMs + 5_000;
+/** A restart that came to nothing is begun again no sooner: in between clients are served. */
+const againMs = 2 * holdSeconds * 1_000;
+
+const restartParams = v.object({ id: v.string() });
+
+/** What servers are restarted for. */
+export interface Cause {
+  /** One node's guard has the others hold their clients and restart by it: `guard.minio.NAME-hold`, `guard.minio.NAME-restart`. */
+  readonly name: string;
+  /** For the journal: requests wait while … */
+  readonly while: string;
+  /** Undefined: this node's server reads no such thing. */
+  own(): StartedWith | undefined;
+  others(): readonly NamedFellow<StartedWith>[];
+  /** This node's server was started before what is there. */
+  isOld(): Promise<boolean>;
+}
+
+/**
+ * Restarts servers for what they read when they start, and never again. Meanwhile requests wait in the balancer in place of
+ * being refused.
+ */
+export class HeldRestart {
+  readonly #deps: GuardDeps;
+  readonly #signal: AbortSignal;
+  readonly #restartServer: () => Promise<void>;
+  readonly #balancer: Pick<Balancer, "hold" | "release" | "view">;
+  readonly #causes: Cause[] = [];
+  /** From when on servers may be restarted once more, on the monotonic clock. */
+  #againFrom = 0;
+  /** Until when clients are held at this node, on the monotonic clock. */
+  #heldUntil: number | undefined;
+
+  /** @param restartServer waits for nothing */
+  constructor(
+    deps: GuardDeps,
+    signal: AbortSignal,
+    restartServer: () => Promise<void> = () => restartSoon(layout(deps.context()).product.unit),
+    balancer: Pick<Balancer, "hold" | "release" | "view"> = haproxy,
+  ) {
+    this.#deps = deps;
+    this.#signal = signal;
+    this.#restartServer = restartServer;
+    this.#balancer = balancer;
+  }
+
+  /** Clients are let go on when this node's server, and the others', have been started with all of these. */
+  serve(cause: Cause): void {
+    this.#causes.push(cause);
+  }
+
+  /** This node's server is restarted, and its clients wait for it: nothing is to be moved. */
+  get isUnderWay(): boolean {
+    return this.#heldUntil !== undefined;
+  }
+
+  /** What an agent before this one held goes on: at the latest when its time is over. */
+  async start(): Promise<void> {
+    try {
+      await this.#balancer.release(roleName);
+    } catch (error) {
+      log.warn(`minio: ${toChimeError(error).message}`);
+    }
+  }
+
+  /** First all hold their clients, whoever has the VIP by now; then the servers are restarted. */
+  async begin(step: Exclude<RestartStep, "wait">, cause: Cause): Promise<void> {
+    const now = this.#deps.clock.now();
+    if (now < this.#againFrom) return;
+    this.#againFrom = now + againMs;
+    if (step === "restart" && this.#deps.vip() !== "MASTER") return this.#restartOwn(cause);
+    const id = cause.own()?.current;
+    const others = step === "restart-all" ? cause.others().filter(({ alive }) => alive) : [];
+    log.info(`minio: requests wait while ${cause.while}`);
+    const tell = (method: string, params: unknown) =>
+      others.map(({ name }) => this.#tell(name, `${cause.name}-${method}`, params));
+    await Promise.all([this.#hold(), ...tell("hold", {})]);
+    await Promise.all([this.#restartOwn(cause), ...tell("restart", { id })]);
+  }
+
+  /** What servers were restarted for is reached: the next one need not wait. */
+  reached(): void {
+    this.#againFrom = 0;
+  }
+
+  async #tell(node: string, method: string, params: unknown): Promise<void> {
+    try {
+      await this.#deps.membership.call(node, `guard.${roleName}.${method}`, params, tellMs);
+    } catch (error) {
+      log.warn(`minio: ${node}: ${toChimeError(error).message}`);
+    }
+  }
+
+  /** What another node's guard asks. Undefined: it is not about this. */
+  async handle(method: string, params: unknown): Promise<null | undefined> {
+    const cause = this.#causes.find(({ name }) => method === `${name}-hold` || method === `${name}-restart`);
+    if (!cause) return undefined;
+    if (method === `${cause.name}-hold`) await this.#hold();
+    else {
+      const { id } = v.parse(restartParams, params);
+      if (cause.own()?.current !== id)
+        throw failed("minio.not_the_same", `this node's server would be started with another ${cause.name}`);
+      await this.#restartOwn(cause);
+    }
+    return null;
+  }
+
+  async #restartOwn(cause: Cause): Promise<void> {
+    if (await cause.isOld()) await this.#restartServer();
+  }
+
+  async #hold(): Promise<void> {
+    const { clock } = this.#deps;
+    await this.#balancer.hold(roleName, holdSeconds);
+    this.#heldUntil = clock.now() + holdSeconds * 1_000;
+    const giveUp = clock.now() + drainMs;
+    while (clock.now() < giveUp) {
+      const own = (await this.#balancer.view()).filter(({ service }) => service === roleName);
+      if (own.every(({ sessions }) => sessions === 0)) return;
+      await clock.sleep(lookMs, this.#signal);
+    }
+    log.warn(`minio: what clients have under way did not end within ${drainMs / 1_000} s, and is broken off`);
+  }
+
+  /**
+   * To be called often: lets clients go on as soon as they can be answered.
+   * @param isWhole whether this node's server has found all that it needs
+   */
+  async settle(isWhole: boolean): Promise<void> {
+    if (this.#heldUntil === undefined) return;
+    const isLate = this.#deps.clock.now() > this.#heldUntil;
+    if (!isLate && !(await this.#areServed(isWhole))) return;
+    this.#heldUntil = undefined;
+    await this.#balancer.release(roleName);
+    log.info("minio: requests are answered again");
+  }
+
+  async #areServed(isWhole: boolean): Promise<boolean> {
+    if (!isWhole || !this.#causes.every((cause) => this.#isReached(cause))) return false;
+    const view = await this.#balancer.view();
+    return serves(view, roleName, "read") && serves(view, roleName, "write");
+  }
+
+  #isReached(cause: Cause): boolean {
+    const own = cause.own();
+    if (!own) return true;
+    if (own.used !== own.current) return false;
+    const isPool = minioSpec(this.#deps.context()).topology === "pool";
+    const alive = isPool ? cause.others().filter((other) => other.alive) : [];
+    return alive.every(({ isWhole, state }) => isWhole && state?.used === own.current);
+  }
+}

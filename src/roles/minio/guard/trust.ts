@@ -1,0 +1,133 @@
+import { createHash } from "node:crypto";
+import { log } from "../../../core/log.ts";
+import { readText } from "../../../host/files.ts";
+import { showUnit } from "../../../host/systemd.ts";
+import { changedAt } from "../../../resources/stamp.ts";
+import type { GuardDeps } from "../../guard.ts";
+import { isShown } from "../../shown-certificate.ts";
+import { layout, minioSpec, s3Port } from "../layout.ts";
+import { runsOlderThan } from "../restart.ts";
+import { ownStore } from "../stores.ts";
+import { reread, serverFiles } from "../tls.ts";
+import { fellowsOf, type NamedFellow } from "./fellows.ts";
+import { readHealth } from "./health.ts";
+import type { Cause, HeldRestart } from "./held-restart.ts";
+import { restartStep, type StartedWith } from "./restart-step.ts";
+
+/** This node's server and its files, as far as the certificates go that it trusts and shows. */
+export interface TrustServer {
+  /** When the CA file came to be as it is, ms since the epoch; 0: there is none. */
+  caChangedAt(): Promise<number>;
+  /** Of the CA file; undefined: there is none. */
+  ca(): Promise<string | undefined>;
+  /** It runs, and was started before that. */
+  isOld(): Promise<boolean>;
+  /** It does not run, or answers. */
+  isSettled(): Promise<boolean>;
+  /** The same of its own certificate and key. */
+  pairChangedAt(): Promise<number>;
+  isShown(): Promise<boolean>;
+  reread(): Promise<void>;
+}
+
+/**
+ * Has this node's server go by the certificates that are there: the CAs that it trusts it reads when it starts, and never
+ * again; its own certificate when it is told to.
+ */
+export class TrustChange implements Cause {
+  readonly name = "trust";
+  readonly while = "servers are restarted for the CAs that they trust";
+  readonly #deps: GuardDeps;
+  readonly #restarts: HeldRestart;
+  readonly #server: TrustServer;
+  #own: StartedWith | undefined;
+  /** The file of this time the server was started with, or later: asking systemd each second would cost more. */
+  #reachedAt = 0;
+  /** The pair of this time it was seen to show. */
+  #shownAt = 0;
+
+  constructor(
+    deps: GuardDeps,
+    restarts: HeldRestart,
+    signal: AbortSignal,
+    server: TrustServer = serverOf(deps, signal),
+  ) {
+    this.#deps = deps;
+    this.#restarts = restarts;
+    this.#server = server;
+    restarts.serve(this);
+  }
+
+  /** As it is published. */
+  own(): StartedWith | undefined {
+    return this.#own;
+  }
+
+  others(): NamedFellow<StartedWith>[] {
+    return fellowsOf(this.#deps.membership, (_, said) => said?.trust);
+  }
+
+  isOld(): Promise<boolean> {
+    return this.#server.isOld();
+  }
+
+  /** To be called each second. */
+  async advance(): Promise<void> {
+    const context = this.#deps.context();
+    const { tls, topology } = minioSpec(context);
+    if (!tls) return;
+    await this.#keepShown();
+    const changed = await this.#server.caChangedAt();
+    if (changed === this.#reachedAt) return;
+    const current = await this.#server.ca();
+    if (current === undefined) return;
+    const isOld = await this.#server.isOld();
+    // Asked after that: one that was seen to answer before may have been the old one.
+    const isReached = !isOld && (await this.#server.isSettled());
+    this.#own = { current, used: isReached ? current : null };
+    if (isReached) {
+      this.#reachedAt = changed;
+      this.#restarts.reached();
+    }
+    if (!isOld) return;
+    const step = restartStep({
+      topology,
+      index: context.self.index,
+      own: this.#own,
+      others: this.others(),
+      hasVip: this.#deps.vip() === "MASTER",
+    });
+    if (step !== "wait") await this.#restarts.begin(step, this);
+  }
+
+  /** Who wrote the files tells the server; but it may have been killed before it did. */
+  async #keepShown(): Promise<void> {
+    const changed = await this.#server.pairChangedAt();
+    if (changed === this.#shownAt) return;
+    if (await this.#server.isShown()) this.#shownAt = changed;
+    else {
+      log.info("minio: the server is told to read its certificate");
+      await this.#server.reread();
+    }
+  }
+}
+
+function serverOf(deps: Pick<GuardDeps, "context">, signal: AbortSignal): TrustServer {
+  const unit = () => layout(deps.context()).product.unit;
+  return {
+    caChangedAt: () => changedAt([serverFiles.ca]),
+    async ca() {
+      const text = await readText(serverFiles.ca);
+      return text === undefined ? undefined : createHash("sha256").update(text).digest("hex").slice(0, 16);
+    },
+    isOld: () => runsOlderThan(unit(), [serverFiles.ca]),
+    async isSettled() {
+      if ((await readHealth(ownStore(deps.context()), signal)).reads) return true;
+      const { active } = await showUnit(unit());
+      return active !== "active" && active !== "activating";
+    },
+    pairChangedAt: () => changedAt([serverFiles.cert, serverFiles.key]),
+    isShown: () => isShown(deps.context().self.address, s3Port, serverFiles),
+    reread: () => reread(unit()),
+  };
+}

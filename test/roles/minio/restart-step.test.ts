@@ -1,0 +1,44 @@
+import { describe, expect, test } from "bun:test";
+import { restartStep, type Fellow, type StartedWith } from "../../../src/roles/minio/guard/restart-step.ts";
+
+const old: StartedWith = { current: "old", used: "old" };
+const due: StartedWith = { current: "both", used: null };
+const done: StartedWith = { current: "both", used: "both" };
+
+const fellow = (index: number, state: StartedWith | undefined, more: Partial<Fellow> = {}): Fellow => ({
+  index,
+  alive: true,
+  isUp: true,
+  state,
+  ...more,
+});
+
+describe("of a pool", () => {
+  const pool = (index: number, ...others: Fellow[]) =>
+    restartStep({ topology: "pool", index, own: due, others, hasVip: false });
+
+  test("servers are restarted at once, when all that live have what they are restarted for, by the first of them", () => {
+    expect(pool(1, fellow(2, due), fellow(3, old))).toBe("wait");
+    expect(pool(1, fellow(2, due), fellow(3, undefined))).toBe("wait");
+    expect(pool(1, fellow(2, due), fellow(3, due))).toBe("restart-all");
+    expect(pool(2, fellow(1, due), fellow(3, due))).toBe("wait");
+    expect(pool(2, fellow(1, due, { alive: false }), fellow(3, due))).toBe("restart-all");
+    expect(pool(2, fellow(1, done), fellow(3, due))).toBe("restart-all");
+  });
+
+  test("one that comes back when the others are through restarts its own alone", () => {
+    expect(pool(1, fellow(2, done), fellow(3, done))).toBe("restart");
+    expect(pool(3, fellow(1, done), fellow(2, due, { alive: false }))).toBe("restart");
+  });
+});
+
+test("of a mirror the store with the clients goes last, and waits for nobody who is away", () => {
+  const mirror = (hasVip: boolean, ...others: Fellow[]) =>
+    restartStep({ topology: "mirror", index: 1, own: due, others, hasVip });
+  expect(mirror(false, fellow(2, due))).toBe("restart");
+  expect(mirror(true, fellow(2, due))).toBe("wait");
+  expect(mirror(true, fellow(2, done, { isUp: false }))).toBe("wait");
+  expect(mirror(true, fellow(2, done))).toBe("restart");
+  expect(mirror(true, fellow(2, due, { alive: false }))).toBe("restart");
+  expect(mirror(true)).toBe("restart");
+});

@@ -1,0 +1,149 @@
+import { beforeEach, expect, test } from "bun:test";
+import type { GuardDeps } from "../../../src/roles/guard.ts";
+import { HeldRestart } from "../../../src/roles/minio/guard/held-restart.ts";
+import { TrustChange, type TrustServer } from "../../../src/roles/minio/guard/trust.ts";
+import type { BackendView } from "../../../src/vip/balancer/types.ts";
+import { storeContext, storeNode } from "./context.ts";
+
+const [old, both] = ["0".repeat(16), "b".repeat(16)];
+
+let now: number;
+/** What was done, in order. */
+let did: string[];
+/** How often systemd was asked. */
+let looks: number;
+/** This node's server, and what it has on its disk. */
+let file: { ca: string; changedAt: number; pairChangedAt: number };
+let run: { startedAt: number; answers: boolean; shows: number };
+/** What the others said last. */
+let said: { current: string; used: string | null };
+let tls: boolean;
+let restarts: HeldRestart;
+let trust: TrustChange;
+
+const view = ["read", "write"].map((route): BackendView => ({
+  service: "minio",
+  route,
+  node: "node1",
+  up: true,
+  rising: false,
+  sessions: 0,
+}));
+
+beforeEach(() => {
+  [now, did, looks, tls] = [0, [], 0, true];
+  file = { ca: old, changedAt: 10, pairChangedAt: 10 };
+  run = { startedAt: 20, answers: true, shows: 10 };
+  said = { current: old, used: old };
+  const members = () => [storeNode(1), storeNode(2, { trust: said }), storeNode(3, { trust: said })];
+  const context = () => storeContext(members(), `nodes = 3\ntls = ${tls}`);
+  const deps = {
+    clock: { now: () => now },
+    membership: {
+      self: context().self,
+      members,
+      call: async (node: string, method: string) => void did.push(`${node} ${method}`),
+    },
+    context,
+    vip: () => "MASTER",
+  } as unknown as GuardDeps;
+  const server: TrustServer = {
+    caChangedAt: async () => file.changedAt,
+    ca: async () => (file.changedAt === 0 ? undefined : file.ca),
+    async isOld() {
+      looks++;
+      return run.startedAt < file.changedAt;
+    },
+    isSettled: async () => run.answers,
+    pairChangedAt: async () => file.pairChangedAt,
+    isShown: async () => run.shows === file.pairChangedAt,
+    reread: async () => void did.push("reread"),
+  };
+  const { signal } = new AbortController();
+  restarts = new HeldRestart(deps, signal, async () => void did.push("restart"), {
+    hold: async () => void did.push("hold"),
+    release: async () => void did.push("release"),
+    view: async () => view,
+  });
+  trust = new TrustChange(deps, restarts, signal, server);
+});
+
+test("a server that was started with the CAs that are there is left alone, and systemd is asked once", async () => {
+  for (let i = 0; i < 5; i++) await trust.advance();
+  expect([trust.own(), looks, did]).toEqual([{ current: old, used: old }, 1, []]);
+});
+
+test("of a store without TLS nothing is asked", async () => {
+  tls = false;
+  await trust.advance();
+  expect([trust.own(), looks]).toEqual([undefined, 0]);
+});
+
+test("servers are restarted for other CAs when all have them, and clients wait until all were started with them", async () => {
+  await trust.advance();
+  [file, did] = [{ ...file, ca: both, changedAt: 30 }, []];
+  await trust.advance();
+  expect([trust.own(), did]).toEqual([{ current: both, used: null }, []]);
+  said = { current: both, used: null };
+  await trust.advance();
+  expect(did.slice(0, 3).toSorted()).toEqual([
+    "hold",
+    "node2 guard.minio.trust-hold",
+    "node3 guard.minio.trust-hold",
+  ]);
+  expect(did.slice(3).toSorted()).toEqual([
+    "node2 guard.minio.trust-restart",
+    "node3 guard.minio.trust-restart",
+    "restart",
+  ]);
+  // The new run does not answer yet.
+  [run, did] = [{ ...run, startedAt: 40, answers: false }, []];
+  await trust.advance();
+  await restarts.settle(true);
+  expect([trust.own()?.used, did]).toEqual([null, []]);
+  run.answers = true;
+  await trust.advance();
+  await restarts.settle(true);
+  expect([trust.own()?.used, did]).toEqual([both, []]);
+  said = { current: both, used: both };
+  await restarts.settle(false);
+  expect(did).toEqual([]);
+  await restarts.settle(true);
+  expect(did).toEqual(["release"]);
+});
+
+test("at another node's word a server is restarted if it would be started with the same, and was not yet", async () => {
+  await trust.advance();
+  const restart = (id: string) => restarts.handle("trust-restart", { id });
+  expect(await restart(old)).toBeNull();
+  expect(did).toEqual([]);
+  await expect(restart(both)).rejects.toThrow("another trust");
+  [file, said] = [
+    { ...file, ca: both, changedAt: 30 },
+    { current: old, used: old },
+  ];
+  await trust.advance();
+  expect(await restart(both)).toBeNull();
+  expect(did).toEqual(["restart"]);
+  expect(await restarts.handle("turn", {})).toBeUndefined();
+});
+
+test("an agent that starts anew in the middle finds by the server's age that it has to be restarted", async () => {
+  [file, said] = [
+    { ...file, ca: both, changedAt: 30 },
+    { current: both, used: both },
+  ];
+  await trust.advance();
+  expect([trust.own(), did]).toEqual([{ current: both, used: null }, ["hold", "restart"]]);
+});
+
+test("a server that was not told of its new certificate is told until it shows it", async () => {
+  await trust.advance();
+  file.pairChangedAt = 50;
+  await trust.advance();
+  await trust.advance();
+  run.shows = 50;
+  await trust.advance();
+  await trust.advance();
+  expect(did).toEqual(["reread", "reread"]);
+});
