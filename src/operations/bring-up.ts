@@ -1,4 +1,4 @@
-import { desired } from "../agent/desired.ts";
+import { desired, upTo } from "../agent/desired.ts";
 import { callAgent } from "../agent/socket.ts";
 import { phases, type Member, type Phase, type RoleName } from "../cluster/types.ts";
 import { systemClock } from "../core/clock.ts";
@@ -13,7 +13,6 @@ import { readContext } from "./context.ts";
 import { EarlyGuards } from "./early-guards.ts";
 import type { Io } from "./io.ts";
 import { make } from "./make.ts";
-import { nodeResources } from "./node-resources.ts";
 
 /** How often it is looked whether the others are there. */
 const togetherMs = 200;
@@ -27,8 +26,8 @@ export interface RoleProgress {
 }
 
 /**
- * Takes the node through the phases of its roles: install, configure, then what needs the role to be serving. A role that
- * fails stops no other one.
+ * Takes the node, whose agent runs, through the phases of its roles: install, configure, then what needs the role to be
+ * serving. A role that fails stops no other one.
  * @param readyMs how long to wait for that; undefined: not at all, the agent takes the last step by itself
  * @throws ChimeError the first failure; `ready.timeout` when a role is not ready `readyMs` after its configuration
  */
@@ -39,6 +38,8 @@ export async function bringUp(
   io: Io,
 ): Promise<void> {
   const stopped = new Map<RoleName, unknown>();
+  // A phase looks at nothing that one before it has made: each program that is asked would hold up what is awaited.
+  const made = new Map<string, string>();
   const going = (some: readonly RoleName[]) => some.filter((role) => !stopped.has(role));
   const complete = async (
     some: readonly RoleName[],
@@ -47,10 +48,11 @@ export async function bringUp(
   ) => {
     const plans = phase === "installed" ? some.map((name) => ({ name, plan: planOf(name, context) })) : [];
     const early = new EarlyGuards(plans, (role) => callAgent("role.serve", { role }));
-    const outcome = await make(nodeResources(desired(context, some), phase), io, (id) => early.done(id));
+    const done = (id: string) => early.done(id);
+    const outcome = await make(upTo(desired(context, some), phase), io, { done, made });
     await early.called();
     for (const role of some) {
-      const error = failureOf(outcome, nodeResources(desired(context, [role]), phase));
+      const error = failureOf(outcome, upTo(desired(context, [role]), phase));
       if (error) stopped.set(role, error);
       else if (phase !== "ready") await setPhase(role, phase);
     }
@@ -65,13 +67,13 @@ export async function bringUp(
     tellUnits();
     if (readyMs === undefined) return;
     const deadline = systemClock.now() + readyMs;
-    let made = whoIsWhat(all.members);
+    let madeFor = whoIsWhat(all.members);
     // The agent cannot follow while this run has the lock, and perhaps nobody is ready before this node knows them all.
     const follow = async () => {
       const { context } = await readContext(facts);
       const now = whoIsWhat(context.members);
-      if (now === made) return;
-      made = now;
+      if (now === madeFor) return;
+      madeFor = now;
       await complete(going(some), context, "configured");
     };
     for (const role of going(some))

@@ -1,22 +1,22 @@
 import { callAgent } from "../agent/socket.ts";
 import { openLedger } from "../plan/ledger.ts";
-import { apply, type Outcome } from "../plan/run.ts";
+import { apply, type ApplyOptions, type Outcome } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
 import type { Io } from "./io.ts";
 
 /** A guard that is asked something waits for an address to leave, and for another node's guard. */
 const askMs = 30_000;
 
-/** Applies resources with this node's ledger; failures are in the outcome. `done`: as in `ApplyOptions`. */
+/** Applies resources with this node's ledger; failures are in the outcome. */
 export async function make(
   resources: readonly Resource[],
   io: Io,
-  done?: (resource: string) => void,
+  more: Pick<ApplyOptions, "done" | "made"> = {},
 ): Promise<Outcome> {
   const { signal, progress } = io;
   const ask = (role: string, method: string) =>
     callAgent("role.command", { role, method, params: {} }, { signal, timeoutMs: askMs });
-  return apply(resources, await openLedger(), { signal, progress, ask, done });
+  return apply(resources, await openLedger(), { ...more, signal, progress, ask });
 }
 
 /** The same where everything after it rests on all of them. @throws ChimeError the first failure */

@@ -44,6 +44,11 @@ export interface ApplyOptions {
   done?: ((resource: string) => void) | undefined;
   /** Asks the guard of a role on this node. Default: there is none. */
   ask?: ApplyContext["ask"];
+  /**
+   * What the same run has reached before, by id, and what it reaches now: not looked at again, unless something else is
+   * desired of it by now.
+   */
+  made?: Map<string, string>;
   /** Ids that may be changed; what needs one that is left alone goes on as if it were done. Default: all. */
   only?: ReadonlySet<string>;
 }
@@ -85,6 +90,7 @@ export async function apply(
       return;
     }
     options.signal.throwIfAborted();
+    if (options.made?.get(resource.id) === resource.desired) return;
     let leftAlone = false;
     const look = async (): Promise<Job | undefined> => {
       const change = await inspect(resource, { ledger, pending: () => false });
@@ -110,6 +116,7 @@ export async function apply(
       if (leftAlone) return;
       if (found.has(resource.id)) applied.add(resource.id);
       await ledger.done(resource.id, resource.desired);
+      options.made?.set(resource.id, resource.desired);
       options.done?.(resource.id);
     } catch (error) {
       if (options.signal.aborted) throw whyAborted(error, options.signal);

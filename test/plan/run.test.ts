@@ -180,6 +180,20 @@ describe("apply", () => {
     expect([...values.keys()]).toEqual(["b:2"]);
   });
 
+  test("what one run has made it does not look at again, unless something else is desired of it", async () => {
+    const { fake } = fakeHost();
+    const looked: string[] = [];
+    const resource = (id: string, value: string) =>
+      fake(id, value, { look: () => Promise.resolve(void looked.push(`${id} ${value}`)) });
+    const made = new Map<string, string>();
+    const phases = [
+      [resource("a:1", "x"), resource("a:2", "x"), fake("a:bad", "x", { act: refuse })],
+      [resource("a:1", "x"), resource("a:2", "y"), resource("a:bad", "x")],
+    ];
+    for (const phase of phases) await apply(phase, memoryLedger(), { ...options(), made });
+    expect(looked).toEqual(["a:1 x", "a:2 x", "a:2 y", "a:bad x"]);
+  });
+
   test("an aborted step may have last words of its own", async () => {
     const { fake } = fakeHost();
     const controller = new AbortController();
