@@ -30,6 +30,11 @@ const baseEnv: Record<string, string> = {
   TERM: "dumb",
 };
 
+/** Whether there is such a program, by its name or its path. */
+export function isInstalled(program: string): boolean {
+  return Bun.which(program, { PATH: baseEnv["PATH"] as string }) !== null;
+}
+
 /**
  * Runs a program and collects its output: the only place that spawns.
  * The child leads its own process group, so that a timeout or an abort ends its children too
@@ -38,7 +43,7 @@ const baseEnv: Record<string, string> = {
  */
 export async function exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
   const [program = ""] = argv;
-  if (!Bun.which(program, { PATH: baseEnv["PATH"] as string })) {
+  if (!isInstalled(program)) {
     if (options.ok === "any")
       return { code: 127, stdout: "", stderr: `${program}: not found`, timedOut: false };
     throw failed("exec.missing", `${program} is not installed`);
@@ -128,7 +133,7 @@ const stderrKept = 16_384;
 /** Starts a program whose input and output are streams. @throws ChimeError `exec.missing` */
 export function pipe(argv: readonly string[]): Piped {
   const [program = ""] = argv;
-  if (!Bun.which(program, { PATH: baseEnv["PATH"] as string })) {
+  if (!isInstalled(program)) {
     throw failed("exec.missing", `${program} is not installed`);
   }
   const child = Bun.spawn([...argv], {

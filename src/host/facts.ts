@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { cpus, hostname, totalmem } from "node:os";
-import { exec } from "../core/exec.ts";
+import { exec, isInstalled } from "../core/exec.ts";
 import { readClockSynchronized } from "./clock-synchronized.ts";
 import { readText } from "./files.ts";
 import { detectFirewall } from "./firewall.ts";
@@ -25,7 +25,7 @@ export interface Facts {
   clockSynchronized: boolean | null;
 }
 
-/** Reads them all side by side; three programs are asked. */
+/** Reads them all side by side; three programs are asked, and systemd where there is firewalld. */
 export async function readFacts(): Promise<Facts> {
   const [release, init, addresses, routes, firewall, selinux] = await Promise.all([
     readText("/etc/os-release"),
@@ -40,7 +40,7 @@ export async function readFacts(): Promise<Facts> {
     os: parseOsRelease(release ?? ""),
     arch: process.arch === "arm64" ? "arm64" : "x64",
     init: init.trim() === "systemd" ? "systemd" : "other",
-    packageManager: which("apt-get") ? "apt" : which("dnf") ? "dnf" : "none",
+    packageManager: isInstalled("apt-get") ? "apt" : isInstalled("dnf") ? "dnf" : "none",
     cpus: cpus().length,
     memoryBytes: totalmem(),
     interfaces: parseInterfaces(addresses.stdout),
@@ -49,8 +49,4 @@ export async function readFacts(): Promise<Facts> {
     selinux: selinux === undefined ? "absent" : selinux.trim() === "1" ? "enforcing" : "permissive",
     clockSynchronized: readClockSynchronized(),
   };
-}
-
-function which(program: string): boolean {
-  return Bun.which(program, { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" }) !== null;
 }

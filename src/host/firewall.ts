@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { exec } from "../core/exec.ts";
+import { exec, isInstalled } from "../core/exec.ts";
 import { readText } from "./files.ts";
 import type { Facts } from "./facts.ts";
 
@@ -24,14 +24,18 @@ export function detectFirewall(): Promise<Firewall> {
 }
 
 async function look(): Promise<Firewall> {
-  const [firewalld, ufw] = await Promise.all([
-    exec(["systemctl", "is-active", "--quiet", "firewalld.service"], { ok: "any" }),
-    readText("/etc/ufw/ufw.conf"),
-  ]);
-  if (firewalld.code === 0) return "firewalld";
+  const [firewalld, ufw] = await Promise.all([runsFirewalld(), readText("/etc/ufw/ufw.conf")]);
+  if (firewalld) return "firewalld";
   if (/^ENABLED=yes$/m.test(ufw ?? "")) return "ufw";
   const { code, stdout } = await exec(["nft", "--json", "list", "ruleset"], { ok: "any" });
   return code === 0 && closesInput(stdout) ? "nftables" : "none";
+}
+
+/** systemd answers nobody while it reloads, and most hosts have no firewalld: then it is not asked. */
+async function runsFirewalld(): Promise<boolean> {
+  if (!isInstalled("firewall-cmd")) return false;
+  const argv = ["systemctl", "is-active", "--quiet", "firewalld.service"];
+  return (await exec(argv, { ok: "any" })).code === 0;
 }
 
 const chainSchema = v.object({

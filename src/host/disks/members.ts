@@ -1,4 +1,4 @@
-import { exec } from "../../core/exec.ts";
+import { exec, isInstalled } from "../../core/exec.ts";
 import { readText } from "../files.ts";
 import { disksOf, parseMdstat, parsePvs, parseSwaps, parseTable, parseZpool, tablePath } from "./tables.ts";
 import { numberAt } from "./number.ts";
@@ -64,6 +64,6 @@ async function name(named: Map<string, string>, file: string, field: 1 | 2): Pro
 
 /** @throws ChimeError when it is installed and fails */
 async function askManager(argv: readonly string[]): Promise<string> {
-  if (!Bun.which(argv[0] ?? "", { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" })) return "";
+  if (!isInstalled(argv[0] ?? "")) return "";
   return (await exec(argv, { timeoutMs: 20_000 })).stdout;
 }
