@@ -107,18 +107,18 @@ export type UnitVerb = "start" | "stop" | "restart" | "reload" | "enable" | "dis
 const untold = new Map<string, "enabled" | "disabled">();
 
 /**
- * Whether the unit starts with the next boot. systemd hears of it by its next reload, for which it does nothing else: to
- * be followed by `daemonReload`, or by `tellUnits`. An init script of the same name, which the unit hides
+ * Whether these units start with the next boot. systemd hears of it by its next reload, for which it does nothing else: to
+ * be followed by `daemonReload`, or by `tellUnits`. An init script of the same name, which a unit hides
  * (systemd-sysv-generator(8)), is left alone: it would cost three reloads more.
  * @throws ChimeError `service.failed`
  */
 export async function setAtBoot(
   verb: "enable" | "disable",
-  unit: string,
+  units: readonly string[],
   signal?: AbortSignal,
 ): Promise<void> {
-  await run([verb, "--no-reload", unit], signal, { SYSTEMCTL_SKIP_SYSV: "1" });
-  untold.set(unit, `${verb}d`);
+  await run([verb, "--no-reload", ...units], signal, { SYSTEMCTL_SKIP_SYSV: "1" });
+  for (const unit of units) untold.set(unit, `${verb}d`);
 }
 
 /** Has systemd hear of what `setAtBoot` did, where nobody waits for anything any more. */

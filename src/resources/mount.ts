@@ -11,7 +11,7 @@ import { daemonReload, pathUnit, setAtBoot, showUnit, systemctl } from "../host/
 import { file } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { unitCheck } from "./service.ts";
-import type { InspectContext, Kind, Resource } from "./types.ts";
+import type { ApplyContext, Change, InspectContext, Kind, Resource } from "./types.ts";
 
 /**
  * A disk of ours at its place, by UUID, before its service and without holding up anything else: neither the boot nor the
@@ -130,26 +130,49 @@ function mounted({ label, uuid, at }: GivenDisk, needs: readonly string[]): Reso
     id,
     needs,
     desired: fingerprint({ uuid, at }),
+    lane: "mounts",
     async inspect(context) {
       const { lines, isLoaded } = await look(context);
       if (lines.length === 0) return undefined;
-      return {
+      const change: MountChange = {
         action: lines.includes("start") ? "create" : "update",
         impact: "none",
         diff: `${lines.join(", ")}: ${label} at ${at}`,
-        async apply({ ledger, signal }) {
-          await ledger.before(id, null);
-          if (lines.includes("enable")) await setAtBoot("enable", unit, signal);
-          const reloaded = daemonReload();
-          // Beside the start, where that does not need it: then it is only for systemd to tell that it is enabled.
-          reloaded.catch(() => undefined);
-          if (!isLoaded) await reloaded;
-          if (!mountedAt(at)) await systemctl("start", unit, signal);
-          await reloaded;
-        },
+        id,
+        unit,
+        at,
+        isToEnable: lines.includes("enable"),
+        isLoaded,
+        apply: (context) => mountAll([change], context),
+        together: (others, context) => mountAll([change, ...(others as MountChange[])], context),
       };
+      return change;
     },
   };
+}
+
+interface MountChange extends Change {
+  id: string;
+  unit: string;
+  at: string;
+  isToEnable: boolean;
+  /** systemd knows the unit as it is. */
+  isLoaded: boolean;
+}
+
+/** systemd is told anew once for all of them: while it reloads, it neither enables nor starts another one. */
+async function mountAll(changes: readonly MountChange[], { ledger, signal }: ApplyContext): Promise<void> {
+  for (const { id } of changes) await ledger.before(id, null);
+  const toEnable = changes.filter(({ isToEnable }) => isToEnable).map(({ unit }) => unit);
+  if (toEnable.length > 0) await setAtBoot("enable", toEnable, signal);
+  const reloaded = daemonReload();
+  // Beside the start, where that does not need it: then it is only for systemd to tell that it is enabled.
+  reloaded.catch(() => undefined);
+  if (!changes.every(({ isLoaded }) => isLoaded)) await reloaded;
+  const missing = changes.filter(({ at }) => !mountedAt(at));
+  const started = await Promise.allSettled(missing.map(({ unit }) => systemctl("start", unit, signal)));
+  await reloaded;
+  for (const result of started) if (result.status === "rejected") throw result.reason;
 }
 
 /**
@@ -171,7 +194,7 @@ export const mountKind: Kind = {
   async undo(id) {
     const unit = pathUnit(id.slice("mount:".length), "mount");
     const state = await showUnit(unit);
-    if (state.file === "enabled") await setAtBoot("disable", unit);
+    if (state.file === "enabled") await setAtBoot("disable", [unit]);
     if (state.active !== "inactive" && state.active !== "failed") await systemctl("stop", unit);
   },
   settle: () => daemonReload(),

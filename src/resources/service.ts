@@ -100,7 +100,7 @@ export function service(options: ServiceOptions): Resource {
     const was = { enabled: state.file === "enabled", active: state.active === "active" };
     await ledger.before(id, isOurs ? { enabled: false, active: false } : was);
     const boot = todo.lines.find((line) => line === "enable" || line === "disable");
-    if (boot) await setAtBoot(boot, unit, signal);
+    if (boot) await setAtBoot(boot, [unit], signal);
     if (verb === "restart") await options.beforeRestart?.(context);
     const mustReload = state.needDaemonReload || state.load === "not-found";
     if (mustReload) await daemonReload();
@@ -196,7 +196,7 @@ export const serviceKind: Kind = {
     if (state.load === "not-found") return;
     if (!enabled && state.file === "enabled") await systemctl("disable", unit);
     // A killed run may have enabled it without systemd having heard of that.
-    else if (!enabled && state.file === "disabled") await setAtBoot("disable", unit);
+    else if (!enabled && state.file === "disabled") await setAtBoot("disable", [unit]);
     if (state.active !== "inactive" && state.active !== "failed") await systemctl("stop", unit);
   },
   async settle(id, before) {
