@@ -16,6 +16,8 @@ import { make } from "./make.ts";
 
 /** How often it is looked whether the others are there. */
 const togetherMs = 200;
+/** Within it a service that need not wait for anybody is ready. */
+const tellEveryMs = 5_000;
 
 /** What the agent answers about one role of this node. */
 export interface RoleProgress {
@@ -63,8 +65,6 @@ export async function bringUp(
     const all = await untilAllThere(some, facts, readyMs, io);
     if (!all) return;
     await complete(some, all, "configured");
-    // What waits from here on waits for minutes perhaps, in which others look at the units.
-    tellUnits();
     if (readyMs === undefined) return;
     const deadline = systemClock.now() + readyMs;
     let madeFor = whoIsWhat(all.members);
@@ -86,9 +86,15 @@ export async function bringUp(
   await complete(names, context, "installed");
   // Roles whose nodes start together may wait for hours: the others are served before.
   const waits = (name: RoleName) => roles.find((role) => role.name === name)?.awaits?.(context) !== undefined;
-  for (const some of [names.filter((name) => !waits(name)), names.filter(waits)]) {
-    const left = going(some);
-    await guarded(stopped, left, io, () => serve(left));
+  // Others look at the units of what waits for minutes. At once, systemd's reload would hold up what is to be started now.
+  const telling = setInterval(tellUnits, tellEveryMs);
+  try {
+    for (const some of [names.filter((name) => !waits(name)), names.filter(waits)]) {
+      const left = going(some);
+      await guarded(stopped, left, io, () => serve(left));
+    }
+  } finally {
+    clearInterval(telling);
   }
   tell(names, stopped, io);
 }
