@@ -7,9 +7,8 @@ import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { PointLoad } from "./point-load.ts";
-import { readFrom, untilComplete } from "./twin-faults.ts";
+import { readFrom, untilComplete, waitUntilTwins } from "./twin-faults.ts";
 import { formTwins, openTwinLab, shown, twinStatus } from "./twins.ts";
-import { waitUntil } from "./wait.ts";
 
 const influxd = await influxdBinary();
 const why = influxd ? "" : " (skipped: needs Go >= 1.24, Rust and their modules)";
@@ -90,7 +89,7 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
       expect(deleted).toMatchObject({ code: 0, json: { done: expect.arrayContaining([survivor.name]) } });
       if (!victim.running) await victim.boot();
       const back = performance.now();
-      await waitUntil("it to be found incomplete, or to be filled already", 150_000, async () => {
+      await waitUntilTwins(lab, "it to be found incomplete, or to be filled already", async () => {
         const { history } = await statusOf(victim);
         return history.some(({ kind, node }) => kind === "gap" && node === victim.name);
       });

@@ -112,9 +112,22 @@ async function untilTold(lab: Lab, gap: (told: string) => void): Promise<void> {
 
 /** Both serve, and neither knows of anything that it lacks: as each of them sees it. */
 export async function untilComplete(lab: Lab): Promise<void> {
-  await waitUntil("both to have everything", 150_000, async () => {
+  await waitUntilTwins(lab, "both to have everything", async () => {
     const all = await statusesOf(lab);
     return all.length === lab.nodes.length && all.every(isComplete);
+  });
+}
+
+/** @throws Error with what the nodes say, and said lately */
+export async function waitUntilTwins(lab: Lab, what: string, ask: () => Promise<boolean>): Promise<void> {
+  await waitUntil(what, 150_000, ask, 100).catch(async (error: Error) => {
+    const words =
+      "chime-node status; journalctl -u chime-node -u influxdb -u keepalived --no-pager | tail -n 40";
+    const running = lab.nodes.filter((node) => node.running);
+    const told = await Promise.all(
+      running.map(async (node) => `\n${node.name}:\n${(await node.sh(words, { check: false })).stdout}`),
+    );
+    throw new Error(`${error.message}${told.join("")}`);
   });
 }
 
