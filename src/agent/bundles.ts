@@ -34,7 +34,14 @@ const offersSchema = v.pipe(v.array(bundleSchema), v.maxLength(100));
 const manifestSchema = v.object({ manifest: v.string(), signature: v.pipe(v.string(), v.maxLength(200)) });
 /** Places in the manifest's list of files. */
 const filesSchema = v.pipe(v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(0))), v.maxLength(10_000));
-const base64 = v.object({ data: v.string() });
+const pieceSchema = v.union([
+  v.instance(Uint8Array),
+  // Of an agent from before bytes went as they are.
+  v.pipe(
+    v.object({ data: v.string() }),
+    v.transform(({ data }) => Buffer.from(data, "base64")),
+  ),
+]);
 
 /** A bundle that a member has. */
 export interface Offer extends v.InferOutput<typeof bundleSchema> {
@@ -46,29 +53,35 @@ const readSchema = v.object({
   name: v.pipe(v.string(), v.check(isSafeName)),
   offset: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 });
+/** An agent from before bytes went as they are asks for none. */
+const askedSchema = v.object({ ...readSchema.entries, bytes: v.optional(v.boolean(), false) });
 
 /** What other members may ask: their packages are no secret among them, and each file is checked by who takes it. */
-export function serveBundles(membership: Pick<ClusterMembership, "handle">): void {
+export function serveBundles(
+  membership: Pick<ClusterMembership, "handle">,
+  store: string = paths.bundles,
+): void {
   membership.handle("bundle.list", async () => [
-    ...(await storedBundles(paths.bundles)).map((one) => about(one, true)),
-    ...(await comingBundles(paths.bundles)).map((one) => about(one, false)),
+    ...(await storedBundles(store)).map((one) => about(one, true)),
+    ...(await comingBundles(store)).map((one) => about(one, false)),
   ]);
   membership.handle("bundle.manifest", async (params) => {
     const { id } = v.parse(idSchema, params);
     const [manifest, signature] = await Promise.all([
-      readPart(id, manifestName, largestManifest),
-      readPart(id, signatureName, 64),
+      readPart(store, id, manifestName, largestManifest),
+      readPart(store, id, signatureName, 64),
     ]);
     return { manifest: manifest.toString("utf8"), signature: signature.toString("base64") };
   });
   membership.handle("bundle.files", async (params) => {
     const { id } = v.parse(idSchema, params);
-    const found = (await comingBundles(paths.bundles)).find((one) => one.id === id);
+    const found = (await comingBundles(store)).find((one) => one.id === id);
     return found ? await wholeFiles(found) : [];
   });
   membership.handle("bundle.read", async (params) => {
-    const { id, name, offset } = v.parse(readSchema, params);
-    return { data: (await readPart(id, name, pieceBytes, offset)).toString("base64") };
+    const { id, name, offset, bytes } = v.parse(askedSchema, params);
+    const piece = await readPart(store, id, name, pieceBytes, offset);
+    return bytes ? piece : { data: piece.toString("base64") };
   });
 }
 
@@ -113,21 +126,22 @@ export function bundleHandlers(
       const { node, id: of } = v.parse(v.object({ node: v.string(), id }), params);
       return v.parse(filesSchema, await membership.call(node, "bundle.files", { id: of }, answerMs));
     },
-    async "bundle.read"(params: unknown) {
+    async "bundle.read"(params: unknown): Promise<Uint8Array> {
       const { node, ...what } = v.parse(v.object({ node: v.string(), ...readSchema.entries }), params);
-      return v.parse(base64, await membership.call(node, "bundle.read", what, pieceMs));
+      const answer = await membership.call(node, "bundle.read", { ...what, bytes: true }, pieceMs);
+      return v.parse(pieceSchema, answer);
     },
   };
 }
 
 /** From a bundle that is here, or is coming; what is there of that one was checked. */
-async function readPart(id: string, name: string, most: number, offset = 0): Promise<Buffer> {
-  for (const directory of [join(paths.bundles, id), pullPlaces(paths.bundles, id).whole]) {
+async function readPart(store: string, id: string, name: string, most: number, offset = 0): Promise<Buffer> {
+  for (const directory of [join(store, id), pullPlaces(store, id).whole]) {
     const path = join(directory, name);
     try {
       const handle = await open(path, "r");
       try {
-        const buffer = Buffer.alloc(most);
+        const buffer = Buffer.allocUnsafe(most);
         const { bytesRead } = await handle.read(buffer, 0, most, offset);
         return buffer.subarray(0, bytesRead);
       } finally {

@@ -7,7 +7,7 @@ import { paths } from "../core/paths.ts";
 
 /**
  * How the command line talks to the agent on the same node: one JSON call per HTTP request over a unix socket
- * that only root may open (0600). Never exposed to a network.
+ * that only root may open (0600), whose answer may be bytes. Never exposed to a network.
  */
 export type Handlers = Readonly<Record<string, (params: unknown) => Promise<unknown>>>;
 
@@ -17,6 +17,7 @@ interface Reply {
 }
 
 const maxRequestBytes = 1 << 20;
+const bytesType = "application/octet-stream";
 
 /** Listens at `path`. A stale socket file of a killed agent is replaced; the mode is set before anyone can know it. */
 export function serveSocket(handlers: Handlers, path: string = paths.socket): { stop(): void } {
@@ -29,7 +30,11 @@ export function serveSocket(handlers: Handlers, path: string = paths.socket): { 
     unix: path,
     maxRequestBodySize: maxRequestBytes,
     async fetch(request) {
-      return Response.json(await answer(handlers, request));
+      const reply = await answer(handlers, request);
+      if (!(reply.result instanceof Uint8Array)) return Response.json(reply);
+      return new Response(reply.result as Uint8Array<ArrayBuffer>, {
+        headers: { "content-type": bytesType },
+      });
     },
   });
   chmodSync(path, 0o600);
@@ -65,6 +70,12 @@ function misasked(method: string, why: string): ChimeError {
   });
 }
 
+interface CallOptions {
+  timeoutMs?: number;
+  path?: string;
+  signal?: AbortSignal;
+}
+
 /**
  * Calls the agent of this node.
  * @throws the agent's own ChimeError, or `agent.not_running`
@@ -72,30 +83,54 @@ function misasked(method: string, why: string): ChimeError {
 export async function callAgent<T>(
   method: string,
   params: unknown = {},
-  options: { timeoutMs?: number; path?: string; signal?: AbortSignal } = {},
+  options: CallOptions = {},
 ): Promise<T> {
-  let reply: Reply;
+  const { _data } = await post(method, params, options, "json");
+  return resultOf(_data as Reply) as T;
+}
+
+/** The same where the answer is bytes. @throws the agent's own ChimeError, or `agent.not_running` */
+export async function readAgent(
+  method: string,
+  params: unknown,
+  options: CallOptions = {},
+): Promise<Uint8Array> {
+  const { _data, headers } = await post(method, params, options, "arrayBuffer");
+  const bytes = new Uint8Array(_data as ArrayBuffer);
+  if (headers.get("content-type") === bytesType) return bytes;
+  resultOf(JSON.parse(Buffer.from(bytes).toString("utf8")) as Reply);
+  throw failed("agent.unknown_method", `the agent answers ${method} otherwise: versions differ`);
+}
+
+async function post(
+  method: string,
+  params: unknown,
+  { timeoutMs = 10_000, path = paths.socket, signal }: CallOptions,
+  responseType: "json" | "arrayBuffer",
+) {
   try {
     // `unix` is Bun's own fetch option; ofetch passes it through.
-    const request = { unix: options.path ?? paths.socket, proxy: false } as object;
-    reply = await ofetch<Reply>(`http://agent/${method}`, {
+    const request = { unix: path, proxy: false } as object;
+    return await ofetch.raw<unknown, typeof responseType>(`http://agent/${method}`, {
       ...request,
       method: "POST",
       body: params as Record<string, unknown>,
       retry: 0,
-      timeout: options.timeoutMs ?? 10_000,
-      ...(options.signal && { signal: options.signal }),
+      timeout: timeoutMs,
+      responseType,
+      ...(signal && { signal }),
     });
   } catch (cause) {
-    options.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     throw failed("agent.not_running", "the chime-node agent on this node does not answer", {
       remedy: "systemctl status chime-node; journalctl -u chime-node",
       cause,
     });
   }
-  if (reply.error) {
-    const { exit, code, message, node, remedy } = reply.error;
-    throw new ChimeError(exit, code, message, { node: node ?? undefined, remedy: remedy ?? undefined });
-  }
-  return reply.result as T;
+}
+
+function resultOf({ result, error }: Reply): unknown {
+  if (!error) return result;
+  const { exit, code, message, node, remedy } = error;
+  throw new ChimeError(exit, code, message, { node: node ?? undefined, remedy: remedy ?? undefined });
 }

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import * as v from "valibot";
 import { ChimeError, errorJson, Exit, failed, toChimeError } from "../core/errors.ts";
-import { encodeFrame, FrameReader } from "./frame.ts";
+import { BytesAnswer, encodeBytes, encodeFrame, FrameReader } from "./frame.ts";
 
 /** From somebody who has not proved to be a member. A request to join takes about 1 KiB. */
 export const strangerFrameBytes = 16_384;
@@ -35,7 +35,7 @@ export interface ChannelOptions {
   limit: number;
   /** Whom errors are attributed to. */
   peer: string;
-  /** Answers requests and takes notes. Without it, whatever is asked closes the channel. */
+  /** Answers requests, with bytes or JSON, and takes notes. Without it, whatever is asked closes the channel. */
   serve?: (method: string, params: unknown) => Promise<unknown>;
   /** How many it may ask in all; one more closes the channel. */
   questions?: number;
@@ -113,13 +113,17 @@ export class Channel {
 
   private send(message: unknown): void {
     if (this.socket.destroyed) return;
-    this.socket.write(encodeFrame(message));
+    this.socket.write(message instanceof BytesAnswer ? encodeBytes(message) : encodeFrame(message));
     if (this.socket.writableLength > maxUnsentBytes) this.close();
   }
 
   private receive(chunk: Buffer): void {
     try {
-      for (const message of this.reader.push(chunk)) this.dispatch(v.parse(envelope, message));
+      for (const message of this.reader.push(chunk)) {
+        if (message instanceof BytesAnswer)
+          this.settle(message.id, (waiting) => waiting.resolve(message.bytes));
+        else this.dispatch(v.parse(envelope, message));
+      }
     } catch {
       // Broken framing, an oversized frame or an unknown shape: nothing useful can follow.
       return this.close();
@@ -141,12 +145,19 @@ export class Channel {
       void this.answer(serve, message.method, message.params, message.id);
       return;
     }
-    const waiting = this.pending.get(message.id);
+    this.settle(message.id, (waiting) => {
+      if ("error" in message) waiting.reject(this.remoteError(message.error));
+      else waiting.resolve(message.result);
+    });
+  }
+
+  /** The answer to a question that nobody waits for any more is dropped. */
+  private settle(id: number, tell: (waiting: Pending) => void): void {
+    const waiting = this.pending.get(id);
     if (!waiting) return;
-    this.pending.delete(message.id);
+    this.pending.delete(id);
     clearTimeout(waiting.timer);
-    if ("error" in message) waiting.reject(this.remoteError(message.error));
-    else waiting.resolve(message.result);
+    tell(waiting);
   }
 
   private async answer(
@@ -157,7 +168,8 @@ export class Channel {
   ): Promise<void> {
     try {
       const result = await serve(method, params);
-      if (id !== undefined) this.send({ id, result });
+      if (id !== undefined)
+        this.send(result instanceof Uint8Array ? new BytesAnswer(id, result) : { id, result });
     } catch (thrown) {
       const error = v.isValiError(thrown) ? misasked(method, thrown.message) : thrown;
       if (id !== undefined) this.send({ id, error: { ...errorJson(error), exit: toChimeError(error).exit } });

@@ -1,6 +1,11 @@
-/** Messages on the wire: a length (4 bytes, big-endian, of what follows), then that much JSON in UTF-8. */
+/**
+ * Messages on the wire: a length (4 bytes, big-endian, of what follows), then that much JSON in UTF-8. Or, where the
+ * length's first bit is set, an answer that is bytes: the number of its question (6 bytes), then the bytes.
+ */
 
 const headerBytes = 4;
+const bytesFlag = 0x8000_0000;
+const idBytes = 6;
 
 /** The sender broke the format or a limit; the connection is closed without an answer. */
 export class FrameError extends Error {
@@ -15,7 +20,27 @@ export function encodeFrame(message: unknown): Buffer {
   return frame;
 }
 
-/** Cuts a stream of bytes into messages. Holds at most one frame and what came with the last chunk. */
+/** An answer that is bytes: as JSON they would take a third more of the network, and ten times as long on both sides. */
+export class BytesAnswer {
+  readonly id: number;
+  readonly bytes: Uint8Array;
+
+  constructor(id: number, bytes: Uint8Array) {
+    this.id = id;
+    this.bytes = bytes;
+  }
+}
+
+export function encodeBytes({ id, bytes }: BytesAnswer): Buffer {
+  const length = idBytes + bytes.length;
+  const frame = Buffer.allocUnsafe(headerBytes + length);
+  frame.writeUInt32BE(bytesFlag + length, 0);
+  frame.writeUIntBE(id, headerBytes, idBytes);
+  frame.set(bytes, headerBytes + idBytes);
+  return frame;
+}
+
+/** Cuts a stream of bytes into messages: what JSON says, or a `BytesAnswer`. Holds at most one frame and what came with the last chunk. */
 export class FrameReader {
   /** Largest body taken; may change between frames (a stranger may send less than a peer). */
   limit: number;
@@ -37,15 +62,22 @@ export class FrameReader {
     this.buffered += chunk.length;
     const messages: unknown[] = [];
     while (this.buffered >= headerBytes) {
-      const length = this.peekLength();
-      if (length === 0 || length > this.limit) throw new FrameError(`a frame of ${length} bytes`);
+      const word = this.peekWord();
+      const isBytes = word >= bytesFlag;
+      const length = isBytes ? word - bytesFlag : word;
+      if (length < (isBytes ? idBytes : 1) || length > this.limit) {
+        throw new FrameError(`a frame of ${length} bytes`);
+      }
       if (this.buffered < headerBytes + length) break;
-      messages.push(parseBody(this.take(headerBytes + length).subarray(headerBytes)));
+      const body = this.take(headerBytes + length).subarray(headerBytes);
+      messages.push(
+        isBytes ? new BytesAnswer(body.readUIntBE(0, idBytes), body.subarray(idBytes)) : parseBody(body),
+      );
     }
     return messages;
   }
 
-  private peekLength(): number {
+  private peekWord(): number {
     const [first] = this.chunks;
     if (first && first.length >= headerBytes) return first.readUInt32BE(0);
     this.chunks = [Buffer.concat(this.chunks)];

@@ -47,6 +47,18 @@ describe("channel", () => {
     asking.close();
   });
 
+  test("bytes arrive as they are, at the question that they answer", async () => {
+    const bytes = Buffer.from(Array.from({ length: 990 }, (_, at) => at % 256));
+    const { asking } = await channels((_method, params) =>
+      Promise.resolve(params === "none" ? new Uint8Array() : params === "json" ? "json" : bytes),
+    );
+    const answers = await Promise.all(
+      ["all", "json", "none"].map((what) => asking.request("read", what, 1000)),
+    );
+    expect(answers).toEqual([bytes, "json", Buffer.alloc(0)]);
+    asking.close();
+  });
+
   test("an error arrives with code, exit class, node and remedy", async () => {
     const { asking } = await channels(async () => {
       throw refused("spec.conflict", "no", "edit it");

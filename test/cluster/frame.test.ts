@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { encodeFrame, FrameError, FrameReader } from "../../src/cluster/frame.ts";
+import { BytesAnswer, encodeBytes, encodeFrame, FrameError, FrameReader } from "../../src/cluster/frame.ts";
 import { seeded } from "./support.ts";
 
 function header(length: number): Buffer {
@@ -8,15 +8,21 @@ function header(length: number): Buffer {
   return bytes;
 }
 
+const plain = (message: unknown) =>
+  message instanceof BytesAnswer ? [message.id, [...message.bytes]] : message;
+
 describe("frames", () => {
   test("arrive whole, however the stream is cut", () => {
     const random = seeded(1);
     for (let round = 0; round < 200; round++) {
-      const messages = Array.from({ length: Math.floor(random() * 6) }, (_, id) => ({
-        id,
-        text: "ä".repeat(Math.floor(random() * 300)),
-      }));
-      const stream = Buffer.concat(messages.map(encodeFrame));
+      const messages = Array.from({ length: Math.floor(random() * 6) }, (_, id) =>
+        random() < 0.5
+          ? { id, text: "ä".repeat(Math.floor(random() * 300)) }
+          : new BytesAnswer(2 ** 40 + id, new Uint8Array(Math.floor(random() * 900)).fill(id + 1)),
+      );
+      const stream = Buffer.concat(
+        messages.map((one) => (one instanceof BytesAnswer ? encodeBytes(one) : encodeFrame(one))),
+      );
       const reader = new FrameReader(1024);
       const got: unknown[] = [];
       for (let at = 0; at < stream.length;) {
@@ -24,7 +30,7 @@ describe("frames", () => {
         got.push(...reader.push(stream.subarray(at, at + size)));
         at += size;
       }
-      expect(got).toEqual(messages);
+      expect(got.map(plain)).toEqual(messages.map(plain));
       expect(reader.partial).toBe(false);
     }
   });
@@ -37,6 +43,16 @@ describe("frames", () => {
     expect(() => new FrameReader(10).push(header(0))).toThrow(FrameError);
   });
 
+  test("of bytes say whose answer they are, and have the same limit", () => {
+    const frame = encodeBytes(new BytesAnswer(7, Buffer.from("abcd")));
+    expect(new FrameReader(10).push(frame).map(plain)).toEqual([[7, [...Buffer.from("abcd")]]]);
+    expect(new FrameReader(6).push(encodeBytes(new BytesAnswer(7, new Uint8Array()))).map(plain)).toEqual([
+      [7, []],
+    ]);
+    expect(() => new FrameReader(9).push(frame)).toThrow(FrameError);
+    expect(() => new FrameReader(10).push(header(0x8000_0005))).toThrow(FrameError);
+  });
+
   test("a frame that has begun is partial until it ends", () => {
     const reader = new FrameReader(10);
     reader.push(Buffer.from([0]));
@@ -45,7 +61,7 @@ describe("frames", () => {
     expect(reader.partial).toBe(false);
   });
 
-  test("random bytes end in a FrameError or in JSON, never in anything else", () => {
+  test("random bytes end in a FrameError or in messages, never in anything else", () => {
     const random = seeded(2);
     for (let round = 0; round < 500; round++) {
       const reader = new FrameReader(64);
@@ -56,6 +72,7 @@ describe("frames", () => {
           );
           // Small lengths, so that bodies are reached as well.
           if (random() < 0.7) bytes.fill(0, 0, Math.min(3, bytes.length));
+          if (random() < 0.3) bytes[0] = 0x80;
           reader.push(bytes);
         }
       } catch (error) {

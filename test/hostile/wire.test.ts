@@ -16,7 +16,7 @@ import {
 import type { Coordinator } from "../../src/cluster/coordinator.ts";
 import { answerStranger } from "../../src/cluster/door.ts";
 import { firstRing } from "../../src/cluster/gossip/keyring.ts";
-import { encodeFrame, FrameError, FrameReader } from "../../src/cluster/frame.ts";
+import { BytesAnswer, encodeBytes, encodeFrame, FrameError, FrameReader } from "../../src/cluster/frame.ts";
 import { splitAddress } from "../../src/cluster/join.ts";
 import {
   certifyNode,
@@ -107,7 +107,9 @@ function json(text: string): unknown {
 onslaught("frames", {
   make(inputs) {
     const frames = Array.from({ length: inputs.below(4) }, () =>
-      encodeFrame({ id: 1, method: inputs.text() }),
+      inputs.once(4)
+        ? encodeBytes(new BytesAnswer(1, Buffer.from(inputs.text())))
+        : encodeFrame({ id: 1, method: inputs.text() }),
     );
     return {
       bytes: inputs.damagedBytes(Buffer.concat([...frames, encodeFrame(inputs.json())])),

@@ -1,5 +1,5 @@
 import type { Offer } from "../../agent/bundles.ts";
-import { callAgent } from "../../agent/socket.ts";
+import { callAgent, readAgent } from "../../agent/socket.ts";
 import { keptFiles } from "../../bundle/kept.ts";
 import { openManifest, type Opened } from "../../bundle/read.ts";
 import { pullFiles, type Source } from "../../bundle/pull.ts";
@@ -96,14 +96,8 @@ function sourceOf({ node, id, whole }: Offer, { files }: Manifest, { signal }: I
   return {
     node,
     ...(whole ? {} : { has }),
-    async read(name, offset) {
-      const params = { node, id, name, offset };
-      const { data } = await callAgent<{ data: string }>("bundle.read", params, {
-        timeoutMs: callMs,
-        signal,
-      });
-      return Buffer.from(data, "base64");
-    },
+    read: (name, offset) =>
+      readAgent("bundle.read", { node, id, name, offset }, { timeoutMs: callMs, signal }),
   };
 }
 
