@@ -62,7 +62,8 @@ export async function plan(resources: readonly Resource[], ledger: Ledger): Prom
     const change = await inspect(resource, context);
     if (!change) return;
     pending.add(resource.id);
-    found.set(resource.id, describe(resource, change, ledger));
+    const planned = describe(resource, change, ledger);
+    found.set(resource.id, { ...planned, diff: planned.diff + ((await change.more?.()) ?? "") });
   });
   return inOrder(resources, found);
 }

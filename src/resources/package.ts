@@ -82,11 +82,14 @@ export function pkg(options: PackageOptions): PackageResource {
       const leftover = ledger.noted(policyId) !== undefined && ledger.noted(id) !== undefined;
       const installed = (await manager.installed([name])).get(name);
       if (installed !== undefined && !leftover) return undefined;
-      const offered = installed ?? (await manager.candidates([name])).get(name);
       const change: PackageChange = {
         action: "create",
         impact: "none",
-        diff: `+ ${name} ${offered ?? "(version known once the package lists are fetched)"}`,
+        diff: `+ ${name}`,
+        async more() {
+          const offered = installed ?? (await manager.candidates([name])).get(name);
+          return ` ${offered ?? "(version known once the package lists are fetched)"}`;
+        },
         name,
         units,
         data,

@@ -12,8 +12,10 @@ export type Impact = "none" | "reload" | "restart" | "data";
 export interface Change {
   action: Action;
   impact: Impact;
-  /** For people: a unified diff of a file, `+ name 1.2.3` of a package, one line of anything else. No secrets. */
+  /** For people: a unified diff of a file, `+ name` of a package, one line of anything else. No secrets. */
   diff: string;
+  /** What a plan adds to the diff and an apply does not wait for: which version of a package it would be. */
+  more?(): Promise<string>;
   /** Default: `spec` until the ledger has reached what is desired, `drift` from then on. */
   cause?: Cause;
   apply(context: ApplyContext): Promise<void>;

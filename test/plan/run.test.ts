@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { ChimeError, Exit, refused } from "../../src/core/errors.ts";
 import { outcomeJson, planJson, renderPlan } from "../../src/plan/render.ts";
 import { apply, plan } from "../../src/plan/run.ts";
+import type { Resource } from "../../src/resources/types.ts";
 import { fakeHost, memoryLedger } from "./fake.ts";
 import { failure } from "./failure.ts";
 
@@ -32,6 +33,22 @@ describe("plan", () => {
         "1 to create, 1 to update, 0 to delete, 3 unchanged",
       ].join("\n"),
     );
+  });
+
+  test("tells more of a change than an apply looks up", async () => {
+    const { fake } = fakeHost();
+    let lookups = 0;
+    const more = () => Promise.resolve(` ${++lookups}`);
+    const resource: Resource = {
+      ...fake("a:1", "x"),
+      inspect: async (context) => {
+        const change = await fake("a:1", "x").inspect(context);
+        return change && { ...change, more };
+      },
+    };
+    expect((await plan([resource], memoryLedger()))[0]?.diff).toBe("x 1");
+    expect((await apply([resource], memoryLedger(), options())).changes[0]?.diff).toBe("x");
+    expect(lookups).toBe(1);
   });
 
   test("tells a changed spec from a changed host", async () => {
