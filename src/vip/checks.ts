@@ -32,7 +32,7 @@ const machine: Surroundings = {
   keepalivedConfig: () => readText(configPath),
 };
 
-const firstLookMs = 300;
+const firstLookMs = 100;
 
 /**
  * A first look where nothing is to be started yet: who has a VIP answers within milliseconds, and of routers most are
