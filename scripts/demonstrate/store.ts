@@ -41,7 +41,9 @@ export async function demonstrateStore({ kills, cuts }: Times): Promise<number> 
   step("reading every object back from each node's own server");
   const { faults, misread, requests } = await load.report();
   console.log(`\ntimes in which no object was stored\n${histogram(rounds.map(({ outage }) => outage.ms))}`);
-  const stored = requests.filter(({ kind, ok }) => ok && (kind === "put" || kind === "parts")).length;
+  const stored = requests.filter(
+    ({ kind, error }) => error === null && (kind === "put" || kind === "parts"),
+  ).length;
   for (const [node, found] of Object.entries(faults)) {
     const lost = typeof found === "string" ? found : `${found.length}`;
     console.log(`objects acknowledged ${stored}, lost or changed on ${node}: ${lost}`);

@@ -13,7 +13,7 @@ import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { parseSpec } from "../spec/load.ts";
 import { haproxy } from "../vip/balancer/haproxy.ts";
-import { drain, heldVips, isConnected } from "./drain.ts";
+import { Drain, drain, heldVips, isConnected } from "./drain.ts";
 import { Clients, sharedVips } from "./clients.ts";
 import { newest } from "./cluster-history.ts";
 import { authorityProblems, expiryProblems } from "./authority-problems.ts";
@@ -123,8 +123,13 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     reconcile: () => reconciler.configure(),
     clock: systemClock,
   });
+  const balancer = new Drain(
+    () => heldVips(context(), vips),
+    (held) => drain(held, () => haproxy.stopTaking(), isConnected),
+  );
   const guards = new Guards({
     clock: systemClock,
+    balancer,
     secrets: secretChanges,
     membership,
     roles,
@@ -232,7 +237,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     cluster: identity.cluster,
     status,
     look: pulse,
-    drain: () => drain(heldVips(context(), vips), () => haproxy.stopTaking(), isConnected),
+    balancer,
   };
   servePeers(agent, roles);
   const addresses = (isMember() ? rolesHere(context()) : []).flatMap((role) => {

@@ -38,7 +38,7 @@ const movesMs = 1_000;
 const everyMs = 10;
 
 /**
- * Before the balancer stops: nobody new is let in, what is under way is ended, and the VIP leaves when nothing is any more.
+ * Before the balancer stops, or the VIP is given up: nobody new is let in, what is under way is ended, and the VIP leaves when nothing is any more.
  * So no request is lost; who came meanwhile asks the next holder.
  * @param stop tells the balancer to take nothing new and to end what it is answering
  * @param busy whether anybody is connected to the address
@@ -67,6 +67,35 @@ export async function drain(
     );
   } finally {
     for (const door of doors) door.close();
+  }
+}
+
+/** One at a time: a balancer that is told to stop is one for all that is balanced here, and ends by itself then. */
+export class Drain {
+  readonly #held: () => readonly HeldVip[];
+  readonly #run: (held: readonly HeldVip[]) => Promise<void>;
+  #underWay: Promise<void> | undefined;
+
+  constructor(held: () => readonly HeldVip[], run: (held: readonly HeldVip[]) => Promise<void>) {
+    this.#held = held;
+    this.#run = run;
+  }
+
+  /** It closes the gates itself: whoever does so before breaks off what clients have under way. */
+  get isUnderWay(): boolean {
+    return this.#underWay !== undefined;
+  }
+
+  /** Before the balancer stops. */
+  all(): Promise<void> {
+    this.#underWay ??= this.#run(this.#held()).finally(() => (this.#underWay = undefined));
+    return this.#underWay;
+  }
+
+  /** Before a role's VIP is given up on purpose, which nothing stands in the way of. The balancer is started again by its unit. */
+  async of(role: string): Promise<void> {
+    if (!this.#held().some((vip) => vip.role === role && vip.isHere())) return;
+    await this.all().catch((error: unknown) => log.warn(`VIP ${role}:`, error));
   }
 }
 

@@ -9,6 +9,7 @@ import type { Happening } from "../roles/happening.ts";
 import type { Guard, Problem } from "../roles/guard.ts";
 import type { SecretChanges } from "./secret-changes.ts";
 import { isGuarded } from "../roles/of-role.ts";
+import type { Drain } from "./drain.ts";
 import { heirsOf } from "./heirs.ts";
 import type { Vips } from "./vips.ts";
 
@@ -47,7 +48,7 @@ export class Guards {
   async #start(role: Role): Promise<void> {
     if (!role.guard) return;
     const { clock, membership, context, vips, claimVip, publish, record } = this.#deps;
-    const { inMaintenance, askGateway, voters, secrets } = this.#deps;
+    const { inMaintenance, askGateway, voters, secrets, balancer } = this.#deps;
     const voter = voters.get(role.name);
     if (!voter) throw new Error(`nobody votes for ${role.name}`);
     const guard = role.guard({
@@ -57,6 +58,8 @@ export class Guards {
       setEligible: (eligible) => vips.setEligible(role.name, eligible),
       vip: () => vips.state(role.name),
       hasVip: () => vips.isHere(role.name),
+      drain: () => balancer.of(role.name),
+      isDraining: () => balancer.isUnderWay,
       heirs: () => heirsOf(membership.self, membership.members(), role.name),
       claimVip: () => claimVip(role.name),
       publish: (state) => publish(role.name, state),
@@ -108,6 +111,7 @@ export interface GuardSetDeps {
   roles: readonly Role[];
   context: () => RoleContext;
   vips: Vips;
+  balancer: Pick<Drain, "of" | "isUnderWay">;
   claimVip: (role: RoleName) => void;
   publish: (role: RoleName, state: unknown) => Promise<void>;
   record: (happening: Happening) => void;

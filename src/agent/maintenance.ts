@@ -6,6 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import { refused } from "../core/errors.ts";
 import type { Problem } from "../roles/guard.ts";
 import { giveVipUp } from "../roles/own-server.ts";
+import type { Drain } from "./drain.ts";
 import type { Guards } from "./guards.ts";
 import { heirsOf } from "./heirs.ts";
 import type { History } from "./history.ts";
@@ -99,6 +100,7 @@ interface Deps {
   history: Pick<History, "record">;
   clock: Pick<Clock, "wall" | "now" | "sleep">;
   vips: Pick<Vips, "isHere" | "setEligible">;
+  balancer: Pick<Drain, "of">;
   status: () => Status;
 }
 
@@ -129,6 +131,8 @@ export async function beginMaintenance(deps: Deps, accept: boolean): Promise<Mai
   }
   const writes = left.filter((pair) => pair.writes && !lonely.includes(pair.role)).map(({ role }) => role);
   for (const role of writes) await guards.need(role).command("handover", {});
+  // Guards that know of it close their gates at once.
+  for (const role of held) await deps.balancer.of(role);
   await maintenance.begin(new Date(clock.wall()).toISOString());
   await giveUp(held, deps);
   const handedOver = [...writes, ...held.filter((role) => !lonely.includes(role))];
@@ -138,10 +142,11 @@ export async function beginMaintenance(deps: Deps, accept: boolean): Promise<Mai
 }
 
 /** Whoever stops a server next does so without clients. */
-async function giveUp(roles: readonly RoleName[], { vips, clock }: Deps): Promise<void> {
+async function giveUp(roles: readonly RoleName[], { vips, clock, balancer }: Deps): Promise<void> {
   const each = roles.map((role) => {
     const setEligible = (eligible: boolean) => vips.setEligible(role, eligible);
-    return giveVipUp({ clock, setEligible, hasVip: () => vips.isHere(role) }, undefined, leftMs);
+    const deps = { clock, setEligible, hasVip: () => vips.isHere(role), drain: () => balancer.of(role) };
+    return giveVipUp(deps, undefined, leftMs);
   });
   await Promise.all(each);
 }

@@ -13,6 +13,7 @@ import { answerDrillStrike, strikeForDrill } from "./drill.ts";
 import type { Happening } from "../roles/happening.ts";
 import { answerFailover, assessFailover, failOver } from "./failover.ts";
 import { isGuarded } from "../roles/of-role.ts";
+import type { Drain } from "./drain.ts";
 import type { Guards } from "./guards.ts";
 import type { History } from "./history.ts";
 import { beginMaintenance, endMaintenance, type Maintenance } from "./maintenance.ts";
@@ -40,8 +41,7 @@ interface Agent {
   authorityRotation: AuthorityRotation;
   cluster: { name: string };
   status: () => Status;
-  /** Before the balancer of this node stops. */
-  drain: () => Promise<void>;
+  balancer: Drain;
   /** Publishes at once what changed on this node. */
   look: () => Promise<void> | undefined;
 }
@@ -52,7 +52,7 @@ const whose = v.object({ role: v.string(), whose: v.picklist(["administrator", "
 /** Everything that the command line may ask of the agent on its node. */
 export function socketHandlers(agent: Agent): Handlers {
   const { membership, guards, reconciler, history, maintenance, vips, voters, cluster, status, look } = agent;
-  const { secretChanges, keyRotation, authorityRotation } = agent;
+  const { secretChanges, keyRotation, authorityRotation, balancer } = agent;
   const record = (turn: Happening) => history.record(turn);
   return {
     cluster: () => Promise.resolve({ members: membership.members(), spec: membership.spec() }),
@@ -89,7 +89,7 @@ export function socketHandlers(agent: Agent): Handlers {
 
     async "service.stopping"(params) {
       const { role: name } = v.parse(role, params);
-      if (name === balancerName) await agent.drain();
+      if (name === balancerName) await balancer.all();
       else await guards.get(name)?.command("before-stop", {});
     },
 
@@ -117,7 +117,7 @@ export function socketHandlers(agent: Agent): Handlers {
 
     async maintenance(params) {
       const { on, accept } = v.parse(v.object({ on: v.boolean(), accept: v.boolean() }), params);
-      const deps = { membership, guards, maintenance, vips, history, status, clock: systemClock };
+      const deps = { membership, guards, maintenance, vips, balancer, history, status, clock: systemClock };
       const result = on ? await beginMaintenance(deps, accept) : await endMaintenance(deps);
       await look();
       return result;

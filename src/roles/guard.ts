@@ -34,6 +34,10 @@ export interface GuardDeps {
   vip(): VipState;
   /** Whether keepalived still has the VIP here: `vip()` is FAULT from the moment on at which the gate is closed. */
   hasVip(): boolean;
+  /** Before the VIP is given up on purpose: what clients have under way at the balancer ends, nobody is let in, and it leaves. */
+  drain(): Promise<void>;
+  /** That is under way: it closes the gate itself, for whoever does so before breaks off what it waits for. */
+  isDraining(): boolean;
   /** Other nodes that would have the VIP within a second if it left this one: their keepalived runs and stands by. */
   heirs(): string[];
   /** Tells the neighbours that the VIP is here, which another node may say of itself, too. */

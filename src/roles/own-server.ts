@@ -20,12 +20,13 @@ export async function startServer(unit: string): Promise<string | null> {
   return active === "failed" ? `${unit} failed: journalctl -u ${unit}` : null;
 }
 
-/** Closes this node's way to the VIP, and waits until that has left, or for at most `limitMs`. */
+/** Lets clients end what they have under way, closes this node's way to the VIP, and waits until that has left, or for at most `limitMs`. */
 export async function giveVipUp(
-  deps: Pick<GuardDeps, "setEligible" | "hasVip"> & { clock: Waits },
+  deps: Pick<GuardDeps, "setEligible" | "hasVip" | "drain"> & { clock: Waits },
   signal: AbortSignal | undefined,
   limitMs = leftMs,
 ): Promise<void> {
+  await deps.drain();
   deps.setEligible(false);
   await until(deps.clock, { limitMs, everyMs, signal }, () => !deps.hasVip());
 }

@@ -1,5 +1,5 @@
-import { expect, test } from "bun:test";
-import { drain, type HeldVip } from "../../src/agent/drain.ts";
+import { describe, expect, test } from "bun:test";
+import { Drain, drain, type HeldVip } from "../../src/agent/drain.ts";
 
 /** A VIP whose balancer has requests under way for so many looks, and leaves when it is told to. */
 function vip(events: string[], here = true): HeldVip {
@@ -51,4 +51,49 @@ test("nobody is turned away before keepalived has let it go", async () => {
     () => Promise.resolve(false),
   );
   expect(looks).toBe(-1);
+});
+
+describe("one at a time", () => {
+  /** A drain of one VIP that ends when it is told to. */
+  function slow(here = true) {
+    const events: string[] = [];
+    let end = (_error?: Error): void => undefined;
+    const balancer = new Drain(
+      () => [vip(events, here)],
+      () => {
+        events.push("begin");
+        return new Promise<void>((resolve, reject) => {
+          end = (error) => (error ? reject(error) : resolve());
+        });
+      },
+    );
+    return { events, balancer, end: (error?: Error) => end(error) };
+  }
+
+  test("a balancer that ends because of it asks for another one, and waits for the first", async () => {
+    const { events, balancer, end } = slow();
+    const moved = balancer.of("minio");
+    expect(balancer.isUnderWay).toBe(true);
+    const stopped = balancer.all();
+    expect(events).toEqual(["begin"]);
+    end();
+    await Promise.all([moved, stopped]);
+    expect(balancer.isUnderWay).toBe(false);
+  });
+
+  test("a VIP that is not here, or has no balancer, is given up without", async () => {
+    const elsewhere = slow(false);
+    await elsewhere.balancer.of("minio");
+    const here = slow();
+    await here.balancer.of("influxdb");
+    expect([...elsewhere.events, ...here.events]).toEqual([]);
+  });
+
+  test("a balancer that cannot be told stands in no move's way", async () => {
+    const { balancer, end } = slow();
+    const moved = balancer.of("minio");
+    end(new Error("systemctl: no such unit"));
+    await moved;
+    expect(balancer.isUnderWay).toBe(false);
+  });
 });

@@ -50,6 +50,8 @@ async function agent(nodes: PairNodeStatus[], other: Partial<MemberView> = {}, h
   const members = [member("node1"), member("node2", other)];
   /** When keepalived has let the VIP go that is here, ms. */
   const vip = { isHere: false, leftAt: Infinity };
+  /** What guards knew of it when clients' requests were ended. */
+  const drains: (string | null)[] = [];
   const guard = { command: (method: string) => (asked.push(method), handover()) };
   const deps = {
     membership: { self: member("node1"), members: () => members },
@@ -61,9 +63,10 @@ async function agent(nodes: PairNodeStatus[], other: Partial<MemberView> = {}, h
       isHere: () => vip.isHere && now < vip.leftAt,
       setEligible: () => void (vip.leftAt = now + 60),
     },
+    balancer: { of: async () => void drains.push(maintenance.since) },
     status: () => ({ roles: { demo: { writable: [], nodes } } }) as unknown as Status,
   };
-  return { deps, told, asked, path, maintenance, vip };
+  return { deps, told, asked, path, maintenance, vip, drains };
 }
 
 const pair = (first: PairNodeStatus["state"], second: PairNodeStatus["state"]) => [
@@ -140,11 +143,12 @@ describe("a role without a writer, whose VIP is here", () => {
   });
 
   test("has it on the node that stands by before the operator is told to begin", async () => {
-    const { deps, asked, vip } = await agent([], says("BACKUP"));
+    const { deps, asked, vip, drains } = await agent([], says("BACKUP"));
     vip.isHere = true;
     deps.status = () => ({ roles: {} }) as unknown as Status;
     expect(await beginMaintenance(deps, false)).toMatchObject({ maintenance: true, handed_over: ["demo"] });
     expect([deps.vips.isHere(), asked]).toEqual([false, []]);
+    expect(drains[0]).toBeNull();
   });
 
   test("stays where nobody stands by, unless that is accepted", async () => {

@@ -132,7 +132,7 @@ test("clients of all kinds over a kill -9: whatever was acknowledged is there, a
   await more(60);
   await clients.stop();
   expect(new Set(clients.requests.map(({ kind }) => kind)).size).toBe(4);
-  expect(clients.requests.some(({ ok }) => !ok)).toBe(true);
+  expect(clients.requests.some(({ error }) => error !== null)).toBe(true);
   expect(clients.misread).toEqual([]);
   expect(await clients.faultsOn(server.store)).toEqual([]);
   await clients.clear();

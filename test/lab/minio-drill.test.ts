@@ -49,7 +49,7 @@ drilled(`3 × 3 under clients of all kinds, roles.minio.tls = %s ${needs}`, (tls
   test("whatever was acknowledged is there, the same through every node, and nothing else was ever read", async () => {
     const { requests, misread, faults: found } = await load.report();
     const gets = requests.filter(({ kind }) => kind === "get");
-    const failed = gets.filter(({ ok }) => !ok).length;
+    const failed = gets.filter(({ error }) => error !== null).length;
     // Of an object that is being written over as its node loses power the engine may keep neither: docs/minio-api.md.
     const all: (ObjectFault | string)[] = Object.values(found).flat();
     const torn = all.filter((fault) => typeof fault !== "string" && fault.unanswered);

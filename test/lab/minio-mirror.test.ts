@@ -54,6 +54,19 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
     waitUntil("both to be level, with everything on all drives", levelMs, async () =>
       Bun.deepEquals(await problemsOf(lab.node("node1")), ["minio.margin"]),
     );
+  /** Nobody was refused, or waited as long as for a connection that is gone; and nothing is lost. */
+  const expectAnswered = async (what: string, applications: ObjectLoad) => {
+    const { requests, misread, faults: found } = await applications.report();
+    const longest = Math.round(Math.max(...requests.map(({ ms }) => ms)));
+    const failed = requests.filter(({ error }) => error !== null);
+    // An upload in parts that was begun on a store which is restarted: conceded (docs/minio.md).
+    const isTorn = ({ kind, error }: (typeof failed)[number]) =>
+      kind === "parts" && error?.endsWith(" 502") === true;
+    const [torn, lost] = [failed.filter(isTorn), failed.filter((request) => !isTorn(request))];
+    console.error(`${what}: ${requests.length} requests, ${torn.length} torn, the longest ${longest} ms`);
+    expect([lost, misread, ...Object.values(found).flat()]).toEqual([[], []]);
+    expect(longest).toBeLessThan(15_000);
+  };
   const holder = async (): Promise<LabNode> => {
     const [node] = running();
     if (!node) throw new Error("no node runs");
@@ -127,7 +140,7 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
       const { requests, misread, faults: found } = await applications.report();
       const longest = Math.max(...requests.map(({ ms }) => ms));
       console.error(`another password: ${json.seconds} s, the longest request ${Math.round(longest)} ms`);
-      expect(requests.filter(({ ok }) => !ok)).toEqual([]);
+      expect(requests.filter(({ error }) => error !== null)).toEqual([]);
       expect([misread, ...Object.values(found).flat()]).toEqual([[]]);
       expect(await rootPassword(node1)).not.toBe(old);
       expect(await rootPassword(node2)).toBe(await rootPassword(node1));
@@ -167,18 +180,32 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
       const levelled = said(/are level$/);
       expect(stopped[second]).toBeGreaterThan(levelled[first] ?? Number.NaN);
       expect(stopped[second]).toBeGreaterThan(left[second] ?? Number.NaN);
-      const { requests, misread, faults: found } = await applications.report();
-      const failed = requests.filter(({ ok }) => !ok).length;
-      const longest = Math.round(Math.max(...requests.map(({ ms }) => ms)));
-      console.error(
-        `another program: ${requests.length} requests, ${failed} failed, the longest ${longest} ms; stopped ${stopped.join(", ")}, started ${started.join(", ")}`,
-      );
-      expect([misread, ...Object.values(found).flat()]).toEqual([[]]);
+      console.error(`stopped ${stopped.join(", ")}, started ${started.join(", ")}`);
+      await expectAnswered("another program", applications);
       for (const node of lab.nodes) {
         expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
       }
     },
     600_000,
+  );
+
+  test.skipIf(!long)(
+    "the VIP is moved as planned work, there and back: nobody is refused",
+    async () => {
+      await untilWhole();
+      const applications = await startApplications(lab, lab.nodes, "moves/");
+      for (let moves = 0; moves < 4; moves++) {
+        const before = await holder();
+        expect((await chime(before, ["maintenance", "on"])).code).toBe(0);
+        // As a client sees it: those that were not let in ask again after a second.
+        await applications.acknowledgedAfter(Date.now() + 1_000);
+        expect((await holder()).name).not.toBe(before.name);
+        expect((await chime(before, ["maintenance", "off"])).code).toBe(0);
+        await untilWhole();
+      }
+      await expectAnswered("four planned moves", applications);
+    },
+    400_000,
   );
 
   test.skipIf(!long)(

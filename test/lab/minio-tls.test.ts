@@ -88,7 +88,7 @@ describe.skipIf(!minio).each([
     console.error(
       `${topology}: another key for applications: ${json.seconds} s, ${requests.length} requests`,
     );
-    expect(requests.filter(({ ok }) => !ok)).toEqual([]);
+    expect(requests.filter(({ error }) => error !== null)).toEqual([]);
     expect([misread, ...Object.values(faults).flat()]).toEqual([[]]);
     expect((await secrets(last, "retire")).code).toBe(0);
     expect([await put(store), await put(fresh)]).toEqual([

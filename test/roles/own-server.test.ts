@@ -9,7 +9,9 @@ let isHere = true;
 let obeysAt = 70;
 let standsByAt = 0;
 let nodes = [member("node1"), member("node2")];
+let events: string[] = [];
 beforeEach(() => {
+  events = [];
   [now, isHere, obeysAt, standsByAt] = [0, true, 70, 0];
   nodes = [member("node1"), member("node2")].map((node) => ({
     ...node,
@@ -27,15 +29,17 @@ const clock = {
 const deps = {
   clock,
   membership: { self: nodes[0], members: () => nodes },
-  setEligible: () => undefined,
+  drain: async () => void events.push("drained"),
+  setEligible: () => void events.push("closed"),
   hasVip: () => isHere && now < obeysAt,
   heirs: () => (now >= standsByAt ? ["node2"] : []),
 } as unknown as GuardDeps;
 const { signal } = new AbortController();
 
 describe("a VIP that is given up", () => {
-  test("is waited for until keepalived has let it go", async () => {
+  test("is waited for until keepalived has let it go, once clients have nothing under way", async () => {
     await giveVipUp(deps, signal);
+    expect(events).toEqual(["drained", "closed"]);
     expect(now).toBe(80);
   });
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomInt } from "node:crypto";
-import { ChimeError } from "../../core/errors.ts";
+import { ChimeError, toChimeError } from "../../core/errors.ts";
 import { systemClock } from "../../core/clock.ts";
 import { deleteObject, getObject, listVersions, putInParts, putObject } from "../../roles/minio/s3.ts";
 import type { Store } from "../../roles/minio/store.ts";
@@ -27,7 +27,8 @@ export interface ObjectRequest {
   kind: "put" | "parts" | "delete" | "get";
   at: number;
   ms: number;
-  ok: boolean;
+  /** Why it failed; null: it did not. */
+  error: string | null;
 }
 
 /** An object that is not as it was promised. */
@@ -169,12 +170,12 @@ export class ObjectClients extends Clients {
 
   async #timed(client: number, kind: ObjectRequest["kind"], work: () => Promise<void>): Promise<boolean> {
     const at = now();
-    const ok = await work().then(
-      () => true,
-      () => false,
+    const error = await work().then(
+      () => null,
+      (error: unknown) => toChimeError(error).message,
     );
-    this.requests.push({ client, kind, at, ms: now() - at, ok });
-    return ok;
+    this.requests.push({ client, kind, at, ms: now() - at, error });
+    return error === null;
   }
 
   async #read(nth: number): Promise<boolean> {

@@ -53,7 +53,7 @@ test("objects are put, in parts too, written over, deleted and read; all of them
   await until(() => load.acknowledged.length > 100);
   await load.stop();
   expect(kinds(load)).toEqual(["delete", "get", "parts", "put"]);
-  expect(load.requests.every(({ ok }) => ok)).toBe(true);
+  expect(load.requests.every(({ error }) => error === null)).toBe(true);
   expect(load.misread).toEqual([]);
   expect(await load.faultsOn(store)).toEqual([]);
 });
@@ -121,7 +121,7 @@ test("what nobody answered may have happened or not, and is no fault either way;
   load.start();
   await until(() => load.acknowledged.length > 200);
   await load.stop();
-  expect(load.requests.some(({ ok }) => !ok)).toBe(true);
+  expect(load.requests.some(({ error }) => error !== null)).toBe(true);
   expect(load.misread).toEqual([]);
   expect(await load.faultsOn(store)).toEqual([]);
 });

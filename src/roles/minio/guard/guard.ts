@@ -256,7 +256,7 @@ export class MinioGuard implements Guard {
   async #setGate(): Promise<void> {
     const view = await haproxy.view().catch(() => []);
     this.#balanced = serves(view, roleName, "read");
-    if (!this.#restarts.isUnderWay)
+    if (!this.#restarts.isUnderWay && !this.#deps.isDraining())
       this.#deps.setEligible(this.#balanced && !this.#leaving && !this.#deps.inMaintenance());
     await this.#admit(view);
   }

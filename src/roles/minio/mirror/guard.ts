@@ -283,7 +283,7 @@ export class MirrorGuard implements Guard {
   async #setGate(): Promise<void> {
     if (!this.#known) return;
     this.#balanced = serves(await haproxy.view().catch(() => []), roleName, "write");
-    if (this.#isEnding || this.#restarts.isUnderWay) return;
+    if (this.#isEnding || this.#restarts.isUnderWay || this.#deps.isDraining()) return;
     if (!this.#balanced && this.#isCurrent) await this.#endIfUnwritable();
     const isAway = this.#turn.isMine || this.#leaving || this.#deps.inMaintenance();
     this.#deps.setEligible(this.ready() && !isAway);
