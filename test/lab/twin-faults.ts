@@ -122,7 +122,7 @@ export async function untilComplete(lab: Lab): Promise<void> {
 export async function waitUntilTwins(lab: Lab, what: string, ask: () => Promise<boolean>): Promise<void> {
   await waitUntil(what, 150_000, ask, 100).catch(async (error: Error) => {
     const words =
-      "chime-node status; journalctl -u chime-node -u influxdb -u keepalived --no-pager | tail -n 40";
+      "chime-node status || :; journalctl -u chime-node -u influxdb -u keepalived --no-pager | tail -n 40";
     const running = lab.nodes.filter((node) => node.running);
     const told = await Promise.all(
       running.map(async (node) => `\n${node.name}:\n${(await node.sh(words, { check: false })).stdout}`),
