@@ -120,7 +120,7 @@ export async function untilComplete(lab: Lab): Promise<void> {
 
 /** @throws Error with what the nodes say, and said lately */
 export async function waitUntilTwins(lab: Lab, what: string, ask: () => Promise<boolean>): Promise<void> {
-  await waitUntil(what, 150_000, ask, 100).catch(async (error: Error) => {
+  await waitUntil(what, 400_000, ask, 100).catch(async (error: Error) => {
     const words =
       "chime-node status || :; journalctl -u chime-node -u influxdb -u keepalived --no-pager | tail -n 40";
     const running = lab.nodes.filter((node) => node.running);
