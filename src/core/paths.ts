@@ -28,6 +28,8 @@ export const paths = {
   minioMirror: "/var/lib/chime-node/minio-mirror.json",
   /** With which program an operator had all servers of the S3 store restarted, until that was done. */
   minioRestart: "/var/lib/chime-node/minio-restart",
+  /** For which CAs to trust the S3 store's server was last restarted, and which run of it was there before. */
+  minioTrust: "/var/lib/chime-node/minio-trust.json",
   /** Since when this node's InfluxDB may lack what its twin has. */
   influxdbGap: "/var/lib/chime-node/influxdb-gap.json",
   /** Tokens that may only read, or only write: a server may tell them only once. */

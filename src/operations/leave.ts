@@ -53,6 +53,7 @@ export async function leaveCluster(io: Io): Promise<{ node: string; cluster: str
       paths.minioSlot,
       paths.minioOwes,
       paths.minioMirror,
+      paths.minioTrust,
       paths.minioRestart,
     ]) {
       await rm(path, { recursive: true, force: true });

@@ -14,7 +14,8 @@ import { MirrorGuard } from "./mirror/guard.ts";
 import { mirrorStatus } from "./mirror/status.ts";
 import { awaitsNodes } from "./together.ts";
 import { resources } from "./resources.ts";
-import { authorityFile, balancerCertificate, balancerFiles, schemeOf, unrenewed } from "./tls.ts";
+import { authorityFile, balancerCertificate, balancerFiles, schemeOf } from "./tls.ts";
+import { unrenewed } from "./trusted.ts";
 import { minioStatus } from "./status.ts";
 
 /** An S3 store over whole disks of several nodes, behind one address. */

@@ -2,10 +2,8 @@ import { exec } from "../../core/exec.ts";
 import { showUnit } from "../../host/systemd.ts";
 import type { FileResource } from "../../resources/file.ts";
 import { clusterAuthority, issuedCertificate } from "../issued.ts";
-import { isShown } from "../shown-certificate.ts";
 import type { RoleContext } from "../types.ts";
-import { layout, minioSpec, s3Port, slotName, type Layout } from "./layout.ts";
-import { runsOlderThan } from "./restart.ts";
+import { minioSpec, slotName, type Layout } from "./layout.ts";
 
 /** What the engine looks for below `--certs-dir`; it trusts what was in `CAs` when it started [tried]. */
 export const certificates = "/etc/chime-node-minio/certs";
@@ -58,16 +56,6 @@ export function balancerCertificate(context: RoleContext): FileResource {
 export async function reread(unit: string): Promise<void> {
   if ((await showUnit(unit)).active !== "active") return;
   await exec(["systemctl", "kill", "--kill-who=main", "--signal=HUP", unit], { timeoutMs: 5_000 });
-}
-
-/** What this node's server waits for until it goes by the certificates that are there; undefined: it does. */
-export async function unrenewed(context: RoleContext): Promise<string | undefined> {
-  if (!minioSpec(context).tls) return undefined;
-  if (await runsOlderThan(layout(context).product.unit, [serverFiles.ca])) {
-    return "its server is started anew for the CAs that it trusts, with the others or in its turn";
-  }
-  const shows = await isShown(context.self.address, s3Port, serverFiles);
-  return shows ? undefined : "its server has yet to read its new certificate";
 }
 
 /** The CA that a store's servers have their certificates from; undefined where they speak plain HTTP. */

@@ -41,6 +41,7 @@ const inquireEveryMs = 5_000;
 /** The same until this node has been ready: each step waits for the one before it, and somebody for all of them. */
 const formingEveryMs = 200;
 const clocksEveryMs = 30_000;
+const shownEveryMs = 10_000;
 /** The engine tells how its drives were over a minute. */
 const slowEveryMs = 20_000;
 /** A DELETE without quorum hangs for a minute and more. */
@@ -111,6 +112,7 @@ export class MinioGuard implements Guard {
     every(lookEveryMs, () => restartIfAllHaveIt(this.#deps));
     every(lookEveryMs, () => this.#password.advance());
     every(lookEveryMs, () => this.#trust.advance());
+    every(shownEveryMs, () => this.#trust.keepShown());
     every(lookEveryMs, async () => {
       if (this.#health.writes && this.#proven) await this.#key.advance();
     });

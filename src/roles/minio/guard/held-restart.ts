@@ -31,6 +31,8 @@ export interface Cause {
   others(): readonly NamedFellow<StartedWith>[];
   /** This node's server was started before what is there. */
   isOld(): Promise<boolean>;
+  /** Before that is restarted for it. */
+  order?(): Promise<void>;
 }
 
 /**
@@ -123,7 +125,9 @@ export class HeldRestart {
   }
 
   async #restartOwn(cause: Cause): Promise<void> {
-    if (await cause.isOld()) await this.#restartServer();
+    if (!(await cause.isOld())) return;
+    await cause.order?.();
+    await this.#restartServer();
   }
 
   async #hold(): Promise<void> {

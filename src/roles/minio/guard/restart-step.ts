@@ -41,10 +41,10 @@ export function restartStep(now: Situation): RestartStep {
   return now.topology === "mirror" ? restartOfMirror(now) : restartOfPool(now);
 }
 
-function restartOfMirror({ hasVip, others }: Situation): RestartStep {
+function restartOfMirror({ own, hasVip, others }: Situation): RestartStep {
   const [mate] = others;
   if (!hasVip || !mate?.alive) return "restart";
-  return mate.isUp && mate.state?.used === mate.state?.current ? "restart" : "wait";
+  return mate.isUp && mate.state?.used === own.current ? "restart" : "wait";
 }
 
 /** A node that died meanwhile is not waited for: it hears of it when it is back. The first of those that lag has all restarted. */

@@ -1,18 +1,22 @@
-import { createHash } from "node:crypto";
 import { log } from "../../../core/log.ts";
-import { readText } from "../../../host/files.ts";
 import { showUnit } from "../../../host/systemd.ts";
 import { changedAt } from "../../../resources/stamp.ts";
 import type { GuardDeps } from "../../guard.ts";
 import { isShown } from "../../shown-certificate.ts";
 import { layout, minioSpec, s3Port } from "../layout.ts";
-import { runsOlderThan } from "../restart.ts";
 import { ownStore } from "../stores.ts";
 import { reread, serverFiles } from "../tls.ts";
+import { orderTrust, trustsOthers, trustThere } from "../trusted.ts";
 import { fellowsOf, type NamedFellow } from "./fellows.ts";
 import { readHealth } from "./health.ts";
 import type { Cause, HeldRestart } from "./held-restart.ts";
 import { restartStep, type StartedWith } from "./restart-step.ts";
+
+/**
+ * The same files have the balancers reloaded. What their processes of before still answer can be neither held nor seen: it has
+ * so long to end, ms.
+ */
+const reloadedMs = 10_000;
 
 /** This node's server and its files, as far as the certificates go that it trusts and shows. */
 export interface TrustServer {
@@ -22,6 +26,8 @@ export interface TrustServer {
   ca(): Promise<string | undefined>;
   /** It runs, and was started before that. */
   isOld(): Promise<boolean>;
+  /** It is to be restarted for it. */
+  order(): Promise<void>;
   /** It does not run, or answers. */
   isSettled(): Promise<boolean>;
   /** The same of its own certificate and key. */
@@ -45,6 +51,8 @@ export class TrustChange implements Cause {
   #reachedAt = 0;
   /** The pair of this time it was seen to show. */
   #shownAt = 0;
+  /** Since when nobody is waited for any more, on the monotonic clock. */
+  #dueSince: number | undefined;
 
   constructor(
     deps: GuardDeps,
@@ -71,12 +79,13 @@ export class TrustChange implements Cause {
     return this.#server.isOld();
   }
 
+  order(): Promise<void> {
+    return this.#server.order();
+  }
+
   /** To be called each second. */
   async advance(): Promise<void> {
-    const context = this.#deps.context();
-    const { tls, topology } = minioSpec(context);
-    if (!tls) return;
-    await this.#keepShown();
+    if (!minioSpec(this.#deps.context()).tls) return;
     const changed = await this.#server.caChangedAt();
     if (changed === this.#reachedAt) return;
     const current = await this.#server.ca();
@@ -89,19 +98,31 @@ export class TrustChange implements Cause {
       this.#reachedAt = changed;
       this.#restarts.reached();
     }
-    if (!isOld) return;
+    if (isOld) await this.#restart(this.#own);
+    else this.#dueSince = undefined;
+  }
+
+  async #restart(own: StartedWith): Promise<void> {
+    const context = this.#deps.context();
+    const now = this.#deps.clock.now();
     const step = restartStep({
-      topology,
+      topology: minioSpec(context).topology,
       index: context.self.index,
-      own: this.#own,
+      own,
       others: this.others(),
       hasVip: this.#deps.vip() === "MASTER",
     });
-    if (step !== "wait") await this.#restarts.begin(step, this);
+    if (step === "wait") {
+      this.#dueSince = undefined;
+      return;
+    }
+    this.#dueSince ??= now;
+    if (now - this.#dueSince >= reloadedMs) await this.#restarts.begin(step, this);
   }
 
-  /** Who wrote the files tells the server; but it may have been killed before it did. */
-  async #keepShown(): Promise<void> {
+  /** To be called now and then. Who wrote the files tells the server; but it may have been killed before it did. */
+  async keepShown(): Promise<void> {
+    if (!minioSpec(this.#deps.context()).tls) return;
     const changed = await this.#server.pairChangedAt();
     if (changed === this.#shownAt) return;
     if (await this.#server.isShown()) this.#shownAt = changed;
@@ -116,11 +137,9 @@ function serverOf(deps: Pick<GuardDeps, "context">, signal: AbortSignal): TrustS
   const unit = () => layout(deps.context()).product.unit;
   return {
     caChangedAt: () => changedAt([serverFiles.ca]),
-    async ca() {
-      const text = await readText(serverFiles.ca);
-      return text === undefined ? undefined : createHash("sha256").update(text).digest("hex").slice(0, 16);
-    },
-    isOld: () => runsOlderThan(unit(), [serverFiles.ca]),
+    ca: trustThere,
+    isOld: () => trustsOthers(unit()),
+    order: () => orderTrust(unit()),
     async isSettled() {
       if ((await readHealth(ownStore(deps.context()), signal)).reads) return true;
       const { active } = await showUnit(unit());

@@ -41,6 +41,7 @@ const gateEveryMs = 250;
 const inquireEveryMs = 5_000;
 const accountEveryMs = 5_000;
 const clocksEveryMs = 30_000;
+const shownEveryMs = 10_000;
 /** The engine tells how its drives were over a minute. */
 const slowEveryMs = 20_000;
 /**
@@ -124,6 +125,7 @@ export class MirrorGuard implements Guard {
     every(lookEveryMs, () => this.#complete());
     every(lookEveryMs, () => this.#password.advance());
     every(lookEveryMs, () => this.#trust.advance());
+    every(shownEveryMs, () => this.#trust.keepShown());
     every(lookEveryMs, async () => {
       if (this.#health.writes && this.#proven && this.#isCurrent) await this.#key.advance();
     });
