@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
+import type { Status } from "../../src/agent/status.ts";
 import type { Store } from "../../src/roles/minio/store.ts";
 import { certificates, serverFiles } from "../../src/roles/minio/tls.ts";
 import { certify, generateKey, type Authority } from "../../src/cluster/pki.ts";
@@ -147,7 +148,18 @@ describe.skipIf(!minio).each([
       expect(requests.filter(({ ok }) => !ok)).toEqual([]);
       expect([misread, ...Object.values(faults).flat()]).toEqual([[]]);
     };
+    const holder = async () => {
+      const { vips } = (await chime<Status>(node1, ["status"])).json;
+      return lab.nodes.find(({ name }) => vips.some(({ holders }) => holders.includes(name))) ?? node1;
+    };
+    /** How often the VIP was given up there. */
+    const leaves = async (node: LabNode) => {
+      const find = "journalctl -u keepalived -o cat | grep -c 'Entering FAULT STATE'";
+      return (await node.sh(find, { check: false })).stdout;
+    };
     await useStore(lab, { store, verb: "put", key: "a", patienceMs: 30_000 });
+    const served = await holder();
+    const left = await leaves(served);
 
     const first = await startApplications(lab, lab.nodes, "ca-rotate/");
     const started = await runs();
@@ -163,6 +175,8 @@ describe.skipIf(!minio).each([
     expect(both).toContain(before);
     expect((await runs()).every((run, nth) => run !== started[nth])).toBe(true);
     await good(first, "ca rotate");
+    // Neither agents that start anew nor a restart while requests wait move it.
+    expect([(await holder()).name, await leaves(served)]).toEqual([served.name, left]);
     expect([await reached(before), await reached(both)]).toEqual([all(true), all(true)]);
 
     store = { ...store, ca: both };

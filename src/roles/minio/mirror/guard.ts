@@ -81,6 +81,8 @@ export class MirrorGuard implements Guard {
   #seen: Seen | null = null;
   /** An object went in and out. */
   #proven = false;
+  /** That was tried since this agent started. */
+  #wasTried = false;
   /** Where its slow drives are mounted. */
   #slow: string[] = [];
   #full: string[] = [];
@@ -288,6 +290,8 @@ export class MirrorGuard implements Guard {
     if (this.#isEnding || this.#restarts.isUnderWay || this.#deps.isDraining()) return;
     if (!this.#balanced && this.#isCurrent) await this.#endIfUnwritable();
     const isAway = this.#turn.isMine || this.#leaving || this.#deps.inMaintenance();
+    // An agent that starts anew is no reason to move the VIP: it stays where it is until it is known how the store is.
+    if (this.#isCurrent && this.#balanced && !this.#wasTried && !isAway) return;
     this.#deps.setEligible(this.ready() && !isAway);
   }
 
@@ -309,6 +313,8 @@ export class MirrorGuard implements Guard {
       this.#trouble = null;
     } catch (error) {
       this.#trouble = toChimeError(error).message;
+    } finally {
+      this.#wasTried = true;
     }
   }
 
