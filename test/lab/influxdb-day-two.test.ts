@@ -225,4 +225,30 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     const { misread, missing } = await load.report();
     expect({ misread, missing: Object.values(missing) }).toEqual({ misread: 0, missing: [0, 0] });
   }, 330_000);
+
+  /** Somebody works on a node's server, and meanwhile the other one takes a point. */
+  const missAPoint = async (node: LabNode, other: LabNode) => {
+    await untilComplete(lab);
+    expect((await chime(node, ["maintenance", "on"])).code).toBe(0);
+    await node.run(["systemctl", "stop", "influxdb"]);
+    const { org, bucket, token } = await shown(other);
+    const url = `http://${other.address}:8086/api/v2/write?org=${org}&bucket=${bucket}`;
+    const argv = ["curl", "-sSf", "-H", `Authorization: Token ${token}`, url, "--data-binary", "missed f=1"];
+    await lab.client.run(argv);
+  };
+
+  test("a node whose points are needed does not leave", async () => {
+    const [node1, node2] = [lab.node("node1"), lab.node("node2")];
+    await missAPoint(node2, node1);
+    const { code, json } = await chime(node1, ["leave", "--yes"]);
+    expect([code, json.error?.code]).toEqual([1, "leave.no_handover"]);
+    expect(json.error?.message).toContain(
+      "this node's points are needed: waiting for node2 to have everything",
+    );
+    const { members, vips } = await statusOf(node1);
+    expect(members.map(({ state }) => state)).toEqual(["alive", "alive"]);
+    expect(vips[0]?.holders).toEqual(["node1"]);
+    expect((await chime(node2, ["maintenance", "off"])).code).toBe(0);
+    await untilComplete(lab);
+  }, 200_000);
 });
