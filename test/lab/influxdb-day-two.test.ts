@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Status } from "../../src/agent/status.ts";
+import type { TwinStatus } from "../../src/roles/types.ts";
 import type { CompareResult, RepairResult } from "../../src/operations/influxdb.ts";
 import { chime } from "./chime.ts";
 import { influxdBinary } from "./influxdb-binary.ts";
@@ -251,4 +252,42 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     expect((await chime(node2, ["maintenance", "off"])).code).toBe(0);
     await untilComplete(lab);
   }, 200_000);
+
+  test("what nobody is left to fill is kept while its node is dead, and told once when that is removed", async () => {
+    const [node1, node2] = [lab.node("node1"), lab.node("node2")];
+    await missAPoint(node2, node1);
+    await node1.powerOff();
+    expect((await chime(node2, ["maintenance", "off"])).code).toBe(0);
+    const missed = async () =>
+      JSON.parse(await node2.read("/var/lib/chime-node/influxdb-gap.json")) as {
+        alone: boolean;
+        outages: { sure: boolean; to: number | null }[];
+      };
+    const told = async () =>
+      (await historyOf(node2)).filter(({ message }) => message.startsWith("node2 may lack points of"));
+    const untilServing = () =>
+      waitUntil("its server to serve", 60_000, async () => {
+        const sure = (await missed()).outages.filter((one) => one.sure);
+        const { nodes } = (await statusOf(node2)).roles["influxdb"] as TwinStatus;
+        const own = nodes.find(({ name }) => name === "node2");
+        return own?.state === "serving" && sure.every(({ to }) => to !== null);
+      });
+    await untilServing();
+    expect((await missed()).outages.some(({ sure }) => sure)).toBe(true);
+    expect(await told()).toEqual([]);
+    await waitUntil("it to be dead", 30_000, async () =>
+      (await statusOf(node2)).problems.some(({ code }) => code === "member.dead"),
+    );
+    expect((await chime(node2, ["remove", "node1", "--yes"])).code).toBe(0);
+    await waitUntil("that to be told", 30_000, async () => (await told()).length > 0);
+    await waitUntil("it to be forgotten", 30_000, async () => (await missed()).alone);
+    // From now on nobody else takes what it does not.
+    await node2.run(["systemctl", "restart", "influxdb"]);
+    await untilServing();
+    await waitUntil("that to be forgotten, too", 30_000, async () => {
+      const { outages } = await missed();
+      return outages.every(({ sure }) => !sure);
+    });
+    expect(await told()).toHaveLength(1);
+  }, 250_000);
 });

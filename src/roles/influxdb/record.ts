@@ -10,6 +10,8 @@ const recordSchema = v.object({
   /** The run of the server (systemd's invocation) that was last seen well, and when. */
   run: v.string(),
   wellAt: ms,
+  /** Nobody is beside it: what it lacks from then on nobody else took. */
+  alone: v.optional(v.boolean(), false),
   /** What it may lack. */
   outages: v.array(
     v.object({
@@ -23,7 +25,7 @@ const recordSchema = v.object({
 });
 type Kept = v.InferOutput<typeof recordSchema>;
 
-const nothing: Kept = { joined: false, run: "", wellAt: 0, outages: [] };
+const nothing: Kept = { joined: false, run: "", wellAt: 0, alone: false, outages: [] };
 
 /** That it is well is written down so often, ms: after a power cut the outage began at most so long before it did. */
 const wellEveryMs = 30_000;
@@ -71,6 +73,16 @@ export class Record {
   /** When its server was last seen well; 0: never. */
   get wellAt(): number {
     return this.#wellAt;
+  }
+
+  /** Nobody was beside it when it was last looked, and what it lacked then is forgotten. */
+  get isAlone(): boolean {
+    return this.#kept.alone;
+  }
+
+  /** @throws ChimeError `host.*` */
+  async noteAlone(alone: boolean): Promise<void> {
+    if (alone !== this.#kept.alone) await this.#change(() => ({ alone }));
   }
 
   /**

@@ -171,3 +171,15 @@ test("what is crossed out and what is left of it are one change: at no moment is
   expect(record.outages).toEqual(held);
   expect((await Record.load(path)).outages).toEqual(held);
 });
+
+test("that nobody is beside it is known after a restart; a file that does not say it has somebody", async () => {
+  const path = place();
+  const record = await wellAt100(path);
+  expect(record.isAlone).toBe(false);
+  await record.noteAlone(true);
+  expect((await Record.load(path)).isAlone).toBe(true);
+  const { alone: _, ...older } = (await Bun.file(path).json()) as { alone: boolean };
+  await Bun.write(path, JSON.stringify(older));
+  const read = await Record.load(path);
+  expect([read.isAlone, read.wasJoined]).toEqual([false, true]);
+});

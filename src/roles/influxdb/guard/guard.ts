@@ -34,6 +34,7 @@ import { keptTokens, tokensSchema } from "../tokens.ts";
 import { Deleting, type OtherNode, type Own } from "./deleting.ts";
 import { Exclusion, type UnderWay } from "./exclusion.ts";
 import { holdsNothing } from "../empty.ts";
+import { forgone } from "../forgone.ts";
 import { drillServer, isDrillFault } from "./drill-faults.ts";
 import { form } from "./form.ts";
 import { Filler } from "./filler.ts";
@@ -279,10 +280,18 @@ export class TwinGuard implements Guard {
     if (other) await this.#deleting.settle(this.#own(), other, { timeoutMs: fillMs, signal });
   }
 
+  /** It has listened for others long enough to hear one that is there. */
+  get #isSettled(): boolean {
+    return this.#deps.clock.now() - this.#startedAt > settleMs;
+  }
+
   #verdict(): Verdict {
-    const isSettled = this.#deps.clock.now() - this.#startedAt > settleMs;
     const twin = this.#twin();
-    return judge(standingOf(this.#state()), inUse(twin) ?? (twin && { ...twin, said: null }), isSettled);
+    return judge(
+      standingOf(this.#state()),
+      inUse(twin) ?? (twin && { ...twin, said: null }),
+      this.#isSettled,
+    );
   }
 
   async #look(): Promise<void> {
@@ -502,8 +511,8 @@ export class TwinGuard implements Guard {
     const context = this.#deps.context();
     const twin = this.#twin();
     const { outages } = this.#record;
-    // Nobody has anything else.
-    if (!twin && this.#well) return this.#record.filled(outages);
+    if (twin) await this.#record.noteAlone(false);
+    else if (this.#well && this.#isSettled) return this.#forgo(outages);
     if (!twin?.said?.serving || !this.#well) return;
     const outage = this.#filler.next(outages);
     if (!outage || !mayCompare(importance(outage), twin)) return;
@@ -523,6 +532,19 @@ export class TwinGuard implements Guard {
     const isWorthTelling = points > 0 || (outage.sure && outage.from > 0);
     if (done.length > 0 && isWorthTelling) this.#tell(outage, points, this.#deps.clock.now() - start);
     await this.#tellAll();
+  }
+
+  /** Nobody has anything else, nor will have: whoever has left never comes back as the same member. */
+  async #forgo(outages: readonly Outage[]): Promise<void> {
+    const { name } = this.#deps.context().self;
+    const members = this.#deps.membership.members();
+    const message = this.#record.isAlone ? undefined : forgone(name, members, outages);
+    if (message !== undefined) {
+      log.warn(`influxdb: ${message}`);
+      this.#deps.record({ kind: "gap", message });
+    }
+    await this.#record.filled(outages);
+    await this.#record.noteAlone(true);
   }
 
   /** What nobody noticed, as a cut of a second: the first of the two compares minutes that are over, and at times a day. */
