@@ -1,3 +1,4 @@
+import { paths } from "../../core/paths.ts";
 import { disk } from "../../resources/disk.ts";
 import { file } from "../../resources/file.ts";
 import { hosts } from "../../resources/hosts.ts";
@@ -50,7 +51,7 @@ export function resources(context: RoleContext): RolePlan {
   // In place of the package's own, which an update may change.
   const unit = file({
     path: `/etc/systemd/system/${product.unit}`,
-    content: unitText({ binary, environment, user: product.user }),
+    content: unitText({ binary, environment, user: product.user, handsOver: topology === "mirror" }),
     check: unitCheck,
     needs: [runsAs.id, ...installed, ...programs.map(({ id }) => id)],
   });
@@ -108,22 +109,27 @@ function slotEntries(context: RoleContext): { address: string; names: string[] }
 
 /**
  * No start time-out: a node alone waits for the others, for days if need be. A new file system belongs to root; a disk
- * that is not mounted is an immutable directory, which stays root's (docs/disks.md).
+ * that is not mounted is an immutable directory, which stays root's (docs/disks.md). The store that clients of a mirror have
+ * is stopped when they have gone over: at a shutdown while keepalived, haproxy and the agent still run.
  */
 function unitText({
   binary,
   environment,
   user,
+  handsOver,
 }: {
   binary: string;
   environment: string;
   user: string;
+  handsOver: boolean;
 }): string {
+  const after = handsOver ? " chime-node.service keepalived.service" : "";
+  const stop = handsOver ? `ExecStop=-+${paths.binary} agent --before-stop ${roleName}\n` : "";
   return `# Written by chime-node.
 [Unit]
 Description=S3 store of chime-node
 Wants=network-online.target
-After=network-online.target
+After=network-online.target${after}
 StartLimitIntervalSec=0
 
 [Service]
@@ -133,7 +139,7 @@ Group=${user}
 EnvironmentFile=${environment}
 ExecStartPre=+/bin/sh -c 'for d in ${place("*")}; do mountpoint -q $$d && chown ${user}: $$d; done; :'
 ExecStart=${binary} server $MINIO_OPTS $MINIO_VOLUMES
-Restart=always
+${stop}Restart=always
 RestartSec=1s
 TimeoutStartSec=infinity
 TimeoutStopSec=30s

@@ -162,6 +162,7 @@ export class MirrorGuard implements Guard {
 
   async command(method: string): Promise<unknown> {
     if (method === turnMethod) return { awaiting: (await this.#takeTurn()) ?? null };
+    if (method === "before-stop") return this.#beforeStop();
     if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
     if (method === retireCommand) return this.#key.retire();
     if (isDiskFault(method)) return drillDisk(method, this.#redundancy);
@@ -224,6 +225,13 @@ export class MirrorGuard implements Guard {
     if (why !== undefined) return why;
     await giveVipUp(this.#deps, this.#watch.signal);
     return this.#deps.hasVip() ? `waiting for the VIP to go to ${name}` : undefined;
+  }
+
+  /** Its server is stopped by hand, or with the machine: clients go over before, where anybody can take them. */
+  async #beforeStop(): Promise<void> {
+    if (this.#password.isUnderWay || !this.#deps.hasVip()) return;
+    await awaitHeir(roleName, this.#deps, this.#watch.signal);
+    await giveVipUp(this.#deps, this.#watch.signal);
   }
 
   async #look(): Promise<void> {
