@@ -5,6 +5,7 @@ import { manifestName, signatureName } from "../bundle/manifest.ts";
 import { comingBundles, pullPlaces, storedBundles, type StoredBundle } from "../bundle/store.ts";
 import { isSafeName } from "../bundle/tar.ts";
 import type { ClusterMembership } from "../cluster/membership.ts";
+import type { MemberView } from "../cluster/types.ts";
 import { failed } from "../core/errors.ts";
 import { paths } from "../core/paths.ts";
 import { fileError, isMissing } from "../host/files.ts";
@@ -95,10 +96,22 @@ async function wholeFiles({ directory, manifest }: StoredBundle): Promise<number
   return manifest.files.flatMap(({ name }, at) => (names.has(name) ? [at] : []));
 }
 
-/** What the command line on this node asks its agent of the others. */
-export function bundleHandlers(
-  membership: Pick<ClusterMembership, "members" | "self" | "call" | "isWitness">,
-) {
+/** The other members, as far as they are asked for bundles. */
+interface Others extends Pick<ClusterMembership, "call" | "isWitness"> {
+  readonly self: Pick<ClusterMembership["self"], "name">;
+  members(): Pick<MemberView, "name" | "state">[];
+}
+
+/** How bundles are asked for of other members. */
+export interface Givers {
+  "bundle.offers"(): Promise<Offer[]>;
+  "bundle.manifest"(params: unknown): Promise<{ manifest: string; signature: string }>;
+  "bundle.files"(params: unknown): Promise<number[]>;
+  "bundle.read"(params: unknown): Promise<Uint8Array>;
+}
+
+/** What the command line on this node asks its agent of the others. @param listMs for who has what */
+export function bundleHandlers(membership: Others, listMs: number = answerMs): Givers {
   return {
     /**
      * Who of the living members has which; one that does not answer, or is of an older version, has none. A witness is not
@@ -112,7 +125,7 @@ export function bundleHandlers(
       const answers = await Promise.allSettled(
         others.map(async ({ name: node }) =>
           v
-            .parse(offersSchema, await membership.call(node, "bundle.list", {}, answerMs))
+            .parse(offersSchema, await membership.call(node, "bundle.list", {}, listMs))
             .map((offer) => ({ ...offer, node })),
         ),
       );

@@ -534,6 +534,8 @@ export class ClusterMembership implements Membership {
     }
     const asked = method === "exchange" ? v.parse(exchangeRequest, params) : undefined;
     this.checkBelongs(peer, asked?.admission ?? undefined);
+    // A node asks for packages before its agent is up.
+    if (!method.startsWith("call.bundle.")) this.contacts.heard(peer.index);
     if (asked) {
       this.contacts.hear(asked.statements, peer.index);
       return { ...this.state.compare(asked.summary), statements: this.contacts.statements() };
@@ -572,7 +574,6 @@ export class ClusterMembership implements Membership {
     const isOther = admission.publicKey !== peer.publicKey || admission.name !== peer.name;
     if (admission.left || isOther) throw removed(peer.name);
     this.refusals.delete(peer.index);
-    this.contacts.heard(peer.index);
   }
 
   private async exchange(peer: PeerAddress, link: Link): Promise<void> {

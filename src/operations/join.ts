@@ -20,6 +20,7 @@ import { file } from "../resources/file.ts";
 import { downloadPackages } from "../resources/package.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { listenAhead, type Surroundings } from "../vip/checks.ts";
+import { PullAhead } from "./bundle/ahead.ts";
 import { pullBundle } from "./bundle/pull.ts";
 import { startAgent } from "./agent.ts";
 import { readContext, requireInstalled, requireRoot, type ClusterView } from "./context.ts";
@@ -71,17 +72,21 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     const member = await membership(options);
     const disks = await chooseForRoles(options, io);
     const asking = new AbortController();
+    let ahead: PullAhead | undefined;
     const listen = () => listenAhead(facts, asking.signal);
     try {
       const { identity, ask } = member
         ? { identity: member, ask: listen() }
         : await enter(options, { facts, listen }, io);
+      if (!member) ahead = new PullAhead(facts, options.role, io);
       await startAgent(io);
-      await takeRoles(options, { facts, ask, disks }, io);
+      ahead?.agentIsUp();
+      await takeRoles(options, { facts, ask, disks, ahead }, io);
       await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);
       return await summarize(identity, options.role);
     } finally {
       asking.abort();
+      await ahead?.stop();
     }
   });
 }
@@ -158,7 +163,12 @@ const hostOf = (address: string) => splitAddress(address).host;
 
 async function takeRoles(
   options: JoinOptions,
-  { facts, ask, disks }: { facts: Facts; ask: Surroundings; disks: readonly Disk[] },
+  {
+    facts,
+    ask,
+    disks,
+    ahead,
+  }: { facts: Facts; ask: Surroundings; disks: readonly Disk[]; ahead: PullAhead | undefined },
   io: Io,
 ): Promise<void> {
   const { context, view } = await readContext(facts);
@@ -173,7 +183,10 @@ async function takeRoles(
   if (fresh.length > 0) {
     await requireFit(planned, { roles: fresh, ignore: options.ignore }, io, {
       ask,
-      first: (signal) => pullBundle(planned, fresh, { ...io, signal }),
+      first: async (signal) => {
+        await ahead?.ended(signal);
+        await pullBundle(planned, fresh, { ...io, signal });
+      },
       meanwhile: (signal) => fetchPackages(planned, signal, io),
     });
   }

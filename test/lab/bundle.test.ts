@@ -48,10 +48,16 @@ describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
   const counted = async (node: LabNode, path: string) =>
     Number.parseInt((await node.sh(`du -sb ${path}`, { check: false })).stdout) || 0;
 
-  /** A join that is killed with half of the packages here; returns how many bytes are still to come. */
+  /**
+   * A join that is killed with half of the packages here, before its agent is up: they do not wait for that. Returns how
+   * many bytes are still to come.
+   */
   async function cutPull(node: LabNode, token: string): Promise<number> {
     const total = await counted(node1, "/var/lib/chime-node/bundles/*/repo");
     await lab.network.setRate("node1", 40);
+    const held = "/etc/systemd/system/chime-node.service.d";
+    const wait = "until [ -e /run/lab-go ]; do sleep 0.1; done";
+    await node.put(`${held}/lab.conf`, `[Service]\nExecStartPre=/bin/sh -c '${wait}'\n`);
     const joining = node.start(joinCommand, { env: { CHIME_TOKEN: token } });
     let here = 0;
     await waitUntil("half of the packages", 60_000, async () => {
@@ -61,6 +67,7 @@ describe.skipIf(system.name === "debian-sid")("from a bundle", () => {
     });
     joining.signal("SIGKILL");
     await joining.exited;
+    await node.sh(`touch /run/lab-go; rm -r ${held}`);
     await lab.network.setRate("node1", undefined);
     return total - here;
   }

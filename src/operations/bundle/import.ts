@@ -7,7 +7,7 @@ import { requireRoot } from "../context.ts";
 import type { Io } from "../io.ts";
 import { describe, type Described } from "./describe.ts";
 import { requireFitting } from "./fit.ts";
-import { rememberKeys, trustHere } from "./trust.ts";
+import { clusterSpec, rememberKeys, trustHere } from "./trust.ts";
 
 /** `bundle import --json`. */
 export interface Imported extends Described {
@@ -25,7 +25,7 @@ export async function importHere(file: string, trust: readonly string[], io: Io)
   requireRoot();
   const given = await Promise.all(trust.map(readPublicKey));
   return withLock("bundle", "bundle import", async () => {
-    const { keys, revoked } = await trustHere();
+    const { keys, revoked } = await trustHere(await clusterSpec());
     io.progress(`checking ${file} and copying it to ${paths.bundles}`);
     const opened = await importBundle(
       file,

@@ -1,7 +1,7 @@
-import type { Offer } from "../../agent/bundles.ts";
+import type { Givers, Offer } from "../../agent/bundles.ts";
 import { callAgent, readAgent } from "../../agent/socket.ts";
 import { keptFiles } from "../../bundle/kept.ts";
-import { openManifest, type Opened } from "../../bundle/read.ts";
+import { openManifest, type Opened, type Trust } from "../../bundle/read.ts";
 import { pullFiles, type Source } from "../../bundle/pull.ts";
 import type { Arrived } from "../../bundle/coming-file.ts";
 import { contentSize, type Manifest } from "../../bundle/manifest.ts";
@@ -24,12 +24,29 @@ import { trustHere } from "./trust.ts";
 const callMs = 35_000;
 const tellMs = 2_000;
 
+/** Asks by way of this node's agent. */
+export function agentGivers(signal: AbortSignal): Givers {
+  const limits = { timeoutMs: callMs, signal };
+  return {
+    "bundle.offers": () => callAgent<Offer[]>("bundle.offers", {}, limits),
+    "bundle.manifest": (params) => callAgent("bundle.manifest", params, limits),
+    "bundle.files": (params) => callAgent("bundle.files", params, limits),
+    "bundle.read": (params) => readAgent("bundle.read", params, limits),
+  };
+}
+
 /**
  * Where `cluster.packages` wants a bundle and this node has none for these roles, its packages are brought from members
  * that have one. Nothing but the store changes. With `auto` a node goes on without what it cannot get.
+ * @param giversNow asked again whenever it is looked who has what
  * @throws ChimeError where packages must come from a bundle: `bundle.*`, `host.no_space`, `file.*`
  */
-export async function pullBundle(context: RoleContext, names: readonly RoleName[], io: Io): Promise<void> {
+export async function pullBundle(
+  context: Pick<RoleContext, "spec" | "facts">,
+  names: readonly RoleName[],
+  io: Io,
+  giversNow: () => Givers = () => agentGivers(io.signal),
+): Promise<void> {
   const { packages } = context.spec.cluster;
   const needs = roles.some((role) => names.includes(role.name) && role.products(context.spec).length > 0);
   if (!needs || (packages !== "bundle" && packages !== "auto")) return;
@@ -39,7 +56,8 @@ export async function pullBundle(context: RoleContext, names: readonly RoleName[
     one.arch === context.facts.arch &&
     names.every((role) => one.roles.includes(role));
   if ((await storedBundles(paths.bundles)).some(({ manifest }) => suits(manifest))) return;
-  const offers = (await offersOf()).filter(suits);
+  const givers = giversNow();
+  const offers = (await givers["bundle.offers"]()).filter(suits);
   // The newest, and of two of one version the one that more members have.
   const count = (id: string) => offers.filter((offer) => offer.id === id).length;
   const [best] = offers
@@ -48,7 +66,10 @@ export async function pullBundle(context: RoleContext, names: readonly RoleName[
   if (!best) return;
   const holders = offers.filter(({ id, whole }) => id === best.id && whole).map(({ node }) => node);
   try {
-    await withLock("bundle", "a bundle from another node", () => pull(best.id, holders, io));
+    await withLock("bundle", "a bundle from another node", async () => {
+      const opened = await openFrom(givers, best.id, holders, await trustHere(context.spec.cluster));
+      await pull(opened, giversNow, io);
+    });
   } catch (error) {
     io.signal.throwIfAborted();
     if (packages === "bundle") throw error;
@@ -56,8 +77,8 @@ export async function pullBundle(context: RoleContext, names: readonly RoleName[
   }
 }
 
-async function pull(id: string, holders: readonly string[], io: Io): Promise<void> {
-  const opened = await openFrom(id, holders);
+async function pull(opened: Opened, giversNow: () => Givers, io: Io): Promise<void> {
+  const { id } = opened;
   await requireFitting(opened.manifest, "packages");
   const files = keptFiles(opened.manifest);
   const total = contentSize({ files });
@@ -73,10 +94,11 @@ async function pull(id: string, holders: readonly string[], io: Io): Promise<voi
   // From now on others may take from here what has come.
   await makePrivateDirectory(places.whole);
   await writeSigned(places.whole, opened);
-  const find = async () =>
-    (await offersOf())
-      .filter((offer) => offer.id === id)
-      .map((offer) => sourceOf(offer, opened.manifest, io));
+  const find = async () => {
+    const givers = giversNow();
+    const offers = await givers["bundle.offers"]();
+    return offers.filter((offer) => offer.id === id).map((offer) => sourceOf(givers, offer, opened.manifest));
+  };
   await pullFiles({ files, places, find, arrived, warn: io.warn, signal: io.signal });
   await settle(places.whole, paths.bundles, opened);
   // What was refused came from nobody.
@@ -84,30 +106,28 @@ async function pull(id: string, holders: readonly string[], io: Io): Promise<voi
   io.note(`packages came from ${givers.join(", ") || "an earlier run"}: bundle ${id}`);
 }
 
-function offersOf(): Promise<Offer[]> {
-  return callAgent<Offer[]>("bundle.offers", {}, { timeoutMs: callMs });
-}
-
-function sourceOf({ node, id, whole }: Offer, { files }: Manifest, { signal }: Io): Source {
+function sourceOf(givers: Givers, { node, id, whole }: Offer, { files }: Manifest): Source {
   const has = async () => {
-    const places = await callAgent<number[]>("bundle.files", { node, id }, { timeoutMs: callMs, signal });
+    const places = await givers["bundle.files"]({ node, id });
     return new Set(places.flatMap((at) => files[at]?.name ?? []));
   };
   return {
     node,
     ...(whole ? {} : { has }),
-    read: (name, offset) =>
-      readAgent("bundle.read", { node, id, name, offset }, { timeoutMs: callMs, signal }),
+    read: (name, offset) => givers["bundle.read"]({ node, id, name, offset }),
   };
 }
 
 /** From the first that gives one. @throws ChimeError of the last */
-async function openFrom(id: string, holders: readonly string[]): Promise<Opened> {
-  const trust = await trustHere();
+async function openFrom(
+  givers: Givers,
+  id: string,
+  holders: readonly string[],
+  trust: Trust,
+): Promise<Opened> {
   for (const [at, node] of holders.entries()) {
     try {
-      type Answer = { manifest: string; signature: string };
-      const answer = await callAgent<Answer>("bundle.manifest", { node, id }, { timeoutMs: callMs });
+      const answer = await givers["bundle.manifest"]({ node, id });
       return openManifest(Buffer.from(answer.manifest), Buffer.from(answer.signature, "base64"), trust);
     } catch (error) {
       if (at === holders.length - 1) throw strange(error, node);

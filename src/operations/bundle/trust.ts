@@ -11,9 +11,11 @@ import { parseSpec } from "../../spec/load.ts";
 import type { Spec } from "../../spec/types.ts";
 import type { ClusterView } from "../context.ts";
 
-/** Whose bundles this node takes: the release's, those that were given here, those of the cluster; but none it revoked. */
-export async function trustHere(): Promise<Trust> {
-  const cluster = await clusterSpec();
+/**
+ * Whose bundles this node takes: the release's, those that were given here, those of the cluster; but none it revoked.
+ * @param cluster of its spec; undefined where this node is in none
+ */
+export async function trustHere(cluster: Spec["cluster"] | undefined): Promise<Trust> {
   return {
     keys: [...build.trustedKeys, ...(await givenKeys()), ...(cluster?.trustedKeys ?? [])],
     revoked: cluster?.revokedKeys ?? [],
@@ -33,7 +35,7 @@ export async function rememberKeys(keys: readonly PublicKey[]): Promise<void> {
   await appendFile(paths.trustedKeys, more.map((key) => `${key}\n`).join(""), { mode: 0o600 });
 }
 
-async function clusterSpec(): Promise<Spec["cluster"] | undefined> {
+export async function clusterSpec(): Promise<Spec["cluster"] | undefined> {
   if (!(await loadIdentity(clusterFiles.pki))) return undefined;
   const { spec } = await callAgent<ClusterView>("cluster");
   return parseSpec(spec.toml, paths.clusterToml).cluster;
