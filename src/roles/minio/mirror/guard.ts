@@ -229,7 +229,7 @@ export class MirrorGuard implements Guard {
 
   /** Its server is stopped by hand, or with the machine: clients go over before, where anybody can take them. */
   async #beforeStop(): Promise<void> {
-    if (this.#password.isUnderWay || !this.#deps.hasVip()) return;
+    if (this.#restarts.isUnderWay || !this.#deps.hasVip()) return;
     await awaitHeir(roleName, this.#deps, this.#watch.signal);
     await giveVipUp(this.#deps, this.#watch.signal);
   }
