@@ -205,6 +205,36 @@ describe.skipIf(!minio).each([
     }
   }, 600_000);
 
+  test("a node that was away when the old CA was dropped serves again by itself", async () => {
+    const last = lab.nodes.at(-1) ?? node1;
+    const rotate = (...more: string[]) =>
+      chime<RotateAuthorityResult>(node1, ["ca", "rotate", "--yes", ...more]);
+    expect((await rotate()).code).toBe(0);
+    await last.powerOff();
+    await waitUntil("it to be missed", 30_000, async () => {
+      const { members } = (await chime<Status>(node1, ["status"])).json;
+      return members.some(({ name, state }) => name === last.name && state === "dead");
+    });
+    const { code, json } = await rotate("--finish");
+    expect([code, json]).toMatchObject([0, { stage: null, away: [last.name] }]);
+    store = { ...store, ca: await node1.read(`${pki}/ca.crt`) };
+    const put = { store, verb: "put", key: "b", patienceMs: 30_000 } as const;
+    expect((await useStore(lab, put)).error).toBeNull();
+    await last.boot();
+    await waitUntil("it to be through", 120_000, async () => {
+      const { done, away } = (await chime<AuthorityView>(node1, ["ca", "show"])).json;
+      return done && away.length === 0;
+    });
+    await untilWell();
+    const get = {
+      store: { ...store, address: last.address },
+      verb: "get",
+      key: "b",
+      patienceMs: 30_000,
+    } as const;
+    expect(await useStore(lab, get)).toMatchObject({ error: null, sha256: sha256(bodyOf("first")) });
+  }, 400_000);
+
   // In a pool one direction of a connection is enough, and the agent on the thief's node refuses it, too.
   test.skipIf(topology === "pool")(
     "who has the CA's key of before alone is no server of this store to the other one",
