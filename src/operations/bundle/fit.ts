@@ -59,6 +59,7 @@ function requireSystem(here: Pick<Here, "system" | "arch">, { system, arch }: Ma
 
 /** Of the program in its place; install.sh lets the one in the bundle import it. */
 async function presentVersion(): Promise<string> {
+  if (process.execPath === paths.binary) return packageJson.version;
   return (await versionOf(paths.binary)) ?? packageJson.version;
 }
 
