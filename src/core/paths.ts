@@ -28,7 +28,7 @@ export const paths = {
   minioMirror: "/var/lib/chime-node/minio-mirror.json",
   /** With which program an operator had all servers of the S3 store restarted, until that was done. */
   minioRestart: "/var/lib/chime-node/minio-restart",
-  /** For which CAs to trust the S3 store's server was last restarted, and which run of it was there before. */
+  /** Which CAs the S3 store's server was last seen to have on the disk, and which run of it goes by others. */
   minioTrust: "/var/lib/chime-node/minio-trust.json",
   /** Since when this node's InfluxDB may lack what its twin has. */
   influxdbGap: "/var/lib/chime-node/influxdb-gap.json",

@@ -54,7 +54,6 @@ beforeEach(() => {
       looks++;
       return run.startedAt < file.changedAt;
     },
-    order: async () => void did.push("order"),
     isSettled: async () => run.answers,
     pairChangedAt: async () => file.pairChangedAt,
     isShown: async () => run.shows === file.pairChangedAt,
@@ -103,7 +102,6 @@ test("servers are restarted for other CAs when all have them, and clients wait u
   expect(did.slice(3).toSorted()).toEqual([
     "node2 guard.minio.trust-restart",
     "node3 guard.minio.trust-restart",
-    "order",
     "restart",
   ]);
   // The new run does not answer yet.
@@ -134,7 +132,7 @@ test("at another node's word a server is restarted if it would be started with t
   ];
   await trust.advance();
   expect(await restart(both)).toBeNull();
-  expect(did).toEqual(["order", "restart"]);
+  expect(did).toEqual(["restart"]);
   expect(await restarts.handle("turn", {})).toBeUndefined();
 });
 
@@ -146,7 +144,7 @@ test("an agent that starts anew in the middle finds by the server's age that it 
   await trust.advance();
   now = 10_000;
   await trust.advance();
-  expect([trust.own(), did]).toEqual([{ current: both, used: null }, ["hold", "order", "restart"]]);
+  expect([trust.own(), did]).toEqual([{ current: both, used: null }, ["hold", "restart"]]);
 });
 
 test("a server that was not told of its new certificate is told until it shows it", async () => {

@@ -31,8 +31,6 @@ export interface Cause {
   others(): readonly NamedFellow<StartedWith>[];
   /** This node's server was started before what is there. */
   isOld(): Promise<boolean>;
-  /** Before that is restarted for it. */
-  order?(): Promise<void>;
 }
 
 /**
@@ -126,7 +124,6 @@ export class HeldRestart {
 
   async #restartOwn(cause: Cause): Promise<void> {
     if (!(await cause.isOld())) return;
-    await cause.order?.();
     await this.#restartServer();
   }
 

@@ -6,7 +6,7 @@ import { isShown } from "../../shown-certificate.ts";
 import { layout, minioSpec, s3Port } from "../layout.ts";
 import { ownStore } from "../stores.ts";
 import { reread, serverFiles } from "../tls.ts";
-import { orderTrust, trustsOthers, trustThere } from "../trusted.ts";
+import { noteTrust, trustThere } from "../trusted.ts";
 import { fellowsOf, type NamedFellow } from "./fellows.ts";
 import { readHealth } from "./health.ts";
 import type { Cause, HeldRestart } from "./held-restart.ts";
@@ -26,8 +26,6 @@ export interface TrustServer {
   ca(): Promise<string | undefined>;
   /** It runs, and was started before that. */
   isOld(): Promise<boolean>;
-  /** It is to be restarted for it. */
-  order(): Promise<void>;
   /** It does not run, or answers. */
   isSettled(): Promise<boolean>;
   /** The same of its own certificate and key. */
@@ -77,10 +75,6 @@ export class TrustChange implements Cause {
 
   isOld(): Promise<boolean> {
     return this.#server.isOld();
-  }
-
-  order(): Promise<void> {
-    return this.#server.order();
   }
 
   /** To be called each second. */
@@ -137,9 +131,8 @@ function serverOf(deps: Pick<GuardDeps, "context">, signal: AbortSignal): TrustS
   const unit = () => layout(deps.context()).product.unit;
   return {
     caChangedAt: () => changedAt([serverFiles.ca]),
-    ca: trustThere,
-    isOld: () => trustsOthers(unit()),
-    order: () => orderTrust(unit()),
+    ca: () => trustThere(),
+    isOld: () => noteTrust(unit()),
     async isSettled() {
       if ((await readHealth(ownStore(deps.context()), signal)).reads) return true;
       const { active } = await showUnit(unit());
