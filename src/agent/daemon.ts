@@ -19,7 +19,12 @@ import { newest } from "./cluster-history.ts";
 import { authorityProblems, expiryProblems } from "./authority-problems.ts";
 import { buildContext } from "./context.ts";
 import { agentResources, agentUnit } from "./resources.ts";
-import { followAuthority, requireCertificates, requireShown } from "./service-certificates.ts";
+import {
+  followAuthority,
+  requireCertificates,
+  requireFollowers,
+  requireShown,
+} from "./service-certificates.ts";
 import { desired, upTo } from "./desired.ts";
 import { askGateway } from "./gateway.ts";
 import { keepFootprintSmall } from "./footprint.ts";
@@ -70,6 +75,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     roleLimit: (name) => roles.find((role) => role.name === name)?.limit(context().spec),
     checkSpec: (toml) => void parseSpec(toml, paths.clusterToml),
     services: () => renewServices(),
+    requireAble: () => requireFollowers(context(), membership.members(), roles),
   });
   if (!cluster) throw refused("node.no_cluster", "this node is in no cluster", "chime-node init, or join");
   const { identity, membership, secrets, renewal, keyRotation, authorityRotation } = cluster;

@@ -1,4 +1,5 @@
-import { failed, toChimeError } from "../core/errors.ts";
+import type { MemberView } from "../cluster/types.ts";
+import { failed, refused, toChimeError } from "../core/errors.ts";
 import { openLedger, type Ledger } from "../plan/ledger.ts";
 import { plan, type PlannedChange } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
@@ -63,5 +64,23 @@ export async function requireShown(context: RoleContext, roles: readonly Role[])
   for (const role of roles) {
     const waits = await role.unrenewed?.(context);
     if (waits !== undefined) throw failed("ca.services", `${role.name}: ${waits}`);
+  }
+}
+
+/** @throws ChimeError `ca.old_member` (exit 3) where a server would go on with the CAs that it was started with, for good */
+export function requireFollowers(
+  context: RoleContext,
+  members: readonly MemberView[],
+  roles: readonly Role[],
+): void {
+  for (const role of roles) {
+    const old = role.cannotFollow?.(context, members) ?? [];
+    if (old.length === 0) continue;
+    throw refused(
+      "ca.old_member",
+      `${old.join(" and ")} does not say which CAs the server of ${role.name} there was started with: the chime-node there is an ` +
+        "older one, or has only just started",
+      "upgrade it first: docs/operations.md",
+    );
   }
 }

@@ -49,6 +49,8 @@ export interface AuthorityRotationOptions extends RotationOptions {
   save: (change: RolloverChange) => Promise<void>;
   /** Has this node's services go by what it holds; rejects where they do not. */
   services: () => Promise<void>;
+  /** Before a rotation begins: throws where a member's services could not follow it. */
+  requireAble: () => void;
 }
 
 /** What an operator is asked about before a rotation: who is to be trusted from then on. */
@@ -371,6 +373,7 @@ export class AuthorityRotation {
       );
     }
     this.#rotation.requireNewMembers();
+    this.#options.requireAble();
     if (this.#rotation.late(others).length > 0 || !this.#own().through) {
       throw refused("ca.unsettled", "not all members are through with the rotation before", again);
     }

@@ -32,6 +32,8 @@ export interface OpenClusterOptions {
   checkSpec: (toml: string) => void;
   /** Has this node's services go by the CAs that it holds; rejects where they do not. */
   services: () => Promise<void>;
+  /** Throws where a member's services could not follow a rotation of the CA. */
+  requireAble: () => void;
   /** Address to listen on; all by default. */
   host?: string;
   port?: number;
@@ -62,6 +64,7 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     roleLimit,
     checkSpec,
     services,
+    requireAble,
     host = "0.0.0.0",
     port = agentPort,
   } = options;
@@ -107,6 +110,7 @@ export async function openCluster(options: OpenClusterOptions): Promise<OpenClus
     credentials: current,
     save: hold,
     services,
+    requireAble,
     membership,
     clock: systemClock,
   });

@@ -204,6 +204,8 @@ export interface Role {
    * reads them itself. Undefined: it does, or has none. A rotation of the CA goes no further before that.
    */
   unrenewed?(context: RoleContext): Promise<string | undefined>;
+  /** The nodes that are there and whose agents do not see to that, by name: a rotation of the CA does not begin. */
+  cannotFollow?(context: RoleContext, members: readonly MemberView[]): string[];
   /** The role's part of `status`, from the members' published `roleState` alone (any node can tell it); undefined where there is none (witness). */
   status(
     context: RoleContext,

@@ -2,7 +2,12 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { followAuthority, requireCertificates, requireShown } from "../../src/agent/service-certificates.ts";
+import {
+  followAuthority,
+  requireCertificates,
+  requireFollowers,
+  requireShown,
+} from "../../src/agent/service-certificates.ts";
 import { failed } from "../../src/core/errors.ts";
 import { openLedger } from "../../src/plan/ledger.ts";
 import type { Change, Impact, Resource } from "../../src/resources/types.ts";
@@ -58,6 +63,14 @@ test("a rotation waits for a server that still shows the certificate before", as
   });
   expect(await codeOf(requireShown(context, [role(undefined)]))).toBe("nothing was thrown");
   expect(await codeOf(requireShown(context, [role(undefined), role("it is restarted")]))).toBe("ca.services");
+});
+
+test("a rotation does not begin where a service could not follow it", () => {
+  const context = twinContext([twinNode(1)]);
+  const begin = (old: string[]) =>
+    requireFollowers(context, [], [{ ...(roles[0] as Role), cannotFollow: () => old }, roles[0] as Role]);
+  expect(() => begin([])).not.toThrow();
+  expect(() => begin(["node2"])).toThrow("node2 does not say which CAs");
 });
 
 test("services are through once their certificates are as the CA has it, whatever else fails on the node", async () => {

@@ -9,7 +9,7 @@ import { SharedState } from "../../src/cluster/state.ts";
 import { hashSecret, parseToken } from "../../src/cluster/token.ts";
 import { shownTo, signer, signingCa, trustedCas, trustIn } from "../../src/cluster/trust.ts";
 import { stateForm } from "../../src/core/build.ts";
-import { failed } from "../../src/core/errors.ts";
+import { failed, refused } from "../../src/core/errors.ts";
 import { log } from "../../src/core/log.ts";
 import { isTaken, passing, simCluster, simJoin, SimNetwork, type SimNode } from "./sim.ts";
 import { codeOf, seeded } from "./support.ts";
@@ -30,6 +30,8 @@ class Node {
   isDiskFull = false;
   /** Its services do not take what is new. */
   isStuck = false;
+  /** It is told that another member's services could not follow. */
+  isOutdated = false;
   isAsked = false;
   /** Since when each other one is seen alive without a break, ms. */
   readonly seen = new Map<Node, number>();
@@ -64,6 +66,9 @@ class Node {
       services: async () => {
         this.isAsked = true;
         if (this.isStuck) throw failed("mysql.down", "the server does not answer");
+      },
+      requireAble: () => {
+        if (this.isOutdated) throw refused("ca.old_member", "a service could not follow");
       },
       membership: sim.agent,
       clock: net.clock,
@@ -260,6 +265,9 @@ describe("a rotation of the CA", () => {
     await until("it to be known", () => node(1).sees(node(5)));
     await run(2_000);
     expect(await begin(node(2), agreed)).toBe("ca.members_changed");
+    node(1).isOutdated = true;
+    expect(await begin(node(2))).toBe("ca.old_member");
+    node(1).isOutdated = false;
     await node(3).stop();
     await until("it to be missed", () => node(1).sim.view()["n3"] === "dead");
     expect(await begin(node(1))).toBe("ca.away");

@@ -50,6 +50,7 @@ export async function lab(port: number): Promise<Lab> {
       roleLimit,
       checkSpec,
       services: () => Promise.resolve(),
+      requireAble: () => undefined,
       host: address,
       port,
     });

@@ -15,7 +15,7 @@ import { mirrorStatus } from "./mirror/status.ts";
 import { awaitsNodes } from "./together.ts";
 import { resources } from "./resources.ts";
 import { authorityFile, balancerCertificate, balancerFiles, schemeOf } from "./tls.ts";
-import { unrenewed } from "./trusted.ts";
+import { cannotFollow, unrenewed } from "./trusted.ts";
 import { minioStatus } from "./status.ts";
 
 /** An S3 store over whole disks of several nodes, behind one address. */
@@ -77,6 +77,7 @@ export const minio: Role = {
     if (minioSpec(context).topology === "pool") await releaseLocks(context, node);
   },
   unrenewed,
+  cannotFollow,
   status: (context, members) =>
     minioSpec(context).topology === "mirror" ? mirrorStatus(context, members) : minioStatus(context, members),
   guard: (deps) =>

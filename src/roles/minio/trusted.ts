@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
+import type { MemberView } from "../../cluster/types.ts";
 import { paths } from "../../core/paths.ts";
 import { makeParents, readText, writeAtomically } from "../../host/files.ts";
 import { showUnit, type UnitState } from "../../host/systemd.ts";
 import { changedAt } from "../../resources/stamp.ts";
 import { isShown } from "../shown-certificate.ts";
 import type { RoleContext } from "../types.ts";
-import { layout, minioSpec, s3Port } from "./layout.ts";
+import { layout, minioSpec, nodes, s3Port } from "./layout.ts";
+import { publishedBy } from "./published.ts";
 import { serverFiles } from "./tls.ts";
 
 /** Since these CAs were seen on the disk, every run of the server but the one before goes by them; null: that one, too. */
@@ -81,6 +83,20 @@ export async function unrenewed(context: RoleContext): Promise<string | undefine
   }
   const shows = await isShown(context.self.address, s3Port, serverFiles);
   return shows ? undefined : "its server has yet to read its new certificate";
+}
+
+/** Pure: the other nodes that are there and tell of a server, but not with which CAs that was started. */
+export function cannotFollow(context: RoleContext, members: readonly MemberView[]): string[] {
+  if (!minioSpec(context).tls) return [];
+  const others = nodes(members).filter(
+    ({ name, state }) => name !== context.self.name && (state === "alive" || state === "suspect"),
+  );
+  return others.filter(isSilent).map(({ name }) => name);
+}
+
+function isSilent(member: MemberView): boolean {
+  const said = publishedBy(member);
+  return said !== null && said.trust === undefined;
 }
 
 /** One that is not understood is none. */

@@ -39,6 +39,7 @@ test("of a mirror the store with the clients goes last, and waits for nobody who
   expect(mirror(true, fellow(2, due))).toBe("wait");
   // It has yet to be given what it is restarted for, and will be as soon as it has that.
   expect(mirror(true, fellow(2, old))).toBe("wait");
+  expect(mirror(true, fellow(2, undefined))).toBe("wait");
   expect(mirror(true, fellow(2, done, { isUp: false }))).toBe("wait");
   expect(mirror(true, fellow(2, done))).toBe("restart");
   expect(mirror(true, fellow(2, due, { alive: false }))).toBe("restart");

@@ -2,12 +2,15 @@ import { afterAll, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { MemberView } from "../../../src/cluster/types.ts";
 import {
+  cannotFollow,
   noteTrust,
   trustsOthers,
   wasStartedBefore,
   type TrustNote,
 } from "../../../src/roles/minio/trusted.ts";
+import { storeContext, storeNode } from "./context.ts";
 
 const noted: TrustNote = { ca: "both", before: "first" };
 
@@ -111,4 +114,15 @@ test("a server that does not run yet will go by what is there, whatever the cloc
   expect(await isOld()).toBe(false);
   run = { active: "active", invocation: "first", startedAt: 1 };
   expect(await isOld()).toBe(false);
+});
+
+test("a rotation does not begin while a node that is there does not say with which CAs its server was started", () => {
+  const trust = { current: "b".repeat(16), used: null };
+  const named = (members: MemberView[], toml = "tls = true") =>
+    cannotFollow(storeContext(members, `nodes = 3\n${toml}`), members);
+  expect(named([storeNode(1), storeNode(2, { trust }), storeNode(3, { trust })])).toEqual([]);
+  expect(named([storeNode(1), storeNode(2), storeNode(3, { liveness: "dead" })])).toEqual(["node2"]);
+  // It has yet to take the role up, and its server will be started with what is there.
+  expect(named([storeNode(1), storeNode(2, { silent: true })])).toEqual([]);
+  expect(named([storeNode(1), storeNode(2)], "tls = false")).toEqual([]);
 });
