@@ -257,6 +257,9 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   }
   vips.start();
   if (isMember()) await guards.align();
+  if (isMember() && heldVips(context(), vips).length > 0) {
+    haproxy.endStopped().catch((error: unknown) => log.warn("haproxy:", error));
+  }
   authorityRotation.start();
   const socket = serveSocket(socketHandlers(agent));
   const metrics = serveMetrics(metricsPort, async () =>

@@ -39,19 +39,21 @@ const everyMs = 10;
 
 /**
  * Before the balancer stops, or the VIP is given up: nobody new is let in, what is under way is ended, and the VIP leaves when nothing is any more.
- * So no request is lost; who came meanwhile asks the next holder.
- * @param stop tells the balancer to take nothing new and to end what it is answering
+ * So no request is lost; who came meanwhile asks the next holder. What is still under way then can never be answered: a
+ * balancer that waited for it would be none for as long.
+ * @param stop tells the balancer to take nothing new and to end what it is answering; what it returns ends that at once
  * @param busy whether anybody is connected to the address
  */
 export async function drain(
   vips: readonly HeldVip[],
-  stop: () => Promise<void>,
+  stop: () => Promise<() => Promise<void>>,
   busy: (address: string) => Promise<boolean>,
 ): Promise<void> {
   const held = vips.filter((vip) => vip.isHere());
+  if (held.length === 0) return;
   const doors = held.flatMap(({ address, ports }) => ports.flatMap((port) => door(address, port)));
   try {
-    if (held.length > 0) await stop();
+    const end = await stop();
     await Promise.all(
       held.map(async (vip) => {
         const ended = await until(
@@ -65,6 +67,7 @@ export async function drain(
         log.info(`VIP ${vip.role}: ${left ? "given up" : "nobody takes it"} before the balancer stops${how}`);
       }),
     );
+    await end();
   } finally {
     for (const door of doors) door.close();
   }

@@ -15,27 +15,33 @@ function vip(events: string[], here = true): HeldVip {
   };
 }
 
+/** Tells a balancer to stop, and how it is ended. */
+function stopped(events: string[] = []): () => Promise<() => Promise<void>> {
+  return async () => {
+    events.push("stop");
+    return async () => void events.push("end");
+  };
+}
+
 test("nothing new first, then what is under way ends, then the VIP leaves", async () => {
   const events: string[] = [];
   let looks = 3;
-  await drain(
-    [vip(events)],
-    () => Promise.resolve(void events.push("stop")),
-    () => {
-      events.push("look");
-      return Promise.resolve(--looks > 0);
-    },
-  );
-  expect(events).toEqual(["stop", "look", "look", "look", "leave"]);
+  await drain([vip(events)], stopped(events), () => {
+    events.push("look");
+    return Promise.resolve(--looks > 0);
+  });
+  expect(events).toEqual(["stop", "look", "look", "look", "leave", "end"]);
 });
+
+test("a request that takes longer is waited for no more once the VIP has left: its balancer is ended", async () => {
+  const events: string[] = [];
+  await drain([vip(events)], stopped(events), () => Promise.resolve(true));
+  expect(events).toEqual(["stop", "leave", "end"]);
+}, 10_000);
 
 test("a node that holds nothing has nobody to wait for", async () => {
   const events: string[] = [];
-  await drain(
-    [vip(events, false)],
-    () => Promise.resolve(void events.push("stop")),
-    () => Promise.resolve(true),
-  );
+  await drain([vip(events, false)], stopped(events), () => Promise.resolve(true));
   expect(events).toEqual([]);
 });
 
@@ -45,11 +51,7 @@ test("nobody is turned away before keepalived has let it go", async () => {
   let looks = 3;
   // As keepalived obeys: some looks after its gate was closed.
   const slow = { ...before, isHere: () => before.isHere() || looks-- > 0 };
-  await drain(
-    [slow],
-    () => Promise.resolve(),
-    () => Promise.resolve(false),
-  );
+  await drain([slow], stopped(closed), () => Promise.resolve(false));
   expect(looks).toBe(-1);
 });
 

@@ -1,7 +1,7 @@
 /**
  * VIP and balancer alone, without roles and agent, compiled, in a node: `apply SELF ADDRESS…`, where node1, node2, … have
  * these addresses. `view`: what the node's balancer thinks of its backends. `watch SELF ADDRESS…`: cuts off those that
- * vanish, as an agent does that hears of nobody. `agent`: before haproxy stops. `connections` to the VIP, and `tickle JSON` of such a list.
+ * vanish, as an agent does that hears of nobody. `agent`: before haproxy stops; `move`: before the VIP is given up; `start`: as an agent starts. `connections` to the VIP, and `tickle JSON` of such a list.
  */
 import { drain, isConnected } from "../../src/agent/drain.ts";
 import { hostNetwork, Vanished } from "../../src/agent/vanished.ts";
@@ -26,6 +26,8 @@ if (import.meta.main) {
     apply: () => applyBalancer(rest),
     view: () => haproxy.view(),
     agent: () => drainHere(),
+    move: () => drainHere(),
+    start: () => haproxy.endStopped(),
     watch: () => watch(rest),
     connections: () => connectionsTo(vip, 100),
     tickle: () => Promise.resolve(tickle(JSON.parse(rest[0] ?? "[]"))),
@@ -33,7 +35,7 @@ if (import.meta.main) {
   console.log(JSON.stringify(await verbs[verb]?.()));
 }
 
-/** What the agent does as haproxy's unit stops. */
+/** What the agent does as haproxy's unit stops, or the VIP is given up on purpose. */
 async function drainHere(): Promise<void> {
   let here = await holdsAddress(vip);
   const held = {

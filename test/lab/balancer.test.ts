@@ -10,6 +10,7 @@ import { bareAccount, bareBucket, startStore, storeUnit } from "./bare-store.ts"
 import { Lab } from "./lab.ts";
 import { minioBinary } from "./minio-binary.ts";
 import type { LabNode } from "./node.ts";
+import type { Running } from "./process.ts";
 import { goodPerSecond, Load, longestGaps } from "./store-load.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -125,6 +126,35 @@ describe.skipIf(!binary)(
       await allUp(holder);
     }, 60_000);
 
+    test("a planned move with an upload that takes longer: that ends, and the node's balancer serves again", async () => {
+      const [holder = node1] = await holders(lab);
+      const client = lab.nodes.find((node) => node !== holder) ?? node3;
+      const upload = await beginUpload(client, holder);
+      await holder.run([program, "move"]);
+      const leftAt = performance.now();
+      expect(await holders(lab)).not.toContain(holder);
+      await waitUntil("its balancer to serve again", 5_000, async () => (await view(holder)).length > 0);
+      console.error(`it serves ${Math.round(performance.now() - leftAt)} ms after the VIP has left`);
+      upload.signal("SIGKILL");
+      writeEligible("minio", true, holder.path(paths.vip));
+      await allUp(holder);
+    }, 60_000);
+
+    test("an agent that starts ends a balancer that another one told to stop, and no other", async () => {
+      const [holder = node1] = await holders(lab);
+      const before = await holder.mainPid("haproxy");
+      await holder.run([program, "start"]);
+      expect(await holder.mainPid("haproxy")).toBe(before);
+      const client = lab.nodes.find((node) => node !== holder) ?? node3;
+      const upload = await beginUpload(client, holder);
+      await holder.kill("haproxy", "SIGUSR1");
+      await waitUntil("it to stop", 5_000, async () => (await view(holder)).length === 0);
+      await holder.run([program, "start"]);
+      await waitUntil("its balancer to serve again", 5_000, async () => (await view(holder)).length > 0);
+      upload.signal("SIGKILL");
+      await allUp(holder);
+    }, 60_000);
+
     test("kill -9 of a node's server: no read fails", async () => {
       const load = await Load.start(lab, { ...atVip, workers: 4, bytes: 10_000, kinds: ["get"] });
       await node1.kill(storeUnit);
@@ -217,6 +247,25 @@ describe.skipIf(!binary)("a store of two nodes loses one (--long; needs Go, to b
     console.error(`first write ${first - backAt} ms after the power was back`);
   }, 120_000);
 });
+
+/** Of which nothing comes: for as long as it is let, it is under way. */
+async function beginUpload(client: LabNode, holder: LabNode): Promise<Running> {
+  const store = new Bun.S3Client({
+    accessKeyId: bareAccount.accessKey,
+    secretAccessKey: bareAccount.secretKey,
+    bucket: bareBucket,
+    region: "us-east-1",
+    endpoint: `http://${vip}:9000`,
+  });
+  const { pathname, search } = new URL(store.presign("slow", { method: "PUT" }));
+  const head = `PUT ${pathname}${search} HTTP/1.1\r\nHost: ${vip}:9000\r\nContent-Length: 1000000\r\n\r\n`;
+  const upload = client.start(["bash", "-c", `exec 3<>/dev/tcp/${vip}/9000; cat >&3; cat <&3`], {
+    stdin: head,
+  });
+  const from = `ss -Htn state established src ${vip} dst ${client.address}`;
+  await waitUntil("the upload to begin", 10_000, async () => (await holder.sh(from)).stdout !== "");
+  return upload;
+}
 
 function percentiles(times: readonly number[]): string {
   const sorted = times.toSorted((a, b) => a - b);

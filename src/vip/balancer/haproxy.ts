@@ -1,13 +1,16 @@
-import { exec } from "../../core/exec.ts";
+import { failed } from "../../core/errors.ts";
+import { log } from "../../core/log.ts";
 import { paths } from "../../core/paths.ts";
 import { product, productPath } from "../../host/catalog.ts";
 import type { Finding } from "../../host/checks.ts";
 import { readText } from "../../host/files.ts";
+import { showUnit } from "../../host/systemd.ts";
 import { file } from "../../resources/file.ts";
 import { pkg } from "../../resources/package.ts";
 import { service } from "../../resources/service.ts";
 import { sysctl } from "../../resources/sysctl.ts";
 import { configMarker as marker, renderHaproxy } from "./haproxy-config.ts";
+import { isOf, mainProcess } from "./haproxy-process.ts";
 import { askHaproxy } from "./haproxy-socket.ts";
 import { foreignConfig } from "../foreign.ts";
 import { hold, holdMap, holdMapText, holdScript, holdScriptText, release } from "./hold.ts";
@@ -74,10 +77,27 @@ export const haproxy: Balancer = {
   hold: (service, seconds) => hold(service, seconds, Date.now()),
   release: (service) => release(service),
   async stopTaking() {
-    const argv = ["systemctl", "kill", "--kill-who=main", `--signal=${stopSignal}`, unit];
-    await exec(argv, { timeoutMs: 5_000 });
+    const pid = await mainProcess(unit);
+    if (pid === undefined) throw failed("balancer.down", "haproxy does not run", `systemctl status ${unit}`);
+    // Not by systemd, which answers nobody while it reloads.
+    process.kill(pid, stopSignal);
+    return () => end(pid);
+  },
+  async endStopped() {
+    const { active } = await showUnit(unit);
+    // haproxy itself tells systemd that it is stopping.
+    if (active !== "active" && active !== "deactivating") return;
+    const pid = await mainProcess(unit);
+    if (pid !== undefined && (await askHaproxy(showServers)) === undefined) await end(pid);
   },
 };
+
+/** A worker that was told to stop ends at SIGTERM, too (management.txt, 4); its unit starts another one. */
+async function end(pid: number): Promise<void> {
+  if (!(await isOf(unit, pid))) return;
+  log.info("haproxy: told to stop, and still answering somebody: ended");
+  process.kill(pid, "SIGTERM");
+}
 
 /** To its first process, which tells the others: nothing new is taken, what is under way is ended (management.txt, 4). */
 const stopSignal = "SIGUSR1";

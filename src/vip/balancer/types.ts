@@ -106,8 +106,14 @@ export interface Balancer {
   hold(service: string, seconds: number): Promise<void>;
   /** Lets those that wait go on. @throws ChimeError `balancer.stats` */
   release(service: string): Promise<void>;
-  /** Has it take nothing new, and end what it is answering. @throws ChimeError `exec.failed` */
-  stopTaking(): Promise<void>;
+  /**
+   * Has it take nothing new, and end what it is answering; its unit then starts it again.
+   * @returns what ends it where it still answers somebody
+   * @throws ChimeError `balancer.down`
+   */
+  stopTaking(): Promise<() => Promise<void>>;
+  /** Ends one that was told to stop by an agent that is no more. */
+  endStopped(): Promise<void>;
 }
 
 /** Whether one of the route's backends can be given a request now. */
