@@ -21,6 +21,8 @@ let fails: boolean;
 let restarts: HeldRestart;
 let change: PasswordChange;
 
+const serving = { writes: true, attached: true, seesAll: true };
+
 beforeEach(() => {
   [now, asks, own, did, fails] = [0, 0, taken, [], false];
   server = {
@@ -58,7 +60,7 @@ beforeEach(() => {
     did.push("restart");
     if (fails) throw new Error("masked");
   };
-  restarts = new HeldRestart(deps, signal, restart, {
+  restarts = new HeldRestart(deps, () => serving, signal, restart, {
     hold: async () => void did.push("hold"),
     release: async () => void did.push("release"),
     view: async () => [],
@@ -89,7 +91,7 @@ describe("a server that is to have another password", () => {
     did = [];
     for (; now < 32_000; now += 1_000) {
       await change.advance();
-      await restarts.settle(false);
+      await restarts.settle();
     }
     expect(did).toEqual(["release"]);
     [now, fails, did] = [60_000, false, []];
@@ -110,7 +112,7 @@ describe("a server that is to have another password", () => {
 test("nothing is read or asked while no password is changed", async () => {
   own = { current: after, next: null, used: after };
   await change.advance();
-  await restarts.settle(true);
+  await restarts.settle();
   expect([asks, did]).toEqual([0, []]);
 });
 
@@ -118,6 +120,12 @@ test("an agent starts though the balancer cannot be told to let clients go on", 
   const deaf = async () => Promise.reject(new Error("no answer"));
   const balancer = { hold: deaf, release: deaf, view: deaf };
   const restart = () => Promise.resolve();
-  const lone = new HeldRestart({} as GuardDeps, new AbortController().signal, restart, balancer);
+  const lone = new HeldRestart(
+    {} as GuardDeps,
+    () => serving,
+    new AbortController().signal,
+    restart,
+    balancer,
+  );
   await lone.start();
 });

@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { GuardDeps } from "../../../src/roles/guard.ts";
-import { HeldRestart } from "../../../src/roles/minio/guard/held-restart.ts";
+import { HeldRestart, type Serving } from "../../../src/roles/minio/guard/held-restart.ts";
 import { TrustChange, type TrustServer } from "../../../src/roles/minio/guard/trust.ts";
 import type { BackendView } from "../../../src/vip/balancer/types.ts";
-import { storeContext, storeNode } from "./context.ts";
+import { allSeen, storeContext, storeNode, type Said } from "./context.ts";
 
 const [old, both] = ["0".repeat(16), "b".repeat(16)];
 
@@ -18,6 +18,9 @@ let run: { startedAt: number; answers: boolean; shows: number };
 /** What the others said last. */
 let said: { current: string; used: string | null };
 let tls: boolean;
+let serving: Serving;
+/** What the others are, but for what they said. */
+let others: [Said, Said];
 let restarts: HeldRestart;
 let trust: TrustChange;
 
@@ -30,12 +33,18 @@ const view = ["read", "write"].map((route): BackendView => ({
   sessions: 0,
 }));
 
+const well: Serving = { writes: true, attached: true, seesAll: true };
+
 beforeEach(() => {
   [now, did, looks, tls] = [0, [], 0, true];
   file = { ca: old, changedAt: 10, pairChangedAt: 10 };
   run = { startedAt: 20, answers: true, shows: 10 };
   said = { current: old, used: old };
-  const members = () => [storeNode(1), storeNode(2, { trust: said }), storeNode(3, { trust: said })];
+  [serving, others] = [{ ...well }, [{}, {}]];
+  const members = () => [
+    storeNode(1),
+    ...others.map((other, i) => storeNode(i + 2, { trust: said, ...other })),
+  ];
   const context = () => storeContext(members(), `nodes = 3\ntls = ${tls}`);
   const deps = {
     clock: { now: () => now },
@@ -60,11 +69,17 @@ beforeEach(() => {
     reread: async () => void did.push("reread"),
   };
   const { signal } = new AbortController();
-  restarts = new HeldRestart(deps, signal, async () => void did.push("restart"), {
-    hold: async () => void did.push("hold"),
-    release: async () => void did.push("release"),
-    view: async () => view,
-  });
+  restarts = new HeldRestart(
+    deps,
+    () => serving,
+    signal,
+    async () => void did.push("restart"),
+    {
+      hold: async () => void did.push("hold"),
+      release: async () => void did.push("release"),
+      view: async () => view,
+    },
+  );
   trust = new TrustChange(deps, restarts, signal, server);
 });
 
@@ -107,17 +122,58 @@ test("servers are restarted for other CAs when all have them, and clients wait u
   // The new run does not answer yet.
   [run, did] = [{ ...run, startedAt: 40, answers: false }, []];
   await trust.advance();
-  await restarts.settle(true);
+  await restarts.settle();
   expect([trust.own()?.used, did]).toEqual([null, []]);
   run.answers = true;
   await trust.advance();
-  await restarts.settle(true);
+  await restarts.settle();
   expect([trust.own()?.used, did]).toEqual([both, []]);
   said = { current: both, used: both };
-  await restarts.settle(false);
+  for (const lacks of [{ writes: false }, { attached: false }]) {
+    serving = { ...well, ...lacks };
+    await restarts.settle();
+  }
+  serving = well;
+  others[1].attached = false;
+  await restarts.settle();
   expect(did).toEqual([]);
-  await restarts.settle(true);
+  others[1].attached = true;
+  await restarts.settle();
   expect(did).toEqual(["release"]);
+});
+
+const fewer = { ...allSeen, nodes: allSeen.nodes.slice(1) };
+
+test.each<[string, Partial<Serving>, [Said, Said]]>([
+  ["a drive", { seesAll: false }, [{ seen: fewer }, { seen: fewer }]],
+  ["a server", { seesAll: false }, [{ seen: fewer }, { state: "down", seen: null }]],
+  ["a node", { seesAll: false }, [{ seen: fewer }, { liveness: "dead" }]],
+])("clients wait for no longer than that where %s was away before the restart", async (_, own, before) => {
+  [serving, others] = [{ ...well, ...own }, before];
+  expect(await restarts.handle("trust-hold", {})).toBeNull();
+  // No server finds all drives any more.
+  serving.attached = false;
+  others = [
+    { ...before[0], attached: false },
+    { ...before[1], attached: false },
+  ];
+  file = { ...file, ca: both, changedAt: 15 };
+  said = { current: both, used: null };
+  await trust.advance();
+  await restarts.settle();
+  expect(did).toEqual(["hold"]);
+  said = { current: both, used: both };
+  await restarts.settle();
+  expect(did).toEqual(["hold", "release"]);
+});
+
+test("clients do not wait for a node that comes back meanwhile", async () => {
+  others[1].liveness = "dead";
+  await trust.advance();
+  expect(await restarts.handle("trust-hold", {})).toBeNull();
+  others[1] = { trust: { current: old, used: null }, attached: false };
+  await restarts.settle();
+  expect(did).toEqual(["hold", "release"]);
 });
 
 test("at another node's word a server is restarted if it would be started with the same, and was not yet", async () => {

@@ -1,12 +1,15 @@
 import type { GuardDeps } from "../../guard.ts";
-import { nodes } from "../layout.ts";
+import { minioSpec, nodes } from "../layout.ts";
 import { publishedBy, type Published } from "../published.ts";
+import { onlineIn } from "./redundancy.ts";
 import type { Fellow, StartedWith } from "./restart-step.ts";
 
 export interface NamedFellow<S extends StartedWith> extends Fellow<S> {
   name: string;
   /** Its server serves and has found all drives. */
   isWhole: boolean;
+  /** They are all there, as it sees it. */
+  seesAll: boolean;
 }
 
 /**
@@ -14,12 +17,14 @@ export interface NamedFellow<S extends StartedWith> extends Fellow<S> {
  * @param stateOf what a node said of what is changed
  */
 export function fellowsOf<S extends StartedWith>(
-  membership: Pick<GuardDeps["membership"], "self" | "members">,
+  { context, membership }: Pick<GuardDeps, "context" | "membership">,
   stateOf: (name: string, said: Published | null) => S | undefined,
 ): NamedFellow<S>[] {
   const present = nodes(membership.members()).filter(
     ({ name, state }) => name !== membership.self.name && state !== "left",
   );
+  const { nodes: count, disksPerNode, topology } = minioSpec(context());
+  const drives = topology === "pool" ? count * disksPerNode : disksPerNode;
   return present.map((member) => {
     const { name, index, state } = member;
     const said = publishedBy(member);
@@ -29,6 +34,7 @@ export function fellowsOf<S extends StartedWith>(
       alive: state !== "dead",
       isUp: said?.mirror?.up ?? said?.state === "serving",
       isWhole: said?.state === "serving" && said.attached,
+      seesAll: said?.seen ? onlineIn(said.seen) === drives : false,
       state: stateOf(name, said),
     };
   });

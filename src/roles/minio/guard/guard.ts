@@ -23,7 +23,7 @@ import { drillDisk, isDiskFault } from "./disk-faults.ts";
 import { ApplicationKey, retireCommand } from "./application-key.ts";
 import { Clocks } from "./clocks.ts";
 import { readHealth, type Health } from "./health.ts";
-import { HeldRestart } from "./held-restart.ts";
+import { HeldRestart, type Serving } from "./held-restart.ts";
 import { PasswordChange } from "./password.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { prove } from "./prove.ts";
@@ -79,7 +79,7 @@ export class MinioGuard implements Guard {
     this.#watch = new Watch(deps.clock, roleName);
     this.#redundancy = new Redundancy(deps.clock);
     this.#readmission = new Readmission(deps.clock);
-    this.#restarts = new HeldRestart(deps, this.#watch.signal);
+    this.#restarts = new HeldRestart(deps, () => this.#serving(), this.#watch.signal);
     this.#password = new PasswordChange(deps, this.#restarts, this.#watch.signal);
     this.#trust = new TrustChange(deps, this.#restarts, this.#watch.signal);
     this.#key = new ApplicationKey(deps, { timeoutMs: proofMs, signal: this.#watch.signal });
@@ -116,7 +116,7 @@ export class MinioGuard implements Guard {
     every(lookEveryMs, async () => {
       if (this.#health.writes && this.#proven) await this.#key.advance();
     });
-    every(gateEveryMs, () => this.#restarts.settle(this.#health.writes && this.#redundancy.attached));
+    every(gateEveryMs, () => this.#restarts.settle());
     every(clocksEveryMs, () => {
       const context = this.#deps.context();
       const { self, members } = context;
@@ -216,6 +216,11 @@ export class MinioGuard implements Guard {
 
   #seesAll(): boolean {
     return this.#seen !== null && onlineIn(this.#seen) === this.#drives();
+  }
+
+  #serving(): Serving {
+    const { attached } = this.#redundancy;
+    return { writes: this.#health.writes, attached, seesAll: this.#seesAll() };
   }
 
   #wasReady(): boolean {

@@ -20,6 +20,15 @@ const againMs = 2 * holdSeconds * 1_000;
 
 const restartParams = v.object({ id: v.string() });
 
+/** This node's server at this moment. */
+export interface Serving {
+  writes: boolean;
+  /** It has stored something on every drive since it started. */
+  attached: boolean;
+  /** It finds every drive of the store. */
+  seesAll: boolean;
+}
+
 /** What servers are restarted for. */
 export interface Cause {
   /** One node's guard has the others hold their clients and restart by it: `guard.minio.NAME-hold`, `guard.minio.NAME-restart`. */
@@ -39,6 +48,7 @@ export interface Cause {
  */
 export class HeldRestart {
   readonly #deps: GuardDeps;
+  readonly #serving: () => Serving;
   readonly #signal: AbortSignal;
   readonly #restartServer: () => Promise<void>;
   readonly #balancer: Pick<Balancer, "hold" | "release" | "view">;
@@ -47,15 +57,19 @@ export class HeldRestart {
   #againFrom = 0;
   /** Until when clients are held at this node, on the monotonic clock. */
   #heldUntil: number | undefined;
+  /** Those whose agents were heard when that began, and whether their servers had all drives: others would be waited for in vain. */
+  #wasWhole = new Map<string, boolean>();
 
   /** @param restartServer waits for nothing */
   constructor(
     deps: GuardDeps,
+    serving: () => Serving,
     signal: AbortSignal,
     restartServer: () => Promise<void> = () => restartSoon(layout(deps.context()).product.unit),
     balancer: Pick<Balancer, "hold" | "release" | "view"> = haproxy,
   ) {
     this.#deps = deps;
+    this.#serving = serving;
     this.#signal = signal;
     this.#restartServer = restartServer;
     this.#balancer = balancer;
@@ -129,6 +143,7 @@ export class HeldRestart {
 
   async #hold(): Promise<void> {
     const { clock } = this.#deps;
+    if (this.#heldUntil === undefined) this.#wasWhole = this.#wholeNow();
     await this.#balancer.hold(roleName, holdSeconds);
     this.#heldUntil = clock.now() + holdSeconds * 1_000;
     const giveUp = clock.now() + drainMs;
@@ -140,23 +155,36 @@ export class HeldRestart {
     log.warn(`minio: what clients have under way did not end within ${drainMs / 1_000} s, and is broken off`);
   }
 
-  /**
-   * To be called often: lets clients go on as soon as they can be answered.
-   * @param isWhole whether this node's server has found all that it needs
-   */
-  async settle(isWhole: boolean): Promise<void> {
+  #wholeNow(): Map<string, boolean> {
+    const { attached, seesAll } = this.#serving();
+    const others = this.#causes
+      .flatMap((cause) => cause.others())
+      .filter(({ alive }) => alive)
+      .map((other) => [other.name, other.isWhole && other.seesAll] as const);
+    return new Map([...others, [this.#deps.membership.self.name, attached && seesAll]]);
+  }
+
+  /** To be called often: lets clients go on as soon as they can be answered. */
+  async settle(): Promise<void> {
     if (this.#heldUntil === undefined) return;
     const isLate = this.#deps.clock.now() > this.#heldUntil;
-    if (!isLate && !(await this.#areServed(isWhole))) return;
+    if (!isLate && !(await this.#areServed())) return;
     this.#heldUntil = undefined;
     await this.#balancer.release(roleName);
     log.info("minio: requests are answered again");
   }
 
-  async #areServed(isWhole: boolean): Promise<boolean> {
-    if (!isWhole || !this.#causes.every((cause) => this.#isReached(cause))) return false;
+  async #areServed(): Promise<boolean> {
+    const { writes, attached } = this.#serving();
+    if (!writes || !this.#isAsBefore(this.#deps.membership.self.name, attached)) return false;
+    if (!this.#causes.every((cause) => this.#isReached(cause))) return false;
     const view = await this.#balancer.view();
     return serves(view, roleName, "read") && serves(view, roleName, "write");
+  }
+
+  /** With a drive or a server away no server finds them all; what is written meanwhile is completed later, as without a restart. */
+  #isAsBefore(name: string, isWhole: boolean): boolean {
+    return isWhole || this.#wasWhole.get(name) !== true;
   }
 
   #isReached(cause: Cause): boolean {
@@ -164,7 +192,9 @@ export class HeldRestart {
     if (!own) return true;
     if (own.used !== own.current) return false;
     const isPool = minioSpec(this.#deps.context()).topology === "pool";
-    const alive = isPool ? cause.others().filter((other) => other.alive) : [];
-    return alive.every(({ isWhole, state }) => isWhole && state?.used === own.current);
+    const others = isPool ? cause.others() : [];
+    return others
+      .filter(({ name, alive }) => alive && this.#wasWhole.has(name))
+      .every(({ name, isWhole, state }) => this.#isAsBefore(name, isWhole) && state?.used === own.current);
   }
 }

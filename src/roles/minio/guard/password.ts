@@ -69,7 +69,7 @@ export class PasswordChange implements Cause {
 
   others(): NamedFellow<SecretState>[] {
     const states = this.#deps.secret(passwordName)?.others();
-    return fellowsOf(this.#deps.membership, (name) => states?.get(name));
+    return fellowsOf(this.#deps, (name) => states?.get(name));
   }
 
   isOld(): Promise<boolean> {

@@ -70,7 +70,7 @@ export class TrustChange implements Cause {
   }
 
   others(): NamedFellow<StartedWith>[] {
-    return fellowsOf(this.#deps.membership, (_, said) => said?.trust);
+    return fellowsOf(this.#deps, (_, said) => said?.trust);
   }
 
   isOld(): Promise<boolean> {

@@ -17,7 +17,7 @@ import { Clocks } from "../guard/clocks.ts";
 import { drillDisk, isDiskFault } from "../guard/disk-faults.ts";
 import { readHealth, type Health } from "../guard/health.ts";
 import { inquire, type Seen } from "../guard/inquiry.ts";
-import { HeldRestart } from "../guard/held-restart.ts";
+import { HeldRestart, type Serving } from "../guard/held-restart.ts";
 import { PasswordChange } from "../guard/password.ts";
 import { prove } from "../guard/prove.ts";
 import { onlineIn, Redundancy } from "../guard/redundancy.ts";
@@ -103,7 +103,7 @@ export class MirrorGuard implements Guard {
     this.#link = new Link(deps.clock);
     this.#redundancy = new Redundancy(deps.clock);
     this.#turn = new Turn(deps.clock);
-    this.#restarts = new HeldRestart(deps, this.#watch.signal);
+    this.#restarts = new HeldRestart(deps, () => this.#serving(), this.#watch.signal);
     this.#password = new PasswordChange(deps, this.#restarts, this.#watch.signal);
     this.#trust = new TrustChange(deps, this.#restarts, this.#watch.signal);
     this.#key = new ApplicationKey(deps, this.#limits);
@@ -131,7 +131,7 @@ export class MirrorGuard implements Guard {
     every(lookEveryMs, async () => {
       if (this.#health.writes && this.#proven && this.#isCurrent) await this.#key.advance();
     });
-    every(gateEveryMs, () => this.#restarts.settle(this.#health.writes && this.ready()));
+    every(gateEveryMs, () => this.#restarts.settle());
     every(gateEveryMs, () => this.#setGate());
     every(slowEveryMs, () => this.#timeDrives());
     every(inquireEveryMs, async () => {
@@ -232,6 +232,11 @@ export class MirrorGuard implements Guard {
     if (this.#restarts.isUnderWay || !this.#deps.hasVip()) return;
     await awaitHeir(roleName, this.#deps, this.#watch.signal);
     await giveVipUp(this.#deps, this.#watch.signal);
+  }
+
+  /** Its drives are its own node's, all there or not as soon as it starts. */
+  #serving(): Serving {
+    return { writes: this.#health.writes && this.ready(), attached: true, seesAll: true };
   }
 
   async #look(): Promise<void> {
