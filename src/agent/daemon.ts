@@ -131,7 +131,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   });
   const balancer = new Drain(
     () => heldVips(context(), vips),
-    (held) => drain(held, () => haproxy.stopTaking(), isConnected),
+    (held) => drain(held, () => haproxy.find(), isConnected),
   );
   const guards = new Guards({
     clock: systemClock,

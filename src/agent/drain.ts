@@ -5,6 +5,7 @@ import { listenDeaf } from "../host/deaf-listener.ts";
 import { connectionsTo } from "../host/tcp.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { rolesHere } from "./backends.ts";
+import type { RunningBalancer } from "../vip/balancer/types.ts";
 import type { Vips } from "./vips.ts";
 
 /** What is needed of one VIP that is held here. */
@@ -41,19 +42,21 @@ const everyMs = 10;
  * Before the balancer stops, or the VIP is given up: nobody new is let in, what is under way is ended, and the VIP leaves when nothing is any more.
  * So no request is lost; who came meanwhile asks the next holder. What is still under way then can never be answered: a
  * balancer that waited for it would be none for as long.
- * @param stop tells the balancer to take nothing new and to end what it is answering; what it returns ends that at once
+ * @param find the balancer that runs
  * @param busy whether anybody is connected to the address
  */
 export async function drain(
   vips: readonly HeldVip[],
-  stop: () => Promise<() => Promise<void>>,
+  find: () => Promise<RunningBalancer>,
   busy: (address: string) => Promise<boolean>,
 ): Promise<void> {
   const held = vips.filter((vip) => vip.isHere());
   if (held.length === 0) return;
+  // Known before: beside one that still takes what comes, half of it would come to those who hear nothing.
+  const balancer = await find();
   const doors = held.flatMap(({ address, ports }) => ports.flatMap((port) => door(address, port)));
   try {
-    const end = await stop();
+    balancer.stopTaking();
     await Promise.all(
       held.map(async (vip) => {
         const ended = await until(
@@ -67,7 +70,7 @@ export async function drain(
         log.info(`VIP ${vip.role}: ${left ? "given up" : "nobody takes it"} before the balancer stops${how}`);
       }),
     );
-    await end();
+    await balancer.end();
   } finally {
     for (const door of doors) door.close();
   }

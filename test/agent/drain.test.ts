@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Drain, drain, type HeldVip } from "../../src/agent/drain.ts";
+import type { RunningBalancer } from "../../src/vip/balancer/types.ts";
+import { freePort, knock } from "../host/knock.ts";
 
 /** A VIP whose balancer has requests under way for so many looks, and leaves when it is told to. */
 function vip(events: string[], here = true): HeldVip {
@@ -15,18 +17,19 @@ function vip(events: string[], here = true): HeldVip {
   };
 }
 
-/** Tells a balancer to stop, and how it is ended. */
-function stopped(events: string[] = []): () => Promise<() => Promise<void>> {
-  return async () => {
-    events.push("stop");
-    return async () => void events.push("end");
-  };
+/** A balancer that runs. */
+function running(events: string[] = []): () => Promise<RunningBalancer> {
+  return () =>
+    Promise.resolve({
+      stopTaking: () => void events.push("stop"),
+      end: async () => void events.push("end"),
+    });
 }
 
 test("nothing new first, then what is under way ends, then the VIP leaves", async () => {
   const events: string[] = [];
   let looks = 3;
-  await drain([vip(events)], stopped(events), () => {
+  await drain([vip(events)], running(events), () => {
     events.push("look");
     return Promise.resolve(--looks > 0);
   });
@@ -35,13 +38,41 @@ test("nothing new first, then what is under way ends, then the VIP leaves", asyn
 
 test("a request that takes longer is waited for no more once the VIP has left: its balancer is ended", async () => {
   const events: string[] = [];
-  await drain([vip(events)], stopped(events), () => Promise.resolve(true));
+  await drain([vip(events)], running(events), () => Promise.resolve(true));
   expect(events).toEqual(["stop", "leave", "end"]);
 }, 10_000);
 
+describe("who knocks while a balancer is told to stop", () => {
+  test("is turned away by nobody, and heard by it alone until it is told", async () => {
+    const port = await freePort();
+    const heard: string[] = [];
+    const find = async () => {
+      heard.push(await knock(port));
+      return running()();
+    };
+    await drain([{ ...vip([]), ports: [port] }], find, async () => {
+      heard.push(await knock(port));
+      return false;
+    });
+    expect([...heard, await knock(port)]).toEqual(["ECONNREFUSED", "nothing", "ECONNREFUSED"]);
+  });
+
+  test("is heard by it where it cannot be told", async () => {
+    const port = await freePort();
+    const gone = { ...(await running()()), stopTaking: () => void process.kill(2 ** 30, "SIGUSR1") };
+    const told = drain(
+      [{ ...vip([]), ports: [port] }],
+      async () => gone,
+      () => Promise.resolve(true),
+    );
+    await expect(told).rejects.toMatchObject({ code: "ESRCH" });
+    expect(await knock(port)).toBe("ECONNREFUSED");
+  });
+});
+
 test("a node that holds nothing has nobody to wait for", async () => {
   const events: string[] = [];
-  await drain([vip(events, false)], stopped(events), () => Promise.resolve(true));
+  await drain([vip(events, false)], running(events), () => Promise.resolve(true));
   expect(events).toEqual([]);
 });
 
@@ -51,7 +82,7 @@ test("nobody is turned away before keepalived has let it go", async () => {
   let looks = 3;
   // As keepalived obeys: some looks after its gate was closed.
   const slow = { ...before, isHere: () => before.isHere() || looks-- > 0 };
-  await drain([slow], stopped(closed), () => Promise.resolve(false));
+  await drain([slow], running(closed), () => Promise.resolve(false));
   expect(looks).toBe(-1);
 });
 

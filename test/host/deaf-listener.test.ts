@@ -1,28 +1,7 @@
 import { expect, test } from "bun:test";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo } from "node:net";
 import { listenDeaf } from "../../src/host/deaf-listener.ts";
-
-/** What becomes of a connection within 300 ms. */
-function knock(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    const tell = (what: string) => {
-      socket.destroy();
-      resolve(what);
-    };
-    socket.on("connect", () => tell("let in"));
-    socket.on("error", (error: NodeJS.ErrnoException) => tell(error.code ?? "error"));
-    socket.setTimeout(300, () => tell("nothing"));
-  });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+import { freePort, knock } from "./knock.ts";
 
 test("who knocks is neither let in nor turned away until it is closed", async () => {
   const port = await freePort();

@@ -46,7 +46,7 @@ async function drainHere(): Promise<void> {
     leave: () => writeEligible("minio", false),
   };
   const looking = setInterval(() => void holdsAddress(vip).then((holds) => (here = holds)), 10);
-  await drain([held], () => haproxy.stopTaking(), isConnected);
+  await drain([held], () => haproxy.find(), isConnected);
   clearInterval(looking);
 }
 

@@ -76,12 +76,14 @@ export const haproxy: Balancer = {
   },
   hold: (service, seconds) => hold(service, seconds, Date.now()),
   release: (service) => release(service),
-  async stopTaking() {
+  async find() {
     const pid = await mainProcess(unit);
     if (pid === undefined) throw failed("balancer.down", "haproxy does not run", `systemctl status ${unit}`);
-    // Not by systemd, which answers nobody while it reloads.
-    process.kill(pid, stopSignal);
-    return () => end(pid);
+    return {
+      // Not by systemd, which answers nobody while it reloads.
+      stopTaking: () => void process.kill(pid, stopSignal),
+      end: () => end(pid),
+    };
   },
   async endStopped() {
     const { active } = await showUnit(unit);

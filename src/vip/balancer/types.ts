@@ -106,14 +106,18 @@ export interface Balancer {
   hold(service: string, seconds: number): Promise<void>;
   /** Lets those that wait go on. @throws ChimeError `balancer.stats` */
   release(service: string): Promise<void>;
-  /**
-   * Has it take nothing new, and end what it is answering; its unit then starts it again.
-   * @returns what ends it where it still answers somebody
-   * @throws ChimeError `balancer.down`
-   */
-  stopTaking(): Promise<() => Promise<void>>;
+  /** The one that runs now. @throws ChimeError `balancer.down` */
+  find(): Promise<RunningBalancer>;
   /** Ends one that was told to stop by an agent that is no more. */
   endStopped(): Promise<void>;
+}
+
+/** One run of a balancer: when it has ended, its unit starts another one. */
+export interface RunningBalancer {
+  /** Has it take nothing new from this moment on, and end what it is answering. */
+  stopTaking(): void;
+  /** Ends it at once, where it still answers somebody. */
+  end(): Promise<void>;
 }
 
 /** Whether one of the route's backends can be given a request now. */
