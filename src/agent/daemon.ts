@@ -110,7 +110,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     onDisobeyed: (role) => evictHere(context(), roles, role),
     mayOpen: (role) =>
       isMember() &&
-      maintenance.since === null &&
+      !maintenance.isOn &&
       // Until then the others do not look whether this node's keepalived knows them.
       isGuarded(membership.self.phase[role]) &&
       deafPeers(membership.self, membership.members(), role).length === 0,
@@ -148,7 +148,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     askGateway: (timeoutMs) => askGateway(context(), timeoutMs),
     publish: (role, state) => publisher.role(role, state),
     record: (happening) => history.record(happening),
-    inMaintenance: () => maintenance.since !== null,
+    inMaintenance: () => maintenance.isOn,
     voters,
   });
   const reconciler = new Reconciler(identity.self.name, {

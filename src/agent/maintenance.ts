@@ -33,6 +33,7 @@ const marker = v.object({ since: v.pipe(v.string(), v.isoTimestamp()) });
 export class Maintenance {
   readonly #path: string;
   #since: string | null;
+  #isBeginning = false;
 
   private constructor(path: string, since: string | null) {
     this.#path = path;
@@ -55,10 +56,24 @@ export class Maintenance {
     return this.#since;
   }
 
-  /** Takes effect only once it is on disk. */
-  async begin(since: string): Promise<void> {
-    await writeAtomic(this.#path, `${JSON.stringify({ since })}\n`, 0o600);
-    this.#since = since;
+  /** Whether this node is to take over nothing: also while it begins, or what was given up for it would come back. */
+  get isOn(): boolean {
+    return this.#isBeginning || this.#since !== null;
+  }
+
+  /**
+   * Is said to others, and outlives the agent, only once it is on disk. Where either fails, nobody works here.
+   * @param giveUp what is done before
+   */
+  async begin(since: string, giveUp: () => Promise<void>): Promise<void> {
+    this.#isBeginning = true;
+    try {
+      await giveUp();
+      await writeAtomic(this.#path, `${JSON.stringify({ since })}\n`, 0o600);
+      this.#since = since;
+    } finally {
+      this.#isBeginning = false;
+    }
   }
 
   async end(): Promise<void> {
@@ -131,9 +146,9 @@ export async function beginMaintenance(deps: Deps, accept: boolean): Promise<Mai
   }
   const writes = left.filter((pair) => pair.writes && !lonely.includes(pair.role)).map(({ role }) => role);
   for (const role of writes) await guards.need(role).command("handover", {});
-  // Guards that know of it close their gates at once.
-  for (const role of held) await deps.balancer.of(role);
-  await maintenance.begin(new Date(clock.wall()).toISOString());
+  await maintenance.begin(new Date(clock.wall()).toISOString(), async () => {
+    for (const role of held) await deps.balancer.of(role);
+  });
   await giveUp(held, deps);
   const handedOver = [...writes, ...held.filter((role) => !lonely.includes(role))];
   const after = handedOver.length > 0 ? `, after it handed over ${handedOver.join(", ")}` : "";

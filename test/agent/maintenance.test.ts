@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Happening } from "../../src/roles/happening.ts";
@@ -51,7 +51,7 @@ async function agent(nodes: PairNodeStatus[], other: Partial<MemberView> = {}, h
   /** When keepalived has let the VIP go that is here, ms. */
   const vip = { isHere: false, leftAt: Infinity };
   /** What guards knew of it when clients' requests were ended. */
-  const drains: (string | null)[] = [];
+  const drains: { isOn: boolean; since: string | null }[] = [];
   const guard = { command: (method: string) => (asked.push(method), handover()) };
   const deps = {
     membership: { self: member("node1"), members: () => members },
@@ -63,7 +63,7 @@ async function agent(nodes: PairNodeStatus[], other: Partial<MemberView> = {}, h
       isHere: () => vip.isHere && now < vip.leftAt,
       setEligible: () => void (vip.leftAt = now + 60),
     },
-    balancer: { of: async () => void drains.push(maintenance.since) },
+    balancer: { of: async () => void drains.push({ isOn: maintenance.isOn, since: maintenance.since }) },
     status: () => ({ roles: { demo: { writable: [], nodes } } }) as unknown as Status,
   };
   return { deps, told, asked, path, maintenance, vip, drains };
@@ -148,7 +148,17 @@ describe("a role without a writer, whose VIP is here", () => {
     deps.status = () => ({ roles: {} }) as unknown as Status;
     expect(await beginMaintenance(deps, false)).toMatchObject({ maintenance: true, handed_over: ["demo"] });
     expect([deps.vips.isHere(), asked]).toEqual([false, []]);
-    expect(drains[0]).toBeNull();
+    expect(drains[0]).toEqual({ isOn: true, since: null });
+  });
+
+  test("may come back where the word that it was given up for cannot be kept", async () => {
+    const { deps, maintenance, vip, path, drains } = await agent([], says("BACKUP"));
+    vip.isHere = true;
+    deps.status = () => ({ roles: {} }) as unknown as Status;
+    // Where the marker is to go there is a directory.
+    await mkdir(join(path, "in", "the", "way"), { recursive: true });
+    await expect(beginMaintenance(deps, false)).rejects.toThrow();
+    expect([drains.length, maintenance.isOn, maintenance.since]).toEqual([1, false, null]);
   });
 
   test("stays where nobody stands by, unless that is accepted", async () => {
