@@ -43,12 +43,12 @@ const everyMs = 10;
  * So no request is lost; who came meanwhile asks the next holder. What is still under way then can never be answered: a
  * balancer that waited for it would be none for as long.
  * @param find the balancer that runs
- * @param busy whether anybody is connected to the address
+ * @param busy whether anybody is connected to what is balanced there
  */
 export async function drain(
   vips: readonly HeldVip[],
   find: () => Promise<RunningBalancer>,
-  busy: (address: string) => Promise<boolean>,
+  busy: (vip: Pick<HeldVip, "address" | "ports">) => Promise<boolean>,
 ): Promise<void> {
   const held = vips.filter((vip) => vip.isHere());
   if (held.length === 0) return;
@@ -62,7 +62,7 @@ export async function drain(
         const ended = await until(
           systemClock,
           { limitMs: longestMs, everyMs },
-          async () => !(await busy(vip.address)),
+          async () => !(await busy(vip)),
         );
         vip.leave();
         const left = await until(systemClock, { limitMs: movesMs, everyMs }, () => !vip.isHere());
@@ -115,6 +115,8 @@ function door(address: string, port: number): { close(): void }[] {
   }
 }
 
-export async function isConnected(address: string): Promise<boolean> {
-  return (await connectionsTo(address, 1)).length > 0;
+/** To what is balanced there: a shell at the VIP may stay for hours. */
+export async function isConnected({ address, ports }: Pick<HeldVip, "address" | "ports">): Promise<boolean> {
+  const all = await connectionsTo(address, Number.POSITIVE_INFINITY);
+  return all.some(({ local }) => ports.includes(local.port));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { Drain, drain, type HeldVip } from "../../src/agent/drain.ts";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { Drain, drain, isConnected, type HeldVip } from "../../src/agent/drain.ts";
 import type { RunningBalancer } from "../../src/vip/balancer/types.ts";
 import { freePort, knock } from "../host/knock.ts";
 
@@ -41,6 +42,18 @@ test("a request that takes longer is waited for no more once the VIP has left: i
   await drain([vip(events)], running(events), () => Promise.resolve(true));
   expect(events).toEqual(["stop", "leave", "end"]);
 }, 10_000);
+
+test("connections to other ports of the address are nobody's whom the balancer answers", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = connect({ host: "127.0.0.1", port });
+  await new Promise<void>((resolve) => client.on("connect", resolve));
+  const isBusy = (ports: number[]) => isConnected({ address: "127.0.0.1", ports });
+  expect([await isBusy([port]), await isBusy([22, 80]), await isBusy([])]).toEqual([true, false, false]);
+  client.destroy();
+  await new Promise((resolve) => server.close(resolve));
+});
 
 describe("who knocks while a balancer is told to stop", () => {
   test("is turned away by nobody, and heard by it alone until it is told", async () => {
