@@ -8,6 +8,16 @@ const drives = v.object({ total: count, online: count, healing: count });
 /** Of the CA file's content. */
 const trustId = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 
+const trust = v.object({
+  current: trustId,
+  used: v.nullable(trustId),
+  /** Its server runs, and was started with others. */
+  old: v.optional(v.boolean()),
+  /** The nodes that it waits for before it restarts that. */
+  awaits: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(63))), v.maxLength(32))),
+});
+export type PublishedTrust = v.InferOutput<typeof trust>;
+
 /**
  * What a node's guard publishes of itself (`Member.roleState.minio`): enough for any member to tell the status. Changes
  * rarely; no counters.
@@ -40,7 +50,7 @@ const publishedSchema = v.object({
   /** SHA-256 of the operator's own program. */
   binary: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
   /** The CAs that are there for its server to trust, and those that it was started with; none: it speaks no TLS. */
-  trust: v.optional(v.object({ current: trustId, used: v.nullable(trustId) })),
+  trust: v.optional(trust),
   /** Of two stores that copy to each other. */
   mirror: v.optional(
     v.object({

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import type { MemberView } from "../../cluster/types.ts";
+import type { Member, MemberView } from "../../cluster/types.ts";
 import { paths } from "../../core/paths.ts";
 import { makeParents, readText, writeAtomically } from "../../host/files.ts";
 import { showUnit, type UnitState } from "../../host/systemd.ts";
@@ -79,10 +79,17 @@ export function wasStartedBefore(
 export async function unrenewed(context: RoleContext): Promise<string | undefined> {
   if (!minioSpec(context).tls) return undefined;
   if (await trustsOthers(trusting(layout(context).product.unit))) {
-    return "its server is started anew for the CAs that it trusts, with the others or in its turn";
+    return restartAwaits(context.self);
   }
   const shows = await isShown(context.self.address, s3Port, serverFiles);
   return shows ? undefined : "its server has yet to read its new certificate";
+}
+
+/** Pure: why this node's server is not restarted yet. */
+export function restartAwaits(self: Pick<Member, "roleState">): string {
+  const awaits = publishedBy(self)?.trust?.awaits ?? [];
+  const whom = awaits.length > 0 ? ": waiting for " + awaits.join(" and ") : "";
+  return `its server is started anew for the CAs that it trusts, with the others or in its turn${whom}`;
 }
 
 /** Pure: the other nodes that are there and tell of a server, but not with which CAs that was started. */

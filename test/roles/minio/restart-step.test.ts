@@ -1,5 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { restartStep, type Fellow, type StartedWith } from "../../../src/roles/minio/guard/restart-step.ts";
+import {
+  awaited,
+  restartStep,
+  type Fellow,
+  type StartedWith,
+} from "../../../src/roles/minio/guard/restart-step.ts";
 
 const old: StartedWith = { current: "old", used: "old" };
 const due: StartedWith = { current: "both", used: null };
@@ -24,6 +29,22 @@ describe("of a pool", () => {
     expect(pool(2, fellow(1, due), fellow(3, due))).toBe("wait");
     expect(pool(2, fellow(1, due, { alive: false }), fellow(3, due))).toBe("restart-all");
     expect(pool(2, fellow(1, done), fellow(3, due))).toBe("restart-all");
+  });
+
+  test("one whose server was started anew and does not answer has nothing left to do, and holds up nobody", () => {
+    const silent: StartedWith = { current: "both", used: null, old: false };
+    const late: StartedWith = { ...silent, old: true };
+    expect(pool(2, fellow(1, silent), fellow(3, late))).toBe("restart-all");
+    expect(pool(3, fellow(1, silent), fellow(2, late))).toBe("wait");
+    expect(pool(3, fellow(1, silent), fellow(2, done))).toBe("restart-all");
+  });
+
+  test("who waits says for whom", () => {
+    const names = (index: number, ...others: Fellow[]) =>
+      awaited({ topology: "pool", index, own: due, others, hasVip: false }).map((other) => other.index);
+    expect(names(1, fellow(2, due), fellow(3, old))).toEqual([3]);
+    expect(names(3, fellow(1, due), fellow(2, due, { alive: false }))).toEqual([1]);
+    expect(names(1, fellow(2, due), fellow(3, due))).toEqual([]);
   });
 
   test("one that comes back when the others are through restarts its own alone", () => {

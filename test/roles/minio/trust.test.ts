@@ -85,7 +85,7 @@ beforeEach(() => {
 
 test("a server that was started with the CAs that are there is left alone, and systemd is asked once", async () => {
   for (let i = 0; i < 5; i++) await trust.advance();
-  expect([trust.own(), looks, did]).toEqual([{ current: old, used: old }, 1, []]);
+  expect([trust.own(), looks, did]).toEqual([{ current: old, used: old, old: false }, 1, []]);
 });
 
 test("of a store without TLS nothing is asked", async () => {
@@ -100,7 +100,10 @@ test("servers are restarted for other CAs when all have them, and clients wait u
   await trust.advance();
   [file, did] = [{ ...file, ca: both, changedAt: 30 }, []];
   await trust.advance();
-  expect([trust.own(), did]).toEqual([{ current: both, used: null }, []]);
+  expect([trust.own(), did]).toEqual([
+    { current: both, used: null, old: true, awaits: ["node2", "node3"] },
+    [],
+  ]);
   said = { current: both, used: null };
   // What the balancers answered before they were reloaded for the same files ends first.
   await trust.advance();
@@ -192,6 +195,21 @@ test("at another node's word a server is restarted if it would be started with t
   expect(await restarts.handle("turn", {})).toBeUndefined();
 });
 
+test("a node whose agent does not see to its server yet is not waited for", async () => {
+  await trust.advance();
+  file = { ...file, ca: both, changedAt: 30 };
+  said = { current: both, used: both };
+  others[1] = { phase: "installed", silent: true };
+  await trust.advance();
+  now = 10_000;
+  await trust.advance();
+  expect(did).toEqual(["hold", "restart"]);
+  run = { ...run, startedAt: 40 };
+  await trust.advance();
+  await restarts.settle();
+  expect(did).toEqual(["hold", "restart", "release"]);
+});
+
 test("an agent that starts anew in the middle finds by the server's age that it has to be restarted", async () => {
   [file, said] = [
     { ...file, ca: both, changedAt: 30 },
@@ -200,7 +218,10 @@ test("an agent that starts anew in the middle finds by the server's age that it 
   await trust.advance();
   now = 10_000;
   await trust.advance();
-  expect([trust.own(), did]).toEqual([{ current: both, used: null }, ["hold", "restart"]]);
+  expect([trust.own(), did]).toEqual([
+    { current: both, used: null, old: true, awaits: [] },
+    ["hold", "restart"],
+  ]);
 });
 
 test("a server that was not told of its new certificate is told until it shows it", async () => {

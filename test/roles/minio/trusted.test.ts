@@ -6,6 +6,7 @@ import type { MemberView } from "../../../src/cluster/types.ts";
 import {
   cannotFollow,
   noteTrust,
+  restartAwaits,
   trustsOthers,
   wasStartedBefore,
   type TrustNote,
@@ -125,4 +126,12 @@ test("a rotation does not begin while a node that is there does not say with whi
   // It has yet to take the role up, and its server will be started with what is there.
   expect(named([storeNode(1), storeNode(2, { silent: true })])).toEqual([]);
   expect(named([storeNode(1), storeNode(2)], "tls = false")).toEqual([]);
+});
+
+test("a rotation says for whom a restart waits", () => {
+  const trust = { current: "b".repeat(16), used: null, old: true };
+  expect(restartAwaits(storeNode(2, { trust: { ...trust, awaits: ["node1", "node3"] } }))).toEndWith(
+    "waiting for node1 and node3",
+  );
+  expect(restartAwaits(storeNode(2, { trust }))).toEndWith("in its turn");
 });

@@ -1,11 +1,14 @@
 import type { GuardDeps } from "../../guard.ts";
-import { minioSpec, nodes } from "../layout.ts";
+import { isGuarded } from "../../of-role.ts";
+import { minioSpec, nodes, roleName } from "../layout.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { onlineIn } from "./redundancy.ts";
 import type { Fellow, StartedWith } from "./restart-step.ts";
 
 export interface NamedFellow<S extends StartedWith> extends Fellow<S> {
   name: string;
+  /** Its agent sees to its server. */
+  isGuarded: boolean;
   /** Its server serves and has found all drives. */
   isWhole: boolean;
   /** They are all there, as it sees it. */
@@ -31,6 +34,7 @@ export function fellowsOf<S extends StartedWith>(
     return {
       name,
       index,
+      isGuarded: isGuarded(member.phase[roleName]),
       alive: state !== "dead",
       isUp: said?.mirror?.up ?? said?.state === "serving",
       isWhole: said?.state === "serving" && said.attached,

@@ -5,6 +5,8 @@ export interface StartedWith {
   current: string;
   /** Null: something else. */
   used: string | null;
+  /** Its server runs, and was started before that. Undefined: that is not told, and all that do not use it count as such. */
+  old?: boolean | undefined;
 }
 
 /** Another node of the store, as far as restarts on purpose go. */
@@ -18,12 +20,12 @@ export interface Fellow<S extends StartedWith = StartedWith> {
   state: S | undefined;
 }
 
-interface Situation {
+interface Situation<F extends Fellow = Fellow> {
   topology: MinioSpec["topology"];
   /** This node's place among those that have joined. */
   index: number;
   own: StartedWith;
-  others: readonly Fellow[];
+  others: readonly F[];
   /** Clients are sent to this node. */
   hasVip: boolean;
 }
@@ -38,21 +40,36 @@ export type RestartStep = "wait" | "restart" | "restart-all";
  * restarted one after the other, the one that has clients last.
  */
 export function restartStep(now: Situation): RestartStep {
-  return now.topology === "mirror" ? restartOfMirror(now) : restartOfPool(now);
-}
-
-function restartOfMirror({ own, hasVip, others }: Situation): RestartStep {
-  const [mate] = others;
-  if (!hasVip || !mate?.alive) return "restart";
-  return mate.isUp && mate.state?.used === own.current ? "restart" : "wait";
-}
-
-/** A node that died meanwhile is not waited for: it hears of it when it is back. The first of those that lag has all restarted. */
-function restartOfPool({ index, own, others }: Situation): RestartStep {
-  const alive = others.filter((other) => other.alive);
-  if (!alive.every(({ state }) => state?.current === own.current)) return "wait";
+  if (awaited(now).length > 0) return "wait";
+  if (now.topology === "mirror") return "restart";
   // One that comes back alone lags: the others serve with it already.
-  if (alive.every(({ state }) => state?.used === own.current)) return "restart";
-  const isFirst = alive.every((other) => other.index > index || other.state?.used === own.current);
-  return isFirst ? "restart-all" : "wait";
+  return isAlone(now) ? "restart" : "restart-all";
 }
+
+/** The others that have to do something before this node does. Pure. */
+export function awaited<F extends Fellow>(now: Situation<F>): F[] {
+  return now.topology === "mirror" ? awaitedInMirror(now) : awaitedInPool(now);
+}
+
+function awaitedInMirror<F extends Fellow>({ own, hasVip, others }: Situation<F>): F[] {
+  const [mate] = others;
+  if (!hasVip || !mate?.alive) return [];
+  return mate.isUp && mate.state?.used === own.current ? [] : [mate];
+}
+
+/**
+ * A node that died meanwhile is not waited for: it hears of it when it is back. The first of those that lag has all restarted.
+ * One whose server was started anew and does not answer has nothing left to do, and lags no more.
+ */
+function awaitedInPool<F extends Fellow>(now: Situation<F>): F[] {
+  const { index, own } = now;
+  const alive = now.others.filter((other) => other.alive);
+  const lacking = alive.filter(({ state }) => state?.current !== own.current);
+  if (lacking.length > 0 || isAlone(now)) return lacking;
+  return alive.filter((other) => other.index < index && lags(other, own));
+}
+
+const isAlone = ({ own, others }: Situation): boolean =>
+  others.every(({ alive, state }) => !alive || state?.used === own.current);
+
+const lags = ({ state }: Fellow, own: StartedWith): boolean => state?.old ?? state?.used !== own.current;

@@ -6,11 +6,12 @@ import { isShown } from "../../shown-certificate.ts";
 import { layout, minioSpec, s3Port } from "../layout.ts";
 import { ownStore } from "../stores.ts";
 import { reread, serverFiles } from "../tls.ts";
+import type { PublishedTrust } from "../published.ts";
 import { noteTrust, trustThere } from "../trusted.ts";
 import { fellowsOf, type NamedFellow } from "./fellows.ts";
 import { readHealth } from "./health.ts";
 import type { Cause, HeldRestart } from "./held-restart.ts";
-import { restartStep, type StartedWith } from "./restart-step.ts";
+import { awaited, restartStep, type StartedWith } from "./restart-step.ts";
 
 /**
  * The same files have the balancers reloaded. What their processes of before still answer can be neither held nor seen: it has
@@ -44,7 +45,7 @@ export class TrustChange implements Cause {
   readonly #deps: GuardDeps;
   readonly #restarts: HeldRestart;
   readonly #server: TrustServer;
-  #own: StartedWith | undefined;
+  #own: PublishedTrust | undefined;
   /** The file of this time the server was started with, or later: asking systemd each second would cost more. */
   #reachedAt = 0;
   /** The pair of this time it was seen to show. */
@@ -65,12 +66,13 @@ export class TrustChange implements Cause {
   }
 
   /** As it is published. */
-  own(): StartedWith | undefined {
+  own(): PublishedTrust | undefined {
     return this.#own;
   }
 
   others(): NamedFellow<StartedWith>[] {
-    return fellowsOf(this.#deps, (_, said) => said?.trust);
+    const fellows = fellowsOf(this.#deps, (_, said) => said?.trust);
+    return fellows.filter((fellow) => fellow.isGuarded);
   }
 
   isOld(): Promise<boolean> {
@@ -87,25 +89,28 @@ export class TrustChange implements Cause {
     const isOld = await this.#server.isOld();
     // Asked after that: one that was seen to answer before may have been the old one.
     const isReached = !isOld && (await this.#server.isSettled());
-    this.#own = { current, used: isReached ? current : null };
+    const own = { current, used: isReached ? current : null, old: isOld };
+    this.#own = own;
     if (isReached) {
       this.#reachedAt = changed;
       this.#restarts.reached();
     }
-    if (isOld) await this.#restart(this.#own);
+    if (isOld) await this.#restart(own);
     else this.#dueSince = undefined;
   }
 
   async #restart(own: StartedWith): Promise<void> {
     const context = this.#deps.context();
     const now = this.#deps.clock.now();
-    const step = restartStep({
+    const situation = {
       topology: minioSpec(context).topology,
       index: context.self.index,
       own,
       others: this.others(),
       hasVip: this.#deps.vip() === "MASTER",
-    });
+    };
+    const step = restartStep(situation);
+    this.#own = { ...own, awaits: awaited(situation).map(({ name }) => name) };
     if (step === "wait") {
       this.#dueSince = undefined;
       return;
