@@ -128,6 +128,12 @@ export function tellUnits(): void {
   leave(["systemctl", "daemon-reload"]);
 }
 
+/** It does not run, and nothing is under way that would have it run. */
+export async function isStopped(unit: string): Promise<boolean> {
+  const { active } = await showUnit(unit);
+  return active === "inactive" || active === "failed";
+}
+
 /** SIGKILL to all of its processes: at once, and without a last word to anybody. @throws ChimeError `exec.failed` */
 export async function killUnit(unit: string): Promise<void> {
   await exec(["systemctl", "kill", "--signal=KILL", unit], { timeoutMs: 5_000 });

@@ -1,9 +1,10 @@
+import { isStopped } from "../../host/systemd.ts";
 import type { Role } from "../types.ts";
 import { homeOf } from "../home.ts";
 import { checks } from "./checks.ts";
 import { TwinGuard } from "./guard/guard.ts";
 import { unrenewed } from "./guard/renewal.ts";
-import { influxdbSpec, nodes, productName, roleName } from "./layout.ts";
+import { influxdbSpec, layout, nodes, productName, roleName } from "./layout.ts";
 import { resources } from "./resources.ts";
 import { influxdbStatus } from "./status.ts";
 import { serverOf, vipServer } from "./servers.ts";
@@ -51,8 +52,10 @@ export const influxdb: Role = {
       write_token: limited?.write ?? null,
     };
   },
-  unrenewed: ({ self, spec }) =>
-    influxdbSpec({ spec }).tls ? unrenewed(self.address) : Promise.resolve(undefined),
+  unrenewed: (context) =>
+    influxdbSpec(context).tls
+      ? unrenewed(context.self.address, () => isStopped(layout(context).product.unit))
+      : Promise.resolve(undefined),
   status: influxdbStatus,
   guard: (deps) => new TwinGuard(deps),
 };

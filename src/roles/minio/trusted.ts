@@ -3,9 +3,9 @@ import * as v from "valibot";
 import type { Member, MemberView } from "../../cluster/types.ts";
 import { paths } from "../../core/paths.ts";
 import { makeParents, readText, writeAtomically } from "../../host/files.ts";
-import { showUnit, type UnitState } from "../../host/systemd.ts";
+import { isStopped, showUnit, type UnitState } from "../../host/systemd.ts";
 import { changedAt } from "../../resources/stamp.ts";
-import { isShown } from "../shown-certificate.ts";
+import { shownAt, unshown } from "../shown-certificate.ts";
 import type { RoleContext } from "../types.ts";
 import { layout, minioSpec, nodes, s3Port } from "./layout.ts";
 import { publishedBy } from "./published.ts";
@@ -78,11 +78,12 @@ export function wasStartedBefore(
 /** What this node's server waits for until it goes by the certificates that are there; undefined: it does. */
 export async function unrenewed(context: RoleContext): Promise<string | undefined> {
   if (!minioSpec(context).tls) return undefined;
-  if (await trustsOthers(trusting(layout(context).product.unit))) {
+  const { unit } = layout(context).product;
+  if (await trustsOthers(trusting(unit))) {
     return restartAwaits(context.self);
   }
-  const shows = await isShown(context.self.address, s3Port, serverFiles);
-  return shows ? undefined : "its server has yet to read its new certificate";
+  const shown = await shownAt(context.self.address, s3Port, serverFiles);
+  return unshown(shown, () => isStopped(unit), "its server has yet to read its new certificate");
 }
 
 /** Pure: why this node's server is not restarted yet. */

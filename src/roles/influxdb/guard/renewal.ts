@@ -1,5 +1,5 @@
 import type { ShownCertificate } from "../../attention.ts";
-import { fingerprintThere, isShown, type PairFiles } from "../../shown-certificate.ts";
+import { fingerprintThere, shownAt, unshown, type PairFiles } from "../../shown-certificate.ts";
 import { httpPort } from "../layout.ts";
 import { serverFiles } from "../tls.ts";
 
@@ -21,12 +21,13 @@ export async function renewal(
   return until - now < urgentMs ? "now" : "due";
 }
 
-/** What a server waits for until it shows its files; undefined where it does. One that does not run reads them when it starts. */
+/** What a server waits for until it shows its files; undefined where it does, or will as soon as it runs. */
 export async function unrenewed(
   address: string,
+  isStopped: () => Promise<boolean>,
   port: number = httpPort,
   files: PairFiles = serverFiles,
 ): Promise<string | undefined> {
-  if (await isShown(address, port, files)) return undefined;
-  return "its server is started anew for its certificate in its turn";
+  const shown = await shownAt(address, port, files);
+  return unshown(shown, isStopped, "its server is started anew for its certificate in its turn");
 }

@@ -2,7 +2,7 @@ import { log } from "../../../core/log.ts";
 import { showUnit } from "../../../host/systemd.ts";
 import { changedAt } from "../../../resources/stamp.ts";
 import type { GuardDeps } from "../../guard.ts";
-import { isShown } from "../../shown-certificate.ts";
+import { shownAt, type Shown } from "../../shown-certificate.ts";
 import { layout, minioSpec, s3Port } from "../layout.ts";
 import { ownStore } from "../stores.ts";
 import { reread, serverFiles } from "../tls.ts";
@@ -31,7 +31,7 @@ export interface TrustServer {
   isSettled(): Promise<boolean>;
   /** The same of its own certificate and key. */
   pairChangedAt(): Promise<number>;
-  isShown(): Promise<boolean>;
+  shown(): Promise<Shown>;
   reread(): Promise<void>;
 }
 
@@ -124,8 +124,9 @@ export class TrustChange implements Cause {
     if (!minioSpec(this.#deps.context()).tls) return;
     const changed = await this.#server.pairChangedAt();
     if (changed === this.#shownAt) return;
-    if (await this.#server.isShown()) this.#shownAt = changed;
-    else {
+    const shown = await this.#server.shown();
+    if (shown === "shown") this.#shownAt = changed;
+    else if (shown === "other") {
       log.info("minio: the server is told to read its certificate");
       await this.#server.reread();
     }
@@ -144,7 +145,7 @@ function serverOf(deps: Pick<GuardDeps, "context">, signal: AbortSignal): TrustS
       return active !== "active" && active !== "activating";
     },
     pairChangedAt: () => changedAt([serverFiles.cert, serverFiles.key]),
-    isShown: () => isShown(deps.context().self.address, s3Port, serverFiles),
+    shown: () => shownAt(deps.context().self.address, s3Port, serverFiles),
     reread: () => reread(unit()),
   };
 }

@@ -55,9 +55,11 @@ test("a server waits until it shows the certificate that is there, and one that 
     writeFileSync(files.key, key);
   };
   put(old);
-  expect(await unrenewed("127.0.0.1", port, files)).toBeUndefined();
+  const waits = (isStopped = false) => unrenewed("127.0.0.1", async () => isStopped, port, files);
+  expect(await waits()).toBeUndefined();
   put(fresh);
-  expect(await unrenewed("127.0.0.1", port, files)).toContain("in its turn");
+  expect(await waits()).toContain("in its turn");
   await new Promise((resolve) => server.close(resolve));
-  expect(await unrenewed("127.0.0.1", port, files)).toBeUndefined();
+  expect(await waits()).toBe("its server does not answer");
+  expect(await waits(true)).toBeUndefined();
 });
