@@ -21,7 +21,7 @@ let fails: boolean;
 let restarts: HeldRestart;
 let change: PasswordChange;
 
-const serving = { writes: true, attached: true, seesAll: true };
+const serving = { writes: true, attached: true, seesAll: true, isReliedOn: false };
 
 beforeEach(() => {
   [now, asks, own, did, fails] = [0, 0, taken, [], false];
@@ -43,7 +43,7 @@ beforeEach(() => {
       call: async (node: string, method: string) => void did.push(`${node} ${method.split("-").at(-1)}`),
     },
     context: () => context,
-    vip: () => "MASTER",
+    hasVip: () => true,
     secret: () => ({
       own,
       others() {

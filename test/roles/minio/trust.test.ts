@@ -18,6 +18,7 @@ let run: { startedAt: number; answers: boolean; shows: number };
 /** What the others said last. */
 let said: { current: string; used: string | null };
 let tls: boolean;
+let hasVip: boolean;
 let serving: Serving;
 /** What the others are, but for what they said. */
 let others: [Said, Said];
@@ -33,10 +34,10 @@ const view = ["read", "write"].map((route): BackendView => ({
   sessions: 0,
 }));
 
-const well: Serving = { writes: true, attached: true, seesAll: true };
+const well: Serving = { writes: true, attached: true, seesAll: true, isReliedOn: false };
 
 beforeEach(() => {
-  [now, did, looks, tls] = [0, [], 0, true];
+  [now, did, looks, tls, hasVip] = [0, [], 0, true, true];
   file = { ca: old, changedAt: 10, pairChangedAt: 10 };
   run = { startedAt: 20, answers: true, shows: 10 };
   said = { current: old, used: old };
@@ -54,7 +55,8 @@ beforeEach(() => {
       call: async (node: string, method: string) => void did.push(`${node} ${method}`),
     },
     context,
-    vip: () => "MASTER",
+    vip: () => (hasVip ? "FAULT" : "BACKUP"),
+    hasVip: () => hasVip,
   } as unknown as GuardDeps;
   const server: TrustServer = {
     caChangedAt: async () => file.changedAt,
@@ -208,6 +210,17 @@ test("a node whose agent does not see to its server yet is not waited for", asyn
   await trust.advance();
   await restarts.settle();
   expect(did).toEqual(["hold", "restart", "release"]);
+});
+
+test("a server that clients are left to, since another one is restarted on purpose, is restarted after that", async () => {
+  file = { ...file, ca: both, changedAt: 30 };
+  said = { current: both, used: both };
+  serving.isReliedOn = true;
+  for (; now <= 20_000; now += 1_000) await trust.advance();
+  expect(did).toEqual([]);
+  serving.isReliedOn = false;
+  await trust.advance();
+  expect(did).toContain("restart");
 });
 
 test("an agent that starts anew in the middle finds by the server's age that it has to be restarted", async () => {

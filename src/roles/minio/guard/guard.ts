@@ -220,7 +220,7 @@ export class MinioGuard implements Guard {
 
   #serving(): Serving {
     const { attached } = this.#redundancy;
-    return { writes: this.#health.writes, attached, seesAll: this.#seesAll() };
+    return { writes: this.#health.writes, attached, seesAll: this.#seesAll(), isReliedOn: false };
   }
 
   #wasReady(): boolean {

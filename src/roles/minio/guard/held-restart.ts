@@ -27,6 +27,8 @@ export interface Serving {
   attached: boolean;
   /** It finds every drive of the store. */
   seesAll: boolean;
+  /** Another node's server may be restarted on purpose at any moment: clients are left to this one. */
+  isReliedOn: boolean;
 }
 
 /** What servers are restarted for. */
@@ -97,9 +99,9 @@ export class HeldRestart {
   /** First all hold their clients, whoever has the VIP by now; then the servers are restarted. */
   async begin(step: Exclude<RestartStep, "wait">, cause: Cause): Promise<void> {
     const now = this.#deps.clock.now();
-    if (now < this.#againFrom) return;
+    if (now < this.#againFrom || this.#serving().isReliedOn) return;
     this.#againFrom = now + againMs;
-    if (step === "restart" && this.#deps.vip() !== "MASTER") return this.#restartOwn(cause);
+    if (step === "restart" && !this.#deps.hasVip()) return this.#restartOwn(cause);
     const id = cause.own()?.current;
     const others = step === "restart-all" ? cause.others().filter(({ alive }) => alive) : [];
     log.info(`minio: requests wait while ${cause.while}`);

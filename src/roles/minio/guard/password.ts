@@ -59,7 +59,7 @@ export class PasswordChange implements Cause {
       isWritten,
       isOld,
       reads,
-      hasVip: this.#deps.vip() === "MASTER",
+      hasVip: this.#deps.hasVip(),
     });
   }
 

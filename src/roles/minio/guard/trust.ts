@@ -107,7 +107,7 @@ export class TrustChange implements Cause {
       index: context.self.index,
       own,
       others: this.others(),
-      hasVip: this.#deps.vip() === "MASTER",
+      hasVip: this.#deps.hasVip(),
     };
     const step = restartStep(situation);
     this.#own = { ...own, awaits: awaited(situation).map(({ name }) => name) };

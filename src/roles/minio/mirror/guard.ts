@@ -236,7 +236,8 @@ export class MirrorGuard implements Guard {
 
   /** Its drives are its own node's, all there or not as soon as it starts. */
   #serving(): Serving {
-    return { writes: this.#health.writes && this.ready(), attached: true, seesAll: true };
+    const writes = this.#health.writes && this.ready();
+    return { writes, attached: true, seesAll: true, isReliedOn: this.#turn.isGiven };
   }
 
   async #look(): Promise<void> {
