@@ -101,14 +101,17 @@ export class HeldRestart {
     const now = this.#deps.clock.now();
     if (now < this.#againFrom || this.#serving().isReliedOn) return;
     this.#againFrom = now + againMs;
-    if (step === "restart" && !this.#deps.hasVip()) return this.#restartOwn(cause);
+    const isPool = minioSpec(this.#deps.context()).topology === "pool";
+    // Of a mirror nobody else has clients answered by this node's server; of a pool whoever has the VIP does.
+    if (!isPool && !this.#deps.hasVip()) return this.#restartOwn(cause);
     const id = cause.own()?.current;
-    const others = step === "restart-all" ? cause.others().filter(({ alive }) => alive) : [];
+    const others = isPool ? cause.others().filter(({ alive }) => alive) : [];
     log.info(`minio: requests wait while ${cause.while}`);
     const tell = (method: string, params: unknown) =>
       others.map(({ name }) => this.#tell(name, `${cause.name}-${method}`, params));
     await Promise.all([this.#hold(), ...tell("hold", {})]);
-    await Promise.all([this.#restartOwn(cause), ...tell("restart", { id })]);
+    const restarts = step === "restart-all" ? tell("restart", { id }) : [];
+    await Promise.all([this.#restartOwn(cause), ...restarts]);
   }
 
   /** What servers were restarted for is reached: the next one need not wait. */
