@@ -95,7 +95,7 @@ export function restartAwaits(self: Pick<Member, "roleState">): string {
 
 /** Pure: the other nodes that are there and tell of a server, but not with which CAs that was started. */
 export function cannotFollow(context: RoleContext, members: readonly MemberView[]): string[] {
-  if (!minioSpec(context).tls) return [];
+  if (!context.spec.roles.minio?.tls) return [];
   const others = nodes(members).filter(
     ({ name, state }) => name !== context.self.name && (state === "alive" || state === "suspect"),
   );
