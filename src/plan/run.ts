@@ -4,6 +4,7 @@ import type {
   ApplyContext,
   Cause,
   Change,
+  Failures,
   Impact,
   InspectContext,
   Resource,
@@ -218,10 +219,14 @@ async function drain(lane: Lane): Promise<void> {
       const [{ job }] = batch as [(typeof batch)[0]];
       const others = batch.slice(1).map((waiter) => waiter.job.change);
       try {
-        await (others.length > 0 && job.change.together
-          ? job.change.together(others, job.context)
-          : job.change.apply(job.context));
-        for (const waiter of batch) waiter.resolve();
+        let failures: Failures = new Map();
+        if (others.length > 0 && job.change.together)
+          failures = await job.change.together(others, job.context);
+        else await job.change.apply(job.context);
+        for (const { job, resolve, reject } of batch) {
+          if (failures.has(job.change)) reject(failures.get(job.change));
+          else resolve();
+        }
       } catch (error) {
         for (const waiter of batch) waiter.reject(error);
       }

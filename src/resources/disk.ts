@@ -46,7 +46,10 @@ export function disk(given: GivenDisk, needs: readonly string[]): Resource {
         given,
         planned,
         apply: (context) => format([change], context),
-        together: (others, context) => format([change, ...(others as DiskChange[])], context),
+        async together(others, context) {
+          await format([change, ...(others as DiskChange[])], context);
+          return new Map();
+        },
       };
       return change;
     },

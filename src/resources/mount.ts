@@ -11,7 +11,7 @@ import { daemonReload, pathUnit, setAtBoot, showUnit, systemctl } from "../host/
 import { file } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { unitCheck } from "./service.ts";
-import type { ApplyContext, Change, InspectContext, Kind, Resource } from "./types.ts";
+import type { ApplyContext, Change, Failures, InspectContext, Kind, Resource } from "./types.ts";
 
 /**
  * A disk of ours at its place, by UUID, before its service and without holding up anything else: neither the boot nor the
@@ -143,7 +143,9 @@ function mounted({ label, uuid, at }: GivenDisk, needs: readonly string[]): Reso
         at,
         isToEnable: lines.includes("enable"),
         isLoaded,
-        apply: (context) => mountAll([change], context),
+        async apply(context) {
+          for (const error of (await mountAll([change], context)).values()) throw error;
+        },
         together: (others, context) => mountAll([change, ...(others as MountChange[])], context),
       };
       return change;
@@ -160,8 +162,11 @@ interface MountChange extends Change {
   isLoaded: boolean;
 }
 
-/** systemd is told anew once for all of them: while it reloads, it neither enables nor starts another one. */
-async function mountAll(changes: readonly MountChange[], { ledger, signal }: ApplyContext): Promise<void> {
+/** systemd is told anew once for all of them: while it reloads, it neither enables nor starts another one. A bad disk is one alone. */
+async function mountAll(
+  changes: readonly MountChange[],
+  { ledger, signal }: ApplyContext,
+): Promise<Failures> {
   for (const { id } of changes) await ledger.before(id, null);
   const toEnable = changes.filter(({ isToEnable }) => isToEnable).map(({ unit }) => unit);
   if (toEnable.length > 0) await setAtBoot("enable", toEnable, signal);
@@ -172,7 +177,12 @@ async function mountAll(changes: readonly MountChange[], { ledger, signal }: App
   const missing = changes.filter(({ at }) => !mountedAt(at));
   const started = await Promise.allSettled(missing.map(({ unit }) => systemctl("start", unit, signal)));
   await reloaded;
-  for (const result of started) if (result.status === "rejected") throw result.reason;
+  return new Map(
+    missing.flatMap((change, i) => {
+      const result = started[i];
+      return result?.status === "rejected" ? [[change, result.reason]] : [];
+    }),
+  );
 }
 
 /**

@@ -96,7 +96,10 @@ export function pkg(options: PackageOptions): PackageResource {
         repository,
         answers,
         apply: (context) => install(options, [change], context),
-        together: (others, context) => install(options, [change, ...(others as PackageChange[])], context),
+        async together(others, context) {
+          await install(options, [change, ...(others as PackageChange[])], context);
+          return new Map();
+        },
       };
       return change;
     },

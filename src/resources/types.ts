@@ -19,9 +19,16 @@ export interface Change {
   /** Default: `spec` until the ledger has reached what is desired, `drift` from then on. */
   cause?: Cause;
   apply(context: ApplyContext): Promise<void>;
-  /** In a lane: applies this change and the others that are ready with it as one act (one package run). */
-  together?(others: readonly Change[], context: ApplyContext): Promise<void>;
+  /**
+   * In a lane: applies this change and the others that are ready with it as one act (one package run).
+   * @returns those that failed by themselves: the others are done
+   * @throws where none is
+   */
+  together?(others: readonly Change[], context: ApplyContext): Promise<Failures>;
 }
+
+/** Why each of them failed. */
+export type Failures = ReadonlyMap<Change, unknown>;
 
 export interface InspectContext {
   ledger: Ledger;

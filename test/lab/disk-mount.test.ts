@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { copyFile, truncate } from "node:fs/promises";
+import { copyFile, open, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { buildBinary } from "../../scripts/build.ts";
 import { exec } from "../../src/core/exec.ts";
@@ -102,6 +102,31 @@ test("unmounted by hand: an alarm, no write to the place, and nobody mounts it b
   expect((await run("apply")).changes.map(({ what }) => what)).toEqual(["mount:/store/disk1 create none"]);
   expect(await mounts()).toEqual(both);
   await waitUntil("its end", 60_000, async () => (await alarms()).length === 0);
+});
+
+test("a disk that cannot be mounted is the only one that is not", async () => {
+  const [, bad] = disks;
+  // Of the superblock's checksum (xfs_format.h, sb_crc): by its head it is still the one.
+  const flip = async () => {
+    const image = await open(bad.path, "r+");
+    const byte = Buffer.alloc(1);
+    await image.read(byte, 0, 1, 224);
+    await image.write(Buffer.from([~(byte[0] ?? 0) & 0xff]), 0, 1, 224);
+    await image.sync();
+    await image.close();
+  };
+  await node.sh("umount /store/disk1 /store/disk2");
+  await flip();
+  const { changes, errors } = await run("apply");
+  expect(changes.map(({ what }) => what)).toEqual([
+    "mount:/store/disk1 create none",
+    "mount:/store/disk2 create none",
+  ]);
+  expect(errors.map(({ message }) => message.split(": ")[0])).toEqual(["mount:/store/disk2"]);
+  expect(await mounts()).toEqual(["/store/disk1 noatime"]);
+  await flip();
+  expect((await run("apply")).errors).toEqual([]);
+  expect(await mounts()).toEqual(both);
 });
 
 test("after a boot with names that moved, each is at its own place", async () => {

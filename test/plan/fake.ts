@@ -66,7 +66,11 @@ export function fakeHost() {
         if (options.together) {
           change.together = async (others, context) => {
             log.push(`together ${others.length + 1}`);
-            for (const one of [change, ...others]) await one.apply(context);
+            const failures = new Map<Change, unknown>();
+            for (const one of [change, ...others]) {
+              await one.apply(context).catch((error: unknown) => failures.set(one, error));
+            }
+            return failures;
           };
         }
         return change;

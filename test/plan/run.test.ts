@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { ChimeError, Exit, refused } from "../../src/core/errors.ts";
+import { ChimeError, Exit, failed, refused } from "../../src/core/errors.ts";
 import { outcomeJson, planJson, renderPlan } from "../../src/plan/render.ts";
 import { apply, plan } from "../../src/plan/run.ts";
 import type { Resource } from "../../src/resources/types.ts";
@@ -120,6 +120,25 @@ describe("apply", () => {
     );
     expect(result.applied).toEqual(["a:1", "b:2", "c:3"]);
     expect(batch.log.filter((line) => line.startsWith("together"))).toEqual(["together 2"]);
+  });
+
+  test("of what goes together, only what failed by itself has failed, with its own reason", async () => {
+    const { fake } = fakeHost();
+    const grouped = { lane: "l", together: true };
+    const act = () => Promise.reject(failed("test.other", "nor that"));
+    const result = await apply(
+      [
+        fake("a:1", "x", grouped),
+        fake("b:2", "x", { ...grouped, act: refuse }),
+        fake("c:3", "x", { ...grouped, act }),
+        fake("d:4", "x", { needs: ["a:1"] }),
+        fake("e:5", "x", { needs: ["c:3"] }),
+      ],
+      memoryLedger(),
+      options(),
+    );
+    expect([result.applied, result.blocked]).toEqual([["a:1", "d:4"], ["e:5"]]);
+    expect(result.failed.map(({ error }) => error.message)).toEqual(["b:2: not today", "c:3: nor that"]);
   });
 
   test("a lane waits for whoever is still looking, also when it then has nothing to do or fails", async () => {
