@@ -21,7 +21,7 @@ let fails: boolean;
 let restarts: HeldRestart;
 let change: PasswordChange;
 
-const serving = { writes: true, attached: true, seesAll: true, isReliedOn: false };
+const serving = { writes: true, attached: true, lacksDrives: false, isReliedOn: false };
 
 beforeEach(() => {
   [now, asks, own, did, fails] = [0, 0, taken, [], false];

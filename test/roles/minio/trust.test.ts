@@ -34,7 +34,7 @@ const view = ["read", "write"].map((route): BackendView => ({
   sessions: 0,
 }));
 
-const well: Serving = { writes: true, attached: true, seesAll: true, isReliedOn: false };
+const well: Serving = { writes: true, attached: true, lacksDrives: false, isReliedOn: false };
 
 beforeEach(() => {
   [now, did, looks, tls, hasVip] = [0, [], 0, true, true];
@@ -150,9 +150,9 @@ test("servers are restarted for other CAs when all have them, and clients wait u
 const fewer = { ...allSeen, nodes: allSeen.nodes.slice(1) };
 
 test.each<[string, Partial<Serving>, [Said, Said]]>([
-  ["a drive", { seesAll: false }, [{ seen: fewer }, { seen: fewer }]],
-  ["a server", { seesAll: false }, [{ seen: fewer }, { state: "down", seen: null }]],
-  ["a node", { seesAll: false }, [{ seen: fewer }, { liveness: "dead" }]],
+  ["a drive", { lacksDrives: true }, [{ seen: fewer }, { seen: fewer }]],
+  ["a server", { lacksDrives: true }, [{ seen: fewer }, { state: "down", seen: null }]],
+  ["a node", { lacksDrives: true }, [{ seen: fewer }, { liveness: "dead" }]],
 ])("clients wait for no longer than that where %s was away before the restart", async (_, own, before) => {
   [serving, others] = [{ ...well, ...own }, before];
   expect(await restarts.handle("trust-hold", {})).toBeNull();
@@ -168,6 +168,24 @@ test.each<[string, Partial<Serving>, [Said, Said]]>([
   await restarts.settle();
   expect(did).toEqual(["hold"]);
   said = { current: both, used: both };
+  await restarts.settle();
+  expect(did).toEqual(["hold", "release"]);
+});
+
+test("where agents had just started before the restart, clients wait until servers have found all drives", async () => {
+  serving = { ...well, attached: false };
+  others = [
+    { attached: false, seen: null },
+    { attached: false, seen: null },
+  ];
+  expect(await restarts.handle("trust-hold", {})).toBeNull();
+  file = { ...file, ca: both, changedAt: 15 };
+  said = { current: both, used: both };
+  await trust.advance();
+  await restarts.settle();
+  expect(did).toEqual(["hold"]);
+  serving = well;
+  others = [{}, {}];
   await restarts.settle();
   expect(did).toEqual(["hold", "release"]);
 });

@@ -11,8 +11,8 @@ export interface NamedFellow<S extends StartedWith> extends Fellow<S> {
   isGuarded: boolean;
   /** Its server serves and has found all drives. */
   isWhole: boolean;
-  /** They are all there, as it sees it. */
-  seesAll: boolean;
+  /** It is known that they are not all there, as it sees it: an agent that has just started knows nothing yet. */
+  lacksDrives: boolean;
 }
 
 /**
@@ -38,7 +38,7 @@ export function fellowsOf<S extends StartedWith>(
       alive: state !== "dead",
       isUp: said?.mirror?.up ?? said?.state === "serving",
       isWhole: said?.state === "serving" && said.attached,
-      seesAll: said?.seen ? onlineIn(said.seen) === drives : false,
+      lacksDrives: said?.seen ? onlineIn(said.seen) < drives : false,
       state: stateOf(name, said),
     };
   });

@@ -220,7 +220,8 @@ export class MinioGuard implements Guard {
 
   #serving(): Serving {
     const { attached } = this.#redundancy;
-    return { writes: this.#health.writes, attached, seesAll: this.#seesAll(), isReliedOn: false };
+    const lacksDrives = this.#seen !== null && !this.#seesAll();
+    return { writes: this.#health.writes, attached, lacksDrives, isReliedOn: false };
   }
 
   #wasReady(): boolean {

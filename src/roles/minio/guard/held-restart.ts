@@ -25,8 +25,8 @@ export interface Serving {
   writes: boolean;
   /** It has stored something on every drive since it started. */
   attached: boolean;
-  /** It finds every drive of the store. */
-  seesAll: boolean;
+  /** It is known that it does not find every drive of the store: an agent that has just started knows nothing yet. */
+  lacksDrives: boolean;
   /** Another node's server may be restarted on purpose at any moment: clients are left to this one. */
   isReliedOn: boolean;
 }
@@ -59,8 +59,10 @@ export class HeldRestart {
   #againFrom = 0;
   /** Until when clients are held at this node, on the monotonic clock. */
   #heldUntil: number | undefined;
-  /** Those whose agents were heard when that began, and whether their servers had all drives: others would be waited for in vain. */
-  #wasWhole = new Map<string, boolean>();
+  /** Whose agents were heard when that began: others would be waited for in vain. */
+  #heard = new Set<string>();
+  /** Nobody knew of a drive that was away when that began: so servers find them all again, which is waited for. */
+  #wasWhole = true;
 
   /** @param restartServer waits for nothing */
   constructor(
@@ -148,7 +150,7 @@ export class HeldRestart {
 
   async #hold(): Promise<void> {
     const { clock } = this.#deps;
-    if (this.#heldUntil === undefined) this.#wasWhole = this.#wholeNow();
+    if (this.#heldUntil === undefined) this.#lookAround();
     await this.#balancer.hold(roleName, holdSeconds);
     this.#heldUntil = clock.now() + holdSeconds * 1_000;
     const giveUp = clock.now() + drainMs;
@@ -160,13 +162,10 @@ export class HeldRestart {
     log.warn(`minio: what clients have under way did not end within ${drainMs / 1_000} s, and is broken off`);
   }
 
-  #wholeNow(): Map<string, boolean> {
-    const { attached, seesAll } = this.#serving();
-    const others = this.#causes
-      .flatMap((cause) => cause.others())
-      .filter(({ alive }) => alive)
-      .map((other) => [other.name, other.isWhole && other.seesAll] as const);
-    return new Map([...others, [this.#deps.membership.self.name, attached && seesAll]]);
+  #lookAround(): void {
+    const others = this.#causes.flatMap((cause) => cause.others()).filter(({ alive }) => alive);
+    this.#heard = new Set(others.map(({ name }) => name));
+    this.#wasWhole = ![this.#serving(), ...others].some(({ lacksDrives }) => lacksDrives);
   }
 
   /** To be called often: lets clients go on as soon as they can be answered. */
@@ -181,15 +180,15 @@ export class HeldRestart {
 
   async #areServed(): Promise<boolean> {
     const { writes, attached } = this.#serving();
-    if (!writes || !this.#isAsBefore(this.#deps.membership.self.name, attached)) return false;
+    if (!writes || !this.#isAsBefore(attached)) return false;
     if (!this.#causes.every((cause) => this.#isReached(cause))) return false;
     const view = await this.#balancer.view();
     return serves(view, roleName, "read") && serves(view, roleName, "write");
   }
 
   /** With a drive or a server away no server finds them all; what is written meanwhile is completed later, as without a restart. */
-  #isAsBefore(name: string, isWhole: boolean): boolean {
-    return isWhole || this.#wasWhole.get(name) !== true;
+  #isAsBefore(isWhole: boolean): boolean {
+    return isWhole || !this.#wasWhole;
   }
 
   #isReached(cause: Cause): boolean {
@@ -199,7 +198,7 @@ export class HeldRestart {
     const isPool = minioSpec(this.#deps.context()).topology === "pool";
     const others = isPool ? cause.others() : [];
     return others
-      .filter(({ name, alive }) => alive && this.#wasWhole.has(name))
-      .every(({ name, isWhole, state }) => this.#isAsBefore(name, isWhole) && state?.used === own.current);
+      .filter(({ name, alive }) => alive && this.#heard.has(name))
+      .every(({ isWhole, state }) => this.#isAsBefore(isWhole) && state?.used === own.current);
   }
 }

@@ -237,7 +237,7 @@ export class MirrorGuard implements Guard {
   /** Its drives are its own node's, all there or not as soon as it starts. */
   #serving(): Serving {
     const writes = this.#health.writes && this.ready();
-    return { writes, attached: true, seesAll: true, isReliedOn: this.#turn.isGiven };
+    return { writes, attached: true, lacksDrives: false, isReliedOn: this.#turn.isGiven };
   }
 
   async #look(): Promise<void> {
