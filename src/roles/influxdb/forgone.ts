@@ -1,6 +1,6 @@
 import type { MemberView } from "../../cluster/types.ts";
 import { nodes } from "./layout.ts";
-import { isPast, type Outage } from "./outages.ts";
+import { isPast, timeText, type Outage } from "./outages.ts";
 
 /** More of them are counted. */
 const mostTold = 3;
@@ -21,7 +21,7 @@ export function forgone(
     .filter(({ sure }) => sure)
     .filter(isPast)
     .map(({ from, to, bucket }) => {
-      const when = from > 0 ? `of ${text(from)} to ${text(to)}` : `from before ${text(to)}`;
+      const when = from > 0 ? `of ${timeText(from)} to ${timeText(to)}` : `from before ${timeText(to)}`;
       return bucket === undefined ? when : `${when} in the bucket ${bucket}`;
     });
   if (times.length === 0) return undefined;
@@ -29,5 +29,3 @@ export function forgone(
   const told = [...times.slice(0, mostTold), ...more].join(", ");
   return `${self} may lack points ${told}, when its server was not there: the node that could fill them has left the cluster`;
 }
-
-const text = (ms: number): string => new Date(ms).toISOString();

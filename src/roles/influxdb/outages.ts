@@ -81,3 +81,6 @@ export function awaySeconds(outages: readonly Outage[], now: number): number {
 export function overallOf(outages: readonly Outage[]): Outage[] {
   return outages.filter(({ bucket }) => bucket === undefined);
 }
+
+/** A moment of one, as people and scripts are told it. Pure. */
+export const timeText = (ms: number): string => new Date(ms).toISOString();

@@ -49,6 +49,10 @@ export function productName({
 
 export const minioSpec = (context: Pick<RoleContext, "spec">): MinioSpec => specOf(roleName, context);
 
+/** How many drives each server uses: all of a pool's, its own node's of a mirror. Pure. */
+export const driveCount = ({ topology, nodes, disksPerNode }: MinioSpec): number =>
+  topology === "pool" ? nodes * disksPerNode : disksPerNode;
+
 /** The members with this role, by rising index. */
 export const nodes = <T extends Pick<Member, "roles" | "index">>(members: readonly T[]): T[] =>
   nodesOf(roleName, members);

@@ -24,7 +24,7 @@ import {
   twinOf,
   type Twin,
 } from "../mate.ts";
-import { awaySeconds, importance, overallOf, unseenSince, type Outage } from "../outages.ts";
+import { awaySeconds, importance, overallOf, timeText, unseenSince, type Outage } from "../outages.ts";
 import { probe } from "../probe.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { Record } from "../record.ts";
@@ -317,7 +317,7 @@ export class TwinGuard implements Guard {
       const since = unseenSince(this.#record.outages);
       return since === undefined
         ? undefined
-        : `it is not compared yet since ${text(since)}, when nobody looked`;
+        : `it is not compared yet since ${timeText(since)}, when nobody looked`;
     }
     const why = this.#trouble ?? this.#filler.trouble?.message;
     return `it does not have everything${why === undefined ? "" : `: ${why}`}`;
@@ -557,7 +557,7 @@ export class TwinGuard implements Guard {
 
   #tell({ from, to }: Outage, points: number, ms: number): void {
     const { name } = this.#deps.context().self;
-    const since = from > 0 ? ` of ${text(from)} to ${text(to ?? from)}` : "";
+    const since = from > 0 ? ` of ${timeText(from)} to ${timeText(to ?? from)}` : "";
     this.#deps.record({
       kind: "gap",
       message: `${name} has everything again: ${points} points${since} came from the other server`,
@@ -639,7 +639,7 @@ export class TwinGuard implements Guard {
       tls: this.#tls,
       read: this.#deps.vip() === "MASTER",
       eligible: false,
-      gap: first ? { since: text(first.from), away, overall, done, trouble, remedy, busy } : null,
+      gap: first ? { since: timeText(first.from), away, overall, done, trouble, remedy, busy } : null,
       binary: null,
       detail: this.#well ? null : this.awaiting().slice(0, 400),
     };
@@ -648,5 +648,3 @@ export class TwinGuard implements Guard {
 
 /** It counts all the same as long as this agent runs; of the full disk others tell. */
 const notSaved = (error: unknown): void => log.debug("influxdb:", error);
-
-const text = (ms: number): string => new Date(ms).toISOString();

@@ -1,6 +1,6 @@
 import type { GuardDeps } from "../../guard.ts";
 import { isGuarded } from "../../of-role.ts";
-import { minioSpec, nodes, roleName } from "../layout.ts";
+import { driveCount, minioSpec, nodes, roleName } from "../layout.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { onlineIn } from "./redundancy.ts";
 import type { Fellow, StartedWith } from "./restart-step.ts";
@@ -26,8 +26,7 @@ export function fellowsOf<S extends StartedWith>(
   const present = nodes(membership.members()).filter(
     ({ name, state }) => name !== membership.self.name && state !== "left",
   );
-  const { nodes: count, disksPerNode, topology } = minioSpec(context());
-  const drives = topology === "pool" ? count * disksPerNode : disksPerNode;
+  const drives = driveCount(minioSpec(context()));
   return present.map((member) => {
     const { name, index, state } = member;
     const said = publishedBy(member);

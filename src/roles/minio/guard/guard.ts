@@ -9,7 +9,7 @@ import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves, type BackendView } from "../../../vip/balancer/types.ts";
 import { remindOfAccount } from "../application.ts";
 import { serviceNames } from "../balanced.ts";
-import { layout, minioSpec, nodes, roleName } from "../layout.ts";
+import { driveCount, layout, minioSpec, nodes, roleName } from "../layout.ts";
 import { releaseLocks } from "../left-behind.ts";
 import type { Published } from "../published.ts";
 import { quorumOf } from "../quorum.ts";
@@ -210,8 +210,7 @@ export class MinioGuard implements Guard {
   }
 
   #drives(): number {
-    const { nodes: count, disksPerNode } = minioSpec(this.#deps.context());
-    return count * disksPerNode;
+    return driveCount(minioSpec(this.#deps.context()));
   }
 
   #seesAll(): boolean {

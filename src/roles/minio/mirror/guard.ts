@@ -22,7 +22,7 @@ import { PasswordChange } from "../guard/password.ts";
 import { prove } from "../guard/prove.ts";
 import { onlineIn, Redundancy } from "../guard/redundancy.ts";
 import { TrustChange } from "../guard/trust.ts";
-import { layout, minioSpec, nodes, roleName, s3Port } from "../layout.ts";
+import { driveCount, layout, minioSpec, nodes, roleName, s3Port } from "../layout.ts";
 import type { Published } from "../published.ts";
 import { slowDrives } from "../slow.ts";
 import { fullDrives } from "../full.ts";
@@ -373,8 +373,8 @@ export class MirrorGuard implements Guard {
 
   async #watchDrives(): Promise<void> {
     if (!this.#proven) return;
-    const { disksPerNode } = minioSpec(this.#deps.context());
-    await this.#redundancy.note(this.#seen && onlineIn(this.#seen), disksPerNode, []);
+    const drives = driveCount(minioSpec(this.#deps.context()));
+    await this.#redundancy.note(this.#seen && onlineIn(this.#seen), drives, []);
   }
 
   /** Has objects completed that may not be on all drives, which takes hours where there are many. */
