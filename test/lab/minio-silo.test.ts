@@ -6,7 +6,7 @@ import type { Lab } from "./lab.ts";
 import { digestOf } from "./loops.ts";
 import { minioBinary } from "./minio-binary.ts";
 import type { LabNode } from "./node.ts";
-import { offerStandIns, type StandIn } from "./stand-in-package.ts";
+import { offerStandIns, ownStart, ranAs, type StandIn } from "./stand-in-package.ts";
 import { applicationStore, formStore, openStoreLab, problemsOf, storeStatus, useStore } from "./store.ts";
 import { bodyOf, sha256 } from "./store-program.ts";
 import { waitUntil } from "./wait.ts";
@@ -21,8 +21,7 @@ const standIn = (program: string): StandIn => ({
   description: "MinIO, standing in for silo",
   files: {
     "DEBIAN/postinst": "#!/bin/sh\nsystemctl daemon-reload\ndeb-systemd-invoke start silo.service || :\n",
-    "usr/lib/systemd/system/silo.service":
-      "[Service]\nExecStart=/bin/sh -c 'touch /root/started-by-its-package; exec sleep infinity'\n",
+    "usr/lib/systemd/system/silo.service": `[Service]\nExecStart=${ownStart}\n`,
   },
   programs: { "usr/bin/silo": program },
 });
@@ -45,11 +44,9 @@ describe.skipIf(!minio)(`two nodes with engine silo, by a package that stands in
     const put = await useStore(lab, { store, verb: "put", key: "first", patienceMs: 60_000 });
     expect(put.error).toBeNull();
     for (const node of lab.nodes) {
-      const { stdout } = await node.sh(`ls /root/started-by-its-package 2>/dev/null || :
-        systemctl show -P FragmentPath silo.service
-        readlink /proc/$(systemctl show -P MainPID silo.service)/exe
-        stat -c %U /proc/$(systemctl show -P MainPID silo.service)`);
-      expect(stdout).toBe("/etc/systemd/system/silo.service\n/usr/bin/silo\nminio-user\n");
+      expect(await ranAs(node, "silo.service")).toBe(
+        "/etc/systemd/system/silo.service\n/usr/bin/silo\nminio-user\n",
+      );
       expect((await node.run(["chime-node", "plan"])).stdout).toContain("0 to create, 0 to update");
     }
     const { json } = await chime<object>(node1, ["preflight", "--role", "minio"]);

@@ -2,6 +2,7 @@ import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
 import type { Lab } from "./lab.ts";
+import type { LabNode } from "./node.ts";
 
 /** A package that stands in for a vendor's, whose repository is out of the lab's reach: called as the catalog calls it. */
 export interface StandIn {
@@ -16,6 +17,10 @@ export interface StandIn {
 
 const version = "0~stand-in";
 
+const startedMark = "/root/started-by-its-package";
+/** What a stand-in's own unit starts in place of a server, so that it is seen where that ever ran. */
+export const ownStart = `/bin/sh -c 'touch ${startedMark}; exec sleep infinity'`;
+
 /** Packs them, and gives each node a repository that has them. What it cannot show: the vendor's own repository, key and scripts. */
 export async function offerStandIns(lab: Lab, packages: readonly StandIn[]): Promise<void> {
   const made = join(lab.work, "stand-in");
@@ -28,6 +33,16 @@ export async function offerStandIns(lab: Lab, packages: readonly StandIn[]): Pro
     await node.put("/etc/apt/sources.list.d/stand-in.list", "deb [trusted=yes] file:/srv/stand-in ./\n");
     await node.run(["apt-get", "update", "-q"]);
   }
+}
+
+/** What a node runs under a unit's name, by which unit file, as whom; what the stand-in's own unit leaves comes first. */
+export async function ranAs(node: LabNode, unit: string): Promise<string> {
+  const main = `$(systemctl show -P MainPID ${unit})`;
+  const script = `ls ${startedMark} 2>/dev/null || :
+    systemctl show -P FragmentPath ${unit}
+    readlink /proc/${main}/exe
+    stat -c %U /proc/${main}`;
+  return (await node.sh(script)).stdout;
 }
 
 async function pack(directory: string, { name, description, files, programs }: StandIn): Promise<void> {
