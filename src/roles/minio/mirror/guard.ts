@@ -262,6 +262,8 @@ export class MirrorGuard implements Guard {
       await this.#record.change(({ run }) => (run === invocation ? {} : { run: invocation, ...ended }));
     } else await this.#end();
     this.#known = true;
+    // Whoever asks whether both may serve is not told what was so at the last look.
+    await this.#publish();
   }
 
   async #end(): Promise<void> {
