@@ -42,7 +42,9 @@ async function writeNew(path: string, content: string | Buffer, mode: number): P
 
 /** @throws ChimeError `bundle.bad_key` (exit 2) */
 export async function readPrivateKey(path: string): Promise<KeyObject> {
-  const key = parse(path, await readPem(path), createPrivateKey);
+  const text = await readPem(path);
+  if (text.includes("BEGIN PUBLIC KEY")) throw badKey(`${path} is a public key: the private one signs`);
+  const key = parse(path, text, createPrivateKey);
   if (key.asymmetricKeyType !== "ed25519") throw badKey(`${path} is no Ed25519 private key (PEM)`);
   return key;
 }

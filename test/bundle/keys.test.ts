@@ -39,3 +39,13 @@ test("signerOf names the one that has signed", async () => {
   expect(signerOf(text, signature, [two.line])).toBeUndefined();
   expect(signerOf(Buffer.from("texT"), signature, [one.line])).toBeUndefined();
 });
+
+test("one half in the other's place is told as that", async () => {
+  const { key, pub } = await generateKeys(join(work, "halves"));
+  expect(await failure(readPrivateKey(pub))).toMatchObject({
+    code: "bundle.bad_key",
+    exit: 2,
+    message: `${pub} is a public key: the private one signs`,
+  });
+  expect(await failure(readPublicKey(key))).toMatchObject({ code: "bundle.bad_key", exit: 2 });
+});
