@@ -5,14 +5,10 @@ import { notedHash } from "../../../resources/program.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { awaitHeir, giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
-import { haproxy } from "../../../vip/balancer/haproxy.ts";
-import { serves, type BackendView } from "../../../vip/balancer/types.ts";
 import { remindOfAccount } from "../application.ts";
-import { serviceNames } from "../balanced.ts";
 import { driveCount, layout, minioSpec, nodes, roleName } from "../layout.ts";
 import { releaseLocks } from "../left-behind.ts";
 import type { Published } from "../published.ts";
-import { quorumOf } from "../quorum.ts";
 import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
 import { slowDrives } from "../slow.ts";
 import { fullDrives } from "../full.ts";
@@ -22,13 +18,13 @@ import { awaitsNodes, isForming } from "../together.ts";
 import { drillDisk, isDiskFault } from "./disk-faults.ts";
 import { ApplicationKey, retireCommand } from "./application-key.ts";
 import { Clocks } from "./clocks.ts";
+import { Gate } from "./gate.ts";
 import { readHealth, type Health } from "./health.ts";
 import { HeldRestart, type Serving } from "./held-restart.ts";
 import { PasswordChange } from "./password.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { prove } from "./prove.ts";
 import { awaited, isReady, type Progress } from "./readiness.ts";
-import { admissible, attachedBy, Readmission } from "./readmission.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
 import { untilPreceded } from "./start-order.ts";
 import { answerRestart, restartIfAllHaveIt, restartMethod } from "./restarts.ts";
@@ -46,8 +42,6 @@ const shownEveryMs = 10_000;
 const slowEveryMs = 20_000;
 /** A DELETE without quorum hangs for a minute and more. */
 const proofMs = 10_000;
-/** The console is the same servers'. */
-const admitted: ReadonlySet<string> = new Set(Object.values(serviceNames));
 
 /** Starts the node's server when all are there, tells how it is, and lets the VIP come only to a node that serves. */
 export class MinioGuard implements Guard {
@@ -61,15 +55,13 @@ export class MinioGuard implements Guard {
   #proven = false;
   /** Why an object does not go through yet, or the server does not start. */
   #trouble: string | null = null;
-  /** This node's balancer finds a server that can be read from. */
-  #balanced = false;
   #leaving = false;
   /** What an earlier run of the server had locked is free again. */
   #unlocked = false;
   readonly #clocks = new Clocks();
   readonly #redundancy: Redundancy;
-  readonly #readmission: Readmission;
   readonly #restarts: HeldRestart;
+  readonly #gate: Gate;
   readonly #password: PasswordChange;
   readonly #trust: TrustChange;
   readonly #key: ApplicationKey;
@@ -78,8 +70,11 @@ export class MinioGuard implements Guard {
     this.#deps = deps;
     this.#watch = new Watch(deps.clock, roleName);
     this.#redundancy = new Redundancy(deps.clock);
-    this.#readmission = new Readmission(deps.clock);
     this.#restarts = new HeldRestart(deps, () => this.#serving(), this.#watch.signal);
+    this.#gate = new Gate(deps, {
+      isLeaving: () => this.#leaving,
+      isHeld: () => this.#restarts.isUnderWay,
+    });
     this.#password = new PasswordChange(deps, this.#restarts, this.#watch.signal);
     this.#trust = new TrustChange(deps, this.#restarts, this.#watch.signal);
     this.#key = new ApplicationKey(deps, { timeoutMs: proofMs, signal: this.#watch.signal });
@@ -101,8 +96,8 @@ export class MinioGuard implements Guard {
     step(lookEveryMs, isWhole, () => this.#complete());
     step(
       gateEveryMs,
-      () => this.#balanced,
-      () => this.#setGate(),
+      () => this.#gate.balanced,
+      () => this.#gate.look(),
     );
     every(inquireEveryMs, async () => {
       if (this.#health.reads) this.#seen = await this.#inquire();
@@ -167,7 +162,7 @@ export class MinioGuard implements Guard {
       health: this.#health,
       proven: this.#proven,
       attached: this.#redundancy.attached,
-      balanced: this.#balanced,
+      balanced: this.#gate.balanced,
       trouble: this.#trouble,
     };
   }
@@ -246,26 +241,6 @@ export class MinioGuard implements Guard {
   #others(): Others {
     const { name } = this.#deps.context().self;
     return othersOf(name, this.#deps.membership.members());
-  }
-
-  /** Lets servers have clients again that have found all drives: of one set a single object tells that, of several not. */
-  async #admit(view: readonly BackendView[]): Promise<void> {
-    const { nodes: count, disksPerNode } = minioSpec(this.#deps.context());
-    if (quorumOf({ nodes: count, drivesPerNode: disksPerNode }).sets > 1) return;
-    const own = view.filter(({ service }) => admitted.has(service));
-    const members = this.#deps.membership.members();
-    const attached = attachedBy(members);
-    const due = isForming(members) ? admissible(own, attached) : this.#readmission.due(own, attached);
-    for (const backend of due) await haproxy.admit(backend);
-  }
-
-  /** The VIP belongs where a balancer finds a server that objects can be read from: that need not be this node's. */
-  async #setGate(): Promise<void> {
-    const view = await haproxy.view().catch(() => []);
-    this.#balanced = serves(view, roleName, "read");
-    if (!this.#restarts.isUnderWay && !this.#deps.isDraining())
-      this.#deps.setEligible(this.#balanced && !this.#leaving && !this.#deps.inMaintenance());
-    await this.#admit(view);
   }
 
   async #startServer(): Promise<void> {
