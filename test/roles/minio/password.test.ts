@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import type { SecretState } from "../../../src/cluster/secret-store.ts";
 import type { GuardDeps } from "../../../src/roles/guard.ts";
 import type { PasswordServer } from "../../../src/roles/minio/guard/password-server.ts";
-import { HeldRestart } from "../../../src/roles/minio/guard/held-restart.ts";
+import { alone, HeldRestart } from "../../../src/roles/minio/guard/held-restart.ts";
 import { PasswordChange } from "../../../src/roles/minio/guard/password.ts";
 import { storeContext, storeNode } from "./context.ts";
 
@@ -21,7 +21,7 @@ let fails: boolean;
 let restarts: HeldRestart;
 let change: PasswordChange;
 
-const serving = { writes: true, attached: true, lacksDrives: false, isReliedOn: false };
+const serving = { writes: true, attached: true, lacksDrives: false };
 
 beforeEach(() => {
   [now, asks, own, did, fails] = [0, 0, taken, [], false];
@@ -60,7 +60,7 @@ beforeEach(() => {
     did.push("restart");
     if (fails) throw new Error("masked");
   };
-  restarts = new HeldRestart(deps, () => serving, signal, restart, {
+  restarts = new HeldRestart(deps, () => serving, alone, signal, restart, {
     hold: async () => void did.push("hold"),
     release: async () => void did.push("release"),
     view: async () => [],
@@ -123,6 +123,7 @@ test("an agent starts though the balancer cannot be told to let clients go on", 
   const lone = new HeldRestart(
     {} as GuardDeps,
     () => serving,
+    alone,
     new AbortController().signal,
     restart,
     balancer,

@@ -57,6 +57,8 @@ test("of a mirror the store with the clients goes last, and waits for nobody who
   const mirror = (hasVip: boolean, ...others: Fellow[]) =>
     restartStep({ topology: "mirror", index: 1, own: due, others, hasVip });
   expect(mirror(false, fellow(2, due))).toBe("restart");
+  expect(mirror(false, fellow(2, due, { isUp: false }))).toBe("wait");
+  expect(mirror(false, fellow(2, due, { isUp: false, alive: false }))).toBe("restart");
   expect(mirror(true, fellow(2, due))).toBe("wait");
   // It has yet to be given what it is restarted for, and will be as soon as it has that.
   expect(mirror(true, fellow(2, old))).toBe("wait");

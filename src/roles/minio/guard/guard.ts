@@ -20,7 +20,7 @@ import { ApplicationKey, retireCommand } from "./application-key.ts";
 import { Clocks } from "./clocks.ts";
 import { Gate } from "./gate.ts";
 import { readHealth, type Health } from "./health.ts";
-import { HeldRestart, type Serving } from "./held-restart.ts";
+import { alone, HeldRestart, type Serving } from "./held-restart.ts";
 import { PasswordChange } from "./password.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { prove } from "./prove.ts";
@@ -70,7 +70,7 @@ export class MinioGuard implements Guard {
     this.#deps = deps;
     this.#watch = new Watch(deps.clock, roleName);
     this.#redundancy = new Redundancy(deps.clock);
-    this.#restarts = new HeldRestart(deps, () => this.#serving(), this.#watch.signal);
+    this.#restarts = new HeldRestart(deps, () => this.#serving(), alone, this.#watch.signal);
     this.#gate = new Gate(deps, {
       isLeaving: () => this.#leaving,
       isHeld: () => this.#restarts.isUnderWay,
@@ -215,7 +215,7 @@ export class MinioGuard implements Guard {
   #serving(): Serving {
     const { attached } = this.#redundancy;
     const lacksDrives = this.#seen !== null && !this.#seesAll();
-    return { writes: this.#health.writes, attached, lacksDrives, isReliedOn: false };
+    return { writes: this.#health.writes, attached, lacksDrives };
   }
 
   #wasReady(): boolean {

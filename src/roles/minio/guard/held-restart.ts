@@ -27,9 +27,18 @@ export interface Serving {
   attached: boolean;
   /** It is known that it does not find every drive of the store: an agent that has just started knows nothing yet. */
   lacksDrives: boolean;
-  /** Another node's server may be restarted on purpose at any moment: clients are left to this one. */
-  isReliedOn: boolean;
 }
+
+/** Whether this node's server may be restarted now, as far as other nodes' servers go that are restarted on purpose. */
+export interface RestartTurn {
+  /** @returns what it waits for; undefined: from now on no other one is restarted, until `end` */
+  take(): Promise<string | undefined>;
+  /** The server was not restarted, nor will be. */
+  end(): void;
+}
+
+/** The servers of a pool are restarted at once. */
+export const alone: RestartTurn = { take: () => Promise.resolve(undefined), end() {} };
 
 /** What servers are restarted for. */
 export interface Cause {
@@ -51,6 +60,7 @@ export interface Cause {
 export class HeldRestart {
   readonly #deps: GuardDeps;
   readonly #serving: () => Serving;
+  readonly #turn: RestartTurn;
   readonly #signal: AbortSignal;
   readonly #restartServer: () => Promise<void>;
   readonly #balancer: Pick<Balancer, "hold" | "release" | "view">;
@@ -68,12 +78,14 @@ export class HeldRestart {
   constructor(
     deps: GuardDeps,
     serving: () => Serving,
+    turn: RestartTurn,
     signal: AbortSignal,
     restartServer: () => Promise<void> = () => restartSoon(layout(deps.context()).product.unit),
     balancer: Pick<Balancer, "hold" | "release" | "view"> = haproxy,
   ) {
     this.#deps = deps;
     this.#serving = serving;
+    this.#turn = turn;
     this.#signal = signal;
     this.#restartServer = restartServer;
     this.#balancer = balancer;
@@ -98,14 +110,25 @@ export class HeldRestart {
     }
   }
 
-  /** First all hold their clients, whoever has the VIP by now; then the servers are restarted. */
+  /** To be called again until it is done: it waits for its turn, and for what came to nothing before. */
   async begin(step: Exclude<RestartStep, "wait">, cause: Cause): Promise<void> {
     const now = this.#deps.clock.now();
-    if (now < this.#againFrom || this.#serving().isReliedOn) return;
+    if (now < this.#againFrom) return;
     this.#againFrom = now + againMs;
+    try {
+      if ((await this.#turn.take()) === undefined) await this.#restart(step, cause);
+      else this.#againFrom = 0;
+    } catch (error) {
+      this.#turn.end();
+      throw error;
+    }
+  }
+
+  /** First all hold their clients, whoever has the VIP by now; then the servers are restarted. */
+  async #restart(step: Exclude<RestartStep, "wait">, cause: Cause): Promise<void> {
     const isPool = minioSpec(this.#deps.context()).topology === "pool";
     // Of a mirror nobody else has clients answered by this node's server; of a pool whoever has the VIP does.
-    if (!isPool && !this.#deps.hasVip()) return this.#restartOwn(cause);
+    if (!isPool && !this.#deps.hasVip()) return this.#restartInTurn(cause);
     const id = cause.own()?.current;
     const others = isPool ? cause.others().filter(({ alive }) => alive) : [];
     log.info(`minio: requests wait while ${cause.while}`);
@@ -113,7 +136,11 @@ export class HeldRestart {
       others.map(({ name }) => this.#tell(name, `${cause.name}-${method}`, params));
     await Promise.all([this.#hold(), ...tell("hold", {})]);
     const restarts = step === "restart-all" ? tell("restart", { id }) : [];
-    await Promise.all([this.#restartOwn(cause), ...restarts]);
+    await Promise.all([this.#restartInTurn(cause), ...restarts]);
+  }
+
+  async #restartInTurn(cause: Cause): Promise<void> {
+    if (!(await this.#restartOwn(cause))) this.#turn.end();
   }
 
   /** What servers were restarted for is reached: the next one need not wait. */
@@ -143,9 +170,11 @@ export class HeldRestart {
     return null;
   }
 
-  async #restartOwn(cause: Cause): Promise<void> {
-    if (!(await cause.isOld())) return;
-    await this.#restartServer();
+  /** @returns whether it was not yet */
+  async #restartOwn(cause: Cause): Promise<boolean> {
+    const isOld = await cause.isOld();
+    if (isOld) await this.#restartServer();
+    return isOld;
   }
 
   async #hold(): Promise<void> {

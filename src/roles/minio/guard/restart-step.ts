@@ -51,9 +51,10 @@ export function awaited<F extends Fellow>(now: Situation<F>): F[] {
   return now.topology === "mirror" ? awaitedInMirror(now) : awaitedInPool(now);
 }
 
+/** Whose server is down is waited for, whoever has the clients: these may be on their way here. */
 function awaitedInMirror<F extends Fellow>({ own, hasVip, others }: Situation<F>): F[] {
   const [mate] = others;
-  if (!hasVip || !mate?.alive) return [];
+  if (!mate?.alive || (mate.isUp && !hasVip)) return [];
   return mate.isUp && mate.state?.used === own.current ? [] : [mate];
 }
 

@@ -6,7 +6,7 @@ import { haproxy } from "../../../vip/balancer/haproxy.ts";
 import { serves } from "../../../vip/balancer/types.ts";
 import type { VipState } from "../../../vip/fifo.ts";
 import { Attention } from "../../attention.ts";
-import { Turn, turnMethod } from "../../turn.ts";
+import { turnMethod } from "../../turn.ts";
 import { Vigil } from "../../vigil.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { awaitHeir, giveVipUp, startServer } from "../../own-server.ts";
@@ -31,10 +31,11 @@ import { ownStore } from "../stores.ts";
 import { authorityOf } from "../tls.ts";
 import { differing } from "./compare.ts";
 import { Link } from "./link.ts";
-import { lacking, otherNode, sitesOf, type Other } from "./other.ts";
+import { otherNode, sitesOf, type Other } from "./other.ts";
 import { StandingRecord } from "./record.ts";
 import { isMirrored } from "./replication.ts";
 import { ended, judge, settle } from "./standing.ts";
+import { MirrorTurns } from "./turns.ts";
 
 const lookEveryMs = 1_000;
 const gateEveryMs = 250;
@@ -51,8 +52,6 @@ const slowEveryMs = 20_000;
 const answeredMs = 100;
 /** A store that looks for one that has vanished answers late. */
 const requestMs = 20_000;
-/** Another agent's answer. */
-const askMs = 5_000;
 
 /**
  * One of two nodes with a store each, which copy to each other. Both may get the VIP while both are current; who has it
@@ -66,7 +65,7 @@ export class MirrorGuard implements Guard {
   /** Of its own drives: each store looks after those of its node alone. */
   readonly #redundancy: Redundancy;
   readonly #clocks = new Clocks();
-  readonly #turn: Turn;
+  readonly #turns: MirrorTurns;
   readonly #restarts: HeldRestart;
   readonly #password: PasswordChange;
   readonly #trust: TrustChange;
@@ -102,8 +101,13 @@ export class MirrorGuard implements Guard {
     this.#limits = { timeoutMs: requestMs, signal: this.#watch.signal };
     this.#link = new Link(deps.clock);
     this.#redundancy = new Redundancy(deps.clock);
-    this.#turn = new Turn(deps.clock);
-    this.#restarts = new HeldRestart(deps, () => this.#serving(), this.#watch.signal);
+    const own = {
+      runs: () => this.#vigil.attention !== undefined,
+      isIdle: () => this.#known && !this.#isCurrent,
+      whyNotAlone: () => this.#whyNotAlone(),
+    };
+    this.#turns = new MirrorTurns(deps, () => this.#other(), own, this.#watch.signal);
+    this.#restarts = new HeldRestart(deps, () => this.#serving(), this.#turns, this.#watch.signal);
     this.#password = new PasswordChange(deps, this.#restarts, this.#watch.signal);
     this.#trust = new TrustChange(deps, this.#restarts, this.#watch.signal);
     this.#key = new ApplicationKey(deps, this.#limits);
@@ -153,15 +157,15 @@ export class MirrorGuard implements Guard {
     if (state === "MASTER") this.#settle().catch((error: unknown) => log.warn("minio:", error));
   }
 
-  async handle(method: string, _params: unknown, from: string): Promise<unknown> {
+  async handle(method: string, params: unknown, from: string): Promise<unknown> {
     if (from !== this.#other()?.member.name)
       throw failed("guard.bad_question", `${from} is not the other node of minio`);
     if (method !== turnMethod) throw failed("guard.unknown_method", `minio has no method ${method}`);
-    return this.#turn.answer(this.#other()?.isFirst === false, this.#whyNotAlone());
+    return this.#turns.answer(params);
   }
 
   async command(method: string): Promise<unknown> {
-    if (method === turnMethod) return { awaiting: (await this.#takeTurn()) ?? null };
+    if (method === turnMethod) return { awaiting: (await this.#turns.takeAndLeave()) ?? null };
     if (method === "before-stop") return this.#beforeStop();
     if (method === "kill") return killUnit(layout(this.#deps.context()).product.unit);
     if (method === retireCommand) return this.#key.retire();
@@ -211,22 +215,6 @@ export class MirrorGuard implements Guard {
     return this.ready() ? undefined : this.awaiting();
   }
 
-  /** To be called before this node's server is restarted. @returns what it waits for; undefined: it may be */
-  async #takeTurn(): Promise<string | undefined> {
-    const other = this.#other();
-    // Nobody else could be relied on, or nobody relies on it.
-    if (!other?.isSetUp || (this.#known && !this.#isCurrent)) return undefined;
-    const { name } = other.member;
-    const isNowhere = this.#deps.hasVip() && !this.#deps.heirs().includes(name);
-    const lacks = lacking(other) ?? (isNowhere ? " to be able to take the VIP" : undefined);
-    const why = await this.#turn.take(name, lacks, () =>
-      this.#deps.membership.call(name, `guard.${roleName}.${turnMethod}`, {}, askMs),
-    );
-    if (why !== undefined) return why;
-    await giveVipUp(this.#deps, this.#watch.signal);
-    return this.#deps.hasVip() ? `waiting for the VIP to go to ${name}` : undefined;
-  }
-
   /** Its server is stopped by hand, or with the machine: clients go over before, where anybody can take them. */
   async #beforeStop(): Promise<void> {
     if (this.#restarts.isUnderWay || !this.#deps.hasVip()) return;
@@ -237,7 +225,7 @@ export class MirrorGuard implements Guard {
   /** Its drives are its own node's, all there or not as soon as it starts. */
   #serving(): Serving {
     const writes = this.#health.writes && this.ready();
-    return { writes, attached: true, lacksDrives: false, isReliedOn: this.#turn.isGiven };
+    return { writes, attached: true, lacksDrives: false };
   }
 
   async #look(): Promise<void> {
@@ -258,7 +246,7 @@ export class MirrorGuard implements Guard {
   async #attend(attention: Attention | undefined): Promise<void> {
     if (attention) {
       const { invocation } = await showUnit(layout(this.#deps.context()).product.unit);
-      if (invocation !== this.#record.run) this.#turn.end();
+      if (invocation !== this.#record.run) this.#turns.end();
       await this.#record.change(({ run }) => (run === invocation ? {} : { run: invocation, ...ended }));
     } else await this.#end();
     this.#known = true;
@@ -305,7 +293,7 @@ export class MirrorGuard implements Guard {
     this.#balanced = serves(await haproxy.view().catch(() => []), roleName, "write");
     if (this.#isEnding || this.#restarts.isUnderWay || this.#deps.isDraining()) return;
     if (!this.#balanced && this.#isCurrent) await this.#endIfUnwritable();
-    const isAway = this.#turn.isMine || this.#leaving || this.#deps.inMaintenance();
+    const isAway = this.#turns.isAway || this.#leaving || this.#deps.inMaintenance();
     // An agent that starts anew is no reason to move the VIP: it stays where it is until it is known how the store is.
     if (this.#isCurrent && this.#balanced && !this.#wasTried && !isAway) return;
     this.#deps.setEligible(this.ready() && !isAway);
