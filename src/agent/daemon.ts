@@ -126,6 +126,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     store: secrets,
     roles,
     isServed: (role) => isGuarded(membership.self.phase[role]),
+    awaiting: (role, name) => guards.get(role)?.awaitingSecret?.(name),
     reconcile: () => reconciler.configure(),
     clock: systemClock,
   });

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import type { MemberView } from "../cluster/types.ts";
-import type { SecretState } from "../cluster/secret-store.ts";
+import { changeId, type SecretState } from "../cluster/secret-store.ts";
 import { eventSchema, type HistoryEvent } from "./event.ts";
 import type { Problem } from "../roles/guard.ts";
 import type { VipState } from "../vip/fifo.ts";
@@ -27,11 +27,12 @@ export interface AgentReport {
 }
 
 const short = v.pipe(v.string(), v.maxLength(1000));
-const id = v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,5}\.[A-Za-z0-9]{8})$/));
-const beside = v.optional(v.object({ old: v.nullable(id), retired: v.nullable(id) }));
+const beside = v.optional(v.object({ old: v.nullable(changeId), retired: v.nullable(changeId) }));
 // An older member knows of no change.
 const secrets = v.optional(
-  v.nullable(v.record(short, v.object({ current: id, next: v.nullable(id), used: id, beside }))),
+  v.nullable(
+    v.record(short, v.object({ current: changeId, next: v.nullable(changeId), used: changeId, beside })),
+  ),
   null,
 );
 const schema = v.object({

@@ -45,6 +45,8 @@ interface Deps {
   roles: readonly { name: RoleName; rotates?: readonly string[]; replaces?: readonly string[] }[];
   /** Whether the role's service runs here, so that its guard says when a value is taken. */
   isServed: (role: RoleName) => boolean;
+  /** What its guard waits for with a change, one line; undefined: for nothing that is known. */
+  awaiting: (role: RoleName, name: string) => string | undefined;
   /** Has this node's files follow. */
   reconcile(): Promise<void>;
   clock: { now(): number };
@@ -141,11 +143,12 @@ export class SecretChanges {
   }
 
   progress(role: RoleName, whose: Whose = "administrator"): ChangeProgress {
-    const { store } = this.#deps;
+    const { store, awaiting } = this.#deps;
     const members = this.#others().filter((member) => member.roles.includes(role));
     const found = this.#names().filter((one) => one.role === role && one.whose === whose);
     const lines = found.flatMap(
-      ({ name, key }) => progressOf(key, store.state(role, name), members).awaiting ?? [],
+      ({ name, key }) =>
+        progressOf(key, store.state(role, name), members, () => awaiting(role, name)).awaiting ?? [],
     );
     return { done: lines.length === 0, awaiting: lines[0] ?? null };
   }
@@ -262,7 +265,7 @@ export class SecretChanges {
       severity: "warning",
       node: membership.self.name,
       message: `${role}: a change of its secrets is under way: ${this.progress(role, whose).awaiting ?? "it ends in a moment"}`,
-      remedy: `bring the missing node back, or chime-node remove it; ${rotateCommand(role, whose)} goes on waiting`,
+      remedy: `bring back the node that it waits for (chime-node status there says what its server lacks), or chime-node remove it; ${rotateCommand(role, whose)} goes on waiting`,
     }));
   }
 }
@@ -311,7 +314,8 @@ function notRetired(role: RoleName) {
 function progressOf(
   key: string,
   own: SecretState | undefined,
-  members: readonly Pick<MemberView, "name" | "roleState">[],
+  members: readonly Pick<MemberView, "name" | "roleState" | "state">[],
+  awaitingHere: () => string | undefined,
 ): ChangeProgress {
   if (!own) return { done: true, awaiting: null };
   const wanted = own.next ?? own.current;
@@ -320,20 +324,24 @@ function progressOf(
     const { current, next } = states.get(name) ?? unchanged;
     return current !== wanted && next !== wanted;
   });
-  if (lacks.length > 0) return { done: false, awaiting: `waiting for ${namesOf(lacks)} to hear of it` };
-  if (own.next !== null) return { done: false, awaiting: "waiting for this node to take it" };
+  if (lacks.length > 0) return { done: false, awaiting: `waiting for ${withLiveness(lacks)} to hear of it` };
+  if (own.next !== null)
+    return { done: false, awaiting: awaitingHere() ?? "waiting for this node to take it" };
   const late = members.filter(({ name }) => {
     const { current, used } = states.get(name) ?? unchanged;
     return current !== wanted || used !== wanted;
   });
   if (own.used !== own.current)
-    return { done: false, awaiting: "waiting for this node's server to go by it" };
+    return { done: false, awaiting: awaitingHere() ?? "waiting for this node's server to go by it" };
   if (late.length === 0) return { done: true, awaiting: null };
-  return { done: false, awaiting: `waiting for the server of ${namesOf(late)} to go by it` };
+  return { done: false, awaiting: `waiting for the server of ${withLiveness(late)} to go by it` };
 }
 
 const namesOf = (members: readonly { name: string }[]): string =>
   members.map(({ name }) => name).join(" and ");
+
+const withLiveness = (members: readonly Pick<MemberView, "name" | "state">[]): string =>
+  members.map(({ name, state }) => (state === "dead" ? `${name} (not heard)` : name)).join(" and ");
 
 /** All of the role's nodes have to be there before anything is begun. */
 function requireAll(role: RoleName, others: readonly MemberView[], names: readonly Changing[]): void {

@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import { randomSecret } from "../core/random.ts";
 import type { Secrets } from "../spec/types.ts";
 import { loadSecrets, saveSecrets } from "./secrets.ts";
@@ -20,6 +21,9 @@ export interface SecretState {
 const original = "0";
 /** Of a secret that was never changed. */
 export const unchanged: SecretState = { current: original, next: null, used: original };
+
+/** A change's id, as it is told to others. */
+export const changeId = v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,5}\.[A-Za-z0-9]{8})$/));
 
 /** Beside a value `name` in its role's table of secrets.toml. */
 const keys = (name: string) => ({

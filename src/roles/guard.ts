@@ -78,5 +78,7 @@ export interface Guard {
   ready(): boolean;
   /** What is awaited while not ready, one line for progress: "waiting for …" or "waiting to …". */
   awaiting(): string;
+  /** What a change of one of the role's secrets waits for on this node, one line; undefined: for nothing that is known. */
+  awaitingSecret?(name: string): string | undefined;
   problems(): Problem[];
 }

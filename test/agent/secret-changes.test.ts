@@ -21,6 +21,8 @@ interface Node {
   state: Liveness;
   roles: string[];
   reconciled: number;
+  /** What its guard waits for. */
+  awaits: string | undefined;
   /** Older versions know of no change. */
   isOld: boolean;
   answer: Answering;
@@ -66,6 +68,7 @@ async function add(nodeName: string, roles = ["demo"]): Promise<Node> {
     store,
     roles: [{ name: "demo", rotates: [name], replaces: [key] }, { name: "witness" }],
     isServed: (role) => node.roles.includes(role),
+    awaiting: (_, what) => (what === name ? node.awaits : undefined),
     async reconcile() {
       node.reconciled++;
     },
@@ -212,9 +215,26 @@ describe("a changed secret", () => {
     expect(one.changes.problems()).toMatchObject([
       { code: "secrets.changing", severity: "warning", node: "node1" },
     ]);
-    expect(one.changes.problems()[0]?.message).toContain("node2");
+    expect(one.changes.problems()[0]?.message).toContain("waiting for node2 to hear of it");
+    two.state = "dead";
+    expect(one.changes.progress("demo").awaiting).toBe("waiting for node2 (not heard) to hear of it");
     expect(one.changes.problems()[0]?.remedy).toEndWith("rotate --role demo goes on waiting");
   });
+});
+
+test("what a node's guard waits for is told while it has not taken a value, or its server not, and no longer", async () => {
+  await one.changes.begin("demo");
+  await follow();
+  one.awaits = "nothing is changed before node2, not heard, is there";
+  expect(one.changes.progress("demo").awaiting).toBe(one.awaits);
+  for (const node of [one, two]) await node.changes.take("demo", name);
+  one.awaits = "waiting for node2 to restart all servers at once";
+  expect(one.changes.progress("demo").awaiting).toBe(one.awaits);
+  await one.changes.use("demo", name);
+  two.state = "dead";
+  expect(one.changes.progress("demo").awaiting).toBe(
+    "waiting for the server of node2 (not heard) to go by it",
+  );
 });
 
 describe("what applications hold", () => {

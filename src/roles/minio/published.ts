@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Member } from "../../cluster/types.ts";
+import { changeId } from "../../cluster/secret-store.ts";
 import { standingSchema } from "./mirror/record.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000));
@@ -8,15 +9,18 @@ const drives = v.object({ total: count, online: count, healing: count });
 /** Of the CA file's content. */
 const trustId = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 
-const trust = v.object({
-  current: trustId,
-  used: v.nullable(trustId),
-  /** Its server runs, and was started with others. */
-  old: v.optional(v.boolean()),
-  /** The nodes that it waits for before it restarts that. */
-  awaits: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(63))), v.maxLength(32))),
-});
-export type PublishedTrust = v.InferOutput<typeof trust>;
+/** What is there for a server to read when it starts, and what it was started with. */
+function started<Id extends v.GenericSchema<string>>(id: Id) {
+  return v.object({
+    current: id,
+    used: v.nullable(id),
+    /** Its server runs, and was started with something else. */
+    old: v.optional(v.boolean()),
+    /** The nodes that it waits for before it restarts that. */
+    awaits: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(63))), v.maxLength(32))),
+  });
+}
+export type PublishedStart = v.InferOutput<ReturnType<typeof started>>;
 
 /**
  * What a node's guard publishes of itself (`Member.roleState.minio`): enough for any member to tell the status. Changes
@@ -50,7 +54,9 @@ const publishedSchema = v.object({
   /** SHA-256 of the operator's own program. */
   binary: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
   /** The CAs that are there for its server to trust, and those that it was started with; none: it speaks no TLS. */
-  trust: v.optional(trust),
+  trust: v.optional(started(trustId)),
+  /** The change that the password in its server's settings came with; none: an older member. */
+  password: v.optional(started(changeId)),
   /** Of two stores that copy to each other. */
   mirror: v.optional(
     v.object({

@@ -4,19 +4,20 @@ import type { GuardDeps } from "../../../src/roles/guard.ts";
 import type { PasswordServer } from "../../../src/roles/minio/guard/password-server.ts";
 import { alone, HeldRestart } from "../../../src/roles/minio/guard/held-restart.ts";
 import { PasswordChange } from "../../../src/roles/minio/guard/password.ts";
-import { storeContext, storeNode } from "./context.ts";
+import { storeContext, storeNode, type Said } from "./context.ts";
 
 const [before, after] = ["0", "1.aaaaaaaa"];
 const taken: SecretState = { current: after, next: null, used: before };
 
-const context = storeContext([1, 2, 3].map((index) => storeNode(index)));
+let said: [Said, Said];
+const context = () => storeContext([{}, ...said].map((what, i) => storeNode(i + 1, what)));
 let now: number;
 /** How often the other nodes' reports were read. */
 let asks: number;
 let own: SecretState;
 /** What was done, in order. */
 let did: string[];
-let server: PasswordServer & { isOldNow: boolean; readsNow: boolean };
+let server: PasswordServer & { isOldNow: boolean; isSettledNow: boolean; isWrittenNow: boolean };
 let fails: boolean;
 let restarts: HeldRestart;
 let change: PasswordChange;
@@ -24,25 +25,26 @@ let change: PasswordChange;
 const serving = { writes: true, attached: true, lacksDrives: false };
 
 beforeEach(() => {
-  [now, asks, own, did, fails] = [0, 0, taken, [], false];
+  [now, asks, own, said, did, fails] = [0, 0, taken, [{}, {}], [], false];
   server = {
     isOldNow: true,
-    readsNow: true,
-    isWritten: async () => true,
+    isSettledNow: true,
+    isWrittenNow: true,
+    isWritten: async () => server.isWrittenNow,
     isOld: async () => server.isOldNow,
-    async reads() {
+    async isSettled() {
       did.push("asked");
-      return server.readsNow;
+      return server.isSettledNow;
     },
   };
   const deps = {
     clock: { now: () => now },
     membership: {
-      self: context.self,
-      members: () => context.members,
+      self: context().self,
+      members: () => context().members,
       call: async (node: string, method: string) => void did.push(`${node} ${method.split("-").at(-1)}`),
     },
-    context: () => context,
+    context,
     hasVip: () => true,
     secret: () => ({
       own,
@@ -51,6 +53,7 @@ beforeEach(() => {
         return new Map(["node2", "node3"].map((name) => [name, taken]));
       },
     }),
+    takeSecret: async () => void did.push("take"),
     async useSecret() {
       own = { ...own, used: own.current };
     },
@@ -76,10 +79,10 @@ describe("a server that is to have another password", () => {
     await change.advance();
     expect(sorted(did)).toEqual(sorted(restarted));
     expect(did.findLastIndex((what) => what.endsWith("hold"))).toBe(2);
-    [did, server.isOldNow, server.readsNow] = [[], false, false];
+    [did, server.isOldNow, server.isSettledNow] = [[], false, false];
     await change.advance();
     expect(own.used).toBe(before);
-    server.readsNow = true;
+    server.isSettledNow = true;
     await change.advance();
     expect(did).toEqual(["asked", "asked"]);
     expect(own.used).toBe(after);
@@ -106,6 +109,46 @@ describe("a server that is to have another password", () => {
     [own, server.isOldNow, did] = [taken, true, []];
     await change.advance();
     expect(sorted(did)).toEqual(sorted(restarted));
+  });
+});
+
+describe("with a node that does nothing", () => {
+  test("its server is stopped: it is at the end without it, and holds up nobody", async () => {
+    [server.isOldNow, server.isSettledNow] = [false, true];
+    await change.advance();
+    expect([did, own.used, change.awaiting()]).toEqual([["asked"], after, null]);
+    expect(change.own()).toEqual({ current: after, used: after, old: false });
+  });
+
+  test("its settings cannot be written: that is told, and it is waited for", async () => {
+    server.isWrittenNow = false;
+    await change.advance();
+    expect([change.own(), did]).toEqual([{ current: before, used: null, old: true }, ["take"]]);
+    [server.isWrittenNow, did] = [true, []];
+    said[1] = { password: { current: before, used: null, old: true } };
+    await change.advance();
+    expect([change.awaiting(), did]).toEqual(["waiting for node3 to have it in its server's settings", []]);
+    said[1] = { password: { current: after, used: null, old: true } };
+    await change.advance();
+    expect([change.awaiting(), sorted(did)]).toEqual([null, sorted(restarted)]);
+  });
+
+  test("its agent is not heard: it is waited for where two of three are away, and not where it is one", async () => {
+    said = [{ liveness: "dead" }, { liveness: "dead" }];
+    await change.advance();
+    expect([change.awaiting(), did]).toEqual([
+      "waiting for node2 and node3, not heard: without the server there nothing could be written",
+      [],
+    ]);
+    said[0] = {};
+    await change.advance();
+    expect(sorted(did)).toEqual(sorted(restarted.filter((what) => !what.startsWith("node3"))));
+  });
+
+  test("its role is not set up yet: it takes it when it is", async () => {
+    said[1] = { phase: "installed", silent: true };
+    await change.advance();
+    expect(sorted(did)).toEqual(sorted(restarted.filter((what) => !what.startsWith("node3"))));
   });
 });
 

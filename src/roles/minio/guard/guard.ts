@@ -21,7 +21,7 @@ import { Clocks } from "./clocks.ts";
 import { Gate } from "./gate.ts";
 import { readHealth, type Health } from "./health.ts";
 import { alone, HeldRestart, type Serving } from "./held-restart.ts";
-import { PasswordChange } from "./password.ts";
+import { PasswordChange, passwordName } from "./password.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { prove } from "./prove.ts";
 import { awaited, isReady, type Progress } from "./readiness.ts";
@@ -167,6 +167,10 @@ export class MinioGuard implements Guard {
     };
   }
 
+  awaitingSecret(name: string): string | undefined {
+    return name === passwordName ? (this.#password.awaiting() ?? undefined) : undefined;
+  }
+
   problems(): Problem[] {
     return [...this.#clocks.problems(this.#deps.context().self.name), ...this.#key.problems()];
   }
@@ -297,6 +301,7 @@ export class MinioGuard implements Guard {
       healed: this.#redundancy.healed,
       binary: (await notedHash(layout(context).binary)) ?? null,
       trust: this.#trust.own(),
+      password: this.#password.own(),
       detail: this.#detail(),
     };
     await this.#deps.publish(state);

@@ -1,6 +1,9 @@
+import { isStopped } from "../../../host/systemd.ts";
 import { addressOf, direct } from "../../http.ts";
-import { s3Port } from "../layout.ts";
+import type { RoleContext } from "../../types.ts";
+import { layout, s3Port } from "../layout.ts";
 import type { Store } from "../store.ts";
+import { ownStore } from "../stores.ts";
 
 /** What a node's server says of the whole store. `cluster` = 200 does not yet mean that a write goes through. */
 export interface Health {
@@ -23,6 +26,12 @@ export async function readHealth(server: Server, signal: AbortSignal): Promise<H
     page(server, "cluster", signal),
   ]);
   return { up: reads !== null, reads: reads === 200, writes: writes === 200 };
+}
+
+/** Whether this node's server answers, or does not run: then it will be started with what is there. */
+export async function isSettled(context: RoleContext, signal: AbortSignal): Promise<boolean> {
+  if ((await readHealth(ownStore(context), signal)).reads) return true;
+  return isStopped(layout(context).product.unit);
 }
 
 /** Whether the process answers at all. */

@@ -2,8 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { GuardDeps } from "../../guard.ts";
 import { layout } from "../layout.ts";
 import { runsOlderThan } from "../restart.ts";
-import { ownStore } from "../stores.ts";
-import { readHealth } from "./health.ts";
+import { isSettled } from "./health.ts";
 
 /** This node's server, as far as a change of its administrator's password goes. */
 export interface PasswordServer {
@@ -11,8 +10,8 @@ export interface PasswordServer {
   isWritten(password: string): Promise<boolean>;
   /** It was started before they were written. */
   isOld(): Promise<boolean>;
-  /** It answers. */
-  reads(): Promise<boolean>;
+  /** It does not run, or answers. */
+  isSettled(): Promise<boolean>;
 }
 
 export function serverOf(deps: Pick<GuardDeps, "context">, signal: AbortSignal): PasswordServer {
@@ -23,6 +22,6 @@ export function serverOf(deps: Pick<GuardDeps, "context">, signal: AbortSignal):
       return text.includes(`MINIO_ROOT_PASSWORD=${password}\n`);
     },
     isOld: () => runsOlderThan(own().product.unit, [own().environment]),
-    reads: async () => (await readHealth(ownStore(deps.context()), signal)).reads,
+    isSettled: () => isSettled(deps.context(), signal),
   };
 }

@@ -2,10 +2,13 @@ import type { SecretState } from "../../../cluster/secret-store.ts";
 import { log } from "../../../core/log.ts";
 import type { GuardDeps } from "../../guard.ts";
 import { minioSpec, roleName } from "../layout.ts";
+import type { PublishedStart } from "../published.ts";
+import { quorumOf } from "../quorum.ts";
 import { fellowsOf, type NamedFellow } from "./fellows.ts";
 import type { Cause, HeldRestart } from "./held-restart.ts";
 import { serverOf, type PasswordServer } from "./password-server.ts";
-import { nextStep, type Step } from "./password-step.ts";
+import { nextStep, type Next } from "./password-step.ts";
+import type { StartedWith } from "./restart-step.ts";
 
 /** The administrator's, by its name in secrets.toml. */
 export const passwordName = "root_password";
@@ -17,6 +20,8 @@ export class PasswordChange implements Cause {
   readonly #deps: GuardDeps;
   readonly #restarts: HeldRestart;
   readonly #server: PasswordServer;
+  #own: PublishedStart | undefined;
+  #awaiting: string | null = null;
 
   constructor(
     deps: GuardDeps,
@@ -32,7 +37,8 @@ export class PasswordChange implements Cause {
 
   /** To be called each second. */
   async advance(): Promise<void> {
-    const step = await this.#step();
+    const { step, awaiting } = await this.#next();
+    this.#awaiting = awaiting;
     if (step === "take" || step === "write") {
       await this.#deps.takeSecret(passwordName);
     } else if (step === "used") {
@@ -42,32 +48,55 @@ export class PasswordChange implements Cause {
     } else if (step === "restart" || step === "restart-all") await this.#restarts.begin(step, this);
   }
 
-  async #step(): Promise<Step> {
-    const own = this.own();
-    if (!own || (own.next === null && own.used === own.current)) return "none";
+  async #next(): Promise<Next> {
+    const own = this.#deps.secret(passwordName)?.own;
+    if (!own || own.used === own.current) {
+      this.#own = own && { current: own.current, used: own.current, old: false };
+      if (!own || own.next === null) return { step: "none", awaiting: null };
+    }
     const context = this.#deps.context();
+    const { topology, nodes, disksPerNode } = minioSpec(context);
     const password = context.secrets[roleName]?.[passwordName] ?? "";
     const isWritten = await this.#server.isWritten(password);
     const isOld = await this.#server.isOld();
     // Asked after that: one that was seen to answer before may have been the old one.
-    const reads = !isOld && (await this.#server.reads());
+    const isSettled = !isOld && (await this.#server.isSettled());
+    if (own.used !== own.current) {
+      const used = isWritten && isSettled ? own.current : null;
+      this.#own = { current: isWritten ? own.current : own.used, used, old: isOld };
+    }
     return nextStep({
-      topology: minioSpec(context).topology,
+      topology,
       index: context.self.index,
       own,
+      holders: this.#holders(),
       others: this.others(),
       isWritten,
       isOld,
-      reads,
+      isSettled,
       hasVip: this.#deps.hasVip(),
+      spare: topology === "pool" ? quorumOf({ nodes, drivesPerNode: disksPerNode }).writes.nodes : 0,
     });
   }
 
-  own(): SecretState | undefined {
-    return this.#deps.secret(passwordName)?.own;
+  /** As it is published: what its server's settings have, and what that runs with. */
+  own(): PublishedStart | undefined {
+    return this.#own;
   }
 
-  others(): NamedFellow<SecretState>[] {
+  /** What a change waits for here, one line; null: nothing is known that it does. */
+  awaiting(): string | null {
+    return this.#awaiting;
+  }
+
+  others(): NamedFellow<StartedWith>[] {
+    const states = this.#deps.secret(passwordName)?.others();
+    // An older member tells of no settings.
+    const fellows = fellowsOf(this.#deps, (name, said) => said?.password ?? states?.get(name));
+    return fellows.filter(({ isGuarded }) => isGuarded);
+  }
+
+  #holders(): NamedFellow<SecretState>[] {
     const states = this.#deps.secret(passwordName)?.others();
     return fellowsOf(this.#deps, (name) => states?.get(name));
   }

@@ -1,15 +1,13 @@
 import { log } from "../../../core/log.ts";
-import { showUnit } from "../../../host/systemd.ts";
 import { changedAt } from "../../../resources/stamp.ts";
 import type { GuardDeps } from "../../guard.ts";
 import { shownAt, type Shown } from "../../shown-certificate.ts";
 import { layout, minioSpec, s3Port } from "../layout.ts";
-import { ownStore } from "../stores.ts";
 import { reread, serverFiles } from "../tls.ts";
-import type { PublishedTrust } from "../published.ts";
+import type { PublishedStart } from "../published.ts";
 import { noteTrust, trustThere } from "../trusted.ts";
 import { fellowsOf, type NamedFellow } from "./fellows.ts";
-import { readHealth } from "./health.ts";
+import { isSettled } from "./health.ts";
 import type { Cause, HeldRestart } from "./held-restart.ts";
 import { awaited, restartStep, type StartedWith } from "./restart-step.ts";
 
@@ -45,7 +43,7 @@ export class TrustChange implements Cause {
   readonly #deps: GuardDeps;
   readonly #restarts: HeldRestart;
   readonly #server: TrustServer;
-  #own: PublishedTrust | undefined;
+  #own: PublishedStart | undefined;
   /** The file of this time the server was started with, or later: asking systemd each second would cost more. */
   #reachedAt = 0;
   /** The pair of this time it was seen to show. */
@@ -66,7 +64,7 @@ export class TrustChange implements Cause {
   }
 
   /** As it is published. */
-  own(): PublishedTrust | undefined {
+  own(): PublishedStart | undefined {
     return this.#own;
   }
 
@@ -139,11 +137,7 @@ function serverOf(deps: Pick<GuardDeps, "context">, signal: AbortSignal): TrustS
     caChangedAt: () => changedAt([serverFiles.ca]),
     ca: () => trustThere(),
     isOld: () => noteTrust(unit()),
-    async isSettled() {
-      if ((await readHealth(ownStore(deps.context()), signal)).reads) return true;
-      const { active } = await showUnit(unit());
-      return active !== "active" && active !== "activating";
-    },
+    isSettled: () => isSettled(deps.context(), signal),
     pairChangedAt: () => changedAt([serverFiles.cert, serverFiles.key]),
     shown: () => shownAt(deps.context().self.address, s3Port, serverFiles),
     reread: () => reread(unit()),

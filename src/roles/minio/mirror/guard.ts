@@ -18,7 +18,7 @@ import { drillDisk, isDiskFault } from "../guard/disk-faults.ts";
 import { readHealth, type Health } from "../guard/health.ts";
 import { inquire, type Seen } from "../guard/inquiry.ts";
 import { HeldRestart, type Serving } from "../guard/held-restart.ts";
-import { PasswordChange } from "../guard/password.ts";
+import { PasswordChange, passwordName } from "../guard/password.ts";
 import { prove } from "../guard/prove.ts";
 import { onlineIn, Redundancy } from "../guard/redundancy.ts";
 import { TrustChange } from "../guard/trust.ts";
@@ -194,6 +194,10 @@ export class MirrorGuard implements Guard {
     if (verdict === "waits") return `waiting for ${name}, which may have gone on without this node`;
     if (!this.#proven) return `waiting for a PUT, a GET and a DELETE to go through${because}`;
     return "waiting for the balancer to take the server for well";
+  }
+
+  awaitingSecret(name: string): string | undefined {
+    return name === passwordName ? (this.#password.awaiting() ?? undefined) : undefined;
   }
 
   problems(): Problem[] {
@@ -410,6 +414,7 @@ export class MirrorGuard implements Guard {
       binary: (await notedHash(layout(this.#deps.context()).binary)) ?? null,
       detail: current && this.#proven ? null : this.awaiting().slice(0, 400),
       trust: this.#trust.own(),
+      password: this.#password.own(),
       mirror: { ...this.#record.standing, current, up: isUp && reads, enabled, reached, trouble },
     };
     await this.#deps.publish(state);
