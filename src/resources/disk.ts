@@ -8,7 +8,7 @@ import { lookFor } from "../host/disks/look-for.ts";
 import type { GivenDisk } from "../host/disks/record.ts";
 import { findOneXfs, readXfsHead } from "../host/disks/xfs.ts";
 import { fingerprint } from "./fingerprint.ts";
-import type { ApplyContext, Change, Kind, Resource } from "./types.ts";
+import type { ApplyContext, Change, Failures, Kind, Resource } from "./types.ts";
 
 /** A large disk's blocks are discarded first. */
 const mkfsTimeoutMs = 30 * 60_000;
@@ -45,11 +45,10 @@ export function disk(given: GivenDisk, needs: readonly string[]): Resource {
         id,
         given,
         planned,
-        apply: (context) => format([change], context),
-        async together(others, context) {
-          await format([change, ...(others as DiskChange[])], context);
-          return new Map();
+        async apply(context) {
+          for (const error of (await format([change], context)).values()) throw error;
         },
+        together: (others, context) => format([change, ...(others as DiskChange[])], context),
       };
       return change;
     },
@@ -103,29 +102,31 @@ async function requireEmpty({ identity, label }: GivenDisk): Promise<Disk> {
   });
 }
 
-/** All are locked, and looked at once more, before any is touched. */
-async function format(changes: readonly DiskChange[], context: ApplyContext): Promise<void> {
-  requireDifferent(changes);
+/** All are locked, and looked at once more, before any is touched. Each is refused, or made, for itself. */
+async function format(changes: readonly DiskChange[], context: ApplyContext): Promise<Failures> {
+  const failures = new Map<DiskChange, unknown>();
+  const left = () => changes.filter((change) => !failures.has(change));
+  const each = async (step: (change: DiskChange) => Promise<void>) => {
+    const one = async (change: DiskChange) =>
+      step(change).catch((error: unknown) => failures.set(change, error));
+    await Promise.all(left().map(one));
+  };
   await withLock("disks", "apply", async () => {
     await using locks = new AsyncDisposableStack();
-    for (const { planned } of changes) locks.use(await lockDisk(planned.facts.device));
-    await Promise.all(changes.map(requireUnchanged));
-    for (const { id, given } of changes) await context.ledger.before(id, { ...given });
-    const made = await Promise.allSettled(changes.map((change) => make(change, context)));
-    for (const result of made) if (result.status === "rejected") throw result.reason;
+    await each(async (change) => requireDifferent(change, changes));
+    await each(async ({ planned }) => void locks.use(await lockDisk(planned.facts.device)));
+    await each(requireUnchanged);
+    for (const { id, given } of left()) await context.ledger.before(id, { ...given });
+    await each((change) => make(change, context));
   });
+  return failures;
 }
 
-/** @throws ChimeError `disk.same` */
-function requireDifferent(changes: readonly DiskChange[]): void {
-  const seen = new Set<string>();
-  for (const { planned } of changes) {
-    const { path, number } = planned.facts.device;
-    if (seen.has(number)) {
-      throw refused("disk.same", `${path} was given twice`, { remedy: "give each disk once" });
-    }
-    seen.add(number);
-  }
+/** @throws ChimeError `disk.same`, for either of the two */
+function requireDifferent({ id, planned }: DiskChange, all: readonly DiskChange[]): void {
+  const { path, number } = planned.facts.device;
+  if (!all.some((other) => other.id !== id && other.planned.facts.device.number === number)) return;
+  throw refused("disk.same", `${path} was given twice`, { remedy: "give each disk once" });
 }
 
 /** @throws ChimeError `disk.changed`, and all that `requireEmpty` does */

@@ -39,6 +39,18 @@ async function give(path: string, slot = 1): Promise<GivenDisk> {
 const apply = (own: readonly GivenDisk[], directory = ledger(), between?: string): Promise<Done> =>
   machine.apply({ verb: "apply", given: [...own], directory, ...(between && { between }) });
 
+/** Stands before mkfs.xfs: `$real` is that one, `$PPID` the program that called it. */
+async function insteadOfMkfs(script: string): Promise<string> {
+  const directory = join(lab.work, "fake", String(++count));
+  const [real = ""] = (await exec(["which", "mkfs.xfs"])).stdout.trim().split("\n");
+  const own = join(directory, "real");
+  await mkdir(join(directory, "bin"), { recursive: true });
+  await copyFile(real, own);
+  await writeFile(join(directory, "bin/mkfs.xfs"), `#!/bin/sh\nreal=${own}\n${script}\n`, { mode: 0o755 });
+  const over = dirname(real);
+  return `mount -t overlay -o lowerdir=${join(directory, "bin")}:${over} overlay ${over}`;
+}
+
 test("planned with who it is, made once, and the same again changes nothing", async () => {
   const [one, two] = [await blank(1), await blank(2)];
   await using _one = one.disk;
@@ -123,14 +135,19 @@ test("between choice and apply another disk came under its name, or none", async
   expect(await other.digest()).toBe(before);
 });
 
-test("one disk given twice, by two names: neither is made", async () => {
-  const { disk, own } = await blank();
+test("one disk given twice, by two names: neither is made, and another one is", async () => {
+  const [{ disk, own }, other] = [await blank(1), await blank(3)];
   await using _ = disk;
+  await using _other = other.disk;
   const before = await disk.digest();
   const again = { ...given(own.identity, 2), uuid: randomUUID() };
-  const { errors } = await apply([own, again]);
-  expect(errors.map(({ code }) => code)).toEqual(["disk.same", "disk.same"]);
+  const { errors } = await apply([own, again, other.own]);
+  expect(errors.map(({ code, message }) => `${code} ${message.split(": ")[0]}`)).toEqual([
+    "disk.same disk:store-disk1",
+    "disk.same disk:store-disk2",
+  ]);
   expect(await disk.digest()).toBe(before);
+  expect(await readXfsHead(other.disk.path)).toMatchObject({ uuid: other.own.uuid });
 });
 
 test("locked for a moment, as udev does: waited for", async () => {
@@ -142,14 +159,36 @@ test("locked for a moment, as udev does: waited for", async () => {
   expect(await readXfsHead(disk.path)).toMatchObject({ uuid: own.uuid });
 });
 
-test("one of several is in use: none is made", async () => {
-  const [one, two] = [await blank(1), await blank(2)];
-  await using _one = one.disk;
-  await using _two = two.disk;
-  const before = await one.disk.digest();
-  const { errors } = await apply([one.own, two.own], ledger(), `mkfs.ext4 -q ${two.disk.path}`);
-  expect(errors.map(({ code }) => code)).toEqual(["disk.refused", "disk.refused"]);
-  expect(await one.disk.digest()).toBe(before);
+describe("of several only the one that cannot be made is not", () => {
+  test.each([
+    ["in use by now", (path: string) => ({ between: `mkfs.ext4 -q ${path}` }), /carries ext4/],
+    [
+      "mkfs fails",
+      async (path: string) => ({
+        before: await insteadOfMkfs(`case "$*" in *${path}) exit 1;; esac; exec $real "$@"`),
+      }),
+      /mkfs\.xfs/,
+    ],
+  ])("%s", async (_name, spoil, message) => {
+    const [one, bad, three] = [await blank(1), await blank(2), await blank(3)];
+    await using _one = one.disk;
+    await using _bad = bad.disk;
+    await using _three = three.disk;
+    const job: Job = { verb: "apply", given: [one.own, bad.own, three.own], directory: ledger() };
+    const { before, ...between } = { before: "", ...(await spoil(bad.disk.path)) };
+    const { errors } = await machine.apply({ ...job, ...between }, before);
+    expect(errors.map((error) => error.message)).toEqual([expect.stringMatching(message)]);
+    expect(errors[0]?.message).toStartWith("disk:store-disk2: ");
+    for (const { disk, own } of [one, three]) {
+      expect(await readXfsHead(disk.path)).toEqual({ uuid: own.uuid, label: own.label, inProgress: false });
+    }
+    expect(await readXfsHead(bad.disk.path)).toBeUndefined();
+    await exec(["blkdiscard", "--zeroout", bad.disk.path]);
+    expect((await machine.apply(job)).changes.map(({ what }) => what)).toEqual([
+      "disk:store-disk2 create data",
+    ]);
+    expect(await readXfsHead(bad.disk.path)).toMatchObject({ uuid: bad.own.uuid });
+  });
 });
 
 describe("only half of it is ours", () => {
@@ -218,18 +257,6 @@ describe("only half of it is ours", () => {
 });
 
 describe("killed while it is formatted", () => {
-  /** Stands before mkfs.xfs: `$real` is that one, `$PPID` the program that called it. */
-  async function kill(script: string): Promise<string> {
-    const directory = join(lab.work, "fake", String(++count));
-    const [real = ""] = (await exec(["which", "mkfs.xfs"])).stdout.trim().split("\n");
-    const own = join(directory, "real");
-    await mkdir(join(directory, "bin"), { recursive: true });
-    await copyFile(real, own);
-    await writeFile(join(directory, "bin/mkfs.xfs"), `#!/bin/sh\nreal=${own}\n${script}\n`, { mode: 0o755 });
-    const over = dirname(real);
-    return `mount -t overlay -o lowerdir=${join(directory, "bin")}:${over} overlay ${over}`;
-  }
-
   test.each([
     ["before it began", "kill -9 $PPID"],
     ["when it had ended, and nobody had noted it", '$real "$@"; kill -9 $PPID'],
@@ -238,7 +265,7 @@ describe("killed while it is formatted", () => {
     const { disk, own } = await blank();
     await using _ = disk;
     const job: Job = { verb: "apply", given: [own], directory: ledger() };
-    await caught(machine.apply(job, await kill(script)));
+    await caught(machine.apply(job, await insteadOfMkfs(script)));
     if (script.endsWith('"$@"')) {
       await waitUntil("mkfs", 20_000, async () => (await readXfsHead(disk.path))?.inProgress === false);
       await waitUntil(
@@ -257,7 +284,7 @@ describe("killed while it is formatted", () => {
     await using _ = disk;
     const job: Job = { verb: "apply", given: [own], directory: ledger() };
     const half = `for disk in "$@"; do :; done; echo half | dd of=$disk seek=9 conv=notrunc,fsync status=none; kill -9 $PPID`;
-    await caught(machine.apply(job, await kill(half)));
+    await caught(machine.apply(job, await insteadOfMkfs(half)));
     const before = await disk.digest();
     expect((await machine.apply(job)).errors).toMatchObject([{ code: "disk.refused" }]);
     expect(await disk.digest()).toBe(before);
