@@ -19,6 +19,8 @@ Environment=MINIO_VOLUMES=http://10.77.0.1{1...${last}}:9000/minio/disk{1...3}
 ExecStart=/usr/local/bin/minio server --address NODE:9000 --console-address NODE:9001
 TimeoutStartSec=infinity
 Restart=always
+# As the role's: later than the balancers have missed it.
+RestartSec=1s
 LimitNOFILE=65536
 [Install]
 WantedBy=multi-user.target

@@ -1,8 +1,10 @@
 /**
- * Clients of an S3 store, on the lab's client machine; their settings come on stdin. Each worker puts or gets one object after
- * the other, and tries again what fails or takes longer than 5 s. Until SIGTERM; then one line of JSON with every attempt.
+ * Clients of an S3 store, on the lab's client machine; their settings come on stdin. Each worker puts, gets or deletes one object
+ * after the other, and tries again what fails or takes longer than 5 s. Until SIGTERM; then one line of JSON with every attempt.
  */
 const timeoutMs = 5_000;
+
+const methods = { put: "PUT", get: "GET", delete: "DELETE" } as const;
 
 export interface Attempt {
   worker: number;
@@ -10,9 +12,11 @@ export interface Attempt {
   /** ms on the clock of `Date.now()`, and how long it took. */
   at: number;
   ms: number;
-  /** HTTP status, with the code of an S3 error; or what was thrown. */
+  /** HTTP status, with the code of an S3 error; `broken off` where an answer had begun; or what was thrown. */
   answer: number | string;
 }
+
+type Kind = "put" | "get" | "delete";
 
 export interface LoadSettings {
   endpoint: string;
@@ -22,7 +26,7 @@ export interface LoadSettings {
   workers: number;
   bytes: number;
   /** In turns. */
-  kinds: readonly ("put" | "get")[];
+  kinds: readonly Kind[];
 }
 
 if (import.meta.main) {
@@ -38,28 +42,30 @@ async function load(settings: LoadSettings): Promise<Attempt[]> {
   process.once("SIGTERM", () => stop.abort());
   const body = new Uint8Array(bytes).fill(7);
 
-  async function once(worker: number, kind: string, key: string): Promise<boolean> {
+  async function once(worker: number, kind: Kind, key: string): Promise<boolean> {
     const at = Date.now();
     const began = performance.now();
     let answer: number | string;
+    let isAnswered = false;
     try {
-      const method = kind === "put" ? "PUT" : "GET";
+      const method = methods[kind];
       const response = await fetch(s3.presign(key, { method, expiresIn: 3600 }), {
         method,
         ...(kind === "put" ? { body } : {}),
         signal: AbortSignal.timeout(timeoutMs),
       });
+      isAnswered = response.ok;
       const got = await response.text();
       const said = /<Code>(\w+)/.exec(got)?.[1];
       if (kind === "get" && response.ok && got.length !== body.length) answer = "short";
       else answer = said === undefined ? response.status : `${response.status} ${said}`;
     } catch (error) {
       const { code, name } = error as { code?: unknown; name: string };
-      answer = typeof code === "string" ? code : name;
+      answer = isAnswered && name !== "TimeoutError" ? "broken off" : typeof code === "string" ? code : name;
     }
     if (attempts.length === 0) console.error("at work");
     attempts.push({ worker, kind, at, ms: Math.round(performance.now() - began), answer });
-    return answer === 200;
+    return answer === 200 || answer === 204;
   }
 
   async function work(worker: number): Promise<void> {

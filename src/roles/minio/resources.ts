@@ -110,7 +110,9 @@ function slotEntries(context: RoleContext): { address: string; names: string[] }
 /**
  * No start time-out: a node alone waits for the others, for days if need be. A new file system belongs to root; a disk
  * that is not mounted is an immutable directory, which stays root's (docs/disks.md). The store that clients of a mirror have
- * is stopped when they have gone over: at a shutdown while keepalived, haproxy and the agent still run.
+ * is stopped when they have gone over: at a shutdown while keepalived, haproxy and the agent still run. One that dies is
+ * started a second later (`RestartSec`), and is up when the balancers have missed it (`everyMs` in `balanced.ts`): otherwise it
+ * would have clients before it has found the others' drives.
  */
 function unitText({
   binary,

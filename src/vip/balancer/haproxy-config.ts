@@ -1,5 +1,6 @@
 import { statsSocket } from "./haproxy-socket.ts";
 import { holdRule, holdScript } from "./hold.ts";
+import { shutdownScript } from "./shutdown-sessions.ts";
 import type { BalancedService, Backend, Route } from "./types.ts";
 
 /** How its first line begins: the check `haproxy.foreign` tells ours from another's by it. */
@@ -52,6 +53,7 @@ export function renderHaproxy(clusterId: string, services: readonly BalancedServ
     `    stats socket ${statsSocket} mode 600 level admin expose-fd listeners`,
     "    stats timeout 10s",
     `    hard-stop-after ${hardStopAfter}`,
+    `    lua-load ${shutdownScript}`,
     ...(services.some(({ mode }) => mode === "http") ? [`    lua-load ${holdScript}`] : []),
     "    chroot /var/lib/haproxy",
     "    user haproxy",
@@ -69,7 +71,6 @@ export function renderHaproxy(clusterId: string, services: readonly BalancedServ
     "    retries 3",
     "    option redispatch 1",
     "    option splice-auto",
-    "    default-server on-marked-down shutdown-sessions",
     ...services.flatMap(renderService),
     "",
   ].join("\n");

@@ -14,6 +14,7 @@ import { isOf, mainProcess } from "./haproxy-process.ts";
 import { askHaproxy } from "./haproxy-socket.ts";
 import { foreignConfig } from "../foreign.ts";
 import { hold, holdMap, holdMapText, holdScript, holdScriptText, release } from "./hold.ts";
+import { shutdownScript, shutdownScriptText } from "./shutdown-sessions.ts";
 import { parseStats, showServers } from "./stats.ts";
 import type { Balancer } from "./types.ts";
 
@@ -43,7 +44,10 @@ export const haproxy: Balancer = {
     const installed = packages.map(({ id }) => id);
     // In place before the package is: systemd reads it with the package's unit.
     const dropIn = file({ path: `/etc/systemd/system/${row.unit}.d/chime-node.conf`, content: dropInText });
-    const script = file({ path: holdScript, content: holdScriptText, needs: installed });
+    const scripts = [
+      file({ path: shutdownScript, content: shutdownScriptText, needs: installed }),
+      file({ path: holdScript, content: holdScriptText, needs: installed }),
+    ];
     const map = file({ path: holdMap, content: holdMapText, needs: installed });
     const certificates = [
       ...new Map(
@@ -54,17 +58,17 @@ export const haproxy: Balancer = {
       path: productPath(row, "config"),
       content: renderHaproxy(cluster.id, services),
       check: { argv: [productPath(row, "binary"), "-c", "-f", "{}"] },
-      needs: [...installed, script.id, map.id, ...certificates.map(({ id }) => id)],
+      needs: [...installed, ...[...scripts, map, ...certificates].map(({ id }) => id)],
     });
     const anyAddress = sysctl("net.ipv4.ip_nonlocal_bind", "1");
     const running = service({
       unit: row.unit,
-      reloadOn: [script, map, ...certificates, config],
+      reloadOn: [...scripts, map, ...certificates, config],
       needs: [...installed, dropIn.id, anyAddress.id],
     });
     return {
       installed: [dropIn, ...packages],
-      configured: [anyAddress, ...certificates, script, map, config, running],
+      configured: [anyAddress, ...certificates, ...scripts, map, config, running],
     };
   },
   async view() {

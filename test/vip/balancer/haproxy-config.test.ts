@@ -13,6 +13,7 @@ global
     stats socket /run/haproxy/chime-node.sock mode 600 level admin expose-fd listeners
     stats timeout 10s
     hard-stop-after 30m
+    lua-load /etc/haproxy/chime-node-shutdown.lua
     lua-load /etc/haproxy/chime-node-hold.lua
     chroot /var/lib/haproxy
     user haproxy
@@ -28,7 +29,6 @@ defaults
     retries 3
     option redispatch 1
     option splice-auto
-    default-server on-marked-down shutdown-sessions
 
 frontend store
     mode http

@@ -13,6 +13,7 @@ test("what haproxy needs, by phase", () => {
   ]);
   expect(configured.map(({ id }) => id)).toEqual([
     "sysctl:net.ipv4.ip_nonlocal_bind",
+    "file:/etc/haproxy/chime-node-shutdown.lua",
     "file:/etc/haproxy/chime-node-hold.lua",
     "file:/etc/haproxy/chime-node-held.map",
     "file:/etc/haproxy/haproxy.cfg",
