@@ -13,6 +13,7 @@ import { roles } from "../roles/index.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { parseSpec } from "../spec/load.ts";
 import { haproxy } from "../vip/balancer/haproxy.ts";
+import { Listening } from "../vip/listening.ts";
 import { Drain, drain, heldVips, isConnected } from "./drain.ts";
 import { Clients, sharedVips } from "./clients.ts";
 import { newest } from "./cluster-history.ts";
@@ -41,6 +42,7 @@ import { Mounts } from "./mounts.ts";
 import { openNotify } from "./notify.ts";
 import { Publisher } from "./publisher.ts";
 import { Reconciler } from "./reconcile.ts";
+import { RoutersHeard } from "./routers-heard.ts";
 import { datagramProblems } from "./datagram-problems.ts";
 import { rotationProblems } from "./rotation-problems.ts";
 import { SecretChanges } from "./secret-changes.ts";
@@ -87,6 +89,11 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       members: membership.members(),
       spec: membership.spec(),
     });
+
+  const hasVip = () => rolesHere(context()).some((role) => role.vip(context()) !== undefined);
+  const routersHeard = new RoutersHeard(systemClock, () =>
+    hasVip() ? undefined : new Listening(facts.interfaces),
+  );
 
   const history = await History.load(paths.history, identity.self.name, systemClock);
   const maintenance = await Maintenance.load(paths.maintenance);
@@ -218,6 +225,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       secrets: secretChanges.published(),
     });
     void secretChanges.follow();
+    routersHeard.settle(hasVip());
     for (const vip of vipsHere()) {
       clients.share(vip).catch(warnOf(vip.role));
       // Until it has left, not only until the gate is closed: in between clients come here, too.
@@ -245,6 +253,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     status,
     look: pulse,
     balancer,
+    routersHeard,
   };
   servePeers(agent, roles);
   const addresses = (isMember() ? rolesHere(context()) : []).flatMap((role) => {
@@ -321,6 +330,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   unheard();
   unwatch();
   socket.stop();
+  routersHeard.close();
   metrics.stop();
   await reconciler.stop();
   await guards.stop();

@@ -18,6 +18,7 @@ import type { Guards } from "./guards.ts";
 import type { History } from "./history.ts";
 import { beginMaintenance, endMaintenance, type Maintenance } from "./maintenance.ts";
 import type { Reconciler } from "./reconcile.ts";
+import type { RoutersHeard } from "./routers-heard.ts";
 import { faults } from "./obstacle.ts";
 import { requirePart } from "./part.ts";
 import { mayHoldAlone, type Removable } from "./removal.ts";
@@ -25,6 +26,7 @@ import type { SecretChanges } from "./secret-changes.ts";
 import type { Handlers } from "./socket.ts";
 import { answerHandover, switchOver } from "./switchover.ts";
 import { balancerName } from "../vip/balancer/haproxy.ts";
+import { heardBySchema } from "../vip/listening.ts";
 import type { Status } from "./status.ts";
 import type { Vips } from "./vips.ts";
 
@@ -42,6 +44,7 @@ interface Agent {
   cluster: { name: string };
   status: () => Status;
   balancer: Drain;
+  routersHeard: RoutersHeard;
   /** Publishes at once what changed on this node. */
   look: () => Promise<void> | undefined;
 }
@@ -52,7 +55,7 @@ const whose = v.object({ role: v.string(), whose: v.picklist(["administrator", "
 /** Everything that the command line may ask of the agent on its node. */
 export function socketHandlers(agent: Agent): Handlers {
   const { membership, guards, reconciler, history, maintenance, vips, voters, cluster, status, look } = agent;
-  const { secretChanges, keyRotation, authorityRotation, balancer } = agent;
+  const { secretChanges, keyRotation, authorityRotation, balancer, routersHeard } = agent;
   const record = (turn: Happening) => history.record(turn);
   return {
     cluster: () => Promise.resolve({ members: membership.members(), spec: membership.spec() }),
@@ -85,6 +88,13 @@ export function socketHandlers(agent: Agent): Handlers {
         throw failed("role.not_here", `this node does not have ${name}`);
       await membership.update({ phase: { ...membership.self.phase, [name]: phase } });
       await guards.align();
+    },
+
+    "routers.heard": (params) =>
+      Promise.resolve(routersHeard.heard(v.parse(v.object({ ms: v.number() }), params).ms)),
+
+    async "routers.add"(params) {
+      routersHeard.add(v.parse(heardBySchema, params));
     },
 
     async "service.stopping"(params) {

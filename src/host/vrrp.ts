@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ipv4Bytes } from "./ipv4.ts";
-import { openMulticastSocket } from "./raw-socket.ts";
+import { openMulticastSocket, type RawSocket } from "./raw-socket.ts";
 
 const protocolVrrp = 112;
 const multicastGroup = "224.0.0.18";
@@ -16,30 +16,96 @@ export interface HeardRouter {
   priority: number;
 }
 
+/** What was heard up to now. */
+export interface Heard {
+  /** For how long it was listened, without a gap. */
+  ms: number;
+  routers: HeardRouter[];
+}
+
+/** Listens for VRRP adverts on one interface until it is closed. Routers that speak unicast to each other cannot be heard. */
+export class VrrpListener {
+  readonly #socket: Pick<RawSocket, "receive" | "close">;
+  readonly #clock: Clock;
+  /** By sender and id, those heard last at the end. */
+  readonly #heard = new Map<string, { router: HeardRouter; at: number }>();
+  #since: number;
+
+  /** @throws ChimeError `net.raw_socket` */
+  constructor(
+    interfaceName: string,
+    clock: Clock = systemClock,
+    socket: Pick<RawSocket, "receive" | "close"> = openMulticastSocket(
+      interfaceName,
+      protocolVrrp,
+      ipv4Bytes(multicastGroup),
+    ),
+  ) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#since = clock.now();
+  }
+
+  /** Takes what came from the kernel, which keeps some hundred packets. */
+  look(): void {
+    for (let packet = this.#socket.receive(); packet; packet = this.#socket.receive()) {
+      const router = parseVrrp(packet);
+      if (router) this.#note(router);
+    }
+  }
+
+  #note(router: HeardRouter): void {
+    const key = `${router.virtualRouterId} ${router.sender}`;
+    this.#heard.delete(key);
+    this.#heard.set(key, { router, at: this.#clock.now() });
+    const [first = key] = this.#heard.keys();
+    if (this.#heard.size > heardLimit) this.#heard.delete(first);
+  }
+
+  /** What was heard in the last `ms`, or for as long as it was listened. */
+  heard(ms: number): Heard {
+    this.look();
+    const now = this.#clock.now();
+    const recent = [...this.#heard.values()].filter(({ at }) => at >= now - ms);
+    return { ms: Math.min(now - this.#since, ms), routers: recent.map(({ router }) => router) };
+  }
+
+  /** What another one heard on the same interface, who has listened until after this one began. */
+  add({ ms, routers }: Heard): void {
+    for (const router of routers) this.#note(router);
+    this.#since = Math.min(this.#since, this.#clock.now() - ms);
+  }
+
+  /** Resolves once it was listened for `ms`, with all that were heard in these. @throws the signal's reason */
+  async until(ms: number, signal?: AbortSignal): Promise<HeardRouter[]> {
+    for (;;) {
+      const heard = this.heard(ms);
+      if (heard.ms >= ms) return heard.routers;
+      await this.#clock.sleep(Math.min(pollMs, ms - heard.ms), signal);
+    }
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
 /**
- * Listens for VRRP adverts on one interface. Routers that speak unicast to each other cannot be heard.
- * @param ms how long; adverts come every second by default, so 3000 hears nearly all
+ * Listens for `ms`.
+ * @param ms adverts come every second by default, so 3000 hears nearly all
  * @throws ChimeError `net.raw_socket`; the signal's reason
  */
 export async function listenVrrp(
   interfaceName: string,
   ms: number,
-  { signal, clock = systemClock }: { signal?: AbortSignal; clock?: Clock } = {},
+  signal?: AbortSignal,
 ): Promise<HeardRouter[]> {
-  const heard = new Map<string, HeardRouter>();
-  const socket = openMulticastSocket(interfaceName, protocolVrrp, ipv4Bytes(multicastGroup));
+  const listener = new VrrpListener(interfaceName);
   try {
-    for (const end = clock.now() + ms; clock.now() < end; await clock.sleep(pollMs, signal)) {
-      for (let packet = socket.receive(); packet; packet = socket.receive()) {
-        const router = parseVrrp(packet);
-        if (router && heard.size < heardLimit)
-          heard.set(`${router.virtualRouterId} ${router.sender}`, router);
-      }
-    }
+    return await listener.until(ms, signal);
   } finally {
-    socket.close();
+    listener.close();
   }
-  return [...heard.values()];
 }
 
 /**

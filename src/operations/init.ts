@@ -13,7 +13,8 @@ import { buildToml } from "../spec/build.ts";
 import { loadSpec, parseSpec } from "../spec/load.ts";
 import type { Spec } from "../spec/types.ts";
 import { vipsOf } from "../spec/vips.ts";
-import { firstLook } from "../vip/checks.ts";
+import { firstLook, heardUntilNow } from "../vip/checks.ts";
+import { Listening } from "../vip/listening.ts";
 import { givenKeys } from "./bundle/trust.ts";
 import { startAgent } from "./agent.ts";
 import { requireInstalled, requireRoot } from "./context.ts";
@@ -66,8 +67,7 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
     await tellUnknownKeys(wanted.spec, io);
     io.progress("checking this machine");
     const facts = await readFacts();
-    const identity = (await existing(options, wanted.spec)) ?? (await create(options, wanted, facts, io));
-    await startAgent(io);
+    const identity = await begin(options, wanted, facts, io);
     if (options.role.length > 0) {
       await callAgent("role.take", { roles: options.role });
       await bringUp(options.role, facts, readyMs, io);
@@ -84,6 +84,21 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
       join: joinLine(token, options.role.length > 0 ? options.role : rolesOf(wanted.spec)),
     };
   });
+}
+
+/** The cluster with its agent, which knows what was heard of other routers so far: the next `join` need not wait for it again. */
+async function begin(options: InitOptions, wanted: WantedSpec, facts: Facts, io: Io): Promise<Identity> {
+  const listening = new Listening(facts.interfaces);
+  try {
+    const identity =
+      (await existing(options, wanted.spec)) ?? (await create(options, wanted, { facts, listening }, io));
+    await startAgent(io);
+    // Without it the join listens for longer.
+    await callAgent("routers.add", heardUntilNow(listening)).catch(() => undefined);
+    return identity;
+  } finally {
+    listening.close();
+  }
 }
 
 /** What the config gives an address is what the nodes are to serve. */
@@ -174,7 +189,7 @@ async function existing(options: InitOptions, spec: Spec): Promise<Identity | un
 async function create(
   options: InitOptions,
   { toml, spec, write }: WantedSpec,
-  facts: Facts,
+  { facts, listening }: { facts: Facts; listening: Listening },
   io: Io,
 ): Promise<Identity> {
   const name = chooseName(options.name, facts);
@@ -190,7 +205,7 @@ async function create(
     facts,
   });
   // Without a role nothing is begun that a VIP's holder would feel: `join` looks in full, beside what it fetches.
-  const ask = options.role.length === 0 ? firstLook : undefined;
+  const ask = options.role.length === 0 ? firstLook(listening) : undefined;
   await requireFit(context, { roles: options.role, ignore: options.ignore }, io, { ask });
   await warnAhead(context, options.role, io);
   if (write) await makeOrThrow([file({ path: paths.clusterToml, content: toml })], io);

@@ -20,6 +20,7 @@ import { file } from "../resources/file.ts";
 import { downloadPackages } from "../resources/package.ts";
 import type { RoleContext } from "../roles/types.ts";
 import { listenAhead, type Surroundings } from "../vip/checks.ts";
+import { type HeardBy, Listening } from "../vip/listening.ts";
 import { PullAhead } from "./bundle/ahead.ts";
 import { pullBundle } from "./bundle/pull.ts";
 import { startAgent } from "./agent.ts";
@@ -73,10 +74,14 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     const disks = await chooseForRoles(options, io);
     const asking = new AbortController();
     let ahead: PullAhead | undefined;
-    const listen = () => listenAhead(facts, asking.signal);
+    let listening: Listening | undefined;
+    const listen = (before?: (ms: number) => Promise<HeardBy>) => {
+      listening = new Listening(facts.interfaces);
+      return listenAhead(listening, asking.signal, before);
+    };
     try {
       const { identity, ask } = member
-        ? { identity: member, ask: listen() }
+        ? { identity: member, ask: listen((ms) => callAgent<HeardBy>("routers.heard", { ms })) }
         : await enter(options, { facts, listen }, io);
       if (!member) ahead = new PullAhead(facts, options.role, io);
       await startAgent(io);
@@ -86,6 +91,7 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
       return await summarize(identity, options.role);
     } finally {
       asking.abort();
+      listening?.close();
       await ahead?.stop();
     }
   });

@@ -9,6 +9,7 @@ import type { RoleContext, VipRequest } from "../roles/types.ts";
 import { foreignConfig } from "./foreign.ts";
 import { vipInterface } from "./instances.ts";
 import { configMarker, configPath } from "./keepalived.ts";
+import type { HeardBy, Listening } from "./listening.ts";
 import { virtualRouterId, vridCount } from "./vrid.ts";
 
 /** Adverts come every second unless configured otherwise (RFC 9568 §6.1): long enough to hear one of each router. */
@@ -38,24 +39,35 @@ const firstLookMs = 100;
  * A first look where nothing is to be started yet: who has a VIP answers within milliseconds, and of routers most are
  * missed. Each node that takes a role looks in full.
  */
-export const firstLook: Surroundings = {
-  ...machine,
-  whoHas: (addresses, name) => whoHas(addresses, name, { timeoutMs: firstLookMs }),
-  listenVrrp: (name) => listenVrrp(name, firstLookMs),
-};
+export function firstLook(listening: Listening): Surroundings {
+  return {
+    ...machine,
+    whoHas: (addresses, name) => whoHas(addresses, name, { timeoutMs: firstLookMs }),
+    listenVrrp: (name) => listening.until(name, firstLookMs),
+  };
+}
 
 /**
- * Listens for other routers from now on, wherever a VIP may come to live: what that takes is not waited for twice. The
- * signal ends it where nobody asks any more.
+ * What is heard from now on, or was before: that is not waited for again.
+ * @param before what this node's agent heard in the last `ms`, where it listens
+ * @param signal ends it where nobody asks any more
  */
 export function listenAhead(
-  facts: Pick<RoleContext["facts"], "interfaces">,
+  listening: Listening,
   signal: AbortSignal,
+  before?: (ms: number) => Promise<HeardBy>,
 ): Surroundings {
-  const heard = new Map(facts.interfaces.map(({ name }) => [name, listenVrrp(name, listenMs, { signal })]));
-  // Whoever asks hears of it.
-  for (const listening of heard.values()) listening.catch(() => undefined);
-  return { ...machine, listenVrrp: (name, ms) => heard.get(name) ?? listenVrrp(name, ms) };
+  // Without an answer it is listened for the whole time.
+  before?.(listenMs).then(
+    (heard) => listening.add(heard),
+    () => undefined,
+  );
+  return { ...machine, listenVrrp: (name, ms) => listening.until(name, ms, signal) };
+}
+
+/** What whoever listens from now on need not wait for again, when it is told right now. */
+export function heardUntilNow(listening: Listening): HeardBy {
+  return listening.heard(listenMs);
 }
 
 /** Known before the spec is: a joiner may ignore them by name. */

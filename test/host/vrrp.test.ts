@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { parseVrrp } from "../../src/host/vrrp.ts";
+import { parseVrrp, VrrpListener } from "../../src/host/vrrp.ts";
 
 /** An IPv4 packet from 10.0.0.1 with an advert in it, options bytes in its header. */
 function advert(version: 2 | 3, id: number, priority: number, options = 0): Uint8Array {
@@ -67,4 +67,83 @@ test("any bytes at all give a router id from 1 to 255, or nothing", () => {
     const heard = parseVrrp(packet);
     if (heard) expect(heard.virtualRouterId).toBeWithin(1, 256);
   }
+});
+
+/** A listener whose clock goes on only by its sleeping; `at` says when packets come, ms. */
+function listener(packets: { at: number; packet: Uint8Array }[]) {
+  let now = 1000;
+  const clock = {
+    wall: () => 0,
+    now: () => now,
+    sleep: (ms: number) => {
+      now += ms;
+      return Promise.resolve();
+    },
+  };
+  const receive = () => {
+    const next = packets.findIndex(({ at }) => at <= now - 1000);
+    return next < 0 ? undefined : packets.splice(next, 1)[0]?.packet;
+  };
+  const made = new VrrpListener("eth0", clock, { receive, close: () => undefined });
+  return { made, pass: (ms: number) => void (now += ms), passed: () => now - 1000 };
+}
+
+const ids = (routers: readonly { virtualRouterId: number }[]) =>
+  routers.map(({ virtualRouterId }) => virtualRouterId);
+
+test("it is listened for the whole time, and what came in it is told once", async () => {
+  const packets = [0, 500, 1000].flatMap((at) => [
+    { at, packet: advert(3, 51, 100) },
+    { at: at + 90, packet: advert(3, 7, 100) },
+  ]);
+  const { made, passed } = listener(packets);
+  expect(ids(await made.until(1100))).toEqual([51, 7]);
+  expect(passed()).toBeWithin(1100, 1121);
+});
+
+test("what another one heard until now is not waited for again", async () => {
+  const { made, pass, passed } = listener([{ at: 400, packet: advert(3, 7, 100) }]);
+  pass(300);
+  const [router] = [parseVrrp(advert(3, 51, 100))].filter((one) => one !== undefined);
+  made.add({ ms: 900, routers: router ? [router] : [] });
+  expect(ids(await made.until(1100))).toEqual([51, 7]);
+  expect(passed()).toBeWithin(500, 521);
+});
+
+test("another one that began later shortens nothing", async () => {
+  const { made, pass, passed } = listener([]);
+  pass(300);
+  made.add({ ms: 100, routers: [] });
+  await made.until(1100);
+  expect(passed()).toBeWithin(1100, 1121);
+});
+
+test("after a long time nothing is waited for, and who was heard long ago is not told", async () => {
+  const { made, pass, passed } = listener([
+    { at: 10, packet: advert(3, 51, 100) },
+    { at: 59_500, packet: advert(3, 7, 100) },
+  ]);
+  pass(100);
+  made.look();
+  pass(59_900);
+  expect(made.heard(1100)).toMatchObject({ ms: 1100, routers: [{ virtualRouterId: 7 }] });
+  expect(ids(await made.until(1100))).toEqual([7]);
+  expect(passed()).toBe(60_000);
+});
+
+test("of a flood those stay that were heard last", () => {
+  const flood = Array.from({ length: 3000 }, (_, i) => ({
+    at: i,
+    packet: advert(3, 1 + (i % 255), 100).with(14, i >> 8),
+  }));
+  // One of the first again, and one more.
+  for (const i of [2000, 3000])
+    flood.push({ at: 3000, packet: advert(3, 1 + (i % 255), 100).with(14, i >> 8) });
+  const { made, pass } = listener(flood);
+  pass(2999);
+  made.look();
+  pass(1);
+  const { routers } = made.heard(5000);
+  expect(routers).toHaveLength(1024);
+  expect(ids(routers.slice(-2))).toEqual([1 + (2000 % 255), 1 + (3000 % 255)]);
 });

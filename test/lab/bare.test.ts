@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { buildBinary } from "../../scripts/build.ts";
+import { callAgent } from "../../src/agent/socket.ts";
+import { paths } from "../../src/core/paths.ts";
+import type { HeardBy } from "../../src/vip/listening.ts";
+import { virtualRouterId } from "../../src/vip/vrid.ts";
 import { chime, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { initWords, vip } from "./pair.ts";
 import { system } from "./system.ts";
+import { waitUntil } from "./wait.ts";
 
 /** What is refused before anything is installed, on machines that stay bare. */
 describe("bare nodes", () => {
@@ -198,6 +203,29 @@ describe("bare nodes", () => {
     }
   });
 
+  test("join: a router of somebody else's with our id is refused; the agent of a node without a role hears it before", async () => {
+    const { json } = await chime<{ cluster: { id: string } }>(on(node1), initArgs(vip));
+    const id = virtualRouterId(json.cluster.id, "mysql");
+    await on(node1).run(["systemctl", "restart", "chime-node"]);
+    const stranger = on(node3).start(["perl", "-MSocket", "-e", advertise, String(id)]);
+    try {
+      const options = { path: on(node1).path(paths.socket) };
+      const isHeard = async () => {
+        const { eth0 } = await callAgent<HeardBy>("routers.heard", { ms: 5_000 }, options);
+        return eth0?.routers.some(({ sender }) => sender === on(node3).address) ?? false;
+      };
+      await waitUntil("the agent to hear the stranger", 20_000, isHeard);
+      const answer = await chime(on(node1), ["join", ...system.flags, "--role", "mysql"]);
+      expect(verdict(answer)).toEqual([3, "preflight.failed"]);
+      expect(answer.json.error?.message).toContain(
+        `the virtual router id ${id} is in use on this network by ${on(node3).address}`,
+      );
+      expect((await on(node1).run(["dpkg", "-s", "keepalived"], { check: false })).code).toBe(1);
+    } finally {
+      stranger.signal("SIGKILL");
+    }
+  });
+
   /** A token of the cluster on node1, which is made by whoever asks first. */
   async function freshToken(): Promise<string> {
     return (await chime<{ token: string }>(on(node1), initArgs(vip))).json.token;
@@ -207,3 +235,7 @@ describe("bare nodes", () => {
 /** A stranger that listens on a port, in the perl that every Debian has. */
 const listen = `socket(S, PF_INET, SOCK_STREAM, 0) and setsockopt(S, SOL_SOCKET, SO_REUSEADDR, 1)
   and bind(S, sockaddr_in(shift, INADDR_ANY)) and listen(S, 1) or die $!; sleep 600`;
+
+/** A router that sends adverts of an id (RFC 9568 §5) once a second, as by default. */
+const advertise = `my $id = shift; socket(S, PF_INET, SOCK_RAW, 112) or die $!;
+  while (1) { send(S, pack("C4n2N", 0x31, $id, 100, 1, 100, 0, 0), 0, sockaddr_in(0, inet_aton("224.0.0.18"))) or die $!; sleep 1 }`;
