@@ -1,3 +1,5 @@
+import { toChimeError } from "../core/errors.ts";
+import { log } from "../core/log.ts";
 import { isPair, isStore } from "../roles/types.ts";
 import type { BackendView } from "../vip/balancer/types.ts";
 import { pairsOf, type Status } from "./status.ts";
@@ -193,9 +195,15 @@ export function serveMetrics(port: number, text: () => Promise<string>): { stop(
     hostname: "127.0.0.1",
     port,
     fetch: async (request) =>
-      new URL(request.url).pathname === "/metrics"
+      // Without a Host header the URL is a path alone.
+      URL.parse(request.url, "http://agent")?.pathname === "/metrics"
         ? new Response(await text(), { headers: { "content-type": "text/plain; version=0.0.4" } })
         : new Response("not found\n", { status: 404 }),
+    // Without this whoever has it fail is shown its source.
+    error(error) {
+      log.warn("metrics:", toChimeError(error).message);
+      return new Response("the metrics cannot be told now\n", { status: 500 });
+    },
   });
   return { stop: () => void server.stop(true) };
 }
