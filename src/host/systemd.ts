@@ -19,6 +19,8 @@ export interface UnitState {
   /** `not-found`: no such unit file. */
   load: string;
   active: string;
+  /** Something is about to be done to it: between the end and the start of a restart it is `inactive`. */
+  isPending: boolean;
   /** `enabled`, `disabled`, `static`, …; empty without a unit file. */
   file: string;
   /** The unit file that systemd goes by; empty without one. */
@@ -33,6 +35,7 @@ export interface UnitState {
 const properties = {
   load: "LoadState",
   active: "ActiveState",
+  job: "Job",
   file: "UnitFileState",
   fragment: "FragmentPath",
   invocation: "InvocationID",
@@ -65,6 +68,8 @@ export function parseShow(text: string, now?: Moment): UnitState {
   return {
     load: get("load"),
     active: get("active"),
+    // None is left out, or empty.
+    isPending: Number(get("job")) > 0,
     file: get("file"),
     fragment: get("fragment"),
     invocation: get("invocation"),
@@ -130,8 +135,12 @@ export function tellUnits(): void {
 
 /** It does not run, and nothing is under way that would have it run. */
 export async function isStopped(unit: string): Promise<boolean> {
-  const { active } = await showUnit(unit);
-  return active === "inactive" || active === "failed";
+  return isAtRest(await showUnit(unit));
+}
+
+/** The same, of what was told. Pure. */
+export function isAtRest({ active, isPending }: Pick<UnitState, "active" | "isPending">): boolean {
+  return (active === "inactive" || active === "failed") && !isPending;
 }
 
 /** SIGKILL to all of its processes: at once, and without a last word to anybody. @throws ChimeError `exec.failed` */

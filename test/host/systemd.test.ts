@@ -5,6 +5,7 @@ test("parseShow reads what systemctl show prints", () => {
   expect(
     parseShow(`LoadState=loaded
 ActiveState=active
+Job=1402
 UnitFileState=enabled
 FragmentPath=/etc/systemd/system/x.service
 InvocationID=7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d
@@ -14,6 +15,7 @@ ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
   ).toEqual({
     load: "loaded",
     active: "active",
+    isPending: true,
     file: "enabled",
     fragment: "/etc/systemd/system/x.service",
     invocation: "7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d",

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { readHealth } from "../../../src/roles/minio/guard/health.ts";
+import { readHealth, settles } from "../../../src/roles/minio/guard/health.ts";
 
 const before = process.env["HTTP_PROXY"];
 afterEach(() => {
@@ -18,4 +18,18 @@ test("a proxy of the environment is not asked how a server is", async () => {
   } finally {
     await proxy.stop(true);
   }
+});
+
+test.each([
+  ["it answers", { active: "active", isPending: false }, true, true],
+  ["it does not answer", { active: "active", isPending: false }, false, false],
+  ["the run before answers, and is about to end", { active: "active", isPending: true }, true, false],
+  ["the run before answers to its end", { active: "deactivating", isPending: true }, true, false],
+  ["between the two runs of a restart", { active: "inactive", isPending: true }, false, false],
+  ["it is being started", { active: "activating", isPending: true }, false, false],
+  ["it fails again and again", { active: "activating", isPending: false }, false, false],
+  ["it is stopped", { active: "inactive", isPending: false }, false, true],
+  ["it has failed", { active: "failed", isPending: false }, false, true],
+])("whether a server goes by what is there for it to read: %s", (_, unit, reads, is) => {
+  expect(settles(unit, reads)).toBe(is);
 });

@@ -1,4 +1,4 @@
-import { isStopped } from "../../../host/systemd.ts";
+import { isAtRest, showUnit, type UnitState } from "../../../host/systemd.ts";
 import { addressOf, direct } from "../../http.ts";
 import type { RoleContext } from "../../types.ts";
 import { layout, s3Port } from "../layout.ts";
@@ -30,8 +30,13 @@ export async function readHealth(server: Server, signal: AbortSignal): Promise<H
 
 /** Whether this node's server answers, or does not run: then it will be started with what is there. */
 export async function isSettled(context: RoleContext, signal: AbortSignal): Promise<boolean> {
-  if ((await readHealth(ownStore(context), signal)).reads) return true;
-  return isStopped(layout(context).product.unit);
+  const { reads } = await readHealth(ownStore(context), signal);
+  return settles(await showUnit(layout(context).product.unit), reads);
+}
+
+/** The same. Pure. What answered may have been the run before, which is about to end, or ends. */
+export function settles(unit: Pick<UnitState, "active" | "isPending">, reads: boolean): boolean {
+  return isAtRest(unit) || (reads && unit.active === "active" && !unit.isPending);
 }
 
 /** Whether the process answers at all. */
