@@ -91,9 +91,12 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     });
 
   const hasVip = () => rolesHere(context()).some((role) => role.vip(context()) !== undefined);
-  const routersHeard = new RoutersHeard(systemClock, () =>
-    hasVip() ? undefined : new Listening(facts.interfaces),
-  );
+  const routersHeard = new RoutersHeard({
+    clock: systemClock,
+    membership,
+    interfaces: facts.interfaces,
+    open: () => (hasVip() ? undefined : new Listening(facts.interfaces)),
+  });
 
   const history = await History.load(paths.history, identity.self.name, systemClock);
   const maintenance = await Maintenance.load(paths.maintenance);
@@ -225,7 +228,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       secrets: secretChanges.published(),
     });
     void secretChanges.follow();
-    routersHeard.settle(hasVip());
+    routersHeard.settle();
     for (const vip of vipsHere()) {
       clients.share(vip).catch(warnOf(vip.role));
       // Until it has left, not only until the gate is closed: in between clients come here, too.
