@@ -19,7 +19,7 @@ import type { ApplyContext, Change, Failures, InspectContext, Kind, Resource } f
  * @param service the unit that works on it
  */
 export function mount(given: GivenDisk, service: string): Resource[] {
-  const place = mountPoint(given.at);
+  const place = mountPoint(given);
   const unit = file({
     path: `/etc/systemd/system/${pathUnit(given.at, "mount")}`,
     content: unitText(given, service),
@@ -58,15 +58,20 @@ WantedBy=local-fs.target ${service}
 }
 
 /** An empty directory in which not even root can make anything while the disk is not there. */
-function mountPoint(at: string): Resource {
+function mountPoint({ at, uuid }: GivenDisk): Resource {
   const id = `mount-point:${at}`;
   return {
     id,
     needs: [],
     desired: fingerprint({ at }),
     async inspect() {
-      // Below a mount it cannot be seen, nor written to.
-      if (mountedAt(at)) return undefined;
+      const there = mountedAt(at);
+      if (there) {
+        // No unit is made for a place that another thing has: the agent would miss our disk there.
+        await requireOurs(there, uuid);
+        // Below a mount it cannot be seen, nor written to.
+        return undefined;
+      }
       const exists = (await missingDirectories(at)).length === 0;
       if (exists) await requireEmptyDirectory(at);
       if (exists && (await isImmutable(at))) return undefined;
