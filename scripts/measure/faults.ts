@@ -1,9 +1,9 @@
-import type { ObjectFault } from "../../src/operations/drill/objects.ts";
+import { wasTorn, type ObjectFault } from "../../src/operations/drill/objects.ts";
 import type { Row } from "./row.ts";
 
 /** What was read back after drills and is not as it was acknowledged. @param found a string: why a store could not be read */
 export function faultRows(name: string, found: readonly (ObjectFault | string)[]): Row[] {
-  const torn = found.filter((fault) => typeof fault !== "string" && fault.unanswered);
+  const torn = found.filter((fault) => typeof fault !== "string" && wasTorn(fault));
   return [
     objects(name, found.length - torn.length, 0),
     objects("  besides, lost while they were being written over", torn.length, 0),

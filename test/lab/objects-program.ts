@@ -19,6 +19,9 @@ export interface ObjectsReport {
   misread: ObjectFault[];
   /** By holder: what it does not hold as promised, or why it cannot be told. */
   faults: Record<string, ObjectFault[] | string>;
+  /** How many objects there are whose last change went unanswered, and which of them are not the same on all holders. */
+  unanswered: number;
+  differing: string[];
 }
 
 const settings = (await Bun.stdin.json()) as ObjectsSettings;
@@ -47,8 +50,16 @@ const faultsOn = async (holder: Store) => {
 };
 const found = Object.entries(holders).map(async ([name, holder]) => [name, await faultsOn(holder)] as const);
 const faults = Object.fromEntries(await Promise.all(found));
+const stateOn = (holder: Store) => clients.unansweredOn(holder).catch(() => new Map<string, string | null>());
+const differing = async () => {
+  const each = await Promise.all(Object.values(holders).map(stateOn));
+  const keys = [...new Set(each.flatMap((states) => [...states.keys()]))];
+  const differ = keys.filter((key) => new Set(each.map((states) => states.get(key))).size > 1);
+  return { unanswered: keys.length, differing: differ };
+};
 const { requests, misread } = clients;
-await Bun.write(`${file}.report`, JSON.stringify({ requests, misread, faults } satisfies ObjectsReport));
+const report: ObjectsReport = { requests, misread, faults, ...(await differing()) };
+await Bun.write(`${file}.report`, JSON.stringify(report));
 process.exitCode = 0;
 // eslint-disable-next-line unicorn/no-process-exit -- a request to a dead server would keep us alive
 process.exit();

@@ -18,6 +18,16 @@ export interface ObjectSettings {
   pauseMs: number;
   /** A request without an answer is given up after this, ms. */
   requestMs: number;
+  /** Default: most changes are new objects. */
+  turns?: Turns;
+}
+
+/** Which of twenty changes are what; the others are new objects. */
+interface Turns {
+  overwrite: number[];
+  delete: number[];
+  /** A new object, in parts. */
+  parts: number[];
 }
 
 /** One request, for figures; `at` on the clock of `Date.now()`. */
@@ -41,6 +51,11 @@ export interface ObjectFault {
   problem: "lost" | "old" | "undeleted" | "changed";
   /** A later change of it, that this had to survive, went unanswered. */
   unanswered: boolean;
+}
+
+/** What a store of this kind may do to an object that is being written over as a node dies: keep neither state (docs/minio-api.md). */
+export function wasTorn({ problem, unanswered }: ObjectFault): boolean {
+  return problem === "lost" && unanswered;
 }
 
 /** Its sha256; null where there is none. */
@@ -75,8 +90,7 @@ async function insist(ask: () => Promise<unknown>): Promise<void> {
 /** More of them are deleted first, so that a long drill does not fill the disks. */
 const mostObjects = 200;
 const partBytes = 5 << 20;
-/** Of twenty changes; the others are new objects. */
-const turns = { overwrite: [3, 13], delete: [5, 10, 15], parts: [19] };
+const usualTurns: Turns = { overwrite: [3, 13], delete: [5, 10, 15], parts: [19] };
 
 /**
  * Clients of a store: some put new objects, in parts too, write over, and delete; the others read what was acknowledged
@@ -119,6 +133,7 @@ export class ObjectClients extends Clients {
   }
 
   async #change(nth: number): Promise<boolean> {
+    const { turns = usualTurns } = this.settings;
     const id = this.#next++;
     const turn = id % 20;
     const old =
@@ -189,15 +204,20 @@ export class ObjectClients extends Clients {
 
   /** What one object is now, against what it may be since the moment this was asked. @throws ChimeError `minio.*` */
   async #look(store: Store, tracked: Tracked, own: boolean): Promise<ObjectFault | undefined> {
-    const { bucket, requestMs: timeoutMs } = this.settings;
     const { sure } = tracked;
-    const limits = { timeoutMs, own, maxBytes: 2 * partBytes };
-    const found = await getObject(store, bucket, tracked.key, limits).then(hashOf, absent);
+    const found = await this.#stateOn(store, tracked, own);
     if (tracked.states.includes(found, sure)) return undefined;
     const { key, states } = tracked;
     const before = states[sure] === null ? "undeleted" : "old";
     const known = states.includes(found) ? before : "changed";
     return { key, problem: found === null ? "lost" : known, unanswered: states.length > sure + 1 };
+  }
+
+  /** @throws ChimeError `minio.*` */
+  async #stateOn(store: Store, { key }: Tracked, own: boolean): Promise<State> {
+    const { bucket, requestMs: timeoutMs } = this.settings;
+    const limits = { timeoutMs, own, maxBytes: 2 * partBytes };
+    return getObject(store, bucket, key, limits).then(hashOf, absent);
   }
 
   #track(key: string): Tracked {
@@ -217,15 +237,33 @@ export class ObjectClients extends Clients {
    */
   async faultsOn(store: Store): Promise<ObjectFault[]> {
     const faults: ObjectFault[] = [];
-    const left = this.#all.values();
+    await this.#readBack(this.#all, async (tracked) => {
+      const fault = await this.#look(store, tracked, true);
+      if (fault) faults.push(fault);
+    });
+    return faults;
+  }
+
+  /**
+   * What one store has of each object whose last change went unanswered, by name: either is right, and wherever it is asked for
+   * it has to be the same.
+   * @throws ChimeError `minio.*` where one cannot be read
+   */
+  async unansweredOn(store: Store): Promise<Map<string, State>> {
+    const found = new Map<string, State>();
+    const unanswered = this.#all.filter(({ states, sure }) => states.length > sure + 1);
+    await this.#readBack(unanswered, async (tracked) => {
+      found.set(tracked.key, await this.#stateOn(store, tracked, true));
+    });
+    return found;
+  }
+
+  async #readBack(all: readonly Tracked[], read: (tracked: Tracked) => Promise<void>): Promise<void> {
+    const left = all.values();
     const reader = async () => {
-      for (const tracked of left) {
-        const fault = await this.#look(store, tracked, true);
-        if (fault) faults.push(fault);
-      }
+      for (const tracked of left) await read(tracked);
     };
     await Promise.all(Array.from({ length: 4 }, reader));
-    return faults;
   }
 }
 

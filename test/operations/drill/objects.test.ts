@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { ObjectClients } from "../../../src/operations/drill/objects.ts";
+import { ObjectClients, wasTorn } from "../../../src/operations/drill/objects.ts";
 import type { Store } from "../../../src/roles/minio/store.ts";
 
 /** Stands in for a store: objects by path, and what happens to a request before it is answered. */
@@ -124,6 +124,20 @@ test("what nobody answered may have happened or not, and is no fault either way;
   expect(load.requests.some(({ error }) => error !== null)).toBe(true);
   expect(load.misread).toEqual([]);
   expect(await load.faultsOn(store)).toEqual([]);
+  const there = (path: string) => objects.has(`/chime/${path}`);
+  const found = [...(await load.unansweredOn(store))];
+  expect(found.map(([, state]) => state !== null)).toEqual(found.map(([key]) => there(key)));
+  expect(new Set(found.map(([key]) => there(key)))).toEqual(new Set([true, false]));
+});
+
+test.each([
+  ["lost", true, true],
+  ["lost", false, false],
+  ["changed", true, false],
+  ["old", true, false],
+  ["undeleted", true, false],
+] as const)("%s, a later change unanswered %p: conceded %p", (problem, unanswered, isConceded) => {
+  expect(wasTorn({ key: "a", problem, unanswered })).toBe(isConceded);
 });
 
 test("a store that cannot be read back is no store without faults", async () => {
