@@ -67,13 +67,14 @@ function renderRole(title: string, role: RoleStatus, style: Style): string {
 }
 
 function twinTable(title: string, { nodes }: TwinStatus, style: Style): string {
-  const rows = nodes.map(({ name, state, complete, gap }) => [
+  const rows = nodes.map(({ name, state, complete, gap, uncompared_before: before }) => [
     name,
     state === "serving" ? style.green(state) : style.red(state),
     complete ? "yes" : style.red("no"),
     gap ? `since ${gap.since}, ${Math.round(gap.done * 100)} % filled` : "-",
+    before ? `those before ${before}` : "-",
   ]);
-  return table([[title, "STATE", "COMPLETE", "MAY LACK"].map(style.dim), ...rows]);
+  return table([[title, "STATE", "COMPLETE", "MAY LACK", "TO BE COMPARED"].map(style.dim), ...rows]);
 }
 
 function storeTable(title: string, { nodes, drives, quorum, capacity }: StoreStatus, style: Style): string {

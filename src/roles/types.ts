@@ -149,6 +149,11 @@ export interface TwinNodeStatus {
   complete: boolean;
   /** From when on it may lack points, ISO 8601, and how much of that was compared and filled; null: it lacks none. */
   gap: { since: string; done: number } | null;
+  /**
+   * Nobody knows that it lacks any, but points that have a time before this, ISO 8601, and came late in its last outage, are
+   * not looked for yet; null: they were.
+   */
+  uncompared_before: string | null;
   /** SHA-256 of the operator's own program; null where it came as a package. */
   binary_sha256: string | null;
 }

@@ -15,7 +15,8 @@ import { Deletions } from "../../src/roles/influxdb/gap/deleted.ts";
 import { FillRecord } from "../../src/roles/influxdb/gap/record.ts";
 import { compareTwins, repairTwins, type RepairOptions } from "../../src/roles/influxdb/gap/repair.ts";
 import { Filler } from "../../src/roles/influxdb/guard/filler.ts";
-import type { Outage } from "../../src/roles/influxdb/outages.ts";
+import { merged, oldBefore, type Outage, type Past } from "../../src/roles/influxdb/outages.ts";
+import { Record } from "../../src/roles/influxdb/record.ts";
 import { findGaps } from "../../src/roles/influxdb/gap/windows.ts";
 import { allTime, type Range } from "../../src/roles/influxdb/gap/time.ts";
 import { writeLines } from "../../src/roles/influxdb/write.ts";
@@ -118,6 +119,42 @@ function steady(from: number, seconds: number, measurement = "cpu"): Point[] {
     fields: { f: { type: "float", value: i / 7 }, n: { type: "integer", value: BigInt(i) } },
   }));
 }
+
+// The first of these: it compares all buckets that there are.
+test("what came late while one of them was away is found after that, whatever its time, and filled", async () => {
+  const now = Date.now();
+  const outage: Outage = { from: now - 700_000, to: now - 600_000, sure: true };
+  const during = steady(outage.from + 10_000, 20);
+  const twoDays = steady(now - 172_800_000, 30, "gateway");
+  const at = (ms: number): Point => ({ ...twoDays[0]!, time: BigInt(ms) * 1_000_000n });
+  // Of clients whose clocks are apart, years apart, and before there were any.
+  const late = [at(now - 400_000), at(now + 300 * 86_400_000), at(now - 3 * 52 * weekMs), at(-1)];
+  await write(one, [...during, ...twoDays, ...late]);
+  await write(two, [steady(now - 500_000, 1)[0]!]);
+  const record = await Record.load(join(directory, "gap.json"));
+  await record.add(outage);
+  // Nobody is left room by this one.
+  const filler = new Filler({ ...systemClock, sleep: () => Promise.resolve() }, recordPath);
+  const sides = { mine: two.server, other: one.server, isOtherWhole: true };
+  const step = async () => {
+    const next = filler.next(record.outages);
+    if (!next) throw new Error(`nothing is due of ${JSON.stringify(record.outages)}`);
+    const settled = await filler.settle(next, () => Promise.resolve(sides), limits);
+    if (settled) await record.filled(settled.done, settled.more);
+    return next;
+  };
+  expect(await step()).toEqual(outage as Past);
+  expect(await held(two)).not.toContain("gateway");
+  expect(oldBefore(record.outages)).toBe(allTime.to);
+  const steps: Outage[] = [];
+  while (record.outages.length > 0) steps.push(await step());
+  await expectBoth([...during, ...twoDays, ...late, steady(now - 500_000, 1)[0]!]);
+  // What it found made the node incomplete, each time, and was filled as such; the newest came first.
+  const found = steps.filter(({ sure }) => sure).map(({ from }) => from);
+  expect(found).toHaveLength(5);
+  expect(found).toEqual(found.toSorted((a, b) => b - a));
+  expect((await Record.load(join(directory, "gap.json"))).outages).toEqual([]);
+}, 60_000);
 
 test("gaps of both are found to the second, among measurements that have none, and filled", async () => {
   const all = steady(monday, 600);
@@ -266,6 +303,20 @@ test("a type that the other one refuses stays a gap, with the server's reason, a
   expect(filled.refused.other).toBeGreaterThan(0);
   expect(filled.why).toContain("field type conflict");
   expect(await held(one)).toContain("good");
+  // What cannot be filled is found by the agent once, and is then left for a while: not found for ever.
+  const filler = new Filler(systemClock, recordPath);
+  const sides = { mine: two.server, other: one.server, isOtherWhole: true };
+  let outages: Outage[] = [
+    { from: monday - 1_000, to: monday + 1_000, sure: false, hint: "routine", bucket },
+  ];
+  const steps: boolean[] = [];
+  for (let next = filler.next(outages); next && steps.length < 9; next = filler.next(outages)) {
+    steps.push(next.sure);
+    const settled = await filler.settle(next, () => Promise.resolve(sides), limits).catch(() => undefined);
+    outages = merged([...outages, ...(settled?.more ?? [])]);
+  }
+  expect(steps).toEqual([false, true, false]);
+  expect(outages).toHaveLength(2);
 });
 
 test("what was deleted is not brought back, and what was written there afterwards is", async () => {
@@ -371,7 +422,7 @@ test("a bucket that is kept longer by one of them holds up that one alone, until
   const settled = await settle(outage);
   expect(settled?.done).toEqual([outage]);
   expect(settled?.points).toBe(points.length);
-  expect(settled?.more).toEqual([{ ...outage, bucket: longer }]);
+  expect(settled?.more[0]).toEqual({ ...outage, bucket: longer });
   await expectBoth(points);
   const alone: Outage = { ...outage, bucket: longer };
   await expect(settle(alone)).rejects.toMatchObject({ code: "influxdb.retention_differs" });

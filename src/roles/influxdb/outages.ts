@@ -5,8 +5,11 @@ export interface Outage {
   to: number | null;
   /** It was not there. Else nobody knows: its agent did not look, or the twin was not heard, unless `hint` says more. */
   sure: boolean;
-  /** Nothing says that anything is missing: it is looked at as at all times, or the server answered slowly. */
-  hint?: "routine" | "slow";
+  /**
+   * Nothing says that anything is missing: it is looked at as at all times, or the server answered slowly. `old`: points of all
+   * times up to `to`, such as a client brings long after theirs; where it is sure, what was found missing by that.
+   */
+  hint?: "routine" | "slow" | "old";
   /** Of this bucket alone: the others are filled. Default: of all. */
   bucket?: string;
 }
@@ -63,6 +66,11 @@ export function importance({ sure, hint, bucket }: Pick<Outage, "sure" | "hint" 
 }
 
 export type Importance = 0 | 1 | 2;
+
+/** Up to when points of all times are still to be compared; undefined: all are, since the last outage. Pure. */
+export function oldBefore(outages: readonly Outage[]): number | undefined {
+  return overallOf(outages).findLast(({ sure, hint }) => !sure && hint === "old")?.to ?? undefined;
+}
 
 /** Since when nobody looked, of all buckets; undefined: somebody did all the time, as far as is not compared. Pure. */
 export function unseenSince(outages: readonly Outage[]): number | undefined {

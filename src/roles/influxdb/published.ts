@@ -38,6 +38,8 @@ const publishedSchema = v.object({
       busy: v.boolean(),
     }),
   ),
+  /** Points that have a time before this are still to be compared since the last outage, in whole weeks; null: all are. */
+  uncompared_before: v.optional(v.nullable(moment), null),
   /** SHA-256 of the operator's own program. */
   binary: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
   /** Why it waits or is down, one line. */

@@ -18,7 +18,7 @@ const recordSchema = v.object({
       from: ms,
       to: v.nullable(ms),
       sure: v.boolean(),
-      hint: v.exactOptional(v.picklist(["routine", "slow"])),
+      hint: v.exactOptional(v.picklist(["routine", "slow", "old"])),
       bucket: v.exactOptional(v.string()),
     }),
   ),

@@ -35,6 +35,7 @@ function nodeStatus({ member, said }: Heard): TwinNodeStatus {
     state: isServing ? "serving" : said?.state === "down" || !said ? "down" : "waiting",
     complete: said !== null && said.joined && !gap,
     gap: gap ? { since: gap.since, done: gap.done } : null,
+    uncompared_before: said?.uncompared_before ?? null,
     binary_sha256: said?.binary ?? null,
   };
 }

@@ -20,6 +20,7 @@ export function twinNode(index: number, said: Said = {}): MemberView {
     read: false,
     eligible: true,
     gap: null,
+    uncompared_before: null,
     binary: null,
     detail: null,
     ...own,

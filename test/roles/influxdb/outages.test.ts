@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import {
   awaySeconds,
   merged,
+  oldBefore,
   overallOf,
   together,
   unseenSince,
@@ -51,9 +52,22 @@ test.each<[string, Outage[], number | undefined]>([
   ["one bucket of it that is held up", [{ from: 5_000, to: 9_000, sure: false, bucket: "raw" }], undefined],
   ["what is known to be missing", [{ from: 5_000, to: 9_000, sure: true }], undefined],
   ["what is looked at each minute", [{ from: 5_000, to: 9_000, sure: false, hint: "routine" }], undefined],
+  ["a look at all times", [{ from: 0, to: 9_000, sure: false, hint: "old" }], undefined],
   ["a slow answer", [{ from: 5_000, to: 9_000, sure: false, hint: "slow" }], undefined],
 ])("since when nobody has looked: %s", (_, outages, since) => {
   expect(unseenSince(outages)).toBe(since);
+});
+
+test("up to when all times are still to be compared: of all buckets, and not what was found by that", () => {
+  const all: Outage = { from: 0, to: 9_000, sure: false, hint: "old" };
+  expect(oldBefore([])).toBeUndefined();
+  expect(
+    oldBefore([
+      { ...all, sure: true },
+      { ...all, bucket: "raw" },
+    ]),
+  ).toBeUndefined();
+  expect(oldBefore([all, { ...all, to: 9_500, bucket: "raw" }])).toBe(9_000);
 });
 
 const short = { from: 500_000, to: 510_000, sure: true };

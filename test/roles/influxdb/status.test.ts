@@ -37,6 +37,16 @@ test("nobody knows of points that are missing: it is compared, and no problem ye
   expect([problems, status.nodes[1]?.complete]).toEqual([[], true]);
 });
 
+test("late points of older times are not looked for yet: said, and no problem", () => {
+  const before = "2026-11-16T00:00:00.000Z";
+  const { status, problems } = told(twinNode(1), twinNode(2, { uncompared_before: before }));
+  expect(problems).toEqual([]);
+  expect(status.nodes.map(({ complete, uncompared_before }) => [complete, uncompared_before])).toEqual([
+    [true, null],
+    [true, before],
+  ]);
+});
+
 test("a bucket that holds the rest of it up is said with what helps, also where nobody knows of anything missing", () => {
   const held = { trouble: "bucket raw keeps points for ever", remedy: "chime-node apply" };
   const [missing] = told(twinNode(1), twinNode(2, { gap: { ...gap, ...held } })).problems;

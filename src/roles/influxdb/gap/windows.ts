@@ -19,6 +19,8 @@ export interface FindOptions extends Wanted {
   now: number;
   /** What is being looked at. */
   progress?: (line: string) => void;
+  /** Either has something there. */
+  seen?: () => void;
 }
 
 /**
@@ -67,7 +69,7 @@ export async function* gapsOf(pair: Pair, range: Range, options: FindOptions): A
     const most = mostAtOnce(some);
     const stepMs = firstStep(kept, most);
     const parts = await partsWithData(pair, some, kept, stepMs * most, options.limits);
-    for (const [measurement, runs] of await runsIn(pair, parts, stepMs, options.limits)) {
+    for (const [measurement, runs] of await runsIn(pair, parts, stepMs, options)) {
       for (const run of await narrow(pair, measurement, runs, stepMs, options.limits)) {
         yield gapOf(pair, measurement, run);
       }
@@ -80,11 +82,12 @@ async function runsIn(
   pair: Pair,
   parts: readonly Part[],
   stepMs: number,
-  limits: Care,
+  { limits, seen }: FindOptions,
 ): Promise<Map<Measurement, Run[]>> {
   const runs = new Map<Measurement, Run[]>();
   for (const [part, present] of parts) {
     const counted = await countWindows(pair, present, part, stepMs, limits);
+    if (counted.some((windows) => windows.length > 0)) seen?.();
     for (const [i, measurement] of present.entries()) {
       const found = runs.get(measurement) ?? [];
       for (const window of counted[i]?.filter(differs) ?? []) extend(found, window);

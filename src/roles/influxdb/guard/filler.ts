@@ -6,24 +6,26 @@ import type { Server } from "../client.ts";
 import { FillRecord } from "../gap/record.ts";
 import { compareTwins, repairTwins, type Repaired } from "../gap/repair.ts";
 import type { Held } from "../gap/sides.ts";
-import { allTime, type Range } from "../gap/time.ts";
+import type { Range } from "../gap/time.ts";
 import type { Gap } from "../gap/windows.ts";
 import { probeBucket } from "../layout.ts";
 import { importance, isPast, together, type Past, type Importance, type Outage } from "../outages.ts";
 import { levelBuckets } from "./level-buckets.ts";
+import {
+  contentsMs,
+  contentsOf,
+  isOfAllTimes,
+  later,
+  marginMs,
+  mostSliceMs,
+  ofAllTimes,
+  older,
+  rangesOf,
+  sliceMs,
+  sliceOf,
+  underWayMs,
+} from "./times.ts";
 
-/** Clocks of clients, and points that were held back, ms: so much before and after an outage is compared, too. */
-const marginMs = 60_000;
-/** A client writes to one server after the other, ms. */
-const underWayMs = 3_000;
-/**
- * Of times that are not longer, and in which there is a reason to look, all values are compared, not only how many there are:
- * each is read on both. So much before and after, too: a client gives up within less.
- */
-const contentsMs = 600_000;
-const contentsMarginMs = 5_000;
-/** Where nobody writes what is under way. */
-const futureMs = 3_600_000;
 /** What could not be filled is tried again after so long, ms; other outages meanwhile. */
 const againMs = 30_000;
 
@@ -61,6 +63,10 @@ export class Filler {
   /** What is under way. */
   #run: { halt: AbortController; ended: Promise<unknown>; importance: Importance } | undefined;
   #done = 0;
+  /** How much of all times is compared next, ms. */
+  #sliceMs = sliceMs;
+  /** What the record said last. */
+  #outages: readonly Outage[] = [];
 
   constructor(clock: Clock, recordPath: string = paths.influxdbFill) {
     this.#clock = clock;
@@ -85,10 +91,12 @@ export class Filler {
   /** Which outage is the next: what is sure comes first, then what nobody has looked at, the newest first, with those beside it; undefined: none can be compared yet. */
   next(outages: readonly Outage[]): Past | undefined {
     const [wall, now] = [this.#clock.wall(), this.#clock.now()];
+    this.#outages = outages;
     const known = new Set(outages.map(keyOf));
     for (const key of this.#later.keys()) if (!known.has(key)) this.#later.delete(key);
     const isLeft = (one: Outage) => now < (this.#later.get(keyOf(one))?.until ?? 0);
-    const due = outages.filter(isPast).filter((one) => one.to + underWayMs <= wall && !isLeft(one));
+    const isOver = ({ to, hint }: Past) => hint === "old" || to + underWayMs <= wall;
+    const due = outages.filter(isPast).filter((one) => isOver(one) && !isLeft(one));
     const next = due.toSorted((a, b) => importance(a) - importance(b)).at(-1);
     return next && together(next, due, { closeMs: marginMs, mostMs: contentsMs });
   }
@@ -112,7 +120,7 @@ export class Filler {
   /**
    * Gives both what the other one has of the time of an outage, and proves it. What only turns out to be missing is no more
    * than said: this node has to know that before it is filled. A bucket that cannot be compared, or that still differs, is
-   * left to be done alone. Undefined: it was halted.
+   * left to be done alone. Points of all times are looked for a slice at a time, the newest first. Undefined: it was halted.
    * @throws ChimeError `influxdb.*`
    */
   async settle(
@@ -142,26 +150,44 @@ export class Filler {
     await levelBuckets(sides.mine, sides.other, limits);
     const now = this.#clock.wall();
     const until = Math.min((outage.to ?? now) + marginMs, now - underWayMs);
+    const slice = isOfAllTimes(outage) ? sliceOf(outage, now, this.#sliceMs) : undefined;
+    const next = Math.min(2 * this.#sliceMs, mostSliceMs);
+    this.#sliceMs = sliceMs;
+    let isEmpty = true;
+    const seen = () => (isEmpty = false);
     let points = 0;
     const held = new Map<string, ChimeError>();
-    for (const range of rangesOf(outage, until, now)) {
-      const ended = await this.#fill(range, outage, sides, limits);
+    for (const range of slice ? [slice] : rangesOf(outage, until, now)) {
+      const ended = await this.#fill(range, outage, sides, { limits, seen });
       points += ended.points;
       if (ended.missing.length > 0) return { done: [], more: ended.missing, points };
       for (const { bucket, why } of ended.held) held.set(bucket, why);
     }
     for (const [bucket, why] of held) if (bucket === outage.bucket) throw why;
-    const alone = [...held.keys()].map((bucket) => ({ ...outage, bucket }));
-    return { done: [outage], more: [...alone, ...later(outage, until)], points };
+    if (slice && isEmpty) this.#sliceMs = next;
+    const compared = slice ? { ...outage, from: Math.max(outage.from, slice.from), to: slice.to } : outage;
+    const alone = [...held.keys()].map((bucket) => ({ ...compared, bucket }));
+    const more = slice ? older(outage, slice) : [...later(outage, until), ...ofAllTimes(outage)];
+    return { done: [outage], more: [...alone, ...more], points };
   }
 
   /** @returns points that this node's server was given, or what it lacks, where nobody knew of it */
-  async #fill(range: Range, outage: Outage, sides: Sides, limits: Limits): Promise<Ended> {
-    const { mine, other, isOtherWhole } = sides;
+  async #fill(
+    range: Range,
+    outage: Outage,
+    { mine, other, isOtherWhole }: Sides,
+    { limits, seen }: { limits: Limits; seen: () => void },
+  ): Promise<Ended> {
     const contents = contentsOf(outage, range);
-    const options = { limits, ignored, only: outage.bucket, clock: this.#clock, isGentle: true };
+    const options = { limits, ignored, only: outage.bucket, clock: this.#clock, isGentle: true, seen };
     const { gaps, held } = await compareTwins(mine, other, range, { ...options, contents: false });
-    const missing = outage.sure ? [] : lackedIn(gaps, range, outage.bucket);
+    const missing = outage.sure
+      ? []
+      : lackedIn(
+          gaps.filter((gap) => !this.#isKnown(gap)),
+          range,
+          outage,
+        );
     if (missing.length > 0 || (gaps.length === 0 && !contents)) return { missing, points: 0, held };
     const total = gaps.reduce((sum, gap) => sum + gap.missing.mine + gap.missing.other, 0);
     const repaired = await repairTwins(mine, other, range, {
@@ -176,6 +202,14 @@ export class Filler {
     const { filled } = repaired;
     return { missing, points: filled.written.mine, held: [...repaired.held, ...differing(repaired)] };
   }
+
+  /** It was tried already, and holds up its bucket: told anew each time, nothing else would ever be compared. */
+  #isKnown({ bucket, from, to }: Gap): boolean {
+    return this.#outages.some(
+      (one) =>
+        one.sure && one.bucket === bucket && one.from <= Math.max(0, from) && to <= (one.to ?? Infinity),
+    );
+  }
 }
 
 const ignored = [probeBucket.name];
@@ -183,38 +217,16 @@ const ignored = [probeBucket.name];
 const keyOf = ({ from, sure, hint, bucket }: Outage): string => JSON.stringify([from, sure, hint, bucket]);
 
 /** What this node's server lacks there. Pure. */
-function lackedIn(gaps: readonly Gap[], range: Range, bucket: string | undefined): Outage[] {
+function lackedIn(gaps: readonly Gap[], range: Range, { bucket, hint }: Outage): Outage[] {
   return gaps
     .filter(({ missing }) => missing.mine > 0)
     .map(({ from, to }) => ({
       from: Math.max(0, from),
-      to: Math.min(to, range.to),
+      to: Math.max(1, Math.min(to, range.to)),
       sure: true,
+      ...(hint === "old" && { hint }),
       ...(bucket !== undefined && { bucket }),
     }));
-}
-
-/** Everything there is, where nobody knows since when; else the outage and the time around it. Pure. */
-function rangesOf({ from }: Outage, until: number, now: number): Range[] {
-  if (from > 0) return [{ from: from - marginMs, to: until }];
-  return [
-    { from: allTime.from, to: until },
-    { from: now + futureMs, to: allTime.to },
-  ];
-}
-
-/** Where each lacks as much as the other one counts are equal. Pure. */
-function contentsOf({ from, to, hint }: Outage, range: Range): Range | false {
-  const isLong = to === null || to - from > contentsMs;
-  if (hint === "routine" || isLong) return false;
-  return { from: from - contentsMarginMs, to: Math.min(to + contentsMarginMs, range.to) };
-}
-
-/** Points of clients whose clocks are ahead come after the end of an outage: that is compared when it is over. Pure. */
-function later({ to, sure, bucket }: Outage, until: number): Outage[] {
-  const end = (to ?? until) + marginMs;
-  const alone = bucket !== undefined && { bucket };
-  return sure && until < end ? [{ from: until, to: end, sure: false, hint: "routine", ...alone }] : [];
 }
 
 /** What is filled, and does not hold the same all the same. Pure. */

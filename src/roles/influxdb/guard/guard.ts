@@ -24,7 +24,15 @@ import {
   twinOf,
   type Twin,
 } from "../mate.ts";
-import { awaySeconds, importance, overallOf, timeText, unseenSince, type Outage } from "../outages.ts";
+import {
+  awaySeconds,
+  importance,
+  oldBefore,
+  overallOf,
+  timeText,
+  unseenSince,
+  type Outage,
+} from "../outages.ts";
 import { probe } from "../probe.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { Record } from "../record.ts";
@@ -33,6 +41,7 @@ import { judge, type Verdict } from "../standing.ts";
 import { keptTokens, tokensSchema } from "../tokens.ts";
 import { Deleting, type OtherNode, type Own } from "./deleting.ts";
 import { Exclusion, type UnderWay } from "./exclusion.ts";
+import { weekMs } from "../gap/time.ts";
 import { holdsNothing } from "../empty.ts";
 import { forgone } from "../forgone.ts";
 import { drillServer, isDrillFault } from "./drill-faults.ts";
@@ -633,6 +642,7 @@ export class TwinGuard implements Guard {
     const now = this.#deps.clock.wall();
     const away = awaySeconds(outages, now);
     const overall = awaySeconds(overallOf(outages), now);
+    const before = oldBefore(outages);
     return {
       state: this.#well ? "serving" : this.#vigil.attention ? "waiting" : "down",
       joined: this.#joined,
@@ -640,6 +650,7 @@ export class TwinGuard implements Guard {
       read: this.#deps.vip() === "MASTER",
       eligible: false,
       gap: first ? { since: timeText(first.from), away, overall, done, trouble, remedy, busy } : null,
+      uncompared_before: before === undefined ? null : timeText(Math.ceil(before / weekMs) * weekMs),
       binary: null,
       detail: this.#well ? null : this.awaiting().slice(0, 400),
     };

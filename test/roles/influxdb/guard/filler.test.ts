@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Filler, type Sides } from "../../../../src/roles/influxdb/guard/filler.ts";
-import type { Outage } from "../../../../src/roles/influxdb/outages.ts";
+import type { Outage, Past } from "../../../../src/roles/influxdb/outages.ts";
 
 const clock = { now: () => 0, wall: () => 1_000_000, sleep: () => Promise.resolve() };
 const unseen: Outage = { from: 100_000, to: 110_000, sure: false };
@@ -24,4 +24,15 @@ test.each<[string, Outage[], 0 | 1 | 2 | undefined, boolean]>([
   filler.giveWay(outages, theirs);
   sides.reject(new Error("the test has seen enough"));
   expect(await settled).toBe(ends);
+});
+
+test("what was found missing by a look at all times is due whatever its time, and other times once they are over", () => {
+  const filler = new Filler(clock, "/nonexistent/fill");
+  const ahead: Outage = { from: 9_000_000, to: 9_001_000, sure: true };
+  const old: Outage = { ...ahead, hint: "old" };
+  const all: Outage = { from: 0, to: 9_000_000_000, sure: false, hint: "old" };
+  expect(filler.next([ahead])).toBeUndefined();
+  expect(filler.next([all, ahead])).toEqual(all as Past);
+  expect(filler.next([all, unseen])).toEqual(unseen as Past);
+  expect(filler.next([all, old, unseen])).toEqual(old as Past);
 });
