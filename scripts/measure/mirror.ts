@@ -1,3 +1,4 @@
+import { isOlderRead, isUndeleted } from "../../src/operations/drill/conceded.ts";
 import type { ObjectFault } from "../../src/operations/drill/objects.ts";
 import { chime } from "../../test/lab/chime.ts";
 import type { Status } from "../../src/agent/status.ts";
@@ -48,21 +49,26 @@ export async function measureMirror(minio: string, rounds: number, progress: Pro
     }
   }
   const { faults, misread } = await load.report();
-  const found: (ObjectFault | string)[] = Object.values(faults).flat();
+  const changed = misread.filter((fault) => !isOlderRead(fault));
+  const found: (ObjectFault | string)[] = [...Object.values(faults).flat(), ...changed];
   return [
     ...kinds.flatMap((kind) => rowsOf(kind, done)),
     ...faultRows(
       `mirror: acknowledged objects lost or changed on a store in ${done.length} drills`,
-      found.filter((fault) => !isUndeleted(fault)),
+      found.filter((fault) => !isConceded(fault)),
     ),
-    objects("  deleted ones that came back (conceded)", found.filter(isUndeleted).length, null),
-    objects("  reads that gave something older while a store was away (conceded)", misread.length, null),
+    objects("  deleted ones that came back (conceded)", found.filter(isConceded).length, null),
+    objects(
+      "  reads that gave something older while a store was away (conceded)",
+      misread.length - changed.length,
+      null,
+    ),
     endRow(endedEarly),
   ];
 }
 
-function isUndeleted(fault: ObjectFault | string): boolean {
-  return typeof fault !== "string" && fault.problem === "undeleted";
+function isConceded(fault: ObjectFault | string): boolean {
+  return typeof fault !== "string" && isUndeleted(fault);
 }
 
 async function drillOf(lab: Lab, load: ObjectLoad, kind: Kind): Promise<Drill> {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Status } from "../../src/agent/status.ts";
 import { paths } from "../../src/core/paths.ts";
+import { isOlderRead, isUndeleted } from "../../src/operations/drill/conceded.ts";
 import type { DrillReport } from "../../src/operations/drill/report.ts";
 import type { ReplaceResult } from "../../src/operations/replace-disk.ts";
 import type { RotateResult } from "../../src/operations/rotate-secrets.ts";
@@ -121,8 +122,8 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
     const all = Object.values(found).flat();
     // What is conceded (docs/minio.md): until a lost node is back, what it took last is not there, and what of that was
     // deleted meanwhile comes back with it.
-    const undeleted = all.filter((fault) => typeof fault !== "string" && fault.problem === "undeleted");
-    const changed = misread.filter(({ problem }) => problem === "changed");
+    const undeleted = all.filter((fault) => typeof fault !== "string" && isUndeleted(fault));
+    const changed = misread.filter((fault) => !isOlderRead(fault));
     console.error(
       `${requests.length} requests, ${misread.length} GETs of an older state, ${undeleted.length} undeleted`,
     );
@@ -282,14 +283,16 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
   );
 
   test.skipIf(!long)(
-    "chime-node drill takes a disk away, and fills one; nothing is lost",
+    "chime-node drill kills a server, takes a disk away, and fills one; nothing is lost",
     async () => {
-      const words = ["drill", "--role", "minio", "--kind", "disk-pulled,disk-full", "--rounds", "1"];
+      const words = ["drill", "--role", "minio", "--kind", "kill,disk-pulled,disk-full", "--rounds", "1"];
       await untilWhole();
-      const { json } = await chime<DrillReport>(lab.node("node1"), [...words, "--cluster", "chime"]);
+      const { code, json } = await chime<DrillReport>(lab.node("node1"), [...words, "--cluster", "chime"]);
       console.error(
         json.rounds?.map(({ kind, victim, outage_ms }) => `${kind} of ${victim}: ${outage_ms} ms`),
+        json.conceded,
       );
+      expect(code).toBe(0);
       expect(json).toMatchObject({ passed: true, misread: 0, missing: { node1: 0, node2: 0 } });
     },
     400_000,

@@ -127,10 +127,9 @@ async function perform({ cluster, role, kinds, load }: Rehearsal, io: Deps): Pro
     });
     await clients.stop();
     io.progress("comparing what was acknowledged with what each node holds");
-    const missing = await load.missing();
+    const compared = await load.compare();
     const acknowledged = clients.acknowledged.length;
-    const misread = load.misread();
-    const report = drillReport({ cluster, role, what, rounds, acknowledged, missing, misread });
+    const report = drillReport({ cluster, role, what, rounds, acknowledged, ...compared });
     await callAgent("drill.over", { role, message: drillLine(report) });
     return report;
   } catch (error) {

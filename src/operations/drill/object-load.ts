@@ -3,7 +3,8 @@ import { minioSpec, nodes } from "../../roles/minio/layout.ts";
 import { listVersions } from "../../roles/minio/s3.ts";
 import { ownStore } from "../../roles/minio/stores.ts";
 import type { RoleContext } from "../../roles/types.ts";
-import { missingByNode, type Load } from "./load.ts";
+import { judged } from "./conceded.ts";
+import { foundByNode, type Load } from "./load.ts";
 import { ObjectClients } from "./objects.ts";
 
 /** Nobody else's objects are below it; those that are there belong to a drill that was killed. */
@@ -20,7 +21,7 @@ const apartMs = 2_000;
 
 /** Puts, writes over, deletes and reads objects through the VIP. */
 export function objectLoad(context: RoleContext): Load {
-  const { bucket, vip } = minioSpec(context);
+  const { bucket, topology, vip } = minioSpec(context);
   const holder = ownStore(context);
   const store = { ...holder, address: vip.address };
   const clients = new ObjectClients({ store, bucket, prefix, requestMs, ...pace });
@@ -40,12 +41,14 @@ export function objectLoad(context: RoleContext): Load {
       }
       await clients.clear();
     },
-    missing: () =>
-      missingByNode(
+    async compare() {
+      const found = await foundByNode(
         nodes(context.members),
-        async (address) => (await clients.faultsOn({ ...holder, address })).length,
-      ),
-    misread: () => clients.misread.length,
+        (address) => clients.faultsOn({ ...holder, address }),
+        (faults) => faults.length === 0,
+      );
+      return judged(topology, found, clients.misread);
+    },
     remove: () => clients.clear(),
   };
 }

@@ -57,9 +57,15 @@ export function pointLoad(context: RoleContext): Load {
       }
       await remove();
     },
-    missing: () =>
-      missingByNode(twins, (address) => clients.missingOn({ ...settings.vip, address }), finding),
-    misread: () => clients.misread,
+    compare: async () => ({
+      missing: await missingByNode(
+        twins,
+        (address) => clients.missingOn({ ...settings.vip, address }),
+        finding,
+      ),
+      misread: clients.misread,
+      conceded: null,
+    }),
     remove,
   };
 }

@@ -1,4 +1,5 @@
 import { histogram, percentiles, type Percentiles } from "./histogram.ts";
+import type { Compared, Conceded } from "./load.ts";
 import type { Round } from "./run.ts";
 
 /** What a drill found, as `--json` prints it. */
@@ -16,20 +17,22 @@ export interface DrillReport {
   missing: Record<string, number | null>;
   /** Reads under way that gave something else than what was acknowledged. */
   misread: number;
+  /** What the layout does not promise (of a mirror: docs/minio.md): told, and no reason to fail. Null where it promises all. */
+  conceded: Conceded | null;
   passed: boolean;
 }
 
 /** Passed: every outage ended, every node holds all that was acknowledged, and nothing else was ever read. */
-export function drillReport(input: {
-  cluster: string;
-  role: string;
-  what: DrillReport["what"];
-  rounds: readonly Round[];
-  acknowledged: number;
-  missing: Record<string, number | null>;
-  misread: number;
-}): DrillReport {
-  const { cluster, role, what, rounds, acknowledged, missing, misread } = input;
+export function drillReport(
+  input: Compared & {
+    cluster: string;
+    role: string;
+    what: DrillReport["what"];
+    rounds: readonly Round[];
+    acknowledged: number;
+  },
+): DrillReport {
+  const { cluster, role, what, rounds, acknowledged, missing, misread, conceded } = input;
   const kinds: DrillReport["kinds"] = {};
   for (const kind of new Set(rounds.map((round) => round.kind))) {
     const seen = rounds.filter((round) => round.kind === kind).map(({ outage }) => outage);
@@ -54,6 +57,7 @@ export function drillReport(input: {
     acknowledged,
     missing,
     misread,
+    conceded,
     passed:
       misread === 0 &&
       rounds.every(({ outage }) => outage.ended) &&
@@ -72,7 +76,11 @@ export function renderDrill(report: DrillReport): string {
   const missing = Object.entries(report.missing).map(([node, count]) =>
     count === null ? `${node}: could not be asked` : `missing on ${node}: ${count}`,
   );
-  return [...sections, [acknowledged(report), ...missing, ...misread(report)].join(", ")].join("\n\n");
+  const found = [acknowledged(report), ...missing, ...misread(report)].join(", ");
+  const conceded = concededBy(report).map(
+    (what) => `conceded by two stores that copy to each other: ${what}`,
+  );
+  return [...sections, [found, ...conceded].join("\n")].join("\n\n");
 }
 
 /** The same in one line, for the history. */
@@ -84,7 +92,8 @@ export function drillLine(report: DrillReport): string {
   const lost = Object.entries(report.missing).filter(([, count]) => count !== 0);
   const missing = lost.map(([node, count]) => `${count ?? "unknown"} missing on ${node}`);
   const found = missing.length > 0 ? missing : ["none missing"];
-  return `${kinds.join(", ")}: ${[acknowledged(report), ...found, ...misread(report)].join(", ")}`;
+  const conceded = concededBy(report).map((what) => `conceded: ${what}`);
+  return `${kinds.join(", ")}: ${[acknowledged(report), ...found, ...misread(report), ...conceded].join(", ")}`;
 }
 
 function acknowledged({ what, acknowledged: count }: DrillReport): string {
@@ -93,4 +102,13 @@ function acknowledged({ what, acknowledged: count }: DrillReport): string {
 
 function misread({ misread: count }: DrillReport): string[] {
   return count === 0 ? [] : [`read as something else: ${count}`];
+}
+
+/** Nothing, or one. */
+function concededBy({ conceded }: DrillReport): string[] {
+  if (!conceded) return [];
+  const { older_reads: older, undeleted } = conceded;
+  const back = Object.entries(undeleted).filter(([, count]) => count > 0);
+  const reads = `${older} ${older === 1 ? "read" : "reads"} of an earlier state`;
+  return [[reads, ...back.map(([node, count]) => `${count} deleted that came back on ${node}`)].join(", ")];
 }

@@ -24,12 +24,14 @@ export function rowLoad(context: RoleContext, role: string): Load {
       await clear(connection);
       await writer.prepare();
     },
-    missing: () =>
-      missingByNode(
+    compare: async () => ({
+      missing: await missingByNode(
         context.members.filter((member) => member.roles.includes(role)),
         (host) => missingOn({ ...connection, host }, writer),
       ),
-    misread: () => 0,
+      misread: 0,
+      conceded: null,
+    }),
     remove: () => remove(connection),
   };
 }

@@ -53,7 +53,8 @@ const round = (kind: string, ms: number, ended = true) => ({
   at: 0,
   levelSeconds: 2.04,
 });
-const base = { cluster: "chime", role: "mysql", what: "rows" as const, acknowledged: 1_234, misread: 0 };
+const none = { misread: 0, conceded: null };
+const base = { cluster: "chime", role: "mysql", what: "rows" as const, acknowledged: 1_234, ...none };
 const rounds = [round("kill", 210.4), round("switchover", 60), round("kill", 400)];
 
 test("a report: by kind, percentiles and rows", () => {
@@ -94,4 +95,19 @@ test("what a store's clients read under way counts, too", () => {
   const said = "objects acknowledged 1234";
   expect(renderDrill(report)).toContain(`${said}, missing on node1: 0, read as something else: 2`);
   expect(drillLine(report)).toEndWith(`${said}, none missing, read as something else: 2`);
+});
+
+test("what a layout concedes is told apart, and fails nothing", () => {
+  const conceded = { older_reads: 2, undeleted: { node1: 0, node2: 1 } };
+  const seen = { ...base, what: "objects" as const, rounds, missing: { node1: 0, node2: 0 }, conceded };
+  const report = drillReport(seen);
+  expect([report.passed, report.conceded]).toEqual([true, conceded]);
+  const said = "objects acknowledged 1234";
+  const what = "2 reads of an earlier state, 1 deleted that came back on node2";
+  expect(renderDrill(report)).toEndWith(
+    `${said}, missing on node1: 0, missing on node2: 0\nconceded by two stores that copy to each other: ${what}`,
+  );
+  expect(drillLine(report)).toEndWith(`${said}, none missing, conceded: ${what}`);
+  expect(drillReport({ ...seen, missing: { node1: 0, node2: 1 } }).passed).toBe(false);
+  expect(drillReport({ ...seen, misread: 1 }).passed).toBe(false);
 });
