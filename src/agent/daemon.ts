@@ -74,7 +74,11 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   const cluster = await openCluster({
     files: clusterFiles,
     binaryVersion: packageJson.version,
-    roleLimit: (name) => roles.find((role) => role.name === name)?.limit(context().spec),
+    roleLimit(name) {
+      const { spec } = context();
+      const role = roles.find((one) => one.name === name);
+      return role && { ...role.limit(spec), disks: role.disks?.(spec).length };
+    },
     checkSpec: (toml) => void parseSpec(toml, paths.clusterToml),
     services: () => renewServices(),
     requireAble: () => requireFollowers(context(), membership.members(), roles),

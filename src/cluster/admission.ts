@@ -15,6 +15,8 @@ const maxClockSkewMs = 60_000;
 export interface RoleLimit {
   max: number;
   reason: string;
+  /** How many disks a node gives to it; absent: none. */
+  disks?: number | undefined;
 }
 
 /** Everything that a decision depends on. */
@@ -61,7 +63,7 @@ export function checkVersion(theirs: { protocol: number; binaryVersion: string }
  * Decides on a request to join; pure, nothing is changed. The order of the questions is fixed, so that one cause
  * always gives the same answer, and nothing of the cluster is told before the token is proved.
  * @throws ChimeError `token.{unknown,revoked,expired,used_up,role_not_allowed}`,
- *   `join.{bad_request,unknown_role,clock_skew,name_taken,address_taken,role_full}`, `role.witness`, all exit 3
+ *   `join.{bad_request,unknown_role,clock_skew,name_taken,address_taken,role_full}`, `role.witness`, `disk.count`, all exit 3
  */
 export function decide(request: JoinRequest, context: AdmissionContext): Verdict {
   const token = context.tokens.find((candidate) => candidate.id === request.token.id);
@@ -81,7 +83,7 @@ export function decide(request: JoinRequest, context: AdmissionContext): Verdict
   if (token.revoked) throw refused("token.revoked", `token ${token.id} was revoked`, anotherToken);
   const mine = context.admissions.find((a) => !a.left && a.publicKey === request.publicKey);
   if (mine && mine.name === request.name && mine.address === request.address && sameKind(mine, request)) {
-    checkRoles(request.roles, token, context, mine.index);
+    checkRoles(request, token, context, mine.index);
     return { kind: "again", admission: mine };
   }
   if (context.now >= token.expiry * 1000) {
@@ -93,7 +95,7 @@ export function decide(request: JoinRequest, context: AdmissionContext): Verdict
       token.uses === 1 ? "once, as often as it may be" : `${token.uses} times, as often as it may be`;
     throw refused("token.used_up", `token ${token.id} was used ${times}`, anotherToken);
   }
-  checkRoles(request.roles, token, context, mine?.index);
+  checkRoles(request, token, context, mine?.index);
   checkClock("this node", request.wall, context.now);
   checkUnique(request, context, mine);
   return { kind: "new", token, superseded: mine };
@@ -111,7 +113,7 @@ export function isWitness(roles: readonly string[]): boolean {
 }
 
 function checkRoles(
-  roles: readonly string[],
+  { roles, disks }: Pick<JoinRequest, "roles" | "disks">,
   token: TokenRecord,
   context: AdmissionContext,
   self: number | undefined,
@@ -126,6 +128,20 @@ function checkRoles(
   }
   checkWitness(roles);
   checkRoom(roles, context, self);
+  if (disks === undefined) return;
+  checkDisks(
+    roles,
+    roles.reduce((sum, role) => sum + (context.roleLimit(role)?.disks ?? 0), 0),
+    disks,
+  );
+}
+
+/** @param given how many, for `wanted` of the layout @throws ChimeError `disk.count` */
+export function checkDisks(roles: readonly string[], wanted: number, given: number): void {
+  if (given === wanted) return;
+  throw refused("disk.count", `${roles.join(", ")} takes ${wanted} disks a node, and ${given} are given`, {
+    remedy: "--disk DEV for each: chime-node disks shows those that are free",
+  });
 }
 
 /**

@@ -34,6 +34,8 @@ export interface EnterOptions {
   token: Token;
   node: { name: string; address: string };
   roles: readonly string[];
+  /** How many disks it gives to them, which the cluster compares with its layout; undefined: they have theirs. */
+  disks?: number | undefined;
   binaryVersion: string;
   /** Progress: what is being tried. */
   progress?: (line: string) => void;
@@ -121,11 +123,12 @@ async function ask(options: EnterOptions, key: KeyPair, clock: Clock): Promise<J
 }
 
 function request(options: EnterOptions, key: KeyPair, clock: Clock): JoinRequest {
-  const { token, node, roles, binaryVersion } = options;
+  const { token, node, roles, disks, binaryVersion } = options;
   const unsigned = {
     token: { id: token.id, secret: token.secret },
     ...node,
     roles: [...roles],
+    ...(disks !== undefined && { disks }),
     publicKey: key.publicKey,
     wall: clock.wall(),
     protocol: protocolVersion,

@@ -160,6 +160,8 @@ export const joinRequest = v.object({
   name: nodeName,
   address,
   roles: v.pipe(roleList, v.minLength(1)),
+  /** How many disks it gives to them now. Absent: they have theirs; an older version does not say, and finds out later. */
+  disks: v.optional(counter),
   publicKey: base64,
   /** By the key to be certified, over the fields above: proof that the joiner has it. */
   possession: base64,

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { checkDisks } from "../cluster/admission.ts";
 import type { RoleName } from "../cluster/types.ts";
 import { refused, usageError } from "../core/errors.ts";
 import { sizeText } from "../core/size.ts";
@@ -68,22 +69,22 @@ async function agree(word: string, disks: readonly Disk[], io: Io): Promise<void
 }
 
 /**
- * Whether they are what the roles take. Pure.
- * @throws ChimeError `disk.count`, `disk.unequal`, `disk.given`, `disk.taken` (exit 3)
+ * Whether they can be the roles', as far as this node alone can tell. Pure.
+ * @returns how many are given now; undefined where the roles have theirs
+ * @throws ChimeError `disk.unequal`, `disk.given`, `disk.taken` (exit 3)
  */
-export function requireDisks(
+export function requireFitDisks(
   names: readonly RoleName[],
   chosen: readonly Disk[],
   given: readonly GivenDisk[],
-  spec: Spec,
-): void {
-  const wanted = slotsOf(names, spec);
-  const kept = wanted.flatMap(({ label }) => given.filter((one) => one.label === label));
-  if (kept.length > 0) {
+): number | undefined {
+  const labels = roles.filter(({ name }) => names.includes(name)).flatMap((role) => role.keptDisks ?? []);
+  const own = given.filter((one) => labels.some(({ label }) => label.test(one.label)));
+  if (own.length > 0) {
     const other = chosen.find(
-      ({ facts }) => !kept.some(({ identity }) => isSameDisk(identity, identify(facts))),
+      ({ facts }) => !own.some(({ identity }) => isSameDisk(identity, identify(facts))),
     );
-    if (!other) return;
+    if (!other) return undefined;
     throw refused("disk.given", `this node gave other disks than ${other.facts.stableName} already`, {
       remedy: "leave out --disk, and those are taken",
     });
@@ -95,21 +96,27 @@ export function requireDisks(
       remedy: "give a disk that is free: chime-node disks",
     });
   }
-  if (chosen.length !== wanted.length) {
-    throw refused(
-      "disk.count",
-      `${names.join(", ")} takes ${wanted.length} disks a node, and ${chosen.length} are given`,
-      {
-        remedy: "--disk DEV for each: chime-node disks shows those that are free",
-      },
-    );
-  }
   const sizes = [...new Set(chosen.map(({ facts }) => facts.device.size))];
   if (sizes.length > 1) {
     throw refused("disk.unequal", `the disks are of different sizes (${sizes.map(sizeText).join(", ")})`, {
       remedy: "give disks of one size: no more of each is used than the smallest has",
     });
   }
+  return chosen.length;
+}
+
+/**
+ * Whether they are what the roles take. Pure.
+ * @throws ChimeError `disk.count`, and as `requireFitDisks` (exit 3)
+ */
+export function requireDisks(
+  names: readonly RoleName[],
+  chosen: readonly Disk[],
+  given: readonly GivenDisk[],
+  spec: Spec,
+): void {
+  const count = requireFitDisks(names, chosen, given);
+  if (count !== undefined) checkDisks(names, slotsOf(names, spec).length, count);
 }
 
 /**

@@ -26,7 +26,7 @@ import { pullBundle } from "./bundle/pull.ts";
 import { startAgent } from "./agent.ts";
 import { readContext, requireInstalled, requireRoot, type ClusterView } from "./context.ts";
 import { bringUp } from "./bring-up.ts";
-import { chooseForRoles, recordDisks, requireDisks } from "./give-disks.ts";
+import { chooseForRoles, recordDisks, requireDisks, requireFitDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
 import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName } from "./local.ts";
@@ -72,6 +72,7 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     const facts = await readFacts();
     const member = await membership(options);
     const disks = await chooseForRoles(options, io);
+    const given = requireFitDisks(options.role, disks, await loadGiven());
     const asking = new AbortController();
     let ahead: PullAhead | undefined;
     let listening: Listening | undefined;
@@ -82,7 +83,7 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     try {
       const { identity, ask } = member
         ? { identity: member, ask: listen() }
-        : await enter(options, { facts, listen }, io);
+        : await enter(options, { facts, listen, given }, io);
       if (!member) ahead = new PullAhead(facts, options.role, io);
       await startAgent(io);
       // Not waited for: it goes on listening meanwhile.
@@ -126,10 +127,13 @@ async function membership({ token, name, address }: JoinOptions): Promise<Identi
   return identity;
 }
 
-/** A member from now on, which listens already for what the checks of the VIPs will ask the network. */
+/**
+ * A member from now on, which listens already for what the checks of the VIPs will ask the network. Being let in is having
+ * the roles: so the cluster is told how many disks are given, and refuses what its layout does not take.
+ */
 async function enter(
   options: JoinOptions,
-  { facts, listen }: { facts: Facts; listen: () => Surroundings },
+  { facts, listen, given }: { facts: Facts; listen: () => Surroundings; given: number | undefined },
   io: Io,
 ): Promise<{ identity: Identity; ask: Surroundings }> {
   const name = chooseName(options.name, facts);
@@ -151,6 +155,7 @@ async function enter(
     token,
     node: { name, address },
     roles: options.role,
+    disks: given,
     binaryVersion: packageJson.version,
     progress: (line) => io.progress(line),
   }).catch(async (error: unknown) => {

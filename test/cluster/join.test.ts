@@ -145,6 +145,23 @@ describe("each reason has its own answer", () => {
     expect(await codeOf(nodes.enter(token, "node4", "127.0.0.4", ["witness"]))).toBe("nothing was thrown");
   });
 
+  test("fewer disks than the layout takes: nothing is left, neither here nor there", async () => {
+    const { token } = await invite(one);
+    const enter = (disks: number) =>
+      enterCluster(nodes.files("node2"), {
+        token: parseToken(token),
+        node: { name: "node2", address: "127.0.0.2" },
+        roles: ["store"],
+        disks,
+        binaryVersion: "0.1.0",
+      });
+    expect(await refusal(enter(2))).toMatchObject({ code: "disk.count", exit: 3 });
+    expect(await loadIdentity(nodes.files("node2").pki)).toBeUndefined();
+    expect(one.membership.members().map(({ name }) => name)).toEqual(["node1"]);
+    expect(one.membership.tokens.list()[0]?.used_by).toEqual([]);
+    expect((await enter(3)) as unknown).toMatchObject({ self: { name: "node2" } });
+  });
+
   test("no node is a witness beside its other roles: it would fall with them", async () => {
     await one.membership.takeRoles(["mysql"]);
     expect(await codeOf(one.membership.takeRoles(["witness"]))).toBe("role.witness");

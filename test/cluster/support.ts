@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
+import type { RoleLimit } from "../../src/cluster/admission.ts";
 import { createCluster, newClusterId } from "../../src/cluster/create.ts";
 import type { ClusterFiles } from "../../src/cluster/files.ts";
 import { enterCluster } from "../../src/cluster/join.ts";
@@ -11,11 +12,17 @@ import { ClosedEarly, openTls } from "../../src/cluster/tls-transport.ts";
 import { parseToken } from "../../src/cluster/token.ts";
 
 /** Each test file has its own port, all nodes of a test their own loopback address. */
-const limits: Record<string, number> = { mysql: 2, witness: 100, server: 100, unconfigured: 0 };
+const limits: Record<string, number> = { mysql: 2, witness: 100, server: 100, store: 4, unconfigured: 0 };
 
-export function roleLimit(role: string): { max: number; reason: string } | undefined {
+export function roleLimit(role: string): RoleLimit | undefined {
   const max = limits[role];
-  return max === undefined ? undefined : { max, reason: "a pair has two nodes" };
+  return max === undefined
+    ? undefined
+    : {
+        max,
+        reason: "a pair has two nodes",
+        ...(role === "store" && { disks: 3 }),
+      };
 }
 
 /** Stands for the schema of cluster.toml. */

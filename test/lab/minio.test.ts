@@ -69,6 +69,14 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
     const [first = "", second = "", third = ""] = node1.devices;
     expect(verdict(await chime(node1, joinWords([first, second])))).toEqual([3, "disk.count"]);
     expect(verdict(await chime(node1, joinWords([first, second, first])))).toEqual([3, "disk.refused"]);
+    // One that would come in with the role: refused before it has it, so that nobody else waits for it.
+    const node3 = lab.node("node3");
+    const two = joinWords(node3.devices.slice(0, 2));
+    expect(verdict(await chime(node3, two, { env: { CHIME_TOKEN: token } }))).toEqual([3, "disk.count"]);
+    const { code } = await node3.run(["test", "-e", "/etc/chime-node"], { check: false });
+    expect(code).toBe(1);
+    const { members } = (await chime<Status>(node1, ["status"])).json;
+    expect(members.map(({ name }) => name)).toEqual(["node1"]);
     await node1.sh(`mkfs.ext4 -q ${third} && mount ${third} /mnt && mkdir /mnt/.minio.sys
       echo '{"format":"xl"}' >/mnt/.minio.sys/format.json && umount /mnt`);
     const taken = await chime(node1, joinWords(node1.devices));

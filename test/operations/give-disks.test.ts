@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { identify } from "../../src/host/disks/identity.ts";
 import type { Disk } from "../../src/host/disks/look.ts";
 import type { GivenDisk } from "../../src/host/disks/record.ts";
-import { requireDisks, requireNoDisks } from "../../src/operations/give-disks.ts";
+import { requireDisks, requireFitDisks, requireNoDisks } from "../../src/operations/give-disks.ts";
 import { parseSpec } from "../../src/spec/load.ts";
 import { diskOf, factsOf } from "../host/disks/facts.ts";
 
@@ -33,6 +33,16 @@ describe("what a node gives to its roles", () => {
     const act = () => requireDisks(["minio"], chosen, before, spec);
     if (code === undefined) expect(act).not.toThrow();
     else expect(act).toThrow(expect.objectContaining({ code, exit: 3 }));
+  });
+
+  test("all but their number is told before the cluster is asked", () => {
+    const given2 = [given(1, "A"), given(2, "B")];
+    expect(requireFitDisks(["minio"], [a], [])).toBe(1);
+    expect(requireFitDisks(["mysql"], [], given2)).toBe(0);
+    expect(requireFitDisks(["minio"], [], given2)).toBeUndefined();
+    expect(() => requireFitDisks(["minio"], [a, c], given2)).toThrow(
+      expect.objectContaining({ code: "disk.given", exit: 3 }),
+    );
   });
 
   test("a role without disks takes none", () => {
