@@ -23,6 +23,8 @@ export interface ResetResult {
   /** Data directories that stay, with their marker, and disks with what is on them. */
   kept: string[];
   deleted: string[];
+  /** Disks that were to be made blank and are not, each with why: none of ours was found on them. */
+  not_found: string[];
   summary: string;
 }
 
@@ -42,7 +44,7 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
     const intent = await readIntent(ledger);
     if (!intent && ledger.ids().length === 0 && !(await hasBundles())) {
       const summary = "there is nothing of chime-node to take back on this node";
-      return { node: null, cluster: null, kept: [], deleted: [], summary };
+      return { node: null, cluster: null, kept: [], deleted: [], not_found: [], summary };
     }
     if (options.deleteData !== undefined && options.deleteData !== intent?.cluster) {
       throw refused(
@@ -60,37 +62,69 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
       await rm(clusterFiles.pki, { recursive: true, force: true });
     }
     await undoAll(ledger, [...kinds, ...roleKinds], io);
+    const directories = intent?.data ?? [];
     const disks = await loadGiven();
-    const data = [
-      ...(intent?.data ?? []),
-      ...disks.map(({ label, identity }) => `${label} on ${identity.name}`),
-    ];
-    if (options.deleteData !== undefined) await deleteData(intent?.data ?? [], disks, io);
+    const left = options.deleteData === undefined ? undefined : await deleteData(directories, disks, io);
     await forgetEverything();
-    const [deleted, kept] = options.deleteData === undefined ? [[], data] : [data, []];
-    const about =
-      deleted.length > 0 ? `data deleted: ${deleted.join(", ")}` : `data kept: ${kept.join(", ") || "none"}`;
+    const found = dataFound(directories, disks, left);
+    for (const disk of found.not_found) io.warn(`not deleted: ${disk}; ${eraseByHand}`);
     return {
       node: intent?.node ?? null,
       cluster: intent?.cluster ?? null,
-      kept,
-      deleted,
-      summary: `this node is as it was before chime-node; ${about}`,
+      ...found,
+      summary: `this node is as it was before chime-node; ${aboutData(found)}`,
     };
   });
 }
 
-/** Its disks are blank again, and can be given to whatever comes next. */
+/** Its disks are blank again, and can be given to whatever comes next. @returns by label, why one is not */
 async function deleteData(
   directories: readonly string[],
   disks: readonly GivenDisk[],
   io: Io,
-): Promise<void> {
+): Promise<Map<string, string>> {
   for (const directory of directories) await rm(directory, { recursive: true, force: true });
+  const left = new Map<string, string>();
   for (const disk of disks) {
     io.progress(`erasing ${disk.label}`);
-    await eraseGiven(disk);
+    const why = await eraseGiven(disk);
+    if (why !== undefined) left.set(disk.label, why);
   }
+  return left;
+}
+
+type Found = Pick<ResetResult, "kept" | "deleted" | "not_found">;
+
+/**
+ * What became of the data of this node. Pure.
+ * @param left by label, why a disk was not made blank; undefined where all was to be kept
+ */
+export function dataFound(
+  directories: readonly string[],
+  disks: readonly Pick<GivenDisk, "label" | "identity">[],
+  left: ReadonlyMap<string, string> | undefined,
+): Found {
+  const told = (some: typeof disks) => some.map(({ label, identity }) => `${label} on ${identity.name}`);
+  if (!left) return { kept: [...directories, ...told(disks)], deleted: [], not_found: [] };
+  return {
+    kept: [],
+    deleted: [...directories, ...told(disks.filter(({ label }) => !left.has(label)))],
+    // By its numbers: it may be in a drawer, and its name be another one's by now.
+    not_found: disks.flatMap(({ label, identity }) => {
+      const why = left.get(label);
+      return why === undefined ? [] : [`${label} on ${describeDisk(identity)}: ${why}`];
+    }),
+  };
+}
+
+const eraseByHand =
+  'what it holds is still on it, and nothing here knows it any more: erase it by hand (docs/minio.md, "Taking it back") or destroy it';
+
+/** The same in one line. */
+function aboutData({ kept, deleted, not_found: left }: Found): string {
+  if (deleted.length === 0 && left.length === 0) return `data kept: ${kept.join(", ") || "none"}`;
+  const gone = `data deleted: ${deleted.join(", ") || "none"}`;
+  return left.length === 0 ? gone : `${gone}; NOT deleted: ${left.join(", ")}`;
 }
 
 /** What was imported on a node that was in no cluster yet. */

@@ -4,6 +4,7 @@
  */
 import { toChimeError } from "../../src/core/errors.ts";
 import { exec } from "../../src/core/exec.ts";
+import { eraseGiven } from "../../src/host/disks/erase.ts";
 import type { GivenDisk } from "../../src/host/disks/record.ts";
 import { openLedger } from "../../src/plan/ledger.ts";
 import { undoAll } from "../../src/plan/reset.ts";
@@ -14,7 +15,7 @@ import { mount } from "../../src/resources/mount.ts";
 import type { Resource } from "../../src/resources/types.ts";
 
 export interface Job {
-  verb: "plan" | "apply" | "undo";
+  verb: "plan" | "apply" | "undo" | "erase";
   given: GivenDisk[];
   /** Of the ledger. */
   directory: string;
@@ -28,6 +29,8 @@ export interface Done {
   /** `disk:minio-disk1 create data` and the diff. */
   changes: { what: string; diff: string }[];
   errors: { code: string; message: string }[];
+  /** Of `erase`: by disk, why it was not made blank; null: it was. */
+  left?: (string | null)[];
 }
 
 /** No change is applied before all were inspected and the script has run. */
@@ -60,7 +63,10 @@ const tell = (changes: Awaited<ReturnType<typeof plan>>) => {
 const resources = given.flatMap((one) => [disk(one, []), ...(mounts ? mount(one, "store.service") : [])]);
 try {
   if (verb === "plan") tell(await plan(resources, ledger));
-  else if (verb === "undo") await undoAll(ledger, kinds, { progress: () => undefined });
+  else if (verb === "erase") {
+    done.left = [];
+    for (const one of given) done.left.push((await eraseGiven(one)) ?? null);
+  } else if (verb === "undo") await undoAll(ledger, kinds, { progress: () => undefined });
   else {
     const outcome = await apply(between ? interrupted(resources, between) : resources, ledger, {
       signal: new AbortController().signal,

@@ -150,6 +150,28 @@ test("one disk given twice, by two names: neither is made, and another one is", 
   expect(await readXfsHead(other.disk.path)).toMatchObject({ uuid: other.own.uuid });
 });
 
+test("erased, once and again; one that was pulled, or carries something else by now, is not, and that is said", async () => {
+  const erase = async (...own: GivenDisk[]) =>
+    (await machine.apply({ verb: "erase", given: own, directory: ledger() })).left;
+  const [one, two, pulled] = [await blank(1), await blank(2), await blank(3)];
+  await using _one = one.disk;
+  await using _two = two.disk;
+  const own = [one.own, two.own];
+  expect((await apply([...own, pulled.own])).errors).toEqual([]);
+  await pulled.disk.detach();
+  await exec(["mkfs.ext4", "-qF", two.disk.path]);
+  const before = await two.disk.digest();
+  for (let times = 0; times < 2; times++) {
+    expect(await erase(one.own, two.own, pulled.own)).toEqual([
+      null,
+      expect.stringMatching(/^its file system was not found on it, and it carries ext4/),
+      "it is not in this machine",
+    ]);
+  }
+  expect(await readXfsHead(one.disk.path)).toBeUndefined();
+  expect(await two.disk.digest()).toBe(before);
+});
+
 test("locked for a moment, as udev does: waited for", async () => {
   const { disk, own } = await blank();
   await using _ = disk;

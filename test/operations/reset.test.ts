@@ -1,0 +1,30 @@
+import { expect, test } from "bun:test";
+import { dataFound } from "../../src/operations/reset.ts";
+
+const disk = (slot: number) => {
+  const numbers = { model: "DISK 4000", serial: `S${slot}`, wwn: null, size: 4e12 };
+  return {
+    label: `minio-disk${slot}`,
+    identity: { name: `/dev/disk/by-id/d${slot}`, ...numbers, state: "", boot: "" },
+  };
+};
+const disks = [disk(1), disk(2)];
+const all = ["minio-disk1 on /dev/disk/by-id/d1", "minio-disk2 on /dev/disk/by-id/d2"];
+
+test.each([
+  ["kept, unless told otherwise", undefined, { kept: ["/data", ...all], deleted: [], not_found: [] }],
+  ["deleted", new Map<string, string>(), { kept: [], deleted: ["/data", ...all], not_found: [] }],
+  [
+    "one disk was pulled: it is told by its numbers, and not as deleted",
+    new Map([["minio-disk2", "it is not in this machine"]]),
+    {
+      kept: [],
+      deleted: ["/data", all[0] ?? ""],
+      not_found: [
+        "minio-disk2 on /dev/disk/by-id/d2 (DISK 4000, serial S2, 3.6 TiB): it is not in this machine",
+      ],
+    },
+  ],
+])("what became of a node's data: %s", (_, left, found) => {
+  expect(dataFound(["/data"], disks, left)).toEqual(found);
+});
