@@ -7,7 +7,8 @@ export interface Check {
 }
 
 export interface Finding {
-  severity: "error" | "warning";
+  /** `ok`: nothing is wrong, and there is something to know; it has no remedy. */
+  severity: "error" | "warning" | "ok";
   message: string;
   remedy: string;
 }

@@ -6,8 +6,9 @@ export interface CheckResult {
   name: string;
   /** An error that was ignored by name is a warning. */
   result: "ok" | "warning" | "error";
-  /** Empty when ok, like the remedy. */
+  /** Empty when ok, unless there is something to know. */
   message: string;
+  /** Empty when ok. */
   remedy: string;
 }
 

@@ -7,7 +7,9 @@ import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { plan, type Outcome, type PlannedChange } from "../plan/run.ts";
-import type { RoleContext } from "../roles/types.ts";
+import { roles } from "../roles/index.ts";
+import type { MayBeLost, RoleContext } from "../roles/types.ts";
+import type { Spec } from "../spec/types.ts";
 import { vipsOf } from "../spec/vips.ts";
 import { markReady } from "./bring-up.ts";
 import { readContext } from "./context.ts";
@@ -26,6 +28,8 @@ interface NodePlan {
   total: number;
   /** True where cluster.toml was edited here, and will be published. */
   edited: boolean;
+  /** By role: what the layout of those that have one stands. */
+  mayBeLost: Record<RoleName, MayBeLost>;
 }
 
 /** Only looks. @throws ChimeError config errors, `spec.conflict`, `spec.fixed` */
@@ -34,9 +38,19 @@ export async function planNode(role?: RoleName): Promise<NodePlan> {
 }
 
 async function planOf({ context, edit }: Edited, role: RoleName | undefined): Promise<NodePlan> {
-  const resources = nodeResources(desired(context, pick(context.self.roles, role)));
+  const names = pick(context.self.roles, role);
+  const resources = nodeResources(desired(context, names));
   const changes = await plan(resources, await openLedger());
-  return { changes, total: resources.length, edited: edit !== undefined };
+  const mayBeLost = mayBeLostOf(names, context.spec);
+  return { changes, total: resources.length, edited: edit !== undefined, mayBeLost };
+}
+
+/** By role, of those that a layout is told of. Pure. */
+export function mayBeLostOf(names: readonly RoleName[], spec: Spec): Record<RoleName, MayBeLost> {
+  const told = roles.filter(({ name }) => names.includes(name));
+  return Object.fromEntries(
+    told.flatMap((role) => (role.mayBeLost ? [[role.name, role.mayBeLost(spec)] as const] : [])),
+  );
 }
 
 interface Edited {

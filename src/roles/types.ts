@@ -113,6 +113,22 @@ export interface PairNodeStatus {
   protected: boolean;
 }
 
+/** How many drives, or else nodes, may be lost at once, whichever they are. */
+export interface Loss {
+  drives: number;
+  nodes: number;
+}
+
+/** What a store's layout stands. */
+export interface MayBeLost {
+  /** While everything is still read. */
+  reads: Loss;
+  /** While writes go on. */
+  writes: Loss;
+  /** The same for people. */
+  line: string;
+}
+
 /** Of a role whose nodes serve together. */
 export interface StoreStatus {
   topology: string;
@@ -121,6 +137,8 @@ export interface StoreStatus {
   drives: { total: number; online: number; healing: number };
   /** Drives that have to be online. */
   quorum: { read: number; write: number };
+  /** What the layout stands, with everything there and in order: not what is left of that now. */
+  may_be_lost: Pick<MayBeLost, "reads" | "writes">;
   /** Of the online drives, bytes; what parity costs is not taken off. Null while no node tells. */
   capacity: { total: number; free: number } | null;
 }
@@ -193,6 +211,8 @@ export interface Role {
   readonly diskCare?: DiskCare;
   /** None: what is on a disk is never taken up. */
   readonly keptDisks?: KeptDisks;
+  /** None where the role says otherwise what it stands. Of a role that the spec configures. */
+  mayBeLost?(spec: Spec): MayBeLost;
   plan(context: RoleContext): RolePlan;
   vip(context: RoleContext): VipRequest | undefined;
   /** What its VIP's holder spreads over its nodes; undefined where the holder itself serves. */

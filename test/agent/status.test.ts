@@ -223,6 +223,7 @@ test("metrics of a store: drives, what is needed of them, and room", () => {
     nodes: [{ name: "node1", state: "serving" as const, drives, binary_sha256: null }],
     drives,
     quorum: { read: 2, write: 3 },
+    may_be_lost: { reads: { drives: 1, nodes: 1 }, writes: { drives: 0, nodes: 0 } },
     capacity: { total: 300, free: 200 },
   };
   const text = renderMetrics(

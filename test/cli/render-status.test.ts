@@ -126,6 +126,7 @@ test("a store: what is online of each node, and what is enough", () => {
         ],
         drives: { total: 6, online: 3, healing: 1 },
         quorum: { read: 3, write: 4 },
+        may_be_lost: { reads: { drives: 3, nodes: 1 }, writes: { drives: 2, nodes: 0 } },
         capacity: { total: 12 * 2 ** 40, free: 9 * 2 ** 40 },
         last_promotion: null,
       },

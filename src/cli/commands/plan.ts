@@ -10,8 +10,11 @@ export const plan = defineVerb({
   args: { role: sharedArgs.onlyRole },
   async run({ args, out }) {
     out.progress("looking at this node");
-    const { changes, total, edited } = await planNode(args.role);
+    const { changes, total, edited, mayBeLost } = await planNode(args.role);
     if (edited) out.note("cluster.toml was edited here: apply publishes it to all members first");
-    out.result(planJson(changes, total), renderPlan(changes, total));
+    const lines = Object.entries(mayBeLost).map(([role, { line }]) => `${role}: ${line}`);
+    const stands = Object.entries(mayBeLost).map(([role, { reads, writes }]) => [role, { reads, writes }]);
+    const json = { ...planJson(changes, total), may_be_lost: Object.fromEntries(stands) };
+    out.result(json, [renderPlan(changes, total), ...lines].join("\n"));
   },
 });

@@ -7,6 +7,7 @@ import { checkProgram } from "../program-check.ts";
 import { repositoryCheck } from "../repository.ts";
 import type { LocalContext } from "../types.ts";
 import { consolePort, layoutOf, s3Port } from "./layout.ts";
+import { mayBeLost } from "./may-be-lost.ts";
 import { mirrorWarning } from "./mirror/status.ts";
 import { quorumOf, quorumWarning } from "./quorum.ts";
 
@@ -44,10 +45,13 @@ function checkSystem({ untried }: Product, { engine }: MinioSpec, os: Facts["os"
 }
 
 /** What the layout can stand, before anything is formatted. */
-function checkQuorum({ topology, nodes, disksPerNode }: MinioSpec): Finding | undefined {
-  if (topology === "mirror") return { severity: "warning", ...mirrorWarning };
-  const found = quorumWarning(quorumOf({ nodes, drivesPerNode: disksPerNode }));
-  return found && { severity: "warning", ...found };
+function checkQuorum(spec: MinioSpec): Finding {
+  const { line } = mayBeLost(spec);
+  const { topology, nodes, disksPerNode } = spec;
+  const found =
+    topology === "mirror" ? mirrorWarning : quorumWarning(quorumOf({ nodes, drivesPerNode: disksPerNode }));
+  if (!found) return { severity: "ok", message: line, remedy: "" };
+  return { severity: "warning", message: `${found.message}; ${line}`, remedy: found.remedy };
 }
 
 async function checkBinary({ engine, binary }: MinioSpec): Promise<Finding | undefined> {

@@ -2,6 +2,7 @@ import type { MemberView } from "../../cluster/types.ts";
 import type { MinioSpec } from "../../spec/types.ts";
 import type { Problem } from "../guard.ts";
 import type { StoreNodeStatus, StoreStatus } from "../types.ts";
+import { mayBeLost } from "./may-be-lost.ts";
 import { publishedBy, type Published } from "./published.ts";
 import type { Quorum } from "./quorum.ts";
 
@@ -36,6 +37,7 @@ export function storeStatus(
   nodes: StoreNodeStatus[],
   capacity: StoreStatus["capacity"],
 ): StoreStatus {
+  const { reads, writes } = mayBeLost(spec);
   const sum = (key: "online" | "healing") => nodes.reduce((all, { drives }) => all + drives[key], 0);
   return {
     topology: spec.topology,
@@ -43,6 +45,7 @@ export function storeStatus(
     nodes,
     drives: { total: spec.nodes * spec.disksPerNode, online: sum("online"), healing: sum("healing") },
     quorum: { read: readQuorum, write: writeQuorum },
+    may_be_lost: { reads, writes },
     capacity,
   };
 }

@@ -10,6 +10,7 @@ import { formatFile, takeUp } from "./kept.ts";
 import { applicationKeys, keyName } from "./keys.ts";
 import { releaseLocks } from "./left-behind.ts";
 import { consolePort, minioSpec, nodes, place, productName, roleName, s3Port } from "./layout.ts";
+import { mayBeLost } from "./may-be-lost.ts";
 import { MirrorGuard } from "./mirror/guard.ts";
 import { mirrorStatus } from "./mirror/status.ts";
 import { awaitsNodes } from "./together.ts";
@@ -36,6 +37,7 @@ export const minio: Role = {
       label: labelOf(i + 1),
       at: place(i + 1),
     })),
+  mayBeLost: (spec) => mayBeLost(minioSpec({ spec })),
   diskCare,
   keptDisks: { label: labelPattern, file: formatFile, takeUp },
   plan: resources,

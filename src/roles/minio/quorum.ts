@@ -1,4 +1,5 @@
 import { usageError } from "../../core/errors.ts";
+import type { Loss } from "../types.ts";
 
 /** A pool of equal nodes, as one volumes pattern `http://node{1...N}…/disk{1...M}` makes it. */
 export interface PoolShape {
@@ -6,12 +7,6 @@ export interface PoolShape {
   drivesPerNode: number;
   /** Drives of a set that may be lost without losing an object; the engine's own choice where it is not given. */
   parity?: number;
-}
-
-/** How many of a set's drives, and of the pool's nodes, may be lost at once, whichever they are. */
-interface Loss {
-  drives: number;
-  nodes: number;
 }
 
 export interface Quorum extends Required<PoolShape> {
@@ -22,7 +17,7 @@ export interface Quorum extends Required<PoolShape> {
   /** Drives of a set that have to answer. */
   readQuorum: number;
   writeQuorum: number;
-  /** What may be lost while everything is still read. */
+  /** What may be lost while everything is still read: drives of a set, nodes of the pool. */
   reads: Loss;
   /** What may be lost while writes go on. */
   writes: Loss;

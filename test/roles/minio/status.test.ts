@@ -22,6 +22,7 @@ test("a whole store", () => {
     nodes: [node("node1"), node("node2"), node("node3")],
     drives: { total: 9, online: 9, healing: 0 },
     quorum: { read: 5, write: 5 },
+    may_be_lost: { reads: { drives: 4, nodes: 1 }, writes: { drives: 4, nodes: 1 } },
     capacity: { total: 9e12, free: 8e12 },
   });
 });

@@ -23,6 +23,7 @@ test("two stores that are level; each of them holds everything", () => {
     topology: "mirror",
     drives: { total: 6, online: 6, healing: 0 },
     quorum: { read: 2, write: 2 },
+    may_be_lost: { reads: { drives: 3, nodes: 1 }, writes: { drives: 3, nodes: 1 } },
     capacity: seen.capacity,
   });
 });
