@@ -64,7 +64,7 @@ export const minio: Role = {
     return services.map((service) => ({ ...service, tls }));
   },
   connection(context) {
-    const { vip, tls } = minioSpec(context);
+    const { bucket, vip, tls } = minioSpec(context);
     const { current, old } = applicationKeys(context);
     return {
       endpoint: `${schemeOf(context)}://${vip.address}:${s3Port}`,
@@ -72,6 +72,7 @@ export const minio: Role = {
       ...(tls && { ca_file: authorityFile }),
       access_key: current.accessKey,
       secret_key: current.secretKey,
+      bucket,
       ...(old && { retiring_access_key: old.accessKey }),
     };
   },
