@@ -168,6 +168,38 @@ later(`three nodes with three disks each, later on, by %s${why}`, (_, tls) => {
     await untilWhole();
   }, 420_000);
 
+  test("a change of that password waits for a node whose settings cannot be written, and not for a server that ends meanwhile", async () => {
+    const settings = "/etc/default/chime-node-minio";
+    const before = await rootPassword(node1);
+    await node2.run(["chattr", "+i", settings]);
+    try {
+      const argv = ["secrets", "rotate", "--role", "minio", "--yes"];
+      const rotating = chime<RotateResult>(node3, argv, { timeoutMs: 240_000 });
+      await waitUntil("node1 to have it in its settings", 60_000, async () => {
+        const password = await rootPassword(node1);
+        return password !== before && (await node1.read(settings)).includes(password);
+      });
+      // Started anew it has another one than the others, and is out until they have it, too.
+      await node1.kill("minio");
+      await put("meanwhile");
+      await waitUntil("it to be told", 120_000, async () =>
+        (await chime<Status>(node3, ["status"])).json.problems.some(
+          ({ code, message }) =>
+            code === "secrets.changing" &&
+            message.endsWith("waiting for node2 to have it in its server's settings"),
+        ),
+      );
+      await node2.run(["chattr", "-i", settings]);
+      expect((await rotating).code).toBe(0);
+    } finally {
+      await node2.run(["chattr", "-i", settings]);
+    }
+    await untilWhole();
+    const passwords = await Promise.all([node1, node2, node3].map(rootPassword));
+    expect(new Set(passwords).size).toBe(1);
+    expect(passwords).not.toContain(before);
+  }, 420_000);
+
   test("a disk that fails its reads and writes is replaced while objects are written; each is on every drive", async () => {
     await node1.run(["xfs_io", "-x", "-c", "shutdown", place]);
     const keys = Array.from({ length: 20 }, (_, i) => `during${i}`);
