@@ -58,6 +58,21 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
     }
   }, 60_000);
 
+  test("who has no token gets nothing but health pages, at the VIP and at a node", async () => {
+    const script = `const of = async (at, path, init) => (await fetch("http://" + at + ":8086" + path, init)).status;
+      const post = (body) => ({ method: "POST", body });
+      const found = process.argv.slice(1).map((at) => Promise.all([
+        of(at, "/api/v2/buckets"), of(at, "/api/v2/query?org=chime", post("buckets()")),
+        of(at, "/api/v2/write?org=chime&bucket=chime", post("m f=1")), of(at, "/query?db=chime&q=SHOW+DATABASES"),
+        of(at, "/api/v2/authorizations"), of(at, "/health"), of(at, "/ping"), of(at, "/ready"), of(at, "/metrics"),
+      ]));
+      console.log(JSON.stringify(await Promise.all(found)))`;
+    const argv = [process.execPath, "-e", script, "10.77.0.40", lab.node("node1").address];
+    const { stdout } = await lab.client.run(argv);
+    const refused = [401, 401, 401, 401, 401, 200, 204, 200, 200];
+    expect(JSON.parse(stdout)).toEqual([refused, refused]);
+  });
+
   const gone = '_measurement="gone" AND host="a"';
   const day = ["--from", "2026-11-01", "--to", "2026-11-02"];
   const compared = async (node: LabNode) =>

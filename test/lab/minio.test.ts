@@ -132,6 +132,19 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
     expect(stdout).toContain("640 root:minio-user\n0 to create, 0 to update, 0 to delete");
   }, 200_000);
 
+  test("who has no key gets nothing but health pages, at the VIP and at a node", async () => {
+    const script = `const of = async (at, path, method) => (await fetch("http://" + at + ":9000" + path, { method })).status;
+      const found = process.argv.slice(1).map((at) => Promise.all([
+        of(at, "/chime/first", "GET"), of(at, "/chime/", "GET"), of(at, "/", "GET"), of(at, "/chime/other", "PUT"),
+        of(at, "/chime/first", "DELETE"), of(at, "/minio/admin/v3/info", "GET"), of(at, "/minio/health/cluster", "GET"),
+      ]));
+      console.log(JSON.stringify(await Promise.all(found)))`;
+    const argv = [process.execPath, "-e", script, store.address, node1.address];
+    const { stdout } = await lab.client.run(argv);
+    const refused = [403, 403, 403, 403, 403, 403, 200];
+    expect(JSON.parse(stdout)).toEqual([refused, refused]);
+  });
+
   test("the console at the VIP: the administrator logs in once, and every node's goes on with it; nobody else does", async () => {
     const script = `const [at, password, accessKey, secretKey] = process.argv.slice(1);
       const headers = { "content-type": "application/json" };

@@ -109,6 +109,16 @@ describe("a pair's surface", () => {
     expect((await nobody(node1, "chime-node status")).code).toBe(2);
   });
 
+  test("the metrics, which every local user may read, hold no secret", async () => {
+    const talk = `exec 3<>/dev/tcp/127.0.0.1/8821; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`;
+    const { stdout } = await nobody(node1, `bash -c "${talk}"`);
+    expect(stdout).toContain("chime_node_");
+    const stored = await node1.read("/etc/chime-node/secrets.toml");
+    const secrets = [...stored.matchAll(/[A-Za-z0-9]{32}/g)].map(([secret]) => secret);
+    expect(secrets.length).toBeGreaterThan(3);
+    expect(secrets.filter((secret) => stdout.includes(secret))).toEqual([]);
+  });
+
   test("the agent's port answers nothing but TLS 1.3, and drops who is silent", async () => {
     const open = `exec 3<>/dev/tcp/${node1.address}/8820`;
     const silent = await lab.client.run(["bash", "-c", `${open}; timeout 8 cat <&3 | wc -c`]);
