@@ -225,7 +225,9 @@ const gapMs = 10_000;
 /** The longest time between two good answers of any client, of those that were under way or began within `gapMs`. */
 function longestGap(requests: readonly ObjectRequest[], at: number): number {
   const gaps = [...Map.groupBy(requests, ({ client }) => client).values()].map((own) => {
-    const times = own.filter(({ error }) => error === null).map(({ at: began, ms }) => began + ms);
+    const times = own.flatMap(({ at: began, ms, error, answered = [] }) =>
+      error === null ? [...answered, began + ms] : answered,
+    );
     return times.flatMap((time, i) => {
       const before = times[i - 1];
       return before !== undefined && time > at && before < at + gapMs ? [time - before] : [];

@@ -30,7 +30,7 @@ interface Turns {
   parts: number[];
 }
 
-/** One request, for figures; `at` on the clock of `Date.now()`. */
+/** One request, or an upload in parts, for figures; `at` on the clock of `Date.now()`. */
 export interface ObjectRequest {
   /** Which of the clients. */
   client: number;
@@ -39,6 +39,8 @@ export interface ObjectRequest {
   ms: number;
   /** Why it failed; null: it did not. */
   error: string | null;
+  /** An upload in parts is several: when each of them but the last was answered well, on the clock of `at`. */
+  answered?: number[];
 }
 
 /** An object that is not as it was promised. */
@@ -149,9 +151,9 @@ export class ObjectClients extends Clients {
     const { store, bucket, requestMs: timeoutMs } = this.settings;
     const small = randomBytes(randomInt(1, 65_536));
     const parts = inParts ? [randomBytes(partBytes), small] : [small];
-    return this.#attempt(nth, id, inParts ? "parts" : "put", tracked, hashOf(...parts), () =>
+    return this.#attempt(nth, id, inParts ? "parts" : "put", tracked, hashOf(...parts), (answered) =>
       inParts
-        ? putInParts(store, bucket, tracked.key, parts, { timeoutMs })
+        ? putInParts(store, bucket, tracked.key, noting(parts, answered), { timeoutMs })
         : putObject(store, bucket, tracked.key, small, { timeoutMs }),
     );
   }
@@ -169,7 +171,7 @@ export class ObjectClients extends Clients {
     kind: ObjectRequest["kind"],
     tracked: Tracked,
     state: State,
-    work: () => Promise<void>,
+    work: (answered: number[]) => Promise<void>,
   ): Promise<boolean> {
     tracked.states.push(state);
     const isDone = await this.#timed(nth, kind, work);
@@ -183,13 +185,19 @@ export class ObjectClients extends Clients {
     return true;
   }
 
-  async #timed(client: number, kind: ObjectRequest["kind"], work: () => Promise<void>): Promise<boolean> {
+  async #timed(
+    client: number,
+    kind: ObjectRequest["kind"],
+    work: (answered: number[]) => Promise<void>,
+  ): Promise<boolean> {
     const at = now();
-    const error = await work().then(
+    const answered: number[] = [];
+    const error = await work(answered).then(
       () => null,
       (error: unknown) => toChimeError(error).message,
     );
-    this.requests.push({ client, kind, at, ms: now() - at, error });
+    const several = answered.length > 0 ? { answered } : {};
+    this.requests.push({ client, kind, at, ms: now() - at, error, ...several });
     return error === null;
   }
 
@@ -265,6 +273,15 @@ export class ObjectClients extends Clients {
     };
     await Promise.all(Array.from({ length: 4 }, reader));
   }
+}
+
+/** Each is asked for when the request before it was answered. */
+function* noting(parts: readonly Uint8Array[], answered: number[]): Generator<Uint8Array> {
+  for (const part of parts) {
+    answered.push(now());
+    yield part;
+  }
+  answered.push(now());
 }
 
 function hashOf(...pieces: Uint8Array[]): string {

@@ -54,6 +54,11 @@ test("objects are put, in parts too, written over, deleted and read; all of them
   await load.stop();
   expect(kinds(load)).toEqual(["delete", "get", "parts", "put"]);
   expect(load.requests.every(({ error }) => error === null)).toBe(true);
+  for (const { kind, at, ms, answered = [] } of load.requests) {
+    // It was begun, and both of its parts were taken.
+    expect(answered).toHaveLength(kind === "parts" ? 3 : 0);
+    expect([at, ...answered, at + ms].toSorted((a, b) => a - b)).toEqual([at, ...answered, at + ms]);
+  }
   expect(load.misread).toEqual([]);
   expect(await load.faultsOn(store)).toEqual([]);
 });
