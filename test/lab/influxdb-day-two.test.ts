@@ -120,6 +120,30 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     }
   }, 400_000);
 
+  test("the administrator's token is deleted on one server: told as that, and what is told to do brings it back", async () => {
+    await untilComplete(lab);
+    const [node1, node2] = [lab.node("node1"), lab.node("node2")];
+    const { token } = await shown(node1);
+    const curl = ["curl", "-sSf", "-H", `Authorization: Token ${token}`];
+    const url = `http://${node2.address}:8086/api/v2/authorizations`;
+    const { stdout } = await lab.client.run([...curl, url]);
+    const { authorizations } = JSON.parse(stdout) as { authorizations: Made[] };
+    const own = authorizations.find((one) => one.token === token);
+    await lab.client.run([...curl, "-X", "DELETE", `${url}/${own?.id}`]);
+    await waitUntil("it to be told", 60_000, async () =>
+      (await statusOf(node1)).problems.some(
+        ({ node, message, remedy }) =>
+          node === "node2" &&
+          message.includes("refuses the administrator's token") &&
+          remedy.includes("build it anew from node1: chime-node maintenance on;"),
+      ),
+    );
+    await node2.run(["chime-node", "maintenance", "on", "--yes"]);
+    await node2.sh(`systemctl stop influxdb; rm -rf ${data}/engine ${data}/influxd.*`);
+    await node2.run(["chime-node", "maintenance", "off", "--yes"]);
+    await untilComplete(lab);
+  }, 200_000);
+
   test("an agent that is killed while it fills goes on", async () => {
     await untilComplete(lab);
     const node2 = lab.node("node2");

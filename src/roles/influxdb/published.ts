@@ -44,6 +44,8 @@ const publishedSchema = v.object({
   binary: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
   /** Why it waits or is down, one line. */
   detail: v.nullable(text),
+  /** What helps, where more is known than that it does not serve. */
+  remedy: v.optional(v.nullable(text), null),
 });
 export type Published = v.InferOutput<typeof publishedSchema>;
 

@@ -95,7 +95,7 @@ function nodeProblems(
         severity: "error",
         node: name,
         message: `the server of ${name} takes no points${why}`,
-        remedy: `start ${name}: what it lacks is filled by itself. journalctl -u influxdb -u chime-node there says more`,
+        remedy: said?.remedy ?? `${start(name, said)}. journalctl -u influxdb -u chime-node there says more`,
       },
     ];
   }
@@ -117,6 +117,12 @@ function nodeProblems(
           : `clients read from ${name}, since no other server has more: bring ${other?.member.name ?? "a second node"} back`),
     },
   ];
+}
+
+/** One that listens need not be started. */
+function start(name: string, said: Published | null): string {
+  const what = said?.state === "waiting" ? "mend what it names" : `start ${name}`;
+  return `${what}: what it lacks is filled by itself`;
 }
 
 type Gap = NonNullable<Published["gap"]>;

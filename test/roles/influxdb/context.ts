@@ -23,6 +23,7 @@ export function twinNode(index: number, said: Said = {}): MemberView {
     uncompared_before: null,
     binary: null,
     detail: null,
+    remedy: null,
     ...own,
   };
   return {

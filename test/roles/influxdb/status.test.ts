@@ -82,6 +82,16 @@ test("one alone, one that is being set up, and a server that does not serve", ()
   ]);
 });
 
+test("a server that runs is not to be started: what it needs is said, where that is known", () => {
+  const remedyOf = (said: Parameters<typeof twinNode>[1]) =>
+    told(twinNode(1, { joined: false, ...said }), twinNode(2)).problems.find(
+      ({ code }) => code === "influxdb.node_down",
+    )?.remedy;
+  expect(remedyOf({ state: "down", detail: "gone" })).toStartWith("start node1:");
+  expect(remedyOf({ state: "waiting", detail: "refused" })).toStartWith("mend what it names:");
+  expect(remedyOf({ state: "waiting", detail: "refused", remedy: "build it anew" })).toBe("build it anew");
+});
+
 test("what is being set up has no problems yet; two programs are told of", () => {
   expect(codes(twinNode(1, { phase: "configured" }), twinNode(2, { phase: "installed" }))).toEqual([]);
   expect(codes(twinNode(1, { binary: "a".repeat(64) }), twinNode(2, { binary: "b".repeat(64) }))).toEqual([

@@ -2,11 +2,11 @@ import { log } from "../../../core/log.ts";
 import { refused, ChimeError } from "../../../core/errors.ts";
 import type { RoleContext } from "../../types.ts";
 import { ensureBuckets } from "../bucket-resource.ts";
-import { findBucket } from "../buckets.ts";
+import { findBucket, listBuckets } from "../buckets.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import { formation, type Formation } from "../formation.ts";
-import { influxdbSpec, userName } from "../layout.ts";
+import { influxdbSpec, layout, userName } from "../layout.ts";
 import type { Twin } from "../mate.ts";
 import { readMetadata, restoreMetadata } from "../metadata.ts";
 import { serverOf } from "../servers.ts";
@@ -27,7 +27,7 @@ type Formed = Exclude<Formation["do"], "wait">;
 /**
  * Makes this node's server one of the twins, or finds that it is.
  * @returns what had to be done for it
- * @throws ChimeError `influxdb.waits`, `influxdb.other_setup` (exit 3), `influxdb.*`
+ * @throws ChimeError `influxdb.waits`, `influxdb.other_setup`, `influxdb.token_gone`, `influxdb.org_gone` (exit 3), `influxdb.*`
  */
 export async function form(forming: Forming, limits: Limits): Promise<Formed> {
   const step = await look(forming, limits);
@@ -51,13 +51,14 @@ export async function form(forming: Forming, limits: Limits): Promise<Formed> {
   return step.do;
 }
 
-async function look({ context, twin, wasJoined }: Forming, limits: Limits): Promise<Formation> {
+async function look(forming: Forming, limits: Limits): Promise<Formation> {
+  const { context, twin, wasJoined } = forming;
   const server = serverOf(context.self, context);
   const { bucket } = influxdbSpec(context);
   const fresh = await isNew(server, limits);
   // One whose server is away cannot be asked: this node goes by what it remembers.
   const isThere = twin?.alive === true && twin.said?.serving === true;
-  const own = fresh ? null : await idOf(context, limits);
+  const own = fresh ? null : await idOf(forming, limits);
   const theirs =
     isThere && !fresh ? await theirId(serverOf(twin.member, context), bucket, wasJoined, limits) : null;
   return formation({
@@ -90,21 +91,50 @@ async function theirId(
 
 const away = new Set(["influxdb.unreachable", "influxdb.timeout"]);
 
-/** The main bucket's; null where it is not there. @throws ChimeError `influxdb.other_setup` */
-async function idOf(context: RoleContext, limits: Limits): Promise<string | null> {
+/**
+ * The main bucket's; null where it is not there.
+ * @throws ChimeError `influxdb.other_setup`, and of a server that was one of the twins `influxdb.token_gone`, `influxdb.org_gone`
+ */
+async function idOf({ context, twin, wasJoined }: Forming, limits: Limits): Promise<string | null> {
   const { org, bucket } = influxdbSpec(context);
+  const { name } = context.self;
   const server = serverOf(context.self, context);
   try {
-    return (await findBucket(server, bucket, limits)).id;
+    const found = await listBuckets(server, limits);
+    return found.find((one) => one.name === bucket)?.id ?? null;
   } catch (error) {
-    if (error instanceof ChimeError && error.code === "influxdb.missing") return null;
-    if (!(error instanceof ChimeError && error.code === "influxdb.denied")) throw error;
+    const code = error instanceof ChimeError ? error.code : undefined;
+    if (code === "influxdb.missing") {
+      if (!wasJoined) return null;
+      throw refused(
+        "influxdb.org_gone",
+        `the server of ${name} has no organisation ${org} any more: it was renamed or deleted there`,
+        `if it was renamed: influx org update --name ${org}, on ${name}; else ${anew(context, twin)}`,
+      );
+    }
+    if (code !== "influxdb.denied") throw error;
+    if (wasJoined) {
+      throw refused(
+        "influxdb.token_gone",
+        `the server of ${name} refuses the administrator's token, which it took before: it was deleted or deactivated there`,
+        `if it was deactivated: influx auth active; else ${anew(context, twin)}`,
+      );
+    }
     throw refused(
       "influxdb.other_setup",
-      `the server of ${context.self.name} was set up by somebody else: it refuses the token of the organisation ${org}`,
+      `the server of ${name} was set up by somebody else: it refuses the token of the organisation ${org}`,
       "take a backup of what it holds, move its data away, and run chime-node join again",
     );
   }
+}
+
+/** No server can be given a token that another one has made: it gets it with all else that the other one knows. */
+function anew(context: RoleContext, twin: Twin | undefined): string {
+  const { unit } = layout(context).product;
+  const back = twin
+    ? `build it anew from ${twin.member.name}: chime-node maintenance on; systemctl stop ${unit}; move engine and influxd.* out of ${layout(context).data}; chime-node maintenance off`
+    : `put a backup of ${layout(context).data} back: no other server has it`;
+  return `${back} (docs/influxdb.md)`;
 }
 
 async function setUpOnce(context: RoleContext, limits: Limits): Promise<void> {

@@ -116,6 +116,8 @@ export class TwinGuard implements Guard {
   #slowUntil = 0;
   /** Why not, or why its server is not one of the twins yet. */
   #trouble: string | null = null;
+  /** What its server needs to be one of the twins. */
+  #remedy: string | null = null;
   #leaving = false;
 
   constructor(deps: GuardDeps) {
@@ -456,9 +458,13 @@ export class TwinGuard implements Guard {
       }
       this.#joined = true;
       this.#trouble = null;
+      this.#remedy = null;
     } catch (error) {
       this.#watch.signal.throwIfAborted();
-      this.#trouble = toChimeError(error).message.slice(0, 300);
+      const { code, message, remedy } = toChimeError(error);
+      this.#trouble = message.slice(0, 300);
+      // Of what it waits for the message says all.
+      this.#remedy = code === "influxdb.waits" ? null : (remedy?.slice(0, 400) ?? null);
     }
   }
 
@@ -653,6 +659,7 @@ export class TwinGuard implements Guard {
       uncompared_before: before === undefined ? null : timeText(Math.ceil(before / weekMs) * weekMs),
       binary: null,
       detail: this.#well ? null : this.awaiting().slice(0, 400),
+      remedy: this.#vigil.attention && !this.#joined ? this.#remedy : null,
     };
   }
 }

@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { form } from "../../../../src/roles/influxdb/guard/form.ts";
+import { twinOf } from "../../../../src/roles/influxdb/mate.ts";
+import { twinContext, twinNode } from "../context.ts";
+
+/** Nobody else is asked there. */
+const address = "127.86.0.1";
+const limits = { timeoutMs: 5_000 };
+const orgNotFound = { code: "not found", message: 'organization name "chime" not found' };
+
+let status: number;
+let body: unknown;
+let http: Bun.Server<undefined>;
+beforeEach(() => {
+  http = Bun.serve({
+    hostname: address,
+    port: 8086,
+    fetch({ url, method }) {
+      if (method !== "GET") throw new Error(`${method} ${url}: nothing may be changed`);
+      // It was set up, by whomever.
+      if (new URL(url).pathname === "/api/v2/setup") return Response.json({ allowed: false });
+      return Response.json(body, { status });
+    },
+  });
+});
+afterEach(() => http.stop(true));
+
+function attempt({ wasJoined, alone = false }: { wasJoined: boolean; alone?: boolean }) {
+  const members = [{ ...twinNode(1), address }, ...(alone ? [] : [twinNode(2, { liveness: "dead" })])];
+  const context = twinContext(members);
+  const twin = twinOf(context.self, members);
+  return form({ context, twin, wasJoined, askTokens: () => Promise.resolve(undefined) }, limits);
+}
+
+test("a server with another setup is refused, and told as somebody else's", async () => {
+  [status, body] = [401, { code: "unauthorized", message: "unauthorized access" }];
+  await expect(attempt({ wasJoined: false })).rejects.toMatchObject({
+    code: "influxdb.other_setup",
+    exit: 3,
+    message: expect.stringContaining("set up by somebody else"),
+    remedy: expect.stringContaining("join again"),
+  });
+});
+
+test("a token that was deleted on a server that was one of the twins is told as that, with what brings it back", async () => {
+  [status, body] = [401, { code: "unauthorized", message: "unauthorized access" }];
+  await expect(attempt({ wasJoined: true })).rejects.toMatchObject({
+    code: "influxdb.token_gone",
+    exit: 3,
+    message: expect.stringContaining("the server of node1 refuses the administrator's token"),
+    remedy: expect.stringContaining("build it anew from node2: chime-node maintenance on;"),
+  });
+  await expect(attempt({ wasJoined: true, alone: true })).rejects.toMatchObject({
+    code: "influxdb.token_gone",
+    remedy: expect.stringContaining("backup"),
+  });
+});
+
+test("an organisation that was renamed or deleted is told as that; of a setup that was cut off nothing is said", async () => {
+  [status, body] = [404, orgNotFound];
+  await expect(attempt({ wasJoined: true })).rejects.toMatchObject({
+    code: "influxdb.org_gone",
+    exit: 3,
+    message: expect.stringContaining("no organisation chime"),
+    remedy: expect.stringContaining("influx org update --name chime"),
+  });
+  await expect(attempt({ wasJoined: false, alone: true })).rejects.toMatchObject({
+    code: "influxdb.missing",
+  });
+});
