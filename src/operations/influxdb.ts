@@ -4,6 +4,7 @@ import { refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
 import { findBucket } from "../roles/influxdb/buckets.ts";
+import { bothIncluded } from "../roles/influxdb/delete.ts";
 import { originOf, type Limits } from "../roles/http.ts";
 import type { Server } from "../roles/influxdb/client.ts";
 import type { Filled } from "../roles/influxdb/gap/fill.ts";
@@ -183,8 +184,7 @@ async function deleteNow(request: DeleteRequest, io: Io): Promise<Deleted> {
   if (!(await io.confirm(`Delete ${what} of ${rangeText(range)} from bucket ${bucket} on both servers?`))) {
     throw usageError("influxdb.delete_declined", "nothing was deleted");
   }
-  const [start, stop] = [range.from, range.to - 1].map((ms) => new Date(ms).toISOString());
-  const asked = { bucket, start, stop, predicate: request.where ?? "" };
+  const asked = { bucket, ...bothIncluded(range), predicate: request.where ?? "" };
   const result = (await askGuard("delete", asked, io)) as DeletionResult;
   const later = result.pending.map((name) => `; on ${name} before it is filled`).join("");
   return { ...result, summary: `deleted on ${result.done.join(" and ")}${later}` };

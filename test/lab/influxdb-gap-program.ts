@@ -11,6 +11,7 @@ import {
   type Bucket,
 } from "../../src/roles/influxdb/buckets.ts";
 import { askWell, type Server } from "../../src/roles/influxdb/client.ts";
+import { bothIncluded } from "../../src/roles/influxdb/delete.ts";
 import { Deletions } from "../../src/roles/influxdb/gap/deleted.ts";
 import { FillRecord } from "../../src/roles/influxdb/gap/record.ts";
 import { compareTwins, repairTwins, type RepairOptions } from "../../src/roles/influxdb/gap/repair.ts";
@@ -320,14 +321,14 @@ test("a type that the other one refuses stays a gap, with the server's reason, a
 });
 
 test("what was deleted is not brought back, and what was written there afterwards is", async () => {
-  const points = steady(monday, 60);
+  const nearly: Point = { ...steady(monday, 1)[3]!, time: BigInt(monday + 20_000) * 1_000_000n - 1n };
+  const points = [...steady(monday, 60), nearly];
   await write(one, points);
   await write(two, points);
   const path = join(directory, "deletions.json");
   const deletions = await Deletions.load(path);
-  const start = new Date(monday + 10_000).toISOString();
-  const stop = new Date(monday + 19_999).toISOString();
-  await deletions.add({ bucket, start, stop, predicate: '_measurement="cpu" AND host="h3"' }, Date.now());
+  const range = bothIncluded({ from: monday + 10_000, to: monday + 20_000 });
+  await deletions.add({ bucket, ...range, predicate: '_measurement="cpu" AND host="h3"' }, Date.now());
   expect(await deletions.applyOn("node1", one.server, limits, Date.now())).toBe(1);
   const later: Point = { ...points[153]!, fields: { f: { type: "float", value: 42 } } };
   await write(one, [later]);

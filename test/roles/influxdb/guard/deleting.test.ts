@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../../../src/core/clock.ts";
+import { bothIncluded } from "../../../../src/roles/influxdb/delete.ts";
 import { Deleting, type OtherNode, type Own } from "../../../../src/roles/influxdb/guard/deleting.ts";
 
 const limits = { timeoutMs: 5_000 };
@@ -26,15 +27,18 @@ let directory: string;
 let nodes: Node[];
 /** In its order. */
 let said: string[];
+/** What servers were asked to delete. */
+let bodies: { stop: string }[];
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "chime-deleting-"));
-  said = [];
+  [said, bodies] = [[], []];
   nodes = ["node1", "node2"].map((name) => {
     const path = join(directory, `${name}.json`);
     const http = Bun.serve({
       hostname: "127.0.0.1",
       port: 0,
-      fetch() {
+      async fetch(request) {
+        bodies.push((await request.json()) as { stop: string });
         if (node.status === 204) {
           node.deleted++;
           said.push(`${name} deletes`);
@@ -160,4 +164,17 @@ test("a bucket that a server does not have has nothing to be deleted", async () 
   const [one, two] = pair();
   two.status = 404;
   expect((await one.deleting.delete(wanted, one, other(two), limits)).pending).toEqual([]);
+});
+
+test("what ends at a moment ends a nanosecond before it, on both", async () => {
+  const [from, to] = [Date.parse("2026-11-01T00:00:00Z"), Date.parse("2026-11-02T00:00:00Z")];
+  expect(bothIncluded({ from, to })).toEqual({
+    start: "2026-11-01T00:00:00.000Z",
+    stop: "2026-11-01T23:59:59.999999999Z",
+  });
+  expect(bothIncluded({ from: from + 1, to: to + 1 }).stop).toBe("2026-11-02T00:00:00.000999999Z");
+  const [one, two] = pair();
+  const exact = { ...wanted, ...bothIncluded({ from, to }) };
+  const { pending } = await one.deleting.delete(exact, one, other(two), limits);
+  expect([pending, bodies.map(({ stop }) => stop)]).toEqual([[], [exact.stop, exact.stop]]);
 });
