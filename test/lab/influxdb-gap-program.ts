@@ -328,7 +328,10 @@ test("what was deleted is not brought back, and what was written there afterward
   const path = join(directory, "deletions.json");
   const deletions = await Deletions.load(path);
   const range = bothIncluded({ from: monday + 10_000, to: monday + 20_000 });
-  await deletions.add({ bucket, ...range, predicate: '_measurement="cpu" AND host="h3"' }, Date.now());
+  await deletions.add({ bucket, ...range, predicate: '_measurement="cpu" AND host="h3"' }, Date.now(), [
+    "node1",
+    "node2",
+  ]);
   expect(await deletions.applyOn("node1", one.server, limits, Date.now())).toBe(1);
   const later: Point = { ...points[153]!, fields: { f: { type: "float", value: 42 } } };
   await write(one, [later]);

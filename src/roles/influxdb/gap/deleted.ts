@@ -60,20 +60,30 @@ export class Deletions {
 
   /**
    * On the disk before it is done anywhere. Its end is now at the latest: what comes later was never seen.
+   * @param present the nodes that have the role: where there is no more room, the oldest one that all of them have done makes
+   * way. Not before: a node that has left may join again with the data that it kept, and then does what it is told
    * @throws ChimeError `influxdb.many_deletions` (exit 3)
    */
-  async add(wanted: Omit<Deletion, "id" | "at" | "done">, now: number): Promise<Deletion> {
-    if (this.#all.length >= most) {
+  async add(
+    wanted: Omit<Deletion, "id" | "at" | "done">,
+    now: number,
+    present: readonly string[],
+  ): Promise<Deletion> {
+    const isOver = ({ at, done }: Deletion) => isOld(at, now) && present.every((node) => done.includes(node));
+    const oldest = this.#all.length >= most ? this.#all.find(isOver) : undefined;
+    if (this.#all.length >= most && !oldest) {
       throw refused(
         "influxdb.many_deletions",
-        `${most} deletions are not done on both servers, or were done in the last two days`,
-        "bring the other node back, or chime-node remove it; delete more at a time",
+        `${most} deletions are not done on ${present.join(" and ")} yet, or were done in the last two days`,
+        present.length > 1
+          ? "bring the node back on which they are to be done, or chime-node remove it; delete more at a time"
+          : "delete more at a time",
       );
     }
     const at = new Date(now).toISOString();
     const stop = Date.parse(wanted.stop) > now ? at : wanted.stop;
     const deletion = { ...wanted, stop, id: randomUUID(), at, done: [] };
-    await this.#change((all) => [...all, deletion], now);
+    await this.#change((all) => [...all.filter(({ id }) => id !== oldest?.id), deletion], now);
     return deletion;
   }
 
@@ -129,7 +139,7 @@ export class Deletions {
 
   async #save(all: Deletion[], now: number): Promise<void> {
     const kept = all
-      .filter(({ at, done }) => done.length < 2 || now - Date.parse(at) < keptMs)
+      .filter(({ at, done }) => done.length < 2 || !isOld(at, now))
       .sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
     if (Bun.deepEquals(kept, this.#all)) return;
     await makeParents(this.#path);
@@ -137,3 +147,5 @@ export class Deletions {
     this.#all = kept;
   }
 }
+
+const isOld = (at: string, now: number): boolean => now - Date.parse(at) >= keptMs;

@@ -92,7 +92,8 @@ export class Deleting {
   ): Promise<DeletionResult> {
     const deletions = await this.#load();
     const wanted = v.parse(wantedSchema, params);
-    const { id } = await deletions.add(wanted, this.#clock.wall());
+    const present = [own, ...(other ? [other] : [])].map(({ name }) => name);
+    const { id } = await deletions.add(wanted, this.#clock.wall(), present);
     // What is begun from now on asks first what was deleted.
     await Promise.all([this.#beside.halt(), other?.halt().catch(() => undefined)]);
     try {

@@ -15,6 +15,8 @@ const wanted = {
   predicate: '_measurement="cpu"',
 };
 
+const twins = ["node1", "node2"];
+
 let directory: string;
 let asked: unknown[];
 let http: Bun.Server<undefined>;
@@ -42,7 +44,7 @@ const load = (name = "one.json") => Deletions.load(join(directory, name));
 
 test("it is recorded before it is done, done once on each node, and known after a restart", async () => {
   const deletions = await load();
-  await deletions.add(wanted, now);
+  await deletions.add(wanted, now, twins);
   expect((await load()).pendingOn("node1")).toMatchObject([wanted]);
   expect(await (await load()).applyOn("node1", server, limits, now)).toBe(1);
   const again = await load();
@@ -54,7 +56,7 @@ test("it is recorded before it is done, done once on each node, and known after 
 
 test("one that the server refuses stays to be done", async () => {
   const deletions = await load();
-  await deletions.add(wanted, now);
+  await deletions.add(wanted, now, twins);
   status = 500;
   await expect(deletions.applyOn("node1", server, limits, now)).rejects.toMatchObject({
     code: "influxdb.broken",
@@ -63,15 +65,15 @@ test("one that the server refuses stays to be done", async () => {
 });
 
 test("it ends when it was asked for, at the latest", async () => {
-  const deletion = await (await load()).add({ ...wanted, stop: "2030-01-01T00:00:00Z" }, now);
+  const deletion = await (await load()).add({ ...wanted, stop: "2030-01-01T00:00:00Z" }, now, twins);
   expect(deletion.stop).toBe("2026-11-22T12:00:00.000Z");
 });
 
 test("two nodes tell each other what is to be deleted, and where it was", async () => {
   const [one, two] = [await load("one.json"), await load("two.json")];
-  await one.add(wanted, now);
+  await one.add(wanted, now, twins);
   await one.applyOn("node1", server, limits, now);
-  await two.add({ ...wanted, bucket: "other" }, now + 1);
+  await two.add({ ...wanted, bucket: "other" }, now + 1, twins);
   await two.merge(one.all, now);
   expect(two.pendingOn("node2").map(({ bucket }) => bucket)).toEqual(["chime", "other"]);
   expect(two.pendingOn("node1").map(({ bucket }) => bucket)).toEqual(["other"]);
@@ -83,7 +85,7 @@ test("two nodes tell each other what is to be deleted, and where it was", async 
 
 test("it is forgotten two days after it was done on both, and never before", async () => {
   const deletions = await load();
-  await deletions.add(wanted, now);
+  await deletions.add(wanted, now, twins);
   await deletions.applyOn("node1", server, limits, now + 100 * day);
   expect((await load()).all).toHaveLength(1);
   await deletions.applyOn("node2", server, limits, now + 1 * day);
@@ -91,6 +93,28 @@ test("it is forgotten two days after it was done on both, and never before", asy
   await deletions.merge([], now + 3 * day);
   expect((await load()).all).toEqual([]);
 });
+
+test.each<[string, string[], number, boolean]>([
+  ["the other one is away", twins, 3 * day, false],
+  ["the other one was removed, or never was", ["node1"], 3 * day, true],
+  ["all were done just now", ["node1"], 1 * day, false],
+])(
+  "where there is no more room what all nodes have done long ago makes way, the oldest first: %s",
+  async (_, present, ago, isTaken) => {
+    const many = Array.from({ length: 1_000 }, (_, i) => {
+      const at = new Date(now - ago + i).toISOString();
+      // The first one was not done even here.
+      return { ...wanted, id: `${i}`, at, done: i === 0 ? [] : ["node1"] };
+    });
+    await writeFile(join(directory, "one.json"), JSON.stringify(many));
+    const deletions = await load();
+    const added = deletions.add(wanted, now, present);
+    if (isTaken) await added;
+    else await expect(added).rejects.toMatchObject({ code: "influxdb.many_deletions", exit: 3 });
+    const ids = (await load()).all.map(({ id }) => id);
+    expect([ids.length, ids[0], ids.includes("1")]).toEqual([1_000, "0", !isTaken]);
+  },
+);
 
 test("a record that is not understood is not taken for none", async () => {
   await writeFile(join(directory, "one.json"), "[{}]");
