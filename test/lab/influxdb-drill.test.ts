@@ -39,6 +39,17 @@ describe.skipIf(!influxd)(`chime-node drill --role influxdb${why}`, () => {
       const { json } = await drill(kind);
       console.error(`${kind}: ${JSON.stringify(json.rounds ?? json.error)}`);
       expect(json).toMatchObject({ passed: true, misread: 0, missing: { node1: 0, node2: 0 } });
+      // Its points are deleted as an operator's would be: recorded, on both.
+      const kept = JSON.parse(
+        await lab.node("node2").read("/var/lib/chime-node/influxdb-deletions.json"),
+      ) as {
+        predicate: string;
+        done: string[];
+      }[];
+      expect(kept.at(-1)).toMatchObject({
+        predicate: '_measurement="chime-node-drill"',
+        done: ["node1", "node2"],
+      });
     }, 300_000);
   }
 });

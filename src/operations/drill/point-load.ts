@@ -1,8 +1,9 @@
+import { callAgent } from "../../agent/socket.ts";
 import { refused } from "../../core/errors.ts";
 import type { Server } from "../../roles/influxdb/client.ts";
 import { deletePoints } from "../../roles/influxdb/delete.ts";
 import { queryJson } from "../../roles/influxdb/influxql.ts";
-import { influxdbSpec, nodes } from "../../roles/influxdb/layout.ts";
+import { influxdbSpec, nodes, roleName } from "../../roles/influxdb/layout.ts";
 import { serverOf, vipServer } from "../../roles/influxdb/servers.ts";
 import type { RoleContext } from "../../roles/types.ts";
 import { missingByNode, type Load } from "./load.ts";
@@ -17,6 +18,8 @@ const pace = { readers: 4, batch: 20, pauseMs: 20 };
 /** A connection to a server that has vanished is given up after it, ms: the next one finds the VIP where it is by then. */
 const requestMs = 500;
 const limits = { timeoutMs: 10_000 };
+/** A deletion waits for the end of a filling, on both. */
+const deleteMs = 120_000;
 
 /**
  * What a client of a busy machine gave up and nobody noticed is looked for each minute, up to a quarter of a minute ago, and
@@ -40,10 +43,23 @@ export function pointLoad(context: RoleContext): Load {
     return Number(tables[0]?.values[0]?.[1] ?? 0);
   };
   const remove = async () => {
-    const all = { bucket, start: "1970-01-01T00:00:00Z", stop: new Date(Date.now() + 60_000).toISOString() };
-    for (const server of real) {
-      await deletePoints(server, { ...all, predicate: `_measurement="${measurement}"` }, limits);
+    const all = {
+      bucket,
+      start: "1970-01-01T00:00:00Z",
+      stop: new Date(Date.now() + 60_000).toISOString(),
+      predicate: `_measurement="${measurement}"`,
+    };
+    if (context.self.roles.includes(roleName)) {
+      // As an operator's: what a filling has read is not given back, and a server that is away does it before it is filled.
+      await callAgent(
+        "role.command",
+        { role: roleName, method: "delete", params: all },
+        { timeoutMs: deleteMs },
+      );
+      return;
     }
+    // No agent here does that: what a filling under way gives back, the next drill removes.
+    for (const server of real) await deletePoints(server, all, limits);
   };
   return {
     what: "points",
