@@ -138,13 +138,13 @@ export class PointClients extends Clients {
       const some = this.#batches.slice(at, at + 100);
       const [from, to] = [some[0]?.at ?? 0, some.at(-1)?.at ?? 0];
       const statement = `SELECT b, f, i, s, u, t FROM ${identifier(measurement)} WHERE time >= ${from}ms AND time <= ${to + 1}ms`;
-      const [tables = []] = await queryJson(server, { db: bucket, rp: "autogen" }, [statement], {
-        timeoutMs: 30_000,
-      });
-      const held = new Set(tables.flatMap(({ values }) => values.map(([, ...row]) => JSON.stringify(row))));
-      for (const { first } of some.filter(({ sure }) => sure)) {
+      const database = { db: bucket, rp: "autogen" };
+      const [tables = []] = await queryJson(server, database, [statement], { timeoutMs: 30_000 }, "u");
+      const held = new Set(tables.flatMap(({ values }) => values.map((row) => JSON.stringify(row))));
+      for (const { first, at: ms } of some.filter(({ sure }) => sure)) {
         for (let id = first; id < first + batch; id++) {
-          const row = [id % 2 === 0, id / 7, id, text(id), id, tags[id % tags.length]];
+          const time = ms * 1_000 + id - first;
+          const row = [time, id % 2 === 0, id / 7, id, text(id), id, tags[id % tags.length]];
           if (!held.has(JSON.stringify(row))) missing++;
         }
       }

@@ -36,7 +36,10 @@ function checkSystem({ untried }: Product, os: Facts["os"]): Finding | undefined
 }
 
 /** An empty directory, or data that this very node of this cluster kept. */
-async function checkData({ node, clusterId }: LocalContext, data: string): Promise<Finding | undefined> {
+export async function checkData(
+  { node, clusterId }: LocalContext,
+  data: string,
+): Promise<Finding | undefined> {
   const marker = await readMarker(data);
   if (marker) {
     if (marker.cluster === clusterId && marker.node === node) return undefined;

@@ -10,7 +10,7 @@ export interface Database {
   rp: string;
 }
 
-/** One table of an answer, times in ms. Integers above 2^53 are not exact here: for values ask for rows (gap/read.ts). */
+/** One table of an answer. Integers above 2^53 are not exact here: for values ask for rows (gap/read.ts). */
 const seriesSchema = v.object({
   name: v.optional(v.string(), ""),
   tags: v.optional(v.record(v.string(), v.string()), {}),
@@ -29,7 +29,8 @@ const answerSchema = v.object({
 const maxBytes = 64 << 20;
 
 /**
- * The tables of each statement, in their order. Errors come with status 200: here they are errors.
+ * The tables of each statement, in their order, times in ms unless asked for in µs, which are exact here, too. Errors come
+ * with status 200: here they are errors.
  * @throws ChimeError `influxdb.query`, `influxdb.*`
  */
 export async function queryJson(
@@ -37,8 +38,9 @@ export async function queryJson(
   database: Database,
   statements: readonly string[],
   limits: Limits,
+  epoch: "ms" | "u" = "ms",
 ): Promise<Series[][]> {
-  const asked = { ...request(server, database, statements.join(";"), "ms"), maxBytes };
+  const asked = { ...request(server, database, statements.join(";"), epoch), maxBytes };
   const { results } = await askJson(server, asked, answerSchema, limits);
   const error = results.find((result) => result.error !== undefined)?.error;
   if (error !== undefined) throw queryError(server, error);
@@ -70,7 +72,7 @@ export function queryError(server: Server, error: string) {
   });
 }
 
-function request({ org }: Server, { db, rp }: Database, statements: string, epoch: "ms" | "ns"): Asked {
+function request({ org }: Server, { db, rp }: Database, statements: string, epoch: "ms" | "u" | "ns"): Asked {
   const body = new URLSearchParams({ q: statements }).toString();
   const headers = { "content-type": "application/x-www-form-urlencoded" };
   return { method: "POST", path: "/query", query: { db, rp, org, epoch }, headers, body };
