@@ -6,6 +6,7 @@ import { standingSchema } from "./mirror/record.ts";
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000));
 const bytes = v.pipe(v.number(), v.minValue(0));
 const drives = v.object({ total: count, online: count, healing: count });
+const programHash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 /** Of the CA file's content. */
 const trustId = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 
@@ -52,7 +53,9 @@ const publishedSchema = v.object({
   /** When it last had all objects completed, ISO 8601. */
   healed: v.nullable(v.pipe(v.string(), v.maxLength(40))),
   /** SHA-256 of the operator's own program. */
-  binary: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+  binary: v.nullable(programHash),
+  /** The same, and whether its server was started with it. None: it came as a package, a mirror's or an older member. */
+  program: v.optional(started(programHash)),
   /** The CAs that are there for its server to trust, and those that it was started with; none: it speaks no TLS. */
   trust: v.optional(started(trustId)),
   /** The change that the password in its server's settings came with; none: an older member. */

@@ -77,7 +77,7 @@ export function lacking({ self, members }: Pick<RoleContext, "self" | "members">
 }
 
 /** Whether this node's server runs, and is older than the program that is there. */
-export function runsOld(context: RoleContext): Promise<boolean> {
+function runsOld(context: RoleContext): Promise<boolean> {
   const { product, binary } = layout(context);
   return runsOlderThan(product.unit, [binary]);
 }

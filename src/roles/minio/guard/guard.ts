@@ -23,11 +23,11 @@ import { readHealth, type Health } from "./health.ts";
 import { alone, HeldRestart, type Serving } from "./held-restart.ts";
 import { PasswordChange, passwordName } from "./password.ts";
 import { inquire, type Seen } from "./inquiry.ts";
+import { ProgramChange } from "./program.ts";
 import { prove } from "./prove.ts";
 import { awaited, isReady, type Progress } from "./readiness.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
 import { untilPreceded } from "./start-order.ts";
-import { answerRestart, restartIfAllHaveIt, restartMethod } from "./restarts.ts";
 import { TrustChange } from "./trust.ts";
 
 /** How often the server is asked how it is, the balancer whether it finds any, and the server about its drives. */
@@ -64,6 +64,7 @@ export class MinioGuard implements Guard {
   readonly #gate: Gate;
   readonly #password: PasswordChange;
   readonly #trust: TrustChange;
+  readonly #program: ProgramChange;
   readonly #key: ApplicationKey;
 
   constructor(deps: GuardDeps) {
@@ -77,6 +78,7 @@ export class MinioGuard implements Guard {
     });
     this.#password = new PasswordChange(deps, this.#restarts, this.#watch.signal);
     this.#trust = new TrustChange(deps, this.#restarts, this.#watch.signal);
+    this.#program = new ProgramChange(deps, this.#restarts, this.#watch.signal);
     this.#key = new ApplicationKey(deps, { timeoutMs: proofMs, signal: this.#watch.signal });
   }
 
@@ -104,7 +106,7 @@ export class MinioGuard implements Guard {
     });
     every(lookEveryMs, () => this.#unlock());
     every(lookEveryMs, () => this.#keepAccount());
-    every(lookEveryMs, () => restartIfAllHaveIt(this.#deps));
+    every(lookEveryMs, () => this.#program.advance());
     every(lookEveryMs, () => this.#password.advance());
     every(lookEveryMs, () => this.#trust.advance());
     every(shownEveryMs, () => this.#trust.keepShown());
@@ -130,7 +132,6 @@ export class MinioGuard implements Guard {
   onVip(): void {}
 
   async handle(method: string, params: unknown): Promise<unknown> {
-    if (method === restartMethod) return answerRestart(this.#deps, params);
     const answer = await this.#restarts.handle(method, params);
     if (answer === undefined) throw failed("guard.unknown_method", `minio has no method ${method}`);
     return answer;
@@ -300,6 +301,7 @@ export class MinioGuard implements Guard {
       owes: this.#redundancy.owes,
       healed: this.#redundancy.healed,
       binary: (await notedHash(layout(context).binary)) ?? null,
+      program: this.#program.own(),
       trust: this.#trust.own(),
       password: this.#password.own(),
       detail: this.#detail(),
