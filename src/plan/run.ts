@@ -127,13 +127,14 @@ export async function apply(
   });
 
   const ids = order(resources).map((resource) => resource.id);
+  // Exit 2 and 3 promise that nothing was touched; what failed otherwise had begun.
+  const isTouched = applied.size > 0 || [...errors.values()].some((error) => !promises(error));
   return {
     changes: inOrder(resources, found),
     applied: ids.filter((id) => applied.has(id)),
     failed: ids.flatMap((resource) => {
       const error = errors.get(resource);
-      // Exit 2 and 3 promise that nothing was touched.
-      return error ? [{ resource, error: applied.size > 0 ? touched(error) : error }] : [];
+      return error ? [{ resource, error: isTouched ? touched(error) : error }] : [];
     }),
     blocked: ids.filter((id) => blocked.has(id)),
     seconds: Math.round(performance.now() - started) / 1000,
@@ -248,8 +249,13 @@ function named(id: string, error: unknown): ChimeError {
   });
 }
 
+/** Whether it says that nothing was touched. */
+function promises({ exit }: ChimeError): boolean {
+  return exit === Exit.usage || exit === Exit.refused;
+}
+
 function touched(error: ChimeError): ChimeError {
-  if (error.exit !== Exit.usage && error.exit !== Exit.refused) return error;
+  if (!promises(error)) return error;
   return new ChimeError(Exit.failed, error.code, error.message, {
     node: error.node,
     remedy: error.remedy,

@@ -194,6 +194,16 @@ describe("apply", () => {
     expect(retried.applied).toEqual(["a:1", "b:2"]);
   });
 
+  test("beside one that failed on its way, a refusal does not say that nothing was touched", async () => {
+    const { fake } = fakeHost();
+    const fail = () => Promise.reject(new Error("broke off"));
+    const both = [fake("a:1", "x", { act: refuse }), fake("b:2", "x", { act: fail })];
+    const { failed } = await apply(both, memoryLedger(), options());
+    expect(failed.map(({ error }) => error.exit)).toEqual([1, 1]);
+    const alone = await apply(both.slice(0, 1), memoryLedger(), options());
+    expect(alone.failed.map(({ error }) => error.exit)).toEqual([3]);
+  });
+
   test("tells of each resource as soon as it is as desired, changed or not, and of no other", async () => {
     const { fake, values } = fakeHost();
     values.set("a:there", "as it is");

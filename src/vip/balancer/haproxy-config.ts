@@ -120,6 +120,8 @@ function renderRoute(service: BalancedService, route: Route): string[] {
           "    http-check expect status 200",
         ]),
     `    timeout check ${check.timeoutMs}ms`,
+    // Nobody there is just being sent elsewhere, and the answer has to go out before the VIP leaves.
+    ...(service.backends.length === 1 ? ["    default-server on-marked-down shutdown-sessions"] : []),
     ...service.backends.map((backend) => `${renderServer(backend, route)}${trust(service, backend)}`),
   ];
 }

@@ -254,8 +254,9 @@ export class MirrorGuard implements Guard {
       await this.#record.change(({ run }) => (run === invocation ? {} : { run: invocation, ...ended }));
     } else await this.#end();
     this.#known = true;
-    // Whoever asks whether both may serve is not told what was so at the last look.
-    await this.#publish();
+    // Whoever asks whether both may serve is not told what was so at the last look. Not waited for: what follows from an end
+    // of the server is not to wait for members that do not answer.
+    this.#publish().catch((error: unknown) => log.warn("minio:", error));
   }
 
   async #end(): Promise<void> {
