@@ -28,6 +28,8 @@ export interface UnitState {
   /** Changes with every start. */
   invocation: string;
   needDaemonReload: boolean;
+  /** Its main process is there. */
+  runs: boolean;
   /** When the main process was started, ms since the epoch: not later than that, and a second earlier at most; 0 = never. */
   startedAt: number;
 }
@@ -40,6 +42,7 @@ const properties = {
   fragment: "FragmentPath",
   invocation: "InvocationID",
   needDaemonReload: "NeedDaemonReload",
+  runs: "MainPID",
   startedAt: "ExecMainStartTimestamp",
   startedAfter: "ExecMainStartTimestampMonotonic",
 } as const;
@@ -74,6 +77,7 @@ export function parseShow(text: string, now?: Moment): UnitState {
     fragment: get("fragment"),
     invocation: get("invocation"),
     needDaemonReload: get("needDaemonReload") === "yes",
+    runs: Number(get("runs")) > 0,
     startedAt: Number.isNaN(second) ? 0 : refined(second, Number(get("startedAfter")) / 1000, now),
   };
 }

@@ -10,6 +10,7 @@ UnitFileState=enabled
 FragmentPath=/etc/systemd/system/x.service
 InvocationID=7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d
 NeedDaemonReload=no
+MainPID=4711
 ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
 `),
   ).toEqual({
@@ -20,6 +21,7 @@ ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
     fragment: "/etc/systemd/system/x.service",
     invocation: "7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d",
     needDaemonReload: false,
+    runs: true,
     startedAt: Date.UTC(2026, 10, 21, 9, 18, 58),
   });
 });
@@ -38,9 +40,9 @@ test.each([
 test("parseShow of a unit that does not exist", () => {
   expect(
     parseShow(
-      "LoadState=not-found\nActiveState=inactive\nUnitFileState=\nInvocationID=\nNeedDaemonReload=no\nExecMainStartTimestamp=\n",
+      "LoadState=not-found\nActiveState=inactive\nUnitFileState=\nInvocationID=\nNeedDaemonReload=no\nMainPID=0\nExecMainStartTimestamp=\n",
     ),
-  ).toMatchObject({ load: "not-found", file: "", startedAt: 0 });
+  ).toMatchObject({ load: "not-found", file: "", runs: false, startedAt: 0 });
 });
 
 describe("telling", () => {

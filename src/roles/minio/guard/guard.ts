@@ -1,13 +1,12 @@
 import { failed, toChimeError } from "../../../core/errors.ts";
 import { log } from "../../../core/log.ts";
-import { killUnit, showUnit } from "../../../host/systemd.ts";
+import { killUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import type { Guard, GuardDeps, Problem } from "../../guard.ts";
 import { awaitHeir, giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import { remindOfAccount } from "../application.ts";
 import { driveCount, layout, minioSpec, nodes, roleName } from "../layout.ts";
-import { releaseLocks } from "../left-behind.ts";
 import type { Published } from "../published.ts";
 import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
 import { slowDrives } from "../slow.ts";
@@ -21,6 +20,7 @@ import { Clocks } from "./clocks.ts";
 import { Gate } from "./gate.ts";
 import { readHealth, type Health } from "./health.ts";
 import { alone, HeldRestart, type Serving } from "./held-restart.ts";
+import { LeftLocks } from "./left-locks.ts";
 import { PasswordChange, passwordName } from "./password.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { ProgramChange } from "./program.ts";
@@ -56,12 +56,11 @@ export class MinioGuard implements Guard {
   /** Why an object does not go through yet, or the server does not start. */
   #trouble: string | null = null;
   #leaving = false;
-  /** What an earlier run of the server had locked is free again. */
-  #unlocked = false;
   readonly #clocks = new Clocks();
   readonly #redundancy: Redundancy;
   readonly #restarts: HeldRestart;
   readonly #gate: Gate;
+  readonly #locks: LeftLocks;
   readonly #password: PasswordChange;
   readonly #trust: TrustChange;
   readonly #program: ProgramChange;
@@ -72,6 +71,7 @@ export class MinioGuard implements Guard {
     this.#watch = new Watch(deps.clock, roleName);
     this.#redundancy = new Redundancy(deps.clock);
     this.#restarts = new HeldRestart(deps, () => this.#serving(), alone, this.#watch.signal);
+    this.#locks = new LeftLocks(deps, this.#watch.signal);
     this.#gate = new Gate(deps, {
       isLeaving: () => this.#leaving,
       isHeld: () => this.#restarts.isUnderWay,
@@ -104,7 +104,7 @@ export class MinioGuard implements Guard {
     every(inquireEveryMs, async () => {
       if (this.#health.reads) this.#seen = await this.#inquire();
     });
-    every(lookEveryMs, () => this.#unlock());
+    every(gateEveryMs, () => this.#locks.look(this.#health));
     every(lookEveryMs, () => this.#keepAccount());
     every(lookEveryMs, () => this.#program.advance());
     every(lookEveryMs, () => this.#password.advance());
@@ -184,20 +184,10 @@ export class MinioGuard implements Guard {
     // One that starts anew may be up again at the next look, but does not read for some seconds.
     if (!this.#health.reads && rememberedSlot() !== null) await this.#redundancy.down();
     if (!this.#health.up) await this.#startServer();
-    if (!this.#health.reads) {
-      this.#unlocked = false;
-      this.#seen = null;
-    } else this.#seen ??= await this.#inquire();
+    if (!this.#health.reads) this.#seen = null;
+    else this.#seen ??= await this.#inquire();
     if (this.#health.writes && !this.#proven) await this.#prove();
     await this.#publish();
-  }
-
-  async #unlock(): Promise<void> {
-    if (!this.#health.reads || this.#unlocked) return;
-    const context = this.#deps.context();
-    const { startedAt } = await showUnit(layout(context).product.unit);
-    await releaseLocks(context, context.self.name, { before: startedAt, signal: this.#watch.signal });
-    this.#unlocked = true;
   }
 
   async #watchDrives(): Promise<void> {
