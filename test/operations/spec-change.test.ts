@@ -28,6 +28,21 @@ test.each([
   });
 });
 
+test.each([
+  ["org", "roles.influxdb.org is chime", 'org = "other"'],
+  ["bucket", "roles.influxdb.bucket is chime", 'bucket = "other"'],
+])("another %s of InfluxDB is another cluster's", async (_, said, key) => {
+  const twins = (more: string) => toml(`[roles.influxdb]\nvip = "10.0.0.40"\n${more}\n`);
+  const members = [{ name: "node1", roles: ["influxdb"] }];
+  const change = (async () => requireChangeable({ ...now, spec: twins(""), members }, twins(key)))();
+  expect(await failure(change)).toMatchObject({
+    code: "spec.fixed",
+    exit: 3,
+    message: expect.stringContaining(said),
+  });
+  requireChangeable({ ...now, spec: twins(""), members }, twins('retention = "30d"'));
+});
+
 test("what moves no data may be changed", () => {
   requireChangeable(now, toml('[roles.mysql]\nvip = "10.0.0.31"\nengine = "mariadb"\ndatabases = ["a"]\n'));
 });
