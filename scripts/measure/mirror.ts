@@ -3,9 +3,9 @@ import type { ObjectFault } from "../../src/operations/drill/objects.ts";
 import { chime } from "../../test/lab/chime.ts";
 import type { Status } from "../../src/agent/status.ts";
 import type { Lab } from "../../test/lab/lab.ts";
+import { untilCurrent, untilLevel } from "../../test/lab/mirror.ts";
 import { startObjects, type ObjectLoad } from "../../test/lab/object-load.ts";
 import { formStore, openStoreLab } from "../../test/lab/store.ts";
-import { waitUntil } from "../../test/lab/wait.ts";
 import { endRow, faultRows, objects } from "./faults.ts";
 import type { Row } from "./row.ts";
 
@@ -77,6 +77,7 @@ async function drillOf(lab: Lab, load: ObjectLoad, kind: Kind): Promise<Drill> {
   const outage = await load.outageAfter(at);
   if (kind === "power") await victim.boot();
   const back = performance.now();
+  await untilCurrent(victim);
   await untilLevel(lab);
   return { kind, again: outage.ms / 1000, level: (performance.now() - back) / 1000 };
 }
@@ -96,9 +97,4 @@ async function statusOf(lab: Lab): Promise<Status> {
   const node = lab.nodes.find(({ running }) => running);
   if (!node) throw new Error("no node is running");
   return (await chime<Status>(node, ["status"])).json;
-}
-
-/** One that may lack something says so, as an error. */
-async function untilLevel(lab: Lab): Promise<void> {
-  await waitUntil("both stores to be level", 180_000, async () => (await statusOf(lab)).healthy, 250);
 }

@@ -10,6 +10,7 @@ import { chime, verdict } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import { LoopDevice } from "./loops.ts";
 import { minioBinary } from "./minio-binary.ts";
+import { untilCurrent, untilLevel } from "./mirror.ts";
 import type { LabNode } from "./node.ts";
 import { type ObjectLoad, startApplications, startObjects } from "./object-load.ts";
 import {
@@ -47,18 +48,6 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
 
   const statusOf = async (node: LabNode) => (await chime<Status>(node, ["status"])).json;
   const running = () => lab.nodes.filter((node) => node.running);
-  /** Level, and both may serve: by the word of both. */
-  const untilLevel = () =>
-    waitUntil("both to be level", levelMs, async () =>
-      (await Promise.all(lab.nodes.map(statusOf))).every(({ healthy }) => healthy),
-    );
-  /** Its own store, as it runs now, holds what counts: that it had before a fault is not meant. */
-  const untilCurrent = (node: LabNode) =>
-    waitUntil(`the store of ${node.name}, started anew, to be current`, levelMs, async () => {
-      const unit = await node.run(["systemctl", "show", "-P", "InvocationID", "minio"]);
-      const { run, current } = JSON.parse((await node.run(["cat", paths.minioMirror])).stdout);
-      return current && run === unit.stdout.trim();
-    });
   const untilWhole = () =>
     waitUntil("both to be level, with everything on all drives", levelMs, async () =>
       Bun.deepEquals(await problemsOf(lab.node("node1")), ["minio.margin"]),
@@ -85,7 +74,7 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
   };
 
   test("both serve, a plan finds nothing to do, and what is conceded is said", async () => {
-    await untilLevel();
+    await untilLevel(lab);
     await waitUntil("nothing but the margin to be said", 60_000, async () =>
       Bun.deepEquals(await problemsOf(lab.node("node2")), ["minio.margin"]),
     );
@@ -111,7 +100,7 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
       if (!victim.running) await victim.boot();
       const back = performance.now();
       await untilCurrent(victim);
-      await untilLevel();
+      await untilLevel(lab);
       const levelled = Math.round((performance.now() - back) / 100) / 10;
       console.error(
         `${what}: ${Math.round(outage.ms)} ms without an acknowledged change, level in ${levelled} s`,
@@ -150,7 +139,7 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
         "--yes",
       ]);
       expect([code, json.error]).toEqual([0, undefined]);
-      await untilLevel();
+      await untilLevel(lab);
       expect((await holder()).name).toBe(before.name);
       const { requests, misread, faults: found } = await applications.report();
       const longest = Math.max(...requests.map(({ ms }) => ms));
@@ -175,7 +164,7 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
       await Promise.all(lab.nodes.map((node) => node.sh("printf x >>/root/minio")));
       const applied = await Promise.all(lab.nodes.map((node) => chime(node, ["apply", "--yes"])));
       expect(applied.map(({ code }) => code)).toEqual([0, 0]);
-      await untilLevel();
+      await untilLevel(lab);
       const lines = await Promise.all(
         lab.nodes.map(async (node) => {
           const units = "-u chime-node.service -u minio.service";
@@ -239,7 +228,7 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
         expect((await holder()).name).not.toBe(before.name);
         if (!before.running) await before.boot();
         await untilCurrent(before);
-        await untilLevel();
+        await untilLevel(lab);
         await expectAnswered(what, applications);
       },
       400_000,
@@ -313,7 +302,7 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
         (await statusOf(node1)).problems.some(({ remedy }) => remedy.includes("chime-node remove node2")),
       );
       await node2.boot();
-      await untilLevel();
+      await untilLevel(lab);
       const got = await useStore(lab, { store: application, verb: "get", key: "last", patienceMs: 60_000 });
       expect(got).toMatchObject({ error: null, sha256: sha256(bodyOf("first")) });
     },
@@ -334,7 +323,7 @@ two(`two nodes whose stores copy to each other, roles.minio.tls = %s${why}`, (tl
       expect((await statusOf(node1)).healthy).toBe(true);
       const { json } = await chime<{ token: string }>(node1, ["token", "create"]);
       await joinStore(node2, json.token);
-      await untilLevel();
+      await untilLevel(lab);
       await node1.powerOff();
       expect(await read()).toMatchObject({ error: null, sha256: sha256(bodyOf("first")) });
     },
