@@ -6,8 +6,9 @@ import { chime } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import { minioBinary } from "./minio-binary.ts";
 import { type ObjectLoad, startObjects } from "./object-load.ts";
-import { formStore, openStoreLab } from "./store.ts";
+import { applicationStore, formStore, openStoreLab, useStore } from "./store.ts";
 import { storeFaults, storeStage, untilWhole, type StoreFault } from "./store-faults.ts";
+import { waitUntil } from "./wait.ts";
 
 const long = process.env["CHIME_LONG"] !== undefined;
 const minio = long ? await minioBinary() : undefined;
@@ -59,6 +60,30 @@ describe.skipIf(!minio)(`3 × 3 under clients that write over ${needs}`, () => {
     await untilWhole(lab);
   }, 400_000);
   afterAll(() => lab?.close());
+
+  test("what a server that dies has locked is not waited for, though it stays away", async () => {
+    const victim = lab.node("node3");
+    const store = await applicationStore(lab.node("node1"));
+    const script = `const { accessKey: accessKeyId, secretKey: secretAccessKey } = ${JSON.stringify(store.credentials)};
+      const endpoint = "http://${victim.address}:9000";
+      const s3 = new Bun.S3Client({ endpoint, bucket: "chime", accessKeyId, secretAccessKey, region: "us-east-1" });
+      const put = () => fetch(s3.presign("locked", { method: "PUT" }), { method: "PUT", body: new Uint8Array(100_000) });
+      const writer = async () => { for (;;) { await put(); console.error("stored"); } };
+      await Promise.all(Array.from({ length: 10 }, writer));`;
+    const writers = lab.client.start([process.execPath, "-e", script]);
+    await waitUntil("all to be at work", 30_000, () => writers.lines.length > 20);
+    // Or the agent would start it again.
+    expect((await chime(victim, ["maintenance", "on", "--yes"])).code).toBe(0);
+    await victim.kill("minio");
+    await victim.sh("systemctl stop minio");
+    const { error, ms } = await useStore(lab, { store, verb: "delete", key: "locked", patienceMs: 60_000 });
+    console.error(`an object that was locked by a dead server was deleted after ${ms} ms`);
+    expect(error).toBeNull();
+    expect(ms).toBeLessThan(10_000);
+    await writers.exited;
+    await chime(victim, ["maintenance", "off", "--yes"]);
+    await untilWhole(lab);
+  }, 200_000);
 
   test("an object that is written over as a server or a node dies is one of those that were sent, or gone; never older than what was acknowledged, nor mixed", async () => {
     // Two of three changes; one whose change nobody answered is not written over any more.
