@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Status } from "../../src/agent/status.ts";
-import { paths } from "../../src/core/paths.ts";
 import { isOlderRead, isUndeleted } from "../../src/operations/drill/conceded.ts";
 import type { DrillReport } from "../../src/operations/drill/report.ts";
 import type { ReplaceResult } from "../../src/operations/replace-disk.ts";
