@@ -68,3 +68,21 @@ test("of a mirror the store with the clients goes last, and waits for nobody who
   expect(mirror(true, fellow(2, due, { alive: false }))).toBe("restart");
   expect(mirror(true)).toBe("restart");
 });
+
+test.each([true, false])(
+  "of a mirror none is waited for whose server is down and has nothing left to do, with clients: %p",
+  (hasVip) => {
+    const mirror = (state: StartedWith) =>
+      restartStep({
+        topology: "mirror",
+        index: 1,
+        own: due,
+        others: [fellow(2, state, { isUp: false })],
+        hasVip,
+      });
+    expect(mirror({ ...done, old: false })).toBe("restart");
+    expect(mirror({ ...due, old: false })).toBe("restart");
+    expect(mirror({ ...due, old: true })).toBe("wait");
+    expect(mirror({ ...old, old: false })).toBe("wait");
+  },
+);

@@ -51,11 +51,16 @@ export function awaited<F extends Fellow>(now: Situation<F>): F[] {
   return now.topology === "mirror" ? awaitedInMirror(now) : awaitedInPool(now);
 }
 
-/** Whose server is down is waited for, whoever has the clients: these may be on their way here. */
+/**
+ * Whose server is down is waited for, whoever has the clients: these may be on their way here. But for one that has nothing left
+ * to do: whether it comes back by itself its node knows, which is asked before (`whyNotBeside`).
+ */
 function awaitedInMirror<F extends Fellow>({ own, hasVip, others }: Situation<F>): F[] {
   const [mate] = others;
-  if (!mate?.alive || (mate.isUp && !hasVip)) return [];
-  return mate.isUp && mate.state?.used === own.current ? [] : [mate];
+  if (!mate?.alive) return [];
+  const { isUp, state } = mate;
+  if (isUp) return hasVip && state?.used !== own.current ? [mate] : [];
+  return state?.current === own.current && state.old === false ? [] : [mate];
 }
 
 /**

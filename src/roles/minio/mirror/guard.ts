@@ -78,6 +78,8 @@ export class MirrorGuard implements Guard {
   #known = false;
   #health: Health = { up: false, reads: false, writes: false };
   #seen: Seen | null = null;
+  /** When it answered last, or this agent started, on the monotonic clock. */
+  #answeredAt: number;
   /** An object went in and out. */
   #proven = false;
   /** That was tried since this agent started. */
@@ -97,12 +99,13 @@ export class MirrorGuard implements Guard {
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
+    this.#answeredAt = deps.clock.now();
     this.#watch = new Watch(deps.clock, roleName);
     this.#limits = { timeoutMs: requestMs, signal: this.#watch.signal };
     this.#link = new Link(deps.clock);
     this.#redundancy = new Redundancy(deps.clock);
     const own = {
-      runs: () => this.#vigil.attention !== undefined,
+      silentMs: () => (this.#answers ? 0 : deps.clock.now() - this.#answeredAt),
       isIdle: () => this.#known && !this.#isCurrent,
       whyNotAlone: () => this.#whyNotAlone(),
     };
@@ -209,6 +212,11 @@ export class MirrorGuard implements Guard {
     return this.#known && this.#vigil.attention !== undefined && this.#record.standing.current;
   }
 
+  /** It runs, and can be read from. */
+  get #answers(): boolean {
+    return this.#vigil.attention !== undefined && this.#health.reads;
+  }
+
   #other(): Other | undefined {
     return otherNode(this.#deps.context().self, this.#deps.membership.members());
   }
@@ -238,6 +246,7 @@ export class MirrorGuard implements Guard {
     this.#health = await readHealth(ownStore(context), signal);
     if (signal.aborted) return;
     if (!this.#vigil.attention) await this.#vigil.look();
+    if (this.#answers) this.#answeredAt = this.#deps.clock.now();
     if (!this.#health.up && !this.#leaving && !this.#deps.inMaintenance()) {
       this.#trouble = await startServer(layout(context).product.unit);
     }
@@ -401,6 +410,7 @@ export class MirrorGuard implements Guard {
     const current = this.#isCurrent;
     const { reads, writes } = this.#health;
     const isUp = this.#vigil.attention !== undefined;
+    const answers = this.#answers;
     const { enabled, reached, trouble } = this.#link;
     const state: Published = {
       slot: null,
@@ -416,7 +426,7 @@ export class MirrorGuard implements Guard {
       detail: current && this.#proven ? null : this.awaiting().slice(0, 400),
       trust: this.#trust.own(),
       password: this.#password.own(),
-      mirror: { ...this.#record.standing, current, up: isUp && reads, enabled, reached, trouble },
+      mirror: { ...this.#record.standing, current, up: answers, enabled, reached, trouble },
     };
     await this.#deps.publish(state);
   }

@@ -9,9 +9,16 @@ import { lacking, type Other } from "./other.ts";
 /** Another agent's answer. */
 const askMs = 5_000;
 
+/**
+ * A server that is restarted answers within seconds. One that has not for so long, ms, may be out for good, and then the other one
+ * is not kept from what it has to be restarted for.
+ */
+const outMs = 60_000;
+
 /** This node's server at this moment. */
 export interface OwnServer {
-  runs(): boolean;
+  /** For how long it has not answered, ms; 0: it does. */
+  silentMs(): number;
   /** What it has is known not to count: nobody relies on it. */
   isIdle(): boolean;
   /** Why clients cannot be left to it alone; undefined: they can. */
@@ -81,7 +88,8 @@ export class MirrorTurns implements RestartTurn {
   }
 
   #whyNotBeside(): string | undefined {
-    return this.#own.runs() ? undefined : "its own server does not run";
+    const silentMs = this.#own.silentMs();
+    return silentMs === 0 || silentMs >= outMs ? undefined : "its own server does not answer";
   }
 
   #ask(name: string, asked: TurnAsked): Promise<unknown> {

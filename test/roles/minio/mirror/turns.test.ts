@@ -12,6 +12,8 @@ interface Store {
   restarts: HeldRestart;
   hasVip: boolean;
   runs: boolean;
+  /** For how long it has not answered while it does not run, ms. */
+  silentMs: number;
   /** Its server is being stopped, which takes its time. */
   isStopping: boolean;
   /** It was started before what is there. */
@@ -71,7 +73,7 @@ function store(index: number): Store {
   } as unknown as GuardDeps;
   const { signal } = new AbortController();
   const server = {
-    runs: () => own().runs,
+    silentMs: () => (own().runs ? 0 : own().silentMs),
     isIdle: () => !own().runs,
     whyNotAlone: () => (own().runs ? undefined : "waiting for the server to start"),
   };
@@ -95,6 +97,7 @@ function store(index: number): Store {
     restarts,
     hasVip: index === 1,
     runs: true,
+    silentMs: 1_000,
     isStopping: false,
     isOld: true,
     isEligible: true,
@@ -184,6 +187,15 @@ describe("a server that is restarted for what it reads when it starts", () => {
     await begin(one);
     expect(one.isStopping).toBe(false);
     deaf.clear();
+    await begin(one);
+    expect(one.isStopping).toBe(true);
+  });
+
+  test("is restarted where the other one's does not come back", async () => {
+    [two.runs, two.silentMs] = [false, 59_999];
+    await begin(one);
+    expect(one.isStopping).toBe(false);
+    two.silentMs = 60_000;
     await begin(one);
     expect(one.isStopping).toBe(true);
   });
