@@ -30,10 +30,17 @@ export function whyNotTo(
   return ` to have everything${trouble ? `: ${trouble}` : ""}`;
 }
 
+async function answerOf(ask: () => Promise<unknown>): Promise<string | null> {
+  return v.parse(answerSchema, await ask()).why;
+}
+
+const leftTo = (name: string): string => `waiting for ${name} to restart its server`;
+
 /** Sees to it that one server at a time is restarted on purpose, and only while the other one may have all clients. */
 export class Turn {
   readonly #clock: Pick<Clock, "now">;
-  #asking = false;
+  /** So many questions are on their way. */
+  #asks = 0;
   /** This node's server runs anew, and has not proven itself yet. */
   #isRestarted = false;
   /** Until when this node has it, and until when it has left it to the other one, on the monotonic clock. */
@@ -65,12 +72,13 @@ export class Turn {
     ask: (asked: TurnAsked) => Promise<unknown>,
   ): Promise<string | undefined> {
     if (this.isMine) return undefined;
-    if (this.isGiven) return `waiting for ${name} to restart its server`;
+    if (this.isGiven) return leftTo(name);
     if (lacks !== undefined) return `waiting for ${name}${lacks}`;
-    const why = await this.#ask(() => ask({ urgent: false })).catch(
-      (error: unknown) => toChimeError(error).message,
+    return this.#ask(
+      name,
+      () => ask({ urgent: false }),
+      (error) => toChimeError(error).message,
     );
-    return why === null ? this.#begin() : `waiting for ${name}: ${why}`;
   }
 
   /**
@@ -79,18 +87,34 @@ export class Turn {
    */
   async takeUrgently(name: string, ask: (asked: TurnAsked) => Promise<unknown>): Promise<string | undefined> {
     if (this.isMine) return undefined;
-    if (this.isGiven) return `waiting for ${name} to restart its server`;
-    const why = await this.#ask(() => ask({ urgent: true })).catch(() => null);
-    return why === null ? this.#begin() : `waiting for ${name}: ${why}`;
+    if (this.isGiven) return leftTo(name);
+    return this.#ask(
+      name,
+      () => ask({ urgent: true }),
+      () => null,
+    );
   }
 
-  async #ask(ask: () => Promise<unknown>): Promise<string | null> {
-    this.#asking = true;
+  /** @param unanswered what follows where no answer comes, as in one */
+  async #ask(
+    name: string,
+    ask: () => Promise<unknown>,
+    unanswered: (error: unknown) => string | null,
+  ): Promise<string | undefined> {
+    this.#asks++;
     try {
-      return v.parse(answerSchema, await ask()).why;
+      const why = await answerOf(ask).catch(unanswered);
+      return this.#answered(name, why);
     } finally {
-      this.#asking = false;
+      this.#asks--;
     }
+  }
+
+  /** Meanwhile another question may have got it, or the other one: that has the same answer by now. */
+  #answered(name: string, why: string | null): string | undefined {
+    if (this.isMine) return undefined;
+    if (why !== null) return `waiting for ${name}: ${why}`;
+    return this.isGiven ? leftTo(name) : this.#begin();
   }
 
   #begin(): undefined {
@@ -103,7 +127,7 @@ export class Turn {
    * @param whyNot why this node's server is not to be left alone with the clients
    */
   answer(isFirst: boolean, whyNot: string | undefined): TurnAnswer {
-    if (this.isMine || (this.#asking && isFirst)) return { why: "its own server is restarted first" };
+    if (this.isMine || (this.#asks > 0 && isFirst)) return { why: "its own server is restarted first" };
     if (whyNot !== undefined) return { why: whyNot };
     this.#givenUntil = this.#clock.now() + givenMs;
     return { why: null };

@@ -71,6 +71,49 @@ describe("two that ask each other", () => {
     expect([first.isMine, second.isMine]).toEqual([true, false]);
   });
 
+  test("the first asks twice: a no to one question leaves the other one open", async () => {
+    const { first, second } = pair();
+    const answers = [1, 2].map(() => Promise.withResolvers<unknown>());
+    const [one, two] = answers.map(({ promise }) => first.take("node2", undefined, () => promise));
+    answers[0]?.resolve({ why: "it lacks points" });
+    expect(await one).toBe("waiting for node2: it lacks points");
+    const other = second.take("node1", undefined, () => Promise.resolve(first.answer(true, undefined)));
+    answers[1]?.resolve(second.answer(false, undefined));
+    expect(await Promise.all([two, other])).toEqual([
+      undefined,
+      "waiting for node1: its own server is restarted first",
+    ]);
+    expect([first.isMine, second.isMine]).toEqual([true, false]);
+  });
+
+  test.each(["take", "takeUrgently"] as const)(
+    "who has left it to the other one before the answer comes has not got it: %s",
+    async (how) => {
+      const { second } = pair();
+      const answer = Promise.withResolvers<unknown>();
+      const asked = () => answer.promise;
+      const taken =
+        how === "take" ? second.take("node1", undefined, asked) : second.takeUrgently("node1", asked);
+      expect(second.answer(false, undefined)).toEqual({ why: null });
+      answer.resolve({ why: null });
+      expect(await taken).toBe("waiting for node1 to restart its server");
+      expect(second.isMine).toBe(false);
+    },
+  );
+
+  test("who asks twice and gets it twice has it until the run that followed the first is well", async () => {
+    const { first } = pair();
+    const answers = [1, 2].map(() => Promise.withResolvers<unknown>());
+    const taken = answers.map(({ promise }) => first.take("node2", undefined, () => promise));
+    answers[0]?.resolve({ why: null });
+    expect(await taken[0]).toBeUndefined();
+    first.restarted();
+    answers[1]?.resolve({ why: null });
+    expect(await taken[1]).toBeUndefined();
+    first.well();
+    expect(first.isMine).toBe(false);
+  });
+
   test("who does not use it loses it", async () => {
     const { first, secondAsks, firstAsks, pass } = pair();
     expect(await firstAsks()).toBeUndefined();
