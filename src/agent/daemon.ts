@@ -95,12 +95,9 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     });
 
   const hasVip = () => rolesHere(context()).some((role) => role.vip(context()) !== undefined);
-  const routersHeard = new RoutersHeard({
-    clock: systemClock,
-    membership,
-    interfaces: facts.interfaces,
-    open: () => (hasVip() ? undefined : new Listening(facts.interfaces)),
-  });
+  const routersHeard = new RoutersHeard(systemClock, () =>
+    hasVip() ? undefined : new Listening(facts.interfaces),
+  );
 
   const history = await History.load(paths.history, identity.self.name, systemClock);
   const maintenance = await Maintenance.load(paths.maintenance);
@@ -232,7 +229,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       secrets: secretChanges.published(),
     });
     void secretChanges.follow();
-    routersHeard.settle();
+    routersHeard.settle(hasVip());
     for (const vip of vipsHere()) {
       clients.share(vip).catch(warnOf(vip.role));
       // Until it has left, not only until the gate is closed: in between clients come here, too.

@@ -19,7 +19,7 @@ import { loadGiven } from "../host/disks/record.ts";
 import { file } from "../resources/file.ts";
 import { downloadPackages } from "../resources/package.ts";
 import type { RoleContext } from "../roles/types.ts";
-import { addHeard, listenAhead, type Surroundings } from "../vip/checks.ts";
+import { listenAhead, type Surroundings } from "../vip/checks.ts";
 import { type HeardBy, Listening } from "../vip/listening.ts";
 import { PullAhead } from "./bundle/ahead.ts";
 import { pullBundle } from "./bundle/pull.ts";
@@ -76,18 +76,16 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     const asking = new AbortController();
     let ahead: PullAhead | undefined;
     let listening: Listening | undefined;
-    const listen = () => {
+    const listen = (before?: (ms: number) => Promise<HeardBy>) => {
       listening = new Listening(facts.interfaces);
-      return listenAhead(listening, asking.signal);
+      return listenAhead(listening, asking.signal, before);
     };
     try {
       const { identity, ask } = member
-        ? { identity: member, ask: listen() }
+        ? { identity: member, ask: listen((ms) => callAgent<HeardBy>("routers.heard", { ms })) }
         : await enter(options, { facts, listen, given }, io);
       if (!member) ahead = new PullAhead(facts, options.role, io);
       await startAgent(io);
-      // Not waited for: it goes on listening meanwhile.
-      if (listening) void addHeard(listening, (ms) => callAgent<HeardBy>("routers.heard", { ms }));
       ahead?.agentIsUp();
       await takeRoles(options, { facts, ask, disks, ahead }, io);
       await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);

@@ -47,21 +47,22 @@ export function firstLook(listening: Listening): Surroundings {
   };
 }
 
-/** What is heard from when it is listened; the signal ends it where nobody asks any more. */
-export function listenAhead(listening: Listening, signal: AbortSignal): Surroundings {
-  return { ...machine, listenVrrp: (name, ms) => listening.until(name, ms, signal) };
-}
-
 /**
- * What others have heard need not be waited for again.
- * @param before what they heard in the last `ms`; without an answer it is listened for the whole time
+ * What is heard from now on, or was before: that is not waited for again.
+ * @param before what this node's agent heard in the last `ms`, where it listens
+ * @param signal ends it where nobody asks any more
  */
-export async function addHeard(
+export function listenAhead(
   listening: Listening,
-  before: (ms: number) => Promise<HeardBy>,
-): Promise<void> {
-  const heard = await before(listenMs).catch(() => ({}));
-  listening.add(heard);
+  signal: AbortSignal,
+  before?: (ms: number) => Promise<HeardBy>,
+): Surroundings {
+  // Without an answer it is listened for the whole time.
+  before?.(listenMs).then(
+    (heard) => listening.add(heard),
+    () => undefined,
+  );
+  return { ...machine, listenVrrp: (name, ms) => listening.until(name, ms, signal) };
 }
 
 /** What whoever listens from now on need not wait for again, when it is told right now. */
