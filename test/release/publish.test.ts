@@ -118,7 +118,7 @@ describe("keys", () => {
     expect(readPrivateKey(join(work, "rsa"))).rejects.toThrow("is no Ed25519 private key");
     expect(readPublicKey(join(work, "rsa.pub"))).rejects.toThrow("is no Ed25519 public key");
     expect(readPublicKey(key.key)).rejects.toThrow("is no Ed25519 public key");
-    expect(readPrivateKey(key.pub)).rejects.toThrow("cannot be read as a key");
+    expect(readPrivateKey(key.pub)).rejects.toThrow("is a public key");
     expect(readPrivateKey(join(work, "none"))).rejects.toThrow("cannot be read as a key");
   });
 });
@@ -178,7 +178,7 @@ test("scripts/build: a key that is none stops before anything is built", async (
   const args = ["--release", join(work, "never"), "--key", key.pub];
   const answer = await exec([process.execPath, build, ...args], { ok: "any", cwd: work });
   expect([answer.code, answer.stdout]).toEqual([1, ""]);
-  expect(answer.stderr).toContain("cannot be read as a key");
+  expect(answer.stderr).toContain("is a public key: the private one signs");
   expect(await readdir(work)).not.toContain("never");
 });
 
