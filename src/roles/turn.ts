@@ -39,6 +39,7 @@ const leftTo = (name: string): string => `waiting for ${name} to restart its ser
 /** Sees to it that one server at a time is restarted on purpose, and only while the other one may have all clients. */
 export class Turn {
   readonly #clock: Pick<Clock, "now">;
+  readonly #begun: () => void;
   /** So many questions are on their way. */
   #asks = 0;
   /** This node's server runs anew, and has not proven itself yet. */
@@ -47,8 +48,10 @@ export class Turn {
   #mineUntil = Number.NEGATIVE_INFINITY;
   #givenUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Pick<Clock, "now">) {
+  /** @param begun called at the very moment from which on it is this node's turn */
+  constructor(clock: Pick<Clock, "now">, begun: () => void = () => undefined) {
     this.#clock = clock;
+    this.#begun = begun;
   }
 
   /** Its server is to be restarted at any moment: nobody is to read from it. */
@@ -120,6 +123,7 @@ export class Turn {
   #begin(): undefined {
     this.#isRestarted = false;
     this.#mineUntil = this.#clock.now() + mineMs;
+    this.#begun();
   }
 
   /**

@@ -40,7 +40,7 @@ export class MirrorTurns implements RestartTurn {
     this.#other = other;
     this.#own = own;
     this.#signal = signal;
-    this.#turn = new Turn(deps.clock);
+    this.#turn = new Turn(deps.clock, () => this.#begun());
   }
 
   /** This node's server is to be restarted at any moment: no clients are to come here. */
@@ -77,7 +77,6 @@ export class MirrorTurns implements RestartTurn {
     const other = this.#other();
     if (!other?.isSetUp) return undefined;
     const { name } = other.member;
-    if (!this.#turn.isMine) this.#clientsStay = this.#deps.hasVip();
     // The agent of one that is given up may be there all the same.
     if (!other.alive) return this.#turn.takeUrgently(name, (asked) => this.#ask(name, asked));
     return this.#turn.take(name, undefined, () => this.#ask(name, { urgent: true }));
@@ -85,6 +84,12 @@ export class MirrorTurns implements RestartTurn {
 
   end(): void {
     this.#turn.end();
+  }
+
+  /** The VIP may have come or left while the other one was asked. From now on it does neither by itself. */
+  #begun(): void {
+    this.#clientsStay = this.#deps.hasVip();
+    if (!this.#clientsStay) this.#deps.setEligible(false);
   }
 
   #whyNotBeside(): string | undefined {

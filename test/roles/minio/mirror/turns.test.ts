@@ -30,6 +30,8 @@ let now: number;
 let stores: [Store, Store];
 /** Whom an answer does not come from. */
 let deaf: Set<string>;
+/** What happens while an answer is on its way. */
+let meanwhile: () => void;
 
 const cause = (own: () => Store): Cause => ({
   name: "trust",
@@ -59,7 +61,9 @@ function store(index: number): Store {
       async call(node: string, method: string, asked: unknown) {
         expect([node, method]).toEqual([mate().name, "guard.minio.turn"]);
         if (deaf.has(node)) throw new Error("no answer");
-        return mate().turns.answer(asked);
+        const answer = mate().turns.answer(asked);
+        meanwhile();
+        return answer;
       },
     },
     context,
@@ -123,7 +127,7 @@ const areBothDown = () => stores.every(({ isStopping, runs }) => isStopping || !
 let one: Store;
 let two: Store;
 beforeEach(() => {
-  [now, deaf] = [0, new Set()];
+  [now, deaf, meanwhile] = [0, new Set(), () => undefined];
   stores = [store(1), store(2)];
   [one, two] = stores;
 });
@@ -150,6 +154,26 @@ describe("a server that is restarted for what it reads when it starts", () => {
     one.drained.resolve();
     await begun;
     expect([one.isStopping, one.hasVip, one.isEligible]).toEqual([true, true, true]);
+  });
+
+  test("has its clients wait that come while it asks: its gate does not close on them", async () => {
+    meanwhile = () => ([one.hasVip, two.hasVip] = [false, true]);
+    two.drained = Promise.withResolvers();
+    const begun = begin(two);
+    for (let i = 0; i < 100; i++) {
+      expect(two.turns.isAway).toBe(false);
+      await Promise.resolve();
+    }
+    expect([two.isStopping, two.isEligible]).toEqual([false, true]);
+    two.drained.resolve();
+    await begun;
+    expect([two.isStopping, two.isEligible]).toEqual([true, true]);
+  });
+
+  test("and whose clients leave while it asks is away for them, at once", async () => {
+    meanwhile = () => ([one.hasVip, two.hasVip] = [false, true]);
+    await begin(one);
+    expect([one.isStopping, one.turns.isAway, one.isEligible]).toEqual([true, true, false]);
   });
 
   test("is left alone while the other one's clients are on their way to it", async () => {
