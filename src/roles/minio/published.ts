@@ -19,6 +19,8 @@ function started<Id extends v.GenericSchema<string>>(id: Id) {
     old: v.optional(v.boolean()),
     /** The nodes that it waits for before it restarts that. */
     awaits: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(63))), v.maxLength(32))),
+    /** What its turn to do so waits for, one line. */
+    awaiting: v.optional(v.pipe(v.string(), v.maxLength(400))),
   });
 }
 export type PublishedStart = v.InferOutput<ReturnType<typeof started>>;

@@ -88,9 +88,10 @@ export async function unrenewed(context: RoleContext): Promise<string | undefine
 
 /** Pure: why this node's server is not restarted yet. */
 export function restartAwaits(self: Pick<Member, "roleState">): string {
-  const awaits = publishedBy(self)?.trust?.awaits ?? [];
-  const whom = awaits.length > 0 ? ": waiting for " + awaits.join(" and ") : "";
-  return `its server is started anew for the CAs that it trusts, with the others or in its turn${whom}`;
+  const { awaits = [], awaiting } = publishedBy(self)?.trust ?? {};
+  const why = awaits.length > 0 ? `waiting for ${awaits.join(" and ")}` : awaiting;
+  const because = why === undefined ? "" : `: ${why}`;
+  return `its server is started anew for the CAs that it trusts, with the others or in its turn${because}`;
 }
 
 /** Pure: the other nodes that are there and tell of a server, but not with which CAs that was started. */

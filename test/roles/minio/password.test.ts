@@ -19,13 +19,15 @@ let own: SecretState;
 let did: string[];
 let server: PasswordServer & { isOldNow: boolean; isSettledNow: boolean; isWrittenNow: boolean };
 let fails: boolean;
+/** What its turn waits for. */
+let awaits: string | undefined;
 let restarts: HeldRestart;
 let change: PasswordChange;
 
 const serving = { writes: true, attached: true, lacksDrives: false };
 
 beforeEach(() => {
-  [now, asks, own, said, did, fails] = [0, 0, taken, [{}, {}], [], false];
+  [now, asks, own, said, did, fails, awaits] = [0, 0, taken, [{}, {}], [], false, undefined];
   server = {
     isOldNow: true,
     isSettledNow: true,
@@ -63,7 +65,7 @@ beforeEach(() => {
     did.push("restart");
     if (fails) throw new Error("masked");
   };
-  restarts = new HeldRestart(deps, () => serving, alone, signal, restart, {
+  restarts = new HeldRestart(deps, () => serving, { ...alone, take: async () => awaits }, signal, restart, {
     hold: async () => void did.push("hold"),
     release: async () => void did.push("release"),
     view: async () => [],
@@ -100,6 +102,16 @@ describe("a server that is to have another password", () => {
     [now, fails, did] = [60_000, false, []];
     await change.advance();
     expect(sorted(did)).toEqual(sorted(restarted));
+  });
+
+  test("and whose turn it is not says what it waits for, until it is restarted", async () => {
+    awaits = "waiting for node2 to restart its server";
+    await change.advance();
+    expect([change.awaiting(), did]).toEqual([awaits, []]);
+    awaits = undefined;
+    await change.advance();
+    expect(change.awaiting()).toBeNull();
+    expect(did).toContain("restart");
   });
 
   test("and was restarted for one change is restarted for the next one at once", async () => {

@@ -1,4 +1,5 @@
-import { beforeEach, expect, test } from "bun:test";
+import { beforeEach, expect, spyOn, test } from "bun:test";
+import { log } from "../../../src/core/log.ts";
 import type { GuardDeps } from "../../../src/roles/guard.ts";
 import { HeldRestart, type Serving } from "../../../src/roles/minio/guard/held-restart.ts";
 import { TrustChange, type TrustServer } from "../../../src/roles/minio/guard/trust.ts";
@@ -237,11 +238,17 @@ test("a server whose turn it is not is restarted when it is", async () => {
   file = { ...file, ca: both, changedAt: 30 };
   said = { current: both, used: both };
   awaits = "waiting for node2 to restart its server";
+  const told = spyOn(log, "info");
   for (; now <= 20_000; now += 1_000) await trust.advance();
   expect(did).toEqual([]);
+  expect(trust.own()?.awaiting).toBe(awaits);
+  expect(told.mock.calls).toEqual([[`minio: the server is restarted later: ${awaits}`]]);
+  told.mockRestore();
   awaits = undefined;
   await trust.advance();
+  await trust.advance();
   expect(did).toContain("restart");
+  expect(trust.own()?.awaiting).toBeUndefined();
 });
 
 test.each([true, false])(

@@ -133,5 +133,9 @@ test("a rotation says for whom a restart waits", () => {
   expect(restartAwaits(storeNode(2, { trust: { ...trust, awaits: ["node1", "node3"] } }))).toEndWith(
     "waiting for node1 and node3",
   );
+  const awaiting = "waiting for node1: its own server is restarted first";
+  expect(restartAwaits(storeNode(2, { trust: { ...trust, awaits: [], awaiting } }))).toEndWith(
+    `in its turn: ${awaiting}`,
+  );
   expect(restartAwaits(storeNode(2, { trust }))).toEndWith("in its turn");
 });

@@ -67,6 +67,7 @@ export class HeldRestart {
   readonly #causes: Cause[] = [];
   /** From when on servers may be restarted once more, on the monotonic clock. */
   #againFrom = 0;
+  #awaiting: string | undefined;
   /** Until when clients are held at this node, on the monotonic clock. */
   #heldUntil: number | undefined;
   /** Whose agents were heard when that began: others would be waited for in vain. */
@@ -101,6 +102,11 @@ export class HeldRestart {
     return this.#heldUntil !== undefined;
   }
 
+  /** What its turn waits for, one line, as it was last asked; undefined: for nothing. */
+  get awaiting(): string | undefined {
+    return this.#awaiting;
+  }
+
   /** What an agent before this one held goes on: at the latest when its time is over. */
   async start(): Promise<void> {
     try {
@@ -116,12 +122,20 @@ export class HeldRestart {
     if (now < this.#againFrom) return;
     this.#againFrom = now + againMs;
     try {
-      if ((await this.#turn.take()) === undefined) await this.#restart(step, cause);
+      const awaiting = await this.#turn.take();
+      this.#waitFor(awaiting);
+      if (awaiting === undefined) await this.#restart(step, cause);
       else this.#againFrom = 0;
     } catch (error) {
       this.#turn.end();
       throw error;
     }
+  }
+
+  #waitFor(awaiting: string | undefined): void {
+    if (awaiting !== undefined && awaiting !== this.#awaiting)
+      log.info(`minio: the server is restarted later: ${awaiting}`);
+    this.#awaiting = awaiting;
   }
 
   /** First all hold their clients, whoever has the VIP by now; then the servers are restarted. */
@@ -146,6 +160,7 @@ export class HeldRestart {
   /** What servers were restarted for is reached: the next one need not wait. */
   reached(): void {
     this.#againFrom = 0;
+    this.#awaiting = undefined;
   }
 
   async #tell(node: string, method: string, params: unknown): Promise<void> {

@@ -7,7 +7,7 @@ import { quorumOf } from "../quorum.ts";
 import { fellowsOf, type NamedFellow } from "./fellows.ts";
 import type { Cause, HeldRestart } from "./held-restart.ts";
 import { serverOf, type PasswordServer } from "./password-server.ts";
-import { nextStep, type Next } from "./password-step.ts";
+import { nextStep, type Next, type Step } from "./password-step.ts";
 import type { StartedWith } from "./restart-step.ts";
 
 /** The administrator's, by its name in secrets.toml. */
@@ -21,7 +21,7 @@ export class PasswordChange implements Cause {
   readonly #restarts: HeldRestart;
   readonly #server: PasswordServer;
   #own: PublishedStart | undefined;
-  #awaiting: string | null = null;
+  #next: Next = { step: "none", awaiting: null };
 
   constructor(
     deps: GuardDeps,
@@ -37,18 +37,18 @@ export class PasswordChange implements Cause {
 
   /** To be called each second. */
   async advance(): Promise<void> {
-    const { step, awaiting } = await this.#next();
-    this.#awaiting = awaiting;
+    this.#next = await this.#look();
+    const { step } = this.#next;
     if (step === "take" || step === "write") {
       await this.#deps.takeSecret(passwordName);
     } else if (step === "used") {
       await this.#deps.useSecret(passwordName);
       this.#restarts.reached();
       log.info("minio: the server goes by the new password of its administrator");
-    } else if (step === "restart" || step === "restart-all") await this.#restarts.begin(step, this);
+    } else if (restarts(step)) await this.#restarts.begin(step, this);
   }
 
-  async #next(): Promise<Next> {
+  async #look(): Promise<Next> {
     const own = this.#deps.secret(passwordName)?.own;
     if (!own || own.used === own.current) {
       this.#own = own && { current: own.current, used: own.current, old: false };
@@ -86,7 +86,8 @@ export class PasswordChange implements Cause {
 
   /** What a change waits for here, one line; null: nothing is known that it does. */
   awaiting(): string | null {
-    return this.#awaiting;
+    const { step, awaiting } = this.#next;
+    return restarts(step) ? (this.#restarts.awaiting ?? null) : awaiting;
   }
 
   others(): NamedFellow<StartedWith>[] {
@@ -105,3 +106,6 @@ export class PasswordChange implements Cause {
     return this.#server.isOld();
   }
 }
+
+const restarts = (step: Step): step is "restart" | "restart-all" =>
+  step === "restart" || step === "restart-all";

@@ -113,6 +113,8 @@ export class TrustChange implements Cause {
       this.#dueSince = undefined;
       return;
     }
+    const { awaiting } = this.#restarts;
+    if (awaiting !== undefined) this.#own.awaiting = awaiting.slice(0, 400);
     this.#dueSince ??= now;
     if (now - this.#dueSince >= reloadedMs) await this.#restarts.begin(step, this);
   }
