@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../core/clock.ts";
 import { ipv4Bytes } from "./ipv4.ts";
+import { type Link, readLink } from "./link.ts";
 import { openMulticastSocket, type RawSocket } from "./raw-socket.ts";
 
 const protocolVrrp = 112;
@@ -18,39 +19,79 @@ export interface HeardRouter {
 
 /** What was heard up to now. */
 export interface Heard {
-  /** For how long it was listened, without a gap. */
+  /** For how long it was listened, without a gap and without one of the link. */
   ms: number;
   routers: HeardRouter[];
 }
 
+type Socket = Pick<RawSocket, "receive" | "close">;
+
+/** What a listener has of the machine; tests put recordings in its place. */
+export interface Hearing {
+  /** @throws ChimeError `net.raw_socket` */
+  open(interfaceName: string): Socket;
+  link(interfaceName: string): Link;
+}
+
+const machine: Hearing = {
+  open: (name) => openMulticastSocket(name, protocolVrrp, ipv4Bytes(multicastGroup)),
+  link: readLink,
+};
+
 /** Listens for VRRP adverts on one interface until it is closed. Routers that speak unicast to each other cannot be heard. */
 export class VrrpListener {
-  readonly #socket: Pick<RawSocket, "receive" | "close">;
+  readonly #interface: string;
   readonly #clock: Clock;
+  readonly #machine: Hearing;
   /** By sender and id, those heard last at the end. */
   readonly #heard = new Map<string, { router: HeardRouter; at: number }>();
+  #socket: Socket;
+  /** As it was before the socket was opened, or when a change was seen. */
+  #link: Link;
   #since: number;
+  /** The link has been there, and the same, since this one began. */
+  #isSteady = true;
 
   /** @throws ChimeError `net.raw_socket` */
-  constructor(
-    interfaceName: string,
-    clock: Clock = systemClock,
-    socket: Pick<RawSocket, "receive" | "close"> = openMulticastSocket(
-      interfaceName,
-      protocolVrrp,
-      ipv4Bytes(multicastGroup),
-    ),
-  ) {
-    this.#socket = socket;
+  constructor(interfaceName: string, clock: Clock = systemClock, on: Hearing = machine) {
+    this.#interface = interfaceName;
     this.#clock = clock;
+    this.#machine = on;
+    this.#link = on.link(interfaceName);
+    this.#socket = on.open(interfaceName);
     this.#since = clock.now();
   }
 
-  /** Takes what came from the kernel, which keeps some hundred packets. */
+  /** Takes what came from the kernel, which keeps some hundred packets, and looks whether anything could come. */
   look(): void {
     for (let packet = this.#socket.receive(); packet; packet = this.#socket.receive()) {
       const router = parseVrrp(packet);
       if (router) this.#note(router);
+    }
+    this.#followLink();
+  }
+
+  #followLink(): void {
+    const before = this.#link;
+    const link = this.#machine.link(this.#interface);
+    if (link.isUp && link.history === before.history) return;
+    // Before, nothing is certain to have come.
+    this.#since = this.#clock.now();
+    this.#isSteady = false;
+    // The socket's membership in the group is gone with the interface that it was on.
+    if (link.index !== undefined && link.index !== before.index && !this.#reopen()) return;
+    this.#link = link;
+  }
+
+  /** False where it is gone again already: tried at the next look. */
+  #reopen(): boolean {
+    try {
+      const socket = this.#machine.open(this.#interface);
+      this.#socket.close();
+      this.#socket = socket;
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -67,21 +108,33 @@ export class VrrpListener {
     this.look();
     const now = this.#clock.now();
     const recent = [...this.#heard.values()].filter(({ at }) => at >= now - ms);
-    return { ms: Math.min(now - this.#since, ms), routers: recent.map(({ router }) => router) };
+    return {
+      ms: Math.min(now - this.#since, ms),
+      routers: recent.map(({ router }) => router),
+    };
   }
 
-  /** What another one heard on the same interface, who has listened until after this one began. */
+  /**
+   * What another process of this node heard, which has listened until after this one began: each knows of the gaps of the link
+   * in its own time. After one in this one's time, none of the other's counts.
+   */
   add({ ms, routers }: Heard): void {
     for (const router of routers) this.#note(router);
-    this.#since = Math.min(this.#since, this.#clock.now() - ms);
+    this.#followLink();
+    if (this.#isSteady) this.#since = Math.min(this.#since, this.#clock.now() - ms);
   }
 
-  /** Resolves once it was listened for `ms`, with all that were heard in these. @throws the signal's reason */
+  /**
+   * Resolves once it was listened for `ms`, with all that were heard in these; without a link that lasts for so long after
+   * twice the time, with what could be heard. @throws the signal's reason
+   */
   async until(ms: number, signal?: AbortSignal): Promise<HeardRouter[]> {
+    const end = this.#clock.now() + 2 * ms;
     for (;;) {
       const heard = this.heard(ms);
-      if (heard.ms >= ms) return heard.routers;
-      await this.#clock.sleep(Math.min(pollMs, ms - heard.ms), signal);
+      const left = Math.min(ms - heard.ms, end - this.#clock.now());
+      if (left <= 0) return heard.routers;
+      await this.#clock.sleep(Math.min(pollMs, left), signal);
     }
   }
 

@@ -10,7 +10,10 @@ function heard() {
   const clock = { wall: () => 0, now: () => now, sleep: () => Promise.resolve() };
   const closed: string[] = [];
   const open = (name: string) =>
-    new VrrpListener(name, clock, { receive: () => undefined, close: () => void closed.push(name) });
+    new VrrpListener(name, clock, {
+      open: () => ({ receive: () => undefined, close: () => void closed.push(name) }),
+      link: () => ({ index: 2, history: "2:2", isUp: true }),
+    });
   const routers = new RoutersHeard(clock, () => new Listening([{ name: "eth0" }], open));
   return { routers, closed, pass: (ms: number) => void (now += ms) };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { Link } from "../../src/host/link.ts";
 import { parseVrrp, VrrpListener } from "../../src/host/vrrp.ts";
 
 /** An IPv4 packet from 10.0.0.1 with an advert in it, options bytes in its header. */
@@ -84,8 +85,29 @@ function listener(packets: { at: number; packet: Uint8Array }[]) {
     const next = packets.findIndex(({ at }) => at <= now - 1000);
     return next < 0 ? undefined : packets.splice(next, 1)[0]?.packet;
   };
-  const made = new VrrpListener("eth0", clock, { receive, close: () => undefined });
-  return { made, pass: (ms: number) => void (now += ms), passed: () => now - 1000 };
+  let link: Link = { index: 2, history: "2:2", isUp: true };
+  let isRefused = false;
+  const sockets: string[] = [];
+  const made = new VrrpListener("eth0", clock, {
+    open() {
+      if (isRefused) throw new Error("no such device");
+      const name = `socket ${sockets.length}`;
+      sockets.push(name);
+      return { receive, close: () => void sockets.push(`${name} closed`) };
+    },
+    link: () => link,
+  });
+  return {
+    made,
+    sockets,
+    pass: (ms: number) => void (now += ms),
+    passed: () => now - 1000,
+    /** The link is another one from now on; `refused`: no socket can be opened on it yet. */
+    change: (to: Partial<Link>, refused = false) => {
+      link = { ...link, ...to };
+      isRefused = refused;
+    },
+  };
 }
 
 const ids = (routers: readonly { virtualRouterId: number }[]) =>
@@ -146,4 +168,65 @@ test("of a flood those stay that were heard last", () => {
   const { routers } = made.heard(5000);
   expect(routers).toHaveLength(1024);
   expect(ids(routers.slice(-2))).toEqual([1 + (2000 % 255), 1 + (3000 % 255)]);
+});
+
+test("a carrier that was away and is back begins the time anew; what was heard before stays heard", async () => {
+  const { made, pass, passed, change } = listener([{ at: 800, packet: advert(3, 51, 100) }]);
+  pass(1000);
+  made.look();
+  change({ history: "2:4" });
+  pass(50);
+  expect(made.heard(1100)).toMatchObject({ ms: 0, routers: [{ virtualRouterId: 51 }] });
+  pass(150);
+  expect(made.heard(1100).ms).toBe(150);
+  await made.until(1100);
+  expect(passed()).toBe(1050 + 1100);
+});
+
+test("without a carrier, or set down, no time passes", () => {
+  const { made, pass, change } = listener([]);
+  change({ isUp: false });
+  pass(5000);
+  expect(made.heard(1100).ms).toBe(0);
+  change({ isUp: true });
+  pass(100);
+  expect(made.heard(1100).ms).toBe(100);
+});
+
+test("a link that does not last is listened on for twice the time, not for ever", async () => {
+  const { made, passed, change } = listener([{ at: 2000, packet: advert(3, 51, 100) }]);
+  change({ isUp: false });
+  expect(ids(await made.until(1100))).toEqual([51]);
+  expect(passed()).toBe(2200);
+});
+
+test("what another one heard does not count after a gap in this one's time", () => {
+  const { made, pass, change } = listener([]);
+  pass(100);
+  const [router] = [parseVrrp(advert(3, 51, 100))].filter((one) => one !== undefined);
+  change({ history: "2:4" });
+  made.add({ ms: 1100, routers: router ? [router] : [] });
+  expect(made.heard(1100)).toMatchObject({ ms: 0, routers: [{ virtualRouterId: 51 }] });
+  pass(100);
+  made.add({ ms: 1100, routers: [] });
+  expect(made.heard(1100).ms).toBe(100);
+});
+
+test("an interface that was made anew is listened on by another socket, as soon as there can be one", () => {
+  const { made, sockets, pass, change } = listener([]);
+  pass(1100);
+  change({ index: undefined, history: ":", isUp: false });
+  expect(made.heard(1100).ms).toBe(0);
+  expect(sockets).toEqual(["socket 0"]);
+  change({ index: 3, history: "3:2", isUp: true }, true);
+  pass(200);
+  expect(made.heard(1100).ms).toBe(0);
+  change({});
+  pass(200);
+  expect(made.heard(1100).ms).toBe(0);
+  expect(sockets).toEqual(["socket 0", "socket 1", "socket 0 closed"]);
+  pass(200);
+  expect(made.heard(1100).ms).toBe(200);
+  made.close();
+  expect(sockets.at(-1)).toBe("socket 1 closed");
 });

@@ -23,7 +23,10 @@ function silent(interfaces = ["eth0", "eth1"]) {
     (name) => {
       if (name === "tun0") throw failed("net.raw_socket", "a raw socket cannot listen on tun0");
       const close = () => void closed.push(name);
-      return new VrrpListener(name, clock, { receive: () => undefined, close });
+      return new VrrpListener(name, clock, {
+        open: () => ({ receive: () => undefined, close }),
+        link: () => ({ index: 2, history: "2:2", isUp: true }),
+      });
     },
   );
   return { listening, closed, now: () => now };
