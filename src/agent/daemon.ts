@@ -94,15 +94,16 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       spec: membership.spec(),
     });
 
+  // Of a node that was removed nothing else is known.
+  const isMember = () => !membership.self.left;
   const hasVip = () => rolesHere(context()).some((role) => role.vip(context()) !== undefined);
   const routersHeard = new RoutersHeard(systemClock, () =>
-    hasVip() ? undefined : new Listening(facts.interfaces),
+    isMember() && !hasVip() ? new Listening(facts.interfaces) : undefined,
   );
 
   const history = await History.load(paths.history, identity.self.name, systemClock);
   const maintenance = await Maintenance.load(paths.maintenance);
   const publisher = new Publisher(membership);
-  const isMember = () => !membership.self.left;
   const clients = new Clients(membership);
   membership.handle("vip.clients", async (params, from) => clients.heard(params, from));
   membership.handle("vip.newcomers", async (params, from) => clients.heardOf(params, from));
