@@ -3,6 +3,7 @@ import { log } from "../../../core/log.ts";
 import { killUnit, showUnit } from "../../../host/systemd.ts";
 import { notedHash } from "../../../resources/program.ts";
 import { haproxy } from "../../../vip/balancer/haproxy.ts";
+import { KnownView } from "../../../vip/balancer/known-view.ts";
 import { serves } from "../../../vip/balancer/types.ts";
 import type { VipState } from "../../../vip/fifo.ts";
 import { Attention } from "../../attention.ts";
@@ -65,6 +66,7 @@ export class MirrorGuard implements Guard {
   /** Of its own drives: each store looks after those of its node alone. */
   readonly #redundancy: Redundancy;
   readonly #clocks = new Clocks();
+  readonly #view: KnownView;
   readonly #turns: MirrorTurns;
   readonly #restarts: HeldRestart;
   readonly #password: PasswordChange;
@@ -103,6 +105,7 @@ export class MirrorGuard implements Guard {
     this.#watch = new Watch(deps.clock, roleName);
     this.#limits = { timeoutMs: requestMs, signal: this.#watch.signal };
     this.#link = new Link(deps.clock);
+    this.#view = new KnownView(haproxy, deps.clock);
     this.#redundancy = new Redundancy(deps.clock);
     const own = {
       silentMs: () => (this.#answers ? 0 : deps.clock.now() - this.#answeredAt),
@@ -304,7 +307,8 @@ export class MirrorGuard implements Guard {
   /** The VIP belongs where its own store may serve. Until it is known whether it may, nothing is moved. */
   async #setGate(): Promise<void> {
     if (!this.#known) return;
-    this.#balanced = serves(await haproxy.view().catch(() => []), roleName, "write");
+    const { view } = await this.#view.look();
+    this.#balanced = serves(view, roleName, "write");
     if (this.#isEnding || this.#restarts.isUnderWay || this.#deps.isDraining()) return;
     if (!this.#balanced && this.#isCurrent) await this.#endIfUnwritable();
     const isAway = this.#turns.isAway || this.#leaving || this.#deps.inMaintenance();
