@@ -96,10 +96,13 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
 
   // Of a node that was removed nothing else is known.
   const isMember = () => !membership.self.left;
-  const hasVip = () => rolesHere(context()).some((role) => role.vip(context()) !== undefined);
-  const routersHeard = new RoutersHeard(systemClock, () =>
-    isMember() && !hasVip() ? new Listening(facts.interfaces) : undefined,
-  );
+  // A witness never gets one.
+  const awaitsVip = () => {
+    if (!isMember() || membership.isWitness(identity.self.name)) return false;
+    const now = context();
+    return rolesHere(now).every((role) => role.vip(now) === undefined);
+  };
+  const routersHeard = new RoutersHeard(systemClock, awaitsVip, () => new Listening(facts.interfaces));
 
   const history = await History.load(paths.history, identity.self.name, systemClock);
   const maintenance = await Maintenance.load(paths.maintenance);
@@ -230,7 +233,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       secrets: secretChanges.published(),
     });
     void secretChanges.follow();
-    routersHeard.settle(hasVip());
+    routersHeard.settle();
     for (const vip of vipsHere()) {
       clients.share(vip).catch(warnOf(vip.role));
       // Until it has left, not only until the gate is closed: in between clients come here, too.
