@@ -4,7 +4,7 @@ import { systemClock } from "../../core/clock.ts";
 import { failed } from "../../core/errors.ts";
 import { paths } from "../../core/paths.ts";
 import { makeParents, writeAtomically } from "../../host/files.ts";
-import { showUnit } from "../../host/systemd.ts";
+import { showUnit, type UnitState } from "../../host/systemd.ts";
 import { fingerprint } from "../../resources/fingerprint.ts";
 import { notedHash } from "../../resources/program.ts";
 import { changedAt } from "../../resources/stamp.ts";
@@ -84,8 +84,15 @@ function runsOld(context: RoleContext): Promise<boolean> {
 
 /** Whether a unit runs, and was started before the youngest of these files came to be as it is. */
 export async function runsOlderThan(unit: string, files: readonly string[]): Promise<boolean> {
-  const { active, startedAt } = await showUnit(unit);
-  return (active === "active" || active === "activating") && (await changedAt(files)) > startedAt;
+  return runsSinceBefore(await showUnit(unit), await changedAt(files));
+}
+
+/** The same, of what systemd said. Pure. @param changed ms since the epoch */
+export function runsSinceBefore(
+  { active, startedAt }: Pick<UnitState, "active" | "startedAt">,
+  changed: number,
+): boolean {
+  return (active === "active" || active === "activating") && changed > startedAt;
 }
 
 /** Whether it serves, with that program. */

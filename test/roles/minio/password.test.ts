@@ -5,6 +5,7 @@ import type { PasswordServer } from "../../../src/roles/minio/guard/password-ser
 import { alone, HeldRestart } from "../../../src/roles/minio/guard/held-restart.ts";
 import { PasswordChange } from "../../../src/roles/minio/guard/password.ts";
 import { storeContext, storeNode, type Said } from "./context.ts";
+import { servesWell, toldBalancer } from "./held.ts";
 
 const [before, after] = ["0", "1.aaaaaaaa"];
 const taken: SecretState = { current: after, next: null, used: before };
@@ -23,8 +24,6 @@ let fails: boolean;
 let awaits: string | undefined;
 let restarts: HeldRestart;
 let change: PasswordChange;
-
-const serving = { writes: true, attached: true, lacksDrives: false };
 
 beforeEach(() => {
   [now, asks, own, said, did, fails, awaits] = [0, 0, taken, [{}, {}], [], false, undefined];
@@ -65,11 +64,14 @@ beforeEach(() => {
     did.push("restart");
     if (fails) throw new Error("masked");
   };
-  restarts = new HeldRestart(deps, () => serving, { ...alone, take: async () => awaits }, signal, restart, {
-    hold: async () => void did.push("hold"),
-    release: async () => void did.push("release"),
-    view: async () => [],
-  });
+  restarts = new HeldRestart(
+    deps,
+    () => servesWell,
+    { ...alone, take: async () => awaits },
+    signal,
+    restart,
+    toldBalancer((what) => void did.push(what), []),
+  );
   change = new PasswordChange(deps, restarts, signal, server);
 });
 
@@ -177,7 +179,7 @@ test("an agent starts though the balancer cannot be told to let clients go on", 
   const restart = () => Promise.resolve();
   const lone = new HeldRestart(
     {} as GuardDeps,
-    () => serving,
+    () => servesWell,
     alone,
     new AbortController().signal,
     restart,

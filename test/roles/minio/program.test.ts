@@ -2,14 +2,15 @@ import { beforeEach, expect, test } from "bun:test";
 import type { GuardDeps } from "../../../src/roles/guard.ts";
 import { alone, HeldRestart } from "../../../src/roles/minio/guard/held-restart.ts";
 import { ProgramChange } from "../../../src/roles/minio/guard/program.ts";
-import type { BackendView } from "../../../src/vip/balancer/types.ts";
 import { storeContext, storeNode, type Said } from "./context.ts";
+import { servesWell, toldBalancer, toldMembership } from "./held.ts";
 
 const [old, next] = ["a".repeat(64), "b".repeat(64)];
 
 let now: number;
 /** What was done, in order. */
 let did: string[];
+const tell = (what: string) => void did.push(what);
 /** This node's program and server. */
 let file: { hash: string | undefined; changedAt: number };
 let run: { active: string; startedAt: number; answers: boolean };
@@ -19,14 +20,6 @@ let others: [Said, Said];
 let restarts: HeldRestart;
 let program: ProgramChange;
 
-const view = ["read", "write"].map((route): BackendView => ({
-  service: "minio",
-  route,
-  node: "node1",
-  up: true,
-  rising: false,
-  sessions: 0,
-}));
 const has = (current: string, used: string | null): Said => ({ program: { current, used } });
 
 beforeEach(() => {
@@ -38,26 +31,18 @@ beforeEach(() => {
   const context = () => storeContext(members(), "nodes = 3");
   const deps = {
     clock: { now: () => now },
-    membership: {
-      self: context().self,
-      members,
-      call: async (node: string, method: string) => void did.push(`${node} ${method}`),
-    },
+    membership: toldMembership(tell, context),
     context,
     hasVip: () => true,
   } as unknown as GuardDeps;
   const { signal } = new AbortController();
   restarts = new HeldRestart(
     deps,
-    () => ({ writes: true, attached: true, lacksDrives: false }),
+    () => servesWell,
     alone,
     signal,
     async () => void did.push("restart"),
-    {
-      hold: async () => void did.push("hold"),
-      release: async () => void did.push("release"),
-      view: async () => view,
-    },
+    toldBalancer(tell),
   );
   program = new ProgramChange(deps, restarts, signal, {
     changedAt: async () => file.changedAt,

@@ -3,14 +3,15 @@ import { log } from "../../../src/core/log.ts";
 import type { GuardDeps } from "../../../src/roles/guard.ts";
 import { HeldRestart, type Serving } from "../../../src/roles/minio/guard/held-restart.ts";
 import { TrustChange, type TrustServer } from "../../../src/roles/minio/guard/trust.ts";
-import type { BackendView } from "../../../src/vip/balancer/types.ts";
 import { allSeen, storeContext, storeNode, type Said } from "./context.ts";
+import { servesWell, toldBalancer, toldMembership } from "./held.ts";
 
 const [old, both] = ["0".repeat(16), "b".repeat(16)];
 
 let now: number;
 /** What was done, in order. */
 let did: string[];
+const tell = (what: string) => void did.push(what);
 /** How often systemd was asked. */
 let looks: number;
 /** This node's server, and what it has on its disk. */
@@ -28,23 +29,12 @@ let others: [Said, Said];
 let restarts: HeldRestart;
 let trust: TrustChange;
 
-const view = ["read", "write"].map((route): BackendView => ({
-  service: "minio",
-  route,
-  node: "node1",
-  up: true,
-  rising: false,
-  sessions: 0,
-}));
-
-const well: Serving = { writes: true, attached: true, lacksDrives: false };
-
 beforeEach(() => {
   [now, did, looks, tls, hasVip] = [0, [], 0, true, true];
   file = { ca: old, changedAt: 10, pairChangedAt: 10 };
   run = { startedAt: 20, answers: true, shows: 10 };
   said = { current: old, used: old };
-  [serving, awaits, others] = [{ ...well }, undefined, [{}, {}]];
+  [serving, awaits, others] = [{ ...servesWell }, undefined, [{}, {}]];
   const members = () => [
     storeNode(1),
     ...others.map((other, i) => storeNode(i + 2, { trust: said, ...other })),
@@ -52,11 +42,7 @@ beforeEach(() => {
   const context = () => storeContext(members(), `nodes = 3\ntls = ${tls}`);
   const deps = {
     clock: { now: () => now },
-    membership: {
-      self: context().self,
-      members,
-      call: async (node: string, method: string) => void did.push(`${node} ${method}`),
-    },
+    membership: toldMembership(tell, context),
     context,
     vip: () => (hasVip ? "FAULT" : "BACKUP"),
     hasVip: () => hasVip,
@@ -80,11 +66,7 @@ beforeEach(() => {
     { take: async () => awaits, end() {} },
     signal,
     async () => void did.push("restart"),
-    {
-      hold: async () => void did.push("hold"),
-      release: async () => void did.push("release"),
-      view: async () => view,
-    },
+    toldBalancer(tell),
   );
   trust = new TrustChange(deps, restarts, signal, server);
 });
@@ -139,10 +121,10 @@ test("servers are restarted for other CAs when all have them, and clients wait u
   expect([trust.own()?.used, did]).toEqual([both, []]);
   said = { current: both, used: both };
   for (const lacks of [{ writes: false }, { attached: false }]) {
-    serving = { ...well, ...lacks };
+    serving = { ...servesWell, ...lacks };
     await restarts.settle();
   }
-  serving = well;
+  serving = servesWell;
   others[1].attached = false;
   await restarts.settle();
   expect(did).toEqual([]);
@@ -158,7 +140,7 @@ test.each<[string, Partial<Serving>, [Said, Said]]>([
   ["a server", { lacksDrives: true }, [{ seen: fewer }, { state: "down", seen: null }]],
   ["a node", { lacksDrives: true }, [{ seen: fewer }, { liveness: "dead" }]],
 ])("clients wait for no longer than that where %s was away before the restart", async (_, own, before) => {
-  [serving, others] = [{ ...well, ...own }, before];
+  [serving, others] = [{ ...servesWell, ...own }, before];
   expect(await restarts.handle("trust-hold", {})).toBeNull();
   // No server finds all drives any more.
   serving.attached = false;
@@ -177,7 +159,7 @@ test.each<[string, Partial<Serving>, [Said, Said]]>([
 });
 
 test("where agents had just started before the restart, clients wait until servers have found all drives", async () => {
-  serving = { ...well, attached: false };
+  serving = { ...servesWell, attached: false };
   others = [
     { attached: false, seen: null },
     { attached: false, seen: null },
@@ -188,7 +170,7 @@ test("where agents had just started before the restart, clients wait until serve
   await trust.advance();
   await restarts.settle();
   expect(did).toEqual(["hold"]);
-  serving = well;
+  serving = servesWell;
   others = [{}, {}];
   await restarts.settle();
   expect(did).toEqual(["hold", "release"]);

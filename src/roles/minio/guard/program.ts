@@ -4,7 +4,7 @@ import { changedAt } from "../../../resources/stamp.ts";
 import type { GuardDeps } from "../../guard.ts";
 import { layout } from "../layout.ts";
 import type { PublishedStart } from "../published.ts";
-import { dropRestart, orderedRestart } from "../restart.ts";
+import { dropRestart, orderedRestart, runsSinceBefore } from "../restart.ts";
 import { ownStore } from "../stores.ts";
 import { fellowsOf, type NamedFellow } from "./fellows.ts";
 import { readHealth } from "./health.ts";
@@ -66,7 +66,7 @@ export class ProgramChange implements Cause {
   }
 
   async isOld(): Promise<boolean> {
-    return isOlder(await this.#server.run(), await this.#server.changedAt());
+    return runsSinceBefore(await this.#server.run(), await this.#server.changedAt());
   }
 
   /** To be called each second. */
@@ -91,7 +91,7 @@ export class ProgramChange implements Cause {
       return;
     }
     const run = await this.#server.run();
-    const old = isOlder(run, changed);
+    const old = runsSinceBefore(run, changed);
     // Not what one on its way out answers.
     const isReached = !old && run.active === "active" && (await this.#server.answers());
     this.#own = { current, used: isReached ? current : null, old };
@@ -99,11 +99,6 @@ export class ProgramChange implements Cause {
     this.#reachedAt = changed;
     this.#restarts.reached();
   }
-}
-
-/** Whether it runs, and was started before the program came to be as it is. */
-function isOlder({ active, startedAt }: Pick<UnitState, "active" | "startedAt">, changed: number): boolean {
-  return (active === "active" || active === "activating") && changed > startedAt;
 }
 
 function serverOf({ context }: Pick<GuardDeps, "context">, signal: AbortSignal): ProgramServer {
