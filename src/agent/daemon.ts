@@ -51,6 +51,7 @@ import { StateDisk } from "./state-disk.ts";
 import { clusterStatus, type Status } from "./status.ts";
 import { deafPeers, Leftovers } from "./rivals.ts";
 import { claimHere, evictHere, lookAtVips } from "./vip-look.ts";
+import { candidacyOf, Vacancy } from "./vacancy.ts";
 import { hostNetwork, Vanished } from "./vanished.ts";
 import { watchVips } from "./vips.ts";
 import { openVoters, readVotes } from "./voters.ts";
@@ -120,6 +121,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     onState(role, state) {
       guards.get(role)?.onVip(state);
       if (state === "MASTER") takeClientsOver(role).catch(warnOf(role));
+      if (state === "BACKUP") vacancy.claim(role).catch(warnOf(role));
       void pulse();
     },
     onDisobeyed: (role) => evictHere(context(), roles, role),
@@ -130,6 +132,15 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
       isGuarded(membership.self.phase[role]) &&
       deafPeers(membership.self, membership.members(), role).length === 0,
   });
+  const vacancy = new Vacancy(membership, vips, (name) => {
+    const now = context();
+    const vip = rolesHere(now)
+      .find((role) => role.name === name)
+      ?.vip(now);
+    return vip && candidacyOf(now, vip);
+  });
+  membership.handle("vip.vacant", (params, from) => vacancy.isVacant(params, from));
+  membership.handle("vip.resign", (params, from) => vacancy.resign(params, from));
   const leftovers = new Leftovers(systemClock);
   const voters = await openVoters(membership, votes);
   const stateDisk = new StateDisk(paths.state, systemClock, () => {

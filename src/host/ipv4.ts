@@ -18,3 +18,15 @@ export function inSubnet(address: string, member: string, prefix: number): boole
 export function ipv4Bytes(address: string): Uint8Array {
   return Uint8Array.from(address.split("."), Number);
 }
+
+/**
+ * Of what an IPv4 packet without options carries, whose own checksum is still 0: over a pseudo header of both addresses,
+ * protocol and length, and over it (RFC 9293 §3.1, RFC 9568 §5.2.8). @param packet of an even length
+ */
+export function transportChecksum(packet: Uint8Array): number {
+  const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
+  let sum = view.getUint8(9) + packet.length - 20;
+  for (let at = 12; at < packet.length; at += 2) sum += view.getUint16(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return ~sum & 0xffff;
+}

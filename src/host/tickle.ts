@@ -1,4 +1,4 @@
-import { ipv4Bytes } from "./ipv4.ts";
+import { ipv4Bytes, transportChecksum } from "./ipv4.ts";
 import { internetAddress, openSendingSocket } from "./raw-socket.ts";
 import type { Connection } from "./tcp.ts";
 
@@ -32,16 +32,6 @@ export function tickleOf({ local, remote }: Connection): Uint8Array {
   view.setUint16(22, remote.port);
   // Sequence and acknowledgement 0; five words of header, ACK.
   view.setUint16(32, 0x5010);
-  view.setUint16(36, checksum(packet));
+  view.setUint16(36, transportChecksum(packet));
   return packet;
-}
-
-/** Over the pseudo header and the segment, whose checksum is still 0. */
-function checksum(packet: Uint8Array): number {
-  const view = new DataView(packet.buffer);
-  // Protocol and length of the segment.
-  let sum = 6 + 20;
-  for (let at = 12; at < packet.length; at += 2) sum += view.getUint16(at);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  return ~sum & 0xffff;
 }

@@ -8,9 +8,14 @@ export type KeepalivedVersion = readonly [number, number, number];
  * Adverts every 0.1 s. Seven missed ones make a takeover: 0.75 s after a cut, and with 10 % of the packets lost one
  * false move in ten million (three missed ones: 0.35 s and one in a thousand).
  */
-const fastAdverts = { interval: "0.1", down: 7 };
+const fastAdverts = { intervalMs: 100, down: 7 };
 /** Before `down_timer_adverts` (2.2.3) it is always three adverts and a skew (RFC 9568 §6.1): 0.85 s at 0.25 s. */
-const slowAdverts = { interval: "0.25", down: undefined };
+const slowAdverts = { intervalMs: 250, down: undefined };
+
+/** Of a keepalived that knows `down_timer_adverts`, or does not. */
+export function advertsOf(version: KeepalivedVersion): { intervalMs: number; down: number | undefined } {
+  return atLeast(version, [2, 2, 3]) ? fastAdverts : slowAdverts;
+}
 
 /**
  * Stands in for the peer of a node that is alone. Without any peer keepalived falls back to multicast in silence;
@@ -34,7 +39,7 @@ export function renderKeepalived(
   node: { name: string; clusterId: string; version: KeepalivedVersion },
   instances: readonly VipInstance[],
 ): string {
-  const adverts = atLeast(node.version, [2, 2, 3]) ? fastAdverts : slowAdverts;
+  const adverts = advertsOf(node.version);
   return [
     `${configMarker} for cluster ${node.clusterId}; changes made by hand are undone by \`chime-node apply\`.`,
     "global_defs {",
@@ -54,10 +59,7 @@ export function renderKeepalived(
   ].join("\n");
 }
 
-function renderInstance(
-  instance: VipInstance,
-  adverts: { interval: string; down: number | undefined },
-): string[] {
+function renderInstance(instance: VipInstance, adverts: ReturnType<typeof advertsOf>): string[] {
   const peers = instance.peers.length > 0 ? instance.peers : [noPeer];
   const label = `${instance.interface}:${instance.name}`.slice(0, labelLength);
   const labelled = label.length > instance.interface.length + 1 ? ` label ${label}` : "";
@@ -75,7 +77,7 @@ function renderInstance(
     `    interface ${instance.interface}`,
     `    virtual_router_id ${instance.virtualRouterId}`,
     `    priority ${instance.priority}`,
-    `    advert_int ${adverts.interval}`,
+    `    advert_int ${adverts.intervalMs / 1_000}`,
     ...(adverts.down === undefined ? [] : [`    down_timer_adverts ${adverts.down}`]),
     `    unicast_src_ip ${instance.source}`,
     "    check_unicast_src",

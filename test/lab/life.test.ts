@@ -247,6 +247,22 @@ describe("a pair's life", () => {
     await writers.untilOn([writer, replica]);
   }, 60_000);
 
+  test("a VIP that no node has is asked for by whose keepalived waits for it", async () => {
+    const { writer, replica } = await writerOf(lab);
+    const keepalived = (verb: string) =>
+      Promise.all([writer, replica].map((node) => node.run(["systemctl", verb, "keepalived"])));
+    const holders = async () => (await status(writer)).vips[0]?.holders;
+    await keepalived("stop");
+    await waitUntil("no node to hold the VIP", 30_000, async () => Bun.deepEquals(await holders(), []));
+    const since = Date.now() / 1000;
+    await keepalived("start");
+    await waitUntil("one node to hold it", 30_000, async () => (await holders())?.length === 1);
+    const holder = lab.node((await holders())?.[0] ?? "");
+    const journal = await holder.run(["journalctl", "-u", "chime-node", `--since=@${since}`, "-o", "cat"]);
+    expect(journal.stdout).toContain("no node has it");
+    await untilWhole(holder);
+  }, 60_000);
+
   test("a node stays out of the election until its peer's keepalived hears it", async () => {
     const { writer, replica } = await writerOf(lab);
     const config = "/etc/keepalived/keepalived.conf";

@@ -1,15 +1,18 @@
 /**
  * The VIP room alone, without roles and agent. `apply SELF ADDRESS…`, compiled, in a node: node1, node2, … with these
  * addresses are the nodes of one VIP. `remove`: takes the VIP off this node. `ask ADDRESS…` on any machine: who has these,
- * and which VRRP routers are heard.
+ * and which VRRP routers are heard. `resign FROM TO INTERVAL`: tells
+ * the router at TO that the one at FROM, with adverts at this interval in ms, has no part in it any more.
  */
 import { whoHas } from "../../src/host/arp.ts";
 import { readFacts } from "../../src/host/facts.ts";
 import { listenVrrp } from "../../src/host/vrrp.ts";
+import { resign } from "../../src/host/vrrp-resign.ts";
 import { openLedger } from "../../src/plan/ledger.ts";
 import { apply } from "../../src/plan/run.ts";
 import { removeAddress } from "../../src/vip/holder.ts";
 import { vipResources } from "../../src/vip/resources.ts";
+import { virtualRouterId } from "../../src/vip/vrid.ts";
 import { context, member } from "../vip/fixtures.ts";
 
 export const vip = "10.77.0.30";
@@ -20,6 +23,7 @@ if (import.meta.main) {
     apply: () => applyVip(rest),
     remove: () => removeAddress(vip, "eth0"),
     ask: () => ask(rest),
+    resign: () => resignAs(rest),
   };
   console.log(JSON.stringify(await verbs[verb]?.()));
 }
@@ -41,6 +45,11 @@ async function applyVip([name, ...addresses]: string[]) {
     changed: outcome.changes.map(({ resource, impact }) => `${resource} ${impact}`),
     failed: outcome.failed.map(({ error }) => error.message),
   };
+}
+
+async function resignAs([from = "", to = "", intervalMs]: string[]) {
+  const virtualRouter = virtualRouterId(context().cluster.id, "mysql");
+  resign({ virtualRouterId: virtualRouter, intervalMs: Number(intervalMs), from, to, address: vip });
 }
 
 async function ask(addresses: string[]) {

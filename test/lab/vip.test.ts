@@ -133,6 +133,24 @@ test("closing the gate moves the VIP at once, there and back", async () => {
   expect(await holders()).toEqual(["node1"]);
 }, 30_000);
 
+test("a router that is told by its partner that it has resigned waits for no silence", async () => {
+  const config = "/etc/keepalived/keepalived.conf";
+  // 35 s of silence: longer than is waited here.
+  await node1.sh(`sed -i 's/advert_int .*/advert_int 5/' ${config} && systemctl reload keepalived`);
+  eligible(node2, false);
+  eligible(node1, false);
+  await Promise.all([state(node1, "FAULT"), state(node2, "FAULT")]);
+  eligible(node1, true);
+  await state(node1, "BACKUP");
+  const argv = ["/usr/local/bin/chime-node", "resign"];
+  await node2.run([...argv, node2.address, node1.address, "5000"]);
+  await state(node1, "MASTER");
+  expect(await holders()).toEqual(["node1"]);
+  expect((await applyVip(node1, node1, node2)).failed).toEqual([]);
+  eligible(node2, true);
+  await state(node2, "BACKUP");
+}, 60_000);
+
 test("a killed keepalived comes back, lets go of its address, and one node holds the VIP", async () => {
   await signalAll(node1, "KILL");
   await state(node2, "MASTER");
