@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../src/core/clock.ts";
+import { exec } from "../../src/core/exec.ts";
 import {
   createBucket,
   findBucket,
@@ -18,6 +19,7 @@ import { compareTwins, repairTwins, type RepairOptions } from "../../src/roles/i
 import { Filler } from "../../src/roles/influxdb/guard/filler.ts";
 import { merged, oldBefore, type Outage, type Past } from "../../src/roles/influxdb/outages.ts";
 import { Record } from "../../src/roles/influxdb/record.ts";
+import { isUp } from "../../src/roles/influxdb/setup.ts";
 import { findGaps } from "../../src/roles/influxdb/gap/windows.ts";
 import { allTime, type Range } from "../../src/roles/influxdb/gap/time.ts";
 import { writeLines } from "../../src/roles/influxdb/write.ts";
@@ -477,6 +479,41 @@ test("a disk that is full ends a filling with that reason; with space again and 
   two = await startInfluxd(binary, { directory: two.directory, address: two.server.address });
   expect((await repair()).left).toEqual([]);
   await expectBoth(points);
+}, 60_000);
+
+test("an engine that is read-only ends a filling with that reason; writable again, and restarted, it is completed", async () => {
+  const points = steady(monday, 200);
+  await write(one, points);
+  // A shard that cannot be opened is not tried again.
+  await write(two, points.slice(0, 100));
+  const engine = join(two.directory, "engine");
+  const restart = async () => {
+    two.process.signal("SIGKILL");
+    await two.process.exited;
+    two = await startInfluxd(binary, { directory: two.directory, address: two.server.address });
+  };
+  await exec(["mount", "--bind", engine, engine]);
+  try {
+    two.process.signal("SIGKILL");
+    await two.process.exited;
+    await exec(["mount", "-o", "remount,bind,ro", engine]);
+    await restart();
+    // Its health pages say that all is well, and it answers queries, with nothing.
+    expect(await isUp(two.server, limits)).toBe(true);
+    expect(await held(two)).toBe(new Model([]).toString());
+    const refused = async () =>
+      expect(write(two, points.slice(0, 1))).rejects.toMatchObject({ code: "influxdb.read_only" });
+    await refused();
+    await expect(repair()).rejects.toMatchObject({ code: "influxdb.read_only" });
+    await exec(["mount", "-o", "remount,bind,rw", engine]);
+    // It goes on refusing until it is restarted.
+    await refused();
+    await restart();
+    expect((await repair()).left).toEqual([]);
+    await expectBoth(points);
+  } finally {
+    await exec(["umount", "--lazy", engine]);
+  }
 }, 60_000);
 
 test.skipIf(!long)(

@@ -311,10 +311,44 @@ test.each<[string, () => void, RegExp]>([
     );
     expect(stage.published.at(-1)?.detail).toMatch(why);
     expect(stage.history.map(({ message }) => message).join()).toMatch(
-      /is restarted, for it may not take points/,
+      /is restarted, for by itself it may not take points/,
     );
   },
 );
+
+test("a server whose disk is read-only: that is told, and it is restarted once it can be written to, and not before", async () => {
+  const data = "/var/lib/influxdb";
+  await open({ mate: {} });
+  expect(await decided()).toBe(true);
+  expect(stage.guard.problems()).toEqual([]);
+  await exec(["mount", "--bind", data, data]);
+  try {
+    await exec(["mount", "-o", "remount,bind,ro", data]);
+    own.refuse(
+      500,
+      `unexpected error writing points to database: write ${data}/influxd.bolt: read-only file system`,
+    );
+    await untilGate(false);
+    expect(stage.guard.problems()).toMatchObject([
+      {
+        code: "influxdb.read_only",
+        severity: "error",
+        node: "node1",
+        message: expect.stringContaining(data),
+      },
+    ]);
+    const { writes } = own;
+    await waitUntil("it to be tried again and again", 5_000, () => own.writes > writes + 5);
+    expect(stage.published.at(-1)?.detail).toContain("read-only file system");
+    expect(await commands()).toEqual([]);
+  } finally {
+    await exec(["umount", data]);
+  }
+  await waitUntil("it to be restarted", 5_000, async () =>
+    (await commands()).some((line) => line.endsWith("restart --no-block influxdb.service")),
+  );
+  expect(stage.guard.problems()).toEqual([]);
+});
 
 test("the other one is restarted: it is relied on, though a single bucket of it is held up", async () => {
   other.rawSeconds = 7_200;

@@ -17,8 +17,9 @@ export function parseMounts(text: string): Mount[] {
     const dash = words.indexOf("-", 6);
     const [number, target] = [words[2], words[4]];
     const [fileSystem, source] = [words[dash + 1], words[dash + 2]];
+    // What ext4 says since Linux 6.13 of a file system that an error made read-only is not "ro".
     const readOnly = [words[5], words[dash + 3]].some(
-      (options) => options?.split(",").includes("ro") === true,
+      (options) => options?.split(",").some((word) => word === "ro" || word === "emergency_ro") === true,
     );
     if (dash < 0 || !number || !/^\d+:\d+$/.test(number) || !target || !fileSystem || source === undefined) {
       throw new Error(`mountinfo has a line that is not understood: ${line.slice(0, 80)}`);

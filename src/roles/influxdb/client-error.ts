@@ -19,8 +19,15 @@ const known: Record<number, [code: string, remedy: string]> = {
   503: ["influxdb.starting", status],
 };
 
-/** Words of a server whose disk is or was full: its engine stays closed until a restart. */
-const full = /no space left|engine is closed|read-only/i;
+/** Words of a server whose engine stays closed until a restart: its disk is or was full, or nothing can be written to it [tried]. */
+const stuck = [
+  [
+    /read-only/i,
+    "influxdb.read_only",
+    "journalctl --dmesg on that node says why; it has to be mounted writable",
+  ],
+  [/no space left|engine is closed/i, "influxdb.full", "make room on the disk: df -h"],
+] as const;
 
 const refusalSchema = v.object({ code: v.optional(v.string(), ""), message: v.optional(v.string(), "") });
 const queryRefusalSchema = v.object({ error: v.string() });
@@ -32,9 +39,10 @@ export function clientError(
   answer: { status: number; body: Uint8Array },
 ): ChimeError {
   const why = refusalOf(answer.body);
-  const [code, remedy] = full.test(why)
-    ? ["influxdb.full", "make room on the disk: df -h"]
-    : (known[answer.status] ?? ["influxdb.refused", status]);
+  const [, code, remedy] = stuck.find(([words]) => words.test(why)) ?? [
+    why,
+    ...(known[answer.status] ?? ["influxdb.refused", status]),
+  ];
   const reason = why || `status ${answer.status}`;
   return failed(code, mask(`${where} refuses ${asked.method} ${asked.path}: ${reason}`), remedy);
 }

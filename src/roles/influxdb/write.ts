@@ -12,7 +12,7 @@ interface Lines {
 /**
  * Writes points. Writing them again changes nothing.
  * @throws ChimeError `influxdb.partial` where the good lines were stored (type conflict, older than the retention),
- * `influxdb.full`, `influxdb.refused` (no line protocol, nothing stored), `influxdb.*`
+ * `influxdb.full`, `influxdb.read_only`, `influxdb.refused` (no line protocol, nothing stored), `influxdb.*`
  */
 export async function writeLines(
   server: Server,

@@ -28,6 +28,7 @@ test.each([
   ["ro,noatime", "rw", true],
   ["rw,noatime", "ro,noquota", true],
   ["rw,errors=ro", "rw", false],
+  ["rw,relatime", "rw,errors=remount-ro,emergency_ro", true],
 ])("read-only here (%s), or as a whole (%s): %p", (here, whole, readOnly) => {
   const [found] = parseMounts(`36 35 98:0 / /srv ${here} - xfs /dev/sdb ${whole}\n`);
   expect(found?.readOnly).toBe(readOnly);

@@ -71,11 +71,22 @@ test.each([
   );
 });
 
-test("a server whose disk is or was full says so in words alone", async () => {
-  const message = "failure writing points to database: write /x: no space left on device";
+// What 2.7.12 answers of each, in front of the reason.
+const failure = "unexpected error writing points to database";
+test.each([
+  ["full", "influxdb.full", "write /x: no space left on device"],
+  ["read-only", "influxdb.read_only", "write /var/lib/influxdb/influxd.bolt: read-only file system"],
+  ["read-only at its start", "influxdb.read_only", "mkdir /e/data/def48a2d16d5617f: read-only file system"],
+  [
+    "writable again, and it does not know",
+    "influxdb.read_only",
+    "not attempting to open shard 1; opening shard previously failed with: open /e/_series/00/0000: read-only file system",
+  ],
+])("a server whose disk is %s says so in words alone", async (_, wanted, why) => {
+  const message = `${failure}: ${why}`;
   const at = serve(() => Response.json({ code: "internal error", message }, { status: 500 }));
   const { code } = await errorOf(writeLines(at, { bucket: "chime", body: "m f=1" }, limits));
-  expect(code).toBe("influxdb.full");
+  expect(code).toBe(wanted);
 });
 
 test("names the token in no error, and who asks in the header alone", async () => {

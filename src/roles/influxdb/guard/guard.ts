@@ -244,18 +244,22 @@ export class TwinGuard implements Guard {
   }
 
   problems(): Problem[] {
-    if (!this.#revival.isFull) return [];
     const context = this.#deps.context();
     const { data } = layout(context);
-    return [
-      {
-        code: "influxdb.disk_full",
-        severity: "error",
-        node: context.self.name,
-        message: `the disk of ${data} on ${context.self.name} is full: its server takes no points`,
-        remedy: `make room (df -h ${data}): the server is restarted then, and gets what it lacks from the other one`,
-      },
-    ];
+    const { name: node } = context.self;
+    const then = "the server is restarted then, and gets what it lacks from the other one";
+    const problem = (code: string, what: string, how: string): Problem => ({
+      code: `influxdb.${code}`,
+      severity: "error",
+      node,
+      message: `the disk of ${data} on ${node} is ${what}: its server takes no points`,
+      remedy: `${how}: ${then}`,
+    });
+    if (this.#revival.isReadOnly) {
+      const how = `journalctl --dmesg on ${node} says why; check the file system, and mount it writable or boot ${node}`;
+      return [problem("read_only", "read-only", how)];
+    }
+    return this.#revival.isFull ? [problem("disk_full", "full", `make room (df -h ${data})`)] : [];
   }
 
   #unit(): string {
@@ -580,7 +584,7 @@ export class TwinGuard implements Guard {
     });
   }
 
-  /** There is room again, and its engine does not know. */
+  /** There is room again, or its disk can be written to, and its engine does not know. */
   async #revive(why: string): Promise<void> {
     if (this.#leaving || this.#deps.inMaintenance()) return;
     const { self } = this.#deps.context();
@@ -588,7 +592,7 @@ export class TwinGuard implements Guard {
     await restartSoon(this.#unit());
     this.#deps.record({
       kind: "gap",
-      message: `the server of ${self.name} is restarted, for it may not take points any more though there is room: ${why}`,
+      message: `the server of ${self.name} is restarted, for by itself it may not take points any more: ${why}`,
     });
   }
 

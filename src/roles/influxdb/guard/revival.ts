@@ -1,5 +1,6 @@
 import type { Clock } from "../../../core/clock.ts";
 import { freeBytes } from "../../../host/free-space.ts";
+import { isReadOnly } from "../../../host/mounts.ts";
 
 /** With less a server can neither open a shard nor compact: from then on some buckets take points, and others do not. */
 const leastBytes = 16 << 20;
@@ -9,12 +10,14 @@ const everyMs = 60_000;
 const fewestFailures = 3;
 
 /** What a server says whose engine has stopped taking points: it does so until it is restarted, whatever the disk says [tried]. */
-const stuck = new Set(["influxdb.full", "influxdb.broken", "influxdb.forgets"]);
+const stuck = new Set(["influxdb.full", "influxdb.read_only", "influxdb.broken", "influxdb.forgets"]);
 
-/** Sees when a server has to be restarted to take points again: its disk was full, and is not any more. */
+/** Sees when a server has to be restarted to take points again: its disk was full or read-only, and is not any more. */
 export class Revival {
   readonly #clock: Pick<Clock, "now">;
-  readonly #free: () => Promise<number>;
+  readonly #data: () => string;
+  readonly #free: (path: string) => Promise<number>;
+  readonly #readOnly: (path: string) => boolean;
   #failures = 0;
   #restartedAt = Number.NEGATIVE_INFINITY;
   #isFull = false;
@@ -22,9 +25,11 @@ export class Revival {
   #wasFull = false;
 
   /** @param data where the server keeps its data */
-  constructor(clock: Pick<Clock, "now">, data: () => string, free = freeBytes) {
+  constructor(clock: Pick<Clock, "now">, data: () => string, free = freeBytes, readOnly = isReadOnly) {
     this.#clock = clock;
-    this.#free = () => free(data());
+    this.#data = data;
+    this.#free = free;
+    this.#readOnly = readOnly;
   }
 
   /** There is hardly any room. */
@@ -32,10 +37,20 @@ export class Revival {
     return this.#isFull;
   }
 
+  /** Nothing can be written to its data, or to its engine's, as far as this process sees. */
+  get isReadOnly(): boolean {
+    try {
+      return [this.#data(), `${this.#data()}/engine`].some((path) => this.#readOnly(path));
+    } catch {
+      // A table of mounts that is not understood: the server will say what is wrong.
+      return false;
+    }
+  }
+
   /** To be called before each look at the server. */
   async look(): Promise<void> {
     // Where it cannot be asked, the server will say what is wrong.
-    this.#isFull = (await this.#free().catch(() => leastBytes)) < leastBytes;
+    this.#isFull = (await this.#free(this.#data()).catch(() => leastBytes)) < leastBytes;
     this.#wasFull ||= this.#isFull;
   }
 
@@ -54,7 +69,8 @@ export class Revival {
     if (this.#isFull) return false;
     const now = this.#clock.now();
     const isStuck = this.#failures >= fewestFailures && now - this.#restartedAt >= everyMs;
-    if (!this.#wasFull && !isStuck) return false;
+    // Started on such a disk it would not even be there any more.
+    if ((!this.#wasFull && !isStuck) || this.isReadOnly) return false;
     this.#restartedAt = now;
     this.#failures = 0;
     this.#wasFull = false;
