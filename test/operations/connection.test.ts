@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { connectionTo } from "../../src/operations/connection.ts";
+import { connectionText, connectionTo } from "../../src/operations/connection.ts";
 import { parseSpec } from "../../src/spec/load.ts";
 import { failure } from "../plan/failure.ts";
 import { context, node1, node2 } from "../vip/fixtures.ts";
@@ -24,4 +24,19 @@ test("a witness, which has no passwords, sends to those who have instead of show
     exit: 3,
     remedy: "run the same command on node1 or node2",
   });
+});
+
+test("a role that the cluster does not have is refused by name, with those that it has", async () => {
+  const asked = (async () => connectionTo(context({ spec, secrets: { ...secrets, minio: {} } }), "minio"))();
+  expect(await failure(asked)).toMatchObject({
+    code: "secrets.no_role",
+    exit: 3,
+    remedy: "--role with mysql",
+  });
+});
+
+test("what this node does not know is no empty line", () => {
+  expect(connectionText({ token: "t", read_token: null }, "influxdb")).toBe(
+    "token: t\nread_token: not known here: run this on a node with the role influxdb",
+  );
 });

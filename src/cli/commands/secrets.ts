@@ -1,4 +1,4 @@
-import { connectionTo } from "../../operations/connection.ts";
+import { connectionText, connectionTo } from "../../operations/connection.ts";
 import { readContext } from "../../operations/context.ts";
 import { requireRoleNames } from "../../operations/role-names.ts";
 import { retireSecrets, rotateSecrets } from "../../operations/rotate-secrets.ts";
@@ -14,8 +14,7 @@ const show = defineVerb({
     requireRoleNames([args.role]);
     const { context } = await readContext();
     const connection = connectionTo(context, args.role);
-    const lines = Object.entries(connection).map(([key, value]) => `${key}: ${[value].flat().join(", ")}`);
-    out.result(connection, lines.join("\n") || `${args.role} has nothing that applications connect to`);
+    out.result(connection, connectionText(connection, args.role));
   },
 });
 
