@@ -112,7 +112,7 @@ function missingProblem(node: string, { disk: { at, identity }, failure }: Missi
     severity: "error",
     node,
     message: `nothing is mounted at ${at} of ${node}, the place of ${describeDisk(identity)}${failure && `: ${failure}`}`,
-    remedy: `chime-node disks on ${node} shows whether it is there; if it is: systemctl start ${pathUnit(at, "mount")}; if it failed: chime-node disk replace ${at}`,
+    remedy: `chime-node disks on ${node} shows whether it is there; if it is: systemctl start ${pathUnit(at, "mount")}; if it failed: chime-node disk replace ${at} --disk DEV`,
   };
 }
 
@@ -123,7 +123,7 @@ function readOnlyProblem(node: string, { at, identity }: GivenDisk): Problem {
     severity: "error",
     node,
     message: `${at} of ${node} is read-only: nothing is stored on ${describeDisk(identity)} any more`,
-    remedy: `journalctl --dmesg on ${node} says why; mount -o remount,rw ${at}, or where the disk failed: chime-node disk replace ${at}`,
+    remedy: `journalctl --dmesg on ${node} says why; mount -o remount,rw ${at}, or where the disk failed: chime-node disk replace ${at} --disk DEV`,
   };
 }
 

@@ -91,7 +91,7 @@ export class Limit {
     const { role, where } = this.#whose;
     const details = { remedy: "chime-node status", cause: error };
     if (this.#late.signal.aborted) {
-      const limit = `${this.#limits.timeoutMs / 1000} s`;
+      const limit = `${Math.round(this.#limits.timeoutMs) / 1000} s`;
       return failed(`${role}.timeout`, `${where} did not answer within ${limit}`, details);
     }
     const { message = String(error) } = error as Partial<Error>;

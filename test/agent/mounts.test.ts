@@ -63,6 +63,21 @@ test("one that is pulled is told, not asked for again and again, and mounted whe
   expect(tried).toEqual([one.label]);
 });
 
+test("what is advised in place of a disk that failed is a whole command", async () => {
+  await look();
+  plugged.delete(one.label);
+  mounted.delete(one.label);
+  readOnly.add(two.label);
+  await look();
+  const advised = mounts
+    .problems("node1")
+    .map(({ remedy }) => /chime-node disk replace .*/.exec(remedy)?.[0]);
+  expect(advised).toEqual([
+    "chime-node disk replace /store/disk1 --disk DEV",
+    "chime-node disk replace /store/disk2 --disk DEV",
+  ]);
+});
+
 test("one that somebody else has just put at its place is missing no more", async () => {
   await look();
   mounted.delete(one.label);

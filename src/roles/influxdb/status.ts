@@ -95,7 +95,9 @@ function nodeProblems(
         severity: "error",
         node: name,
         message: `the server of ${name} takes no points${why}`,
-        remedy: said?.remedy ?? `${start(name, said)}. journalctl -u influxdb -u chime-node there says more`,
+        remedy:
+          beyondStatus(said?.remedy) ??
+          `${start(name, said)}. journalctl -u influxdb -u chime-node there says more`,
       },
     ];
   }
@@ -111,12 +113,17 @@ function nodeProblems(
       node: name,
       message: `the server of ${name} may lack points since ${gap.since}, ${Math.round(gap.done * 100)} % of it is compared and filled${why}`,
       remedy:
-        gap.remedy ??
+        beyondStatus(gap.remedy) ??
         (isOtherBetter
           ? `wait: ${other.member.name} serves, and ${name} gets what it lacks from it; until then do not lose ${other.member.name}`
           : `clients read from ${name}, since no other server has more: bring ${other?.member.name ?? "a second node"} back`),
     },
   ];
+}
+
+/** Whoever reads this has run `chime-node status`, which an error of a request may advise. */
+function beyondStatus(remedy: string | null | undefined): string | undefined {
+  return remedy === "chime-node status" ? undefined : (remedy ?? undefined);
 }
 
 /** One that listens need not be started. */
@@ -134,7 +141,7 @@ function notCompared(node: string, { since, remedy }: Gap, trouble: string): Pro
     severity: "warning",
     node,
     message: `what ${node} has of the time since ${since} could not be compared: ${trouble}`,
-    remedy: remedy ?? "chime-node influxdb compare",
+    remedy: beyondStatus(remedy) ?? "chime-node influxdb compare",
   };
 }
 

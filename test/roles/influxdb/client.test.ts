@@ -126,7 +126,7 @@ test("trusts the certificate of its authority under its name alone", async () =>
 
 test("a server that is silent is late, one that does not listen cannot be reached, and the caller's own end is neither", async () => {
   const silent = await serveRaw(() => undefined);
-  expect(await errorOf(ask(silent, ping, { timeoutMs: 50 }))).toEqual({
+  expect(await errorOf(ask(silent, ping, { timeoutMs: 49.999_99 }))).toEqual({
     code: "influxdb.timeout",
     message: `the server at 127.0.0.1:${silent.port} did not answer within 0.05 s`,
   });

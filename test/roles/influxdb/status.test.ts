@@ -32,6 +32,16 @@ test("one that may lack points is an error, and says who has more", () => {
   expect(problem?.remedy).toContain("node1 serves");
 });
 
+test("who reads status is not told to run it", () => {
+  const trouble = "the server at 10.0.0.12:8086 did not answer within 60 s";
+  for (const away of [0, 4]) {
+    const stuck = { ...gap, away, trouble, remedy: "chime-node status" };
+    const [problem] = told(twinNode(1), twinNode(2, { gap: stuck })).problems;
+    expect(problem?.message).toContain(trouble);
+    expect(problem?.remedy).toContain(away === 0 ? "chime-node influxdb compare" : "node1 serves");
+  }
+});
+
 test("nobody knows of points that are missing: it is compared, and no problem yet", () => {
   const { status, problems } = told(twinNode(1), twinNode(2, { gap: { ...gap, away: 0 } }));
   expect([problems, status.nodes[1]?.complete]).toEqual([[], true]);
