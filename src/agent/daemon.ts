@@ -26,7 +26,7 @@ import {
   requireFollowers,
   requireShown,
 } from "./service-certificates.ts";
-import { desired, upTo } from "./desired.ts";
+import { desired, keptInShape, upTo } from "./desired.ts";
 import { askGateway } from "./gateway.ts";
 import { keepFootprintSmall } from "./footprint.ts";
 import type { Problem } from "../roles/guard.ts";
@@ -180,9 +180,10 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
   });
   const reconciler = new Reconciler(identity.self.name, {
     resources(phase) {
-      const now = context();
-      const served = now.self.roles.filter((role) => isGuarded(now.self.phase[role]));
-      return [...agentResources(), ...upTo(desired(now, served), phase)];
+      return [
+        ...agentResources(),
+        ...keptInShape(context(), phase, (role) => guards.get(role)?.ready() ?? false),
+      ];
     },
     // A join that did not wait, or was cut off, leaves the last step to the agent.
     async done() {

@@ -68,3 +68,21 @@ export function upTo(plan: RolePlan, phase: Exclude<Phase, "joined">): Resource[
   const steps = ["installed", "configured", "ready"] as const;
   return steps.slice(0, steps.indexOf(phase) + 1).flatMap((step) => plan[step]);
 }
+
+/**
+ * What the agent keeps in shape, up to `phase`: of a role whose service does not do its part yet, as a store that waits for
+ * its other nodes, nothing that the service is asked for. Pure.
+ * @param serves whether the service of a role that is not ready yet does
+ */
+export function keptInShape(
+  context: RoleContext,
+  phase: "configured" | "ready",
+  serves: (role: RoleName) => boolean,
+): Resource[] {
+  const { roles: own, phase: reached } = context.self;
+  const guarded = own.filter((role) => isGuarded(reached[role]));
+  const configured = upTo(desired(context, guarded), "configured");
+  if (phase === "configured") return configured;
+  const asked = guarded.filter((role) => reached[role] === "ready" || serves(role));
+  return [...configured, ...desired(context, asked).ready];
+}

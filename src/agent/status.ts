@@ -117,6 +117,8 @@ function silent(member: MemberView): Problem {
   };
 }
 
+const who = (members: readonly MemberView[]) => members.map(({ name }) => name).join(" and ");
+
 function vipProblems(
   role: string,
   address: string,
@@ -131,23 +133,26 @@ function vipProblems(
         code: "vip.several",
         severity: "error",
         node: holders.map(({ name }) => name).join(", "),
-        message: `${holders.map(({ name }) => name).join(" and ")} both hold the VIP ${address} of ${role}`,
+        message: `${who(holders)} both hold the VIP ${address} of ${role}`,
         remedy: "check the network between the two nodes: VRRP (IP protocol 112) does not get through",
       },
     ];
   }
-  const who = nodes.map(({ name }) => name).join(" and ");
-  const settingUp = !nodes.some((node) => isGuarded(node.phase[role]));
+  const formed = nodes.filter((node) => isGuarded(node.phase[role]));
+  const forming = nodes.filter((node) => !formed.includes(node));
   const message = `no node holds the VIP ${address} of ${role}`;
+  const join = `wait for chime-node join on ${who(forming)}, or run it there again`;
+  const journal = `journalctl -u chime-node -u keepalived on ${who(formed)} says why none is eligible`;
   return [
     {
       code: "vip.nobody",
       severity: "error",
       node: self,
-      message: settingUp ? `${message} yet: ${who} is still being set up` : message,
-      remedy: settingUp
-        ? `wait for chime-node join on ${who}, or run it there again`
-        : `journalctl -u chime-node -u keepalived on ${who} says why none is eligible`,
+      message:
+        forming.length > 0
+          ? `${message} yet: ${who(forming)} ${forming.length > 1 ? "are" : "is"} still being set up`
+          : message,
+      remedy: [...(forming.length > 0 ? [join] : []), ...(formed.length > 0 ? [journal] : [])].join("; "),
     },
   ];
 }

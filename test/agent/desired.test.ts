@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { desired } from "../../src/agent/desired.ts";
+import { desired, keptInShape } from "../../src/agent/desired.ts";
 import type { MemberView, Phase } from "../../src/cluster/types.ts";
 import { parseSpec } from "../../src/spec/load.ts";
 import { twinContext, twinNode } from "../roles/influxdb/context.ts";
@@ -29,4 +29,16 @@ test("what two roles need alike is there once", () => {
   const { installed } = desired({ ...twinContext([node]), spec });
   const ids = installed.map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
+});
+
+test("of a role that does not serve yet the agent asks its service for nothing", () => {
+  const kept = (phase: Phase, serves: boolean) => {
+    const node: MemberView = { ...twinNode(1), roles: ["influxdb"], phase: { influxdb: phase } };
+    const all = keptInShape({ ...twinContext([node]), spec }, "ready", () => serves);
+    return ["service:influxdb.service", "influxdb:buckets"].map((id) => all.some((one) => one.id === id));
+  };
+  expect(kept("installed", false)).toEqual([false, false]);
+  expect(kept("configured", false)).toEqual([true, false]);
+  expect(kept("configured", true)).toEqual([true, true]);
+  expect(kept("ready", false)).toEqual([true, true]);
 });

@@ -63,6 +63,17 @@ describe("status", () => {
     },
   );
 
+  test("nobody holding the VIP while one node is ready and another's join was broken off: both are said", () => {
+    const [problem] = status([
+      member("node1", { phase: { demo: "ready" }, roleState: holds(false) }),
+      member("node2", { phase: { demo: "installed" }, roleState: holds(false) }),
+    ]).problems;
+    expect(problem?.message).toEndWith("yet: node2 is still being set up");
+    expect(problem?.remedy).toBe(
+      "wait for chime-node join on node2, or run it there again; journalctl -u chime-node -u keepalived on node1 says why none is eligible",
+    );
+  });
+
   test("a preferred node that the role does not have is a warning", () => {
     const members = ["node1", "node2"].map((name, nth) =>
       member(name, {

@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
-import { awaited, isReady, type Progress } from "../../../src/roles/minio/guard/readiness.ts";
+import { awaited, behind, isReady, type Progress } from "../../../src/roles/minio/guard/readiness.ts";
+import { storeNode } from "./context.ts";
 
 const ready: Progress = {
   lacks: undefined,
   health: { up: true, reads: true, writes: true },
+  others: [],
   proven: true,
   attached: true,
   balanced: true,
@@ -25,9 +27,26 @@ test.each([
     "start (minio.service failed)",
   ],
   [{ health: { ...none, up: true }, proven: false, attached: false }, "servers of the other nodes"],
+  [
+    { health: { ...none, up: true }, others: ["node2 is not heard"], proven: false, attached: false },
+    "other nodes; node2 is not heard",
+  ],
   [{ proven: false, attached: false, trouble: "no answer" }, "go through (no answer)"],
   [{ attached: false, balanced: false }, "find all drives"],
   [{ balanced: false }, "the balancer"],
 ] as [Partial<Progress>, string][])("what it waits for: %o", (own, line) => {
   expect(awaited({ ...ready, ...own })).toContain(line);
+});
+
+test("whom it waits for: who is not heard, and whose join has not got so far", () => {
+  const found = behind("node1", [
+    storeNode(1, { phase: "installed" }),
+    storeNode(2, { phase: "installed" }),
+    storeNode(3, { phase: "configured" }),
+    storeNode(4, { liveness: "dead" }),
+  ]);
+  expect(found).toEqual([
+    "node2 is still being set up: if nobody is at it, chime-node join --role minio there",
+    "node4 is not heard",
+  ]);
 });

@@ -25,7 +25,7 @@ import { PasswordChange, passwordName } from "./password.ts";
 import { inquire, type Seen } from "./inquiry.ts";
 import { ProgramChange } from "./program.ts";
 import { prove } from "./prove.ts";
-import { awaited, isReady, type Progress } from "./readiness.ts";
+import { awaited, behind, isReady, type Progress } from "./readiness.ts";
 import { onlineIn, othersOf, Redundancy, type Others } from "./redundancy.ts";
 import { untilPreceded } from "./start-order.ts";
 import { TrustChange } from "./trust.ts";
@@ -161,6 +161,7 @@ export class MinioGuard implements Guard {
     return {
       lacks: awaitsNodes(this.#deps.context()),
       health: this.#health,
+      others: behind(this.#deps.context().self.name, this.#deps.membership.members()),
       proven: this.#proven,
       attached: this.#redundancy.attached,
       balanced: this.#gate.balanced,
