@@ -88,6 +88,8 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
       await startAgent(io);
       ahead?.agentIsUp();
       await takeRoles(options, { facts, ask, disks, ahead }, io);
+      // Its look at the links is not needed while packages are installed.
+      listening?.close();
       await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);
       return await summarize(identity, options.role);
     } finally {
