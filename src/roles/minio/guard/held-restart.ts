@@ -199,11 +199,20 @@ export class HeldRestart {
     this.#heldUntil = clock.now() + holdSeconds * 1_000;
     const giveUp = clock.now() + drainMs;
     while (clock.now() < giveUp) {
-      const own = (await this.#balancer.view()).filter(({ service }) => service === roleName);
-      if (own.every(({ sessions }) => sessions === 0)) return;
+      if (await this.#isIdle()) return;
       await clock.sleep(lookMs, this.#signal);
     }
     log.warn(`minio: what clients have under way did not end within ${drainMs / 1_000} s, and is broken off`);
+  }
+
+  /** Nothing of clients is under way. A balancer that does not answer for a moment, with clients held, is asked again. */
+  async #isIdle(): Promise<boolean> {
+    try {
+      const view = await this.#balancer.view();
+      return view.every(({ service, sessions }) => service !== roleName || sessions === 0);
+    } catch {
+      return false;
+    }
   }
 
   #lookAround(): void {
