@@ -429,6 +429,8 @@ test("a bucket that is kept longer by one of them holds up that one alone, until
   const settled = await settle(outage);
   expect(settled?.done).toEqual([outage]);
   expect(settled?.points).toBe(points.length);
+  // Points have two values each: as many were filled as were found missing.
+  expect(filler.done).toBe(1);
   expect(settled?.more[0]).toEqual({ ...outage, bucket: longer });
   await expectBoth(points);
   const alone: Outage = { ...outage, bucket: longer };

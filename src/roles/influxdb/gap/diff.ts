@@ -18,6 +18,8 @@ export interface Differences {
   other: string[];
   /** Points that were compared, or that one side alone has. */
   points: number;
+  /** Values in the lines that one side alone has. */
+  values: number;
   /** Values that both have of the same field of the same point, and that differ. */
   conflicts: number;
 }
@@ -50,12 +52,12 @@ export async function* differences(
 
 /** As far as the rows go that are there. */
 function merge(a: Cursor, b: Cursor, authority: Which | undefined): Differences {
-  const found: Differences = { mine: [], other: [], points: 0, conflicts: 0 };
+  const found: Differences = { mine: [], other: [], points: 0, values: 0, conflicts: 0 };
   const series = !a.block ? 1 : !b.block ? -1 : compareTags(a.block.tags, b.block.tags);
   if (series !== 0) {
     const [ahead, lines] = series < 0 ? [a, found.other] : [b, found.mine];
     for (let row = ahead.row; row; row = ahead.row) {
-      give(lines, ahead.form, row);
+      give(lines, ahead.form, row, found);
       found.points++;
       ahead.next();
     }
@@ -64,8 +66,8 @@ function merge(a: Cursor, b: Cursor, authority: Which | undefined): Differences 
   const pairs = pairFields(a, b);
   for (let [left, right] = [a.row, b.row]; left && right; [left, right] = [a.row, b.row]) {
     found.points++;
-    if (left.time < right.time) give(found.other, a.form, left);
-    else if (left.time > right.time) give(found.mine, b.form, right);
+    if (left.time < right.time) give(found.other, a.form, left, found);
+    else if (left.time > right.time) give(found.mine, b.form, right, found);
     else compareRows(pairs, a.form.series, left, right, authority, found);
     const order = left.time - right.time;
     if (order <= 0n) a.next();
@@ -74,9 +76,11 @@ function merge(a: Cursor, b: Cursor, authority: Which | undefined): Differences 
   return found;
 }
 
-function give(lines: string[], form: Form, row: Row): void {
+function give(lines: string[], form: Form, row: Row, found: Differences): void {
   const line = lineOf(form, row);
-  if (line !== "") lines.push(line);
+  if (line === "") return;
+  lines.push(line);
+  for (const value of row.values) if (value !== null) found.values++;
 }
 
 /** A field that one of them knows: where it stands in their rows, -1 where it does not. */
@@ -115,6 +119,7 @@ function compareRows(
       continue;
     const isConflict = has.mine !== null && has.other !== null;
     if (isConflict) found.conflicts++;
+    else found.values++;
     if (isConflict && authority === undefined) continue;
     const giver = isConflict ? (authority as Which) : has.mine === null ? "other" : "mine";
     const value = has[giver] as Exclude<Value, null>;

@@ -24,6 +24,8 @@ export interface FillOptions {
 export interface Filled {
   /** Points that were compared. */
   points: number;
+  /** Values that one side alone had: what a gap's missing ones are counted in. */
+  values: number;
   /** Lines that each was given. */
   written: Record<Which, number>;
   /** Points of those that it did not take. */
@@ -37,6 +39,7 @@ export interface Filled {
 export function nothingFilled(): Filled {
   return {
     points: 0,
+    values: 0,
     written: { mine: 0, other: 0 },
     refused: { mine: 0, other: 0 },
     why: undefined,
@@ -89,6 +92,7 @@ async function fillWindow(
   try {
     for await (const found of differences(measurement.name, mine, other, authority)) {
       filled.points += found.points;
+      filled.values += found.values;
       filled.conflicts += found.conflicts;
       await Promise.all(which.map((one) => writers[one].add(found[one])));
     }

@@ -195,8 +195,8 @@ export class Filler {
       contents,
       authority: outage.sure && isOtherWhole ? "other" : undefined,
       record: await FillRecord.load(this.#recordPath),
-      filling: ({ written }) => {
-        this.#done = Math.min(1, (written.mine + written.other) / Math.max(1, total));
+      filling: ({ values }) => {
+        this.#done = Math.min(1, values / Math.max(1, total));
       },
     });
     const { filled } = repaired;

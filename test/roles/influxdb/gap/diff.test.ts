@@ -39,11 +39,12 @@ async function* fromArray(blocks: readonly Block[]): AsyncGenerator<Block> {
 }
 
 async function diff(mine: Rows, other: Rows, authority?: Which) {
-  const all = { mine: [] as string[], other: [] as string[], points: 0, conflicts: 0 };
+  const all = { mine: [] as string[], other: [] as string[], points: 0, values: 0, conflicts: 0 };
   for await (const found of differences("m", mine, other, authority)) {
     all.mine.push(...found.mine);
     all.other.push(...found.other);
     all.points += found.points;
+    all.values += found.values;
     all.conflicts += found.conflicts;
   }
   return all;
@@ -61,6 +62,7 @@ test("each is given what the other one has: points, values of points, series", a
     mine: ["m,host=a f=3 3", "m,host=b i=5i 1"],
     other: ['m,host=a s="x" 2', "m,host=a f=4 4", "m,host=c f=9 1"],
     points: 6,
+    values: 5,
     conflicts: 0,
   });
 });
@@ -85,6 +87,7 @@ test.each([
     mine: [...mine],
     other: [...other],
     points: 1,
+    values: 0,
     conflicts: 1,
   });
 });
