@@ -450,6 +450,29 @@ test("a bucket that is kept longer by one of them holds up that one alone, until
   }
 });
 
+test("a bucket that one of them lacks is made there as the other one has it, and filled", async () => {
+  const lost = "lost";
+  const made = await makeBucket(one.server, lost, 7_200);
+  const now = Date.now();
+  const points = steady(now - 600_000, 20);
+  await writeLines(one.server, { bucket: lost, body: Model.lines(points) }, limits);
+  const filler = new Filler(systemClock, recordPath);
+  const sides = { mine: two.server, other: one.server, isOtherWhole: true };
+  const outage: Outage = { from: now - 600_000, to: now - 500_000, sure: true };
+  expect(await filler.settle(outage, () => Promise.resolve(sides), limits)).toMatchObject({
+    done: [outage],
+    points: points.length,
+  });
+  const found = await findBucket(two.server, lost, limits);
+  expect(found).toMatchObject({ name: lost, retentionSeconds: 7_200, shardSeconds: made.shardSeconds });
+  expect((await Model.read(two.server, found, limits)).toString()).toBe(new Model(points).toString());
+  for (const [{ server }, { id }] of [
+    [one, made],
+    [two, found],
+  ] as const)
+    await askWell(server, { method: "DELETE", path: `/api/v2/buckets/${id}` }, limits);
+});
+
 test("what retention is about to end is not asked for: it would be refused", async () => {
   await askBucketGone();
   await Promise.all([one, two].map(({ server }) => makeBucket(server, bucket, 3600)));

@@ -15,7 +15,7 @@ export class StandInServer {
   readonly #http: Bun.Server<undefined>;
   #held: string | undefined;
   #release = Promise.withResolvers<void>();
-  #refusal: { status: number; message: string } | undefined;
+  #refusal: { status: number; code: string; message: string; path: string } | undefined;
   #forgets = false;
   #last = "";
   /** For how long its bucket raw keeps points, s. */
@@ -44,9 +44,9 @@ export class StandInServer {
     this.#release = Promise.withResolvers();
   }
 
-  /** Points are not taken. */
-  refuse(status: number, message: string): void {
-    this.#refusal = { status, message };
+  /** Whatever is asked of a path is refused; default: points. */
+  refuse(status: number, message: string, code = "internal error", path = "/api/v2/write"): void {
+    this.#refusal = { status, code, message, path };
   }
 
   /** Points are taken, and are not there. */
@@ -60,6 +60,10 @@ export class StandInServer {
     if (this.#held !== undefined && pathname.startsWith(this.#held)) await this.#release.promise;
     if (pathname === "/ping") return new Response(null, { status: 204 });
     if (pathname === "/api/v2/setup") return Response.json({ allowed: false });
+    if (this.#refusal && pathname.startsWith(this.#refusal.path)) {
+      const { status, code, message } = this.#refusal;
+      return Response.json({ code, message }, { status });
+    }
     if (pathname === "/api/v2/buckets") return Response.json({ buckets: this.#bucketsOf(request) });
     if (pathname === "/api/v2/authorizations") return Response.json({ authorizations });
     if (pathname === "/api/v2/dbrps") return Response.json({ content: databases });
@@ -77,10 +81,6 @@ export class StandInServer {
   }
 
   #write(body: string): Response {
-    if (this.#refusal) {
-      const { status, message } = this.#refusal;
-      return Response.json({ code: "internal error", message }, { status });
-    }
     const [, value] = /^probe,.* value=(\d+)i/.exec(body) ?? [];
     if (value !== undefined && !this.#forgets) this.#last = value;
     return new Response(null, { status: 204 });

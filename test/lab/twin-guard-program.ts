@@ -316,6 +316,33 @@ test.each<[string, () => void, RegExp]>([
   },
 );
 
+test.each([
+  [
+    "token was deleted",
+    () => own.refuse(401, "unauthorized access", "unauthorized", "/api"),
+    "the server of node1 refuses the administrator's token, which it took before",
+    "build it anew from node2: chime-node maintenance on",
+  ],
+  [
+    "organisation was renamed",
+    () => own.refuse(404, 'organization name "chime" not found', "not found", "/api"),
+    "the server of node1 has no organisation chime any more",
+    "influx org update --name chime",
+  ],
+])(
+  "a server whose %s: the gate is closed, and what brings it back is told",
+  async (_, breakIt, why, remedy) => {
+    await open({ mate: {} });
+    expect(await decided()).toBe(true);
+    breakIt();
+    await untilGate(false);
+    await waitUntil("it to be told", 5_000, () => stage.published.at(-1)?.detail?.includes(why) === true);
+    expect(stage.published.at(-1)).toMatchObject({ joined: false, remedy: expect.stringContaining(remedy) });
+    // Of it nothing is restarted, nor set up anew.
+    expect(await commands()).toEqual([]);
+  },
+);
+
 test("a server whose disk is read-only: that is told, and it is restarted once it can be written to, and not before", async () => {
   const data = "/var/lib/influxdb";
   await open({ mate: {} });
