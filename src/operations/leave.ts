@@ -132,10 +132,18 @@ export async function sayGoodbye({ cluster, self }: Identity, io: Io): Promise<v
     );
     return;
   }
-  const mine = view.members.find((member) => member.name === self.name);
-  for (const role of mine?.roles ?? []) await handOver(role, view, self.name, io);
+  for (const role of rolesToHandOver(view, self)) await handOver(role, view, self.name, io);
   io.progress(`telling the members of ${cluster.name} that ${self.name} leaves`);
   await callAgent("leave", {}, { signal: io.signal });
+}
+
+/** None where an interrupted run has told the members already: from then on this node hears nobody. Pure. */
+export function rolesToHandOver(
+  { members }: Pick<ClusterView, "members">,
+  self: Pick<Identity["self"], "name" | "index">,
+): readonly RoleName[] {
+  const mine = members.find(({ name, index }) => name === self.name && index === self.index);
+  return mine === undefined || mine.state === "left" ? [] : mine.roles;
 }
 
 async function handOver(role: string, view: ClusterView, self: string, io: Io): Promise<void> {
