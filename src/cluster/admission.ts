@@ -139,9 +139,13 @@ function checkRoles(
 /** @param given how many, for `wanted` of the layout @throws ChimeError `disk.count` */
 export function checkDisks(roles: readonly string[], wanted: number, given: number): void {
   if (given === wanted) return;
-  throw refused("disk.count", `${roles.join(", ")} takes ${wanted} disks a node, and ${given} are given`, {
-    remedy: "--disk DEV for each: chime-node disks shows those that are free",
-  });
+  throw refused(
+    "disk.count",
+    `${roles.join(", ")} takes ${wanted} disks a node, and ${given} ${given === 1 ? "is" : "are"} given`,
+    {
+      remedy: "--disk DEV for each: chime-node disks shows those that are free",
+    },
+  );
 }
 
 /**

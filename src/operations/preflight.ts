@@ -6,6 +6,7 @@ import { product, supportedSystems } from "../host/catalog.ts";
 import type { Check, Finding } from "../host/checks.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
 import { diskChecks } from "../host/disks/choose.ts";
+import { lookAtDisks } from "../host/disks/look.ts";
 import { packageManager } from "../host/packages/index.ts";
 import { hostChecks } from "../host/preflight-host.ts";
 import { requirePassed, runChecks, type PreflightReport } from "../host/preflight.ts";
@@ -17,6 +18,7 @@ import { foreignCheck, haproxy } from "../vip/balancer/haproxy.ts";
 import { vipCheckNames, vipChecks, type Surroundings } from "../vip/checks.ts";
 import { readContext, requireRoot } from "./context.ts";
 import type { Io } from "./io.ts";
+import { configuredChecks, countChecks } from "./join-checks.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
 import { requireRoleNames } from "./role-names.ts";
 
@@ -40,26 +42,31 @@ export async function preflightNode(wanted: {
   requireRoot();
   requireRoleNames(wanted.role);
   const facts = await readFacts();
-  const checks = (await loadIdentity(clusterFiles.pki))
-    ? clusterChecks((await readContext(facts)).context, wanted.role)
-    : await aloneChecks();
+  const { checks, spec } = (await loadIdentity(clusterFiles.pki))
+    ? ofCluster((await readContext(facts)).context)
+    : await alone();
   const report = await runChecks(checks, wanted.ignore);
-  if (wanted.disk.length === 0) return report;
-  // A run of their own: what stands against a disk cannot be ignored by name.
-  const ofDisks = await runChecks(diskChecks(wanted.disk));
+  // A run of their own: what stands against a disk, or a role, cannot be ignored by name.
+  const looked = wanted.disk.length > 0 ? lookAtDisks() : undefined;
+  const ofDisks = await runChecks([
+    ...(spec ? configuredChecks(spec, wanted.role) : []),
+    ...(looked ? diskChecks(wanted.disk, () => looked) : []),
+    ...(looked && spec ? countChecks(spec, wanted, { look: () => looked }) : []),
+  ]);
   return { checks: [...report.checks, ...ofDisks.checks], ok: report.ok && ofDisks.ok };
 
-  async function aloneChecks(): Promise<Check[]> {
+  function ofCluster(context: RoleContext): { checks: Check[]; spec: Spec } {
+    return { checks: clusterChecks(context, wanted.role), spec: context.spec };
+  }
+
+  async function alone(): Promise<{ checks: Check[]; spec?: Spec }> {
     const name = chooseName(undefined, facts);
     const address = chooseAddress(undefined, facts);
     const local: LocalContext = { facts, node: name, address, clusterId: undefined, spec: undefined };
-    if (!(await Bun.file(paths.clusterToml).exists())) return localChecks(local, wanted.role);
+    if (!(await Bun.file(paths.clusterToml).exists())) return { checks: localChecks(local, wanted.role) };
     const { spec } = await loadSpec(paths.clusterToml);
     const cluster = { name: spec.cluster.name, id: "" };
-    return clusterChecks(
-      provisionalContext({ spec, cluster, name, address, roles: wanted.role, facts }),
-      wanted.role,
-    );
+    return ofCluster(provisionalContext({ spec, cluster, name, address, roles: wanted.role, facts }));
   }
 }
 
