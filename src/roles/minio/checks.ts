@@ -60,7 +60,8 @@ async function checkBinary({ engine, binary }: MinioSpec): Promise<Finding | und
     return {
       severity: "error",
       message: "MinIO itself is published as source only: nothing can be installed",
-      remedy: "give your own program: --set roles.minio.binary=PATH; or --set roles.minio.engine=silo",
+      remedy:
+        'give your own program: binary = "PATH" in [roles.minio] of cluster.toml, then chime-node apply (with init: --set roles.minio.binary=PATH)',
     };
   }
   return checkProgram(binary);

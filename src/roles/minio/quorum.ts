@@ -123,11 +123,14 @@ export function quorumWarning(quorum: Quorum): { message: string; remedy: string
   return { message, remedy: nodes === 2 ? remedyForTwo(drivesPerNode) : remedyByDisks(nodes, drivesPerNode) };
 }
 
+/** No flag but those of `init` says it, and that is over when this is read. */
+export const whereLaidOut = "in [roles.minio] of cluster.toml, while no node has the role yet";
+
 /** No parity lets two equal halves go on alone. */
 function remedyForTwo(drivesPerNode: number): string {
   const readable = fewerDisks(2, drivesPerNode + 1, "reads");
   const disks = readable === drivesPerNode ? "" : ` with ${readable} disks a node, which keeps the reads`;
-  return `accept it${disks}, take two stores that copy to each other (--set roles.minio.topology=mirror), or take a third node: --set roles.minio.nodes=3`;
+  return `accept it${disks}; or take two stores that copy to each other (topology = "mirror"), or a third node (nodes = 3): ${whereLaidOut}`;
 }
 
 function remedyByDisks(nodes: number, drivesPerNode: number): string {

@@ -137,7 +137,7 @@ describe("the truth before anything is formatted", () => {
       message:
         "without either of two nodes this store is read-only: a write needs 4 of 6 drives, and 3 are left",
       remedy:
-        "accept it, take two stores that copy to each other (--set roles.minio.topology=mirror), or take a third node: --set roles.minio.nodes=3",
+        'accept it; or take two stores that copy to each other (topology = "mirror"), or a third node (nodes = 3): in [roles.minio] of cluster.toml, while no node has the role yet',
     });
   });
 
@@ -146,7 +146,7 @@ describe("the truth before anything is formatted", () => {
       message:
         "without either of two nodes this store does not even read: that needs 6 of 10 drives, and 5 are left",
       remedy: expect.stringContaining(
-        "accept it with 4 disks a node, which keeps the reads, take two stores",
+        "accept it with 4 disks a node, which keeps the reads; or take two stores",
       ),
     });
   });

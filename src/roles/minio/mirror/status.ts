@@ -3,7 +3,7 @@ import type { Problem } from "../../guard.ts";
 import type { RoleContext, StoreStatus } from "../../types.ts";
 import { hear, nobodyServes, nodeDown, nodeStatus, storeStatus, type Heard } from "../heard.ts";
 import { minioSpec, nodes } from "../layout.ts";
-import { quorumOf } from "../quorum.ts";
+import { quorumOf, whereLaidOut } from "../quorum.ts";
 import { ailing, completing, driveProblems, programProblems } from "../status.ts";
 
 /** `status.roles.minio` of two stores that copy to each other, and what is wrong with them. Pure. */
@@ -57,7 +57,7 @@ function asynchronous(node: string): Problem {
 export const mirrorWarning = {
   message:
     "the two stores copy to each other a moment after the answer: what was stored in the last moment before a node is lost can be read again when it is back, and lost with its disks",
-  remedy: "accept it, or take a third node: --set roles.minio.topology=pool --set roles.minio.nodes=3",
+  remedy: `accept it; or take a third node (topology = "pool", nodes = 3): ${whereLaidOut}`,
 };
 
 function single(node: string): Problem {
