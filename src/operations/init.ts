@@ -17,7 +17,7 @@ import { firstLook, heardUntilNow } from "../vip/checks.ts";
 import { Listening } from "../vip/listening.ts";
 import { givenKeys } from "./bundle/trust.ts";
 import { startAgent } from "./agent.ts";
-import { requireInstalled, requireRoot } from "./context.ts";
+import { requireInstalled, requireRoot, type ClusterView } from "./context.ts";
 import { bringUp } from "./bring-up.ts";
 import { requireNoDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
@@ -54,7 +54,7 @@ const readyMs = 10 * 60_000;
  * Creates a cluster on this node and starts its agent. Run again with the same words it finishes what a killed run
  * left, and prints a new token.
  * @throws ChimeError config errors, `usage.unknown_role`, `init.no_vip`, `preflight.failed`, `init.exists`,
- * `init.config_exists`
+ * `init.config_exists`, `init.other_config`
  */
 export async function initCluster(options: InitOptions, io: Io): Promise<InitResult> {
   requireRoot();
@@ -68,6 +68,7 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
     io.progress("checking this machine");
     const facts = await readFacts();
     const identity = await begin(options, wanted, facts, io);
+    const spec = await requirePublished(options, wanted, io);
     if (options.role.length > 0) {
       await callAgent("role.take", { roles: options.role });
       await bringUp(options.role, facts, readyMs, io);
@@ -81,7 +82,7 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
       cluster: identity.cluster,
       node: identity.self.name,
       token,
-      join: joinLine(token, options.role.length > 0 ? options.role : rolesOf(wanted.spec)),
+      join: joinLine(token, options.role.length > 0 ? options.role : rolesOf(spec)),
     };
   });
 }
@@ -127,7 +128,8 @@ interface WantedSpec {
 }
 
 /** From --config, from the flags, or from the cluster.toml that is there. */
-async function wantedSpec({ config, vip, set }: InitOptions): Promise<WantedSpec> {
+async function wantedSpec(options: InitOptions): Promise<WantedSpec> {
+  const { config, vip, set } = options;
   const flags = vip.length > 0 || set.length > 0;
   if (config !== undefined && flags) {
     throw usageError(
@@ -137,7 +139,7 @@ async function wantedSpec({ config, vip, set }: InitOptions): Promise<WantedSpec
     );
   }
   const there = (await Bun.file(paths.clusterToml).exists()) ? await loadSpec(paths.clusterToml) : undefined;
-  if (config === undefined && !flags && there) return { ...there, write: false };
+  if (!saysSpec(options) && there) return { ...there, write: false };
   const toml =
     config === undefined
       ? buildToml({ vips: vip, sets: [...set, ...(await trusted(set))] })
@@ -148,8 +150,40 @@ async function wantedSpec({ config, vip, set }: InitOptions): Promise<WantedSpec
   throw refused(
     "init.config_exists",
     `${paths.clusterToml} is there already and says something else`,
-    `edit that file and run chime-node init without --config, --vip and --set, or remove it`,
+    (await loadIdentity(clusterFiles.pki))
+      ? editAndApply
+      : "edit that file and run chime-node init without --config, --vip and --set, or remove it",
   );
+}
+
+const saysSpec = ({ config, vip, set }: InitOptions) =>
+  config !== undefined || vip.length > 0 || set.length > 0;
+
+const editAndApply = `edit ${paths.clusterToml} and run chime-node apply; to start anew: chime-node reset, then init`;
+
+/**
+ * What the cluster has: of one that an earlier run made that is what counts, and words that say something else would be
+ * forgotten. A cluster.toml that somebody removed is there again.
+ * @throws ChimeError `init.other_config`
+ */
+async function requirePublished(options: InitOptions, wanted: WantedSpec, io: Io): Promise<Spec> {
+  const { spec: published } = await callAgent<ClusterView>("cluster");
+  const spec = parseSpec(published.toml, `version ${published.version} of cluster.toml`);
+  const isSame = Bun.deepEquals(wanted.spec, spec);
+  if (!isSame && saysSpec(options)) {
+    throw refused(
+      "init.other_config",
+      `the cluster ${spec.cluster.name} is there already, and its configuration says something else`,
+      editAndApply,
+    );
+  }
+  if (wanted.write) {
+    await makeOrThrow([file({ path: paths.clusterToml, content: published.toml })], io);
+    await rememberBase(published.version, published.toml);
+  } else if (!isSame) {
+    io.warn(`${paths.clusterToml} is not what the cluster has: chime-node plan, then chime-node apply`);
+  }
+  return spec;
 }
 
 /** Keys that were trusted on this node before are the cluster's from now on, unless the operator says which are. */

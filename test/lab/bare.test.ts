@@ -134,6 +134,12 @@ describe("bare nodes", () => {
     expect(again.json.cluster.id).toBe(first.json.cluster.id);
     expect(verdict(await chime(on(node1), initArgs("10.77.0.31")))).toEqual([3, "init.config_exists"]);
     expect(verdict(await chime(on(node1), ["init", "--name", "other"]))).toEqual([3, "init.exists"]);
+    const toml = "/etc/chime-node/cluster.toml";
+    const kept = await on(node1).read(toml);
+    await on(node1).run(["rm", toml]);
+    expect(verdict(await chime(on(node1), initArgs("10.77.0.31")))).toEqual([3, "init.other_config"]);
+    expect((await chime(on(node1), ["init"])).code).toBe(0);
+    expect(await on(node1).read(toml)).toBe(kept);
   });
 
   test.each([
