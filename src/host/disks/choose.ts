@@ -70,7 +70,7 @@ function chooseAuto(word: string, left: readonly Disk[]): Choice {
     return {
       word,
       disks: [],
-      finding: error(`${word} is not understood`, "auto:NxSIZE, as auto:3x4T or auto:2x500G"),
+      finding: error(`${word} is not understood`, "auto:NxSIZE, as auto:3x4T, auto:2x500G or auto:3x3.6Ti"),
     };
   }
   const proposal = propose(wanted, left);

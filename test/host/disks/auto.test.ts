@@ -1,12 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { parseAuto } from "../../../src/host/disks/auto.ts";
 import { chooseDisks } from "../../../src/host/disks/choose.ts";
+import { sizeText } from "../../../src/core/size.ts";
 import { diskOf } from "./facts.ts";
 
 test.each([
-  ["auto:3x4T", { count: 3, size: 4e12 }],
-  ["auto:2x500G", { count: 2, size: 500e9 }],
-  ["auto:12x16Ti", { count: 12, size: 16 * 2 ** 40 }],
+  ["auto:3x4T", { count: 3, size: 4e12, least: 4e12 }],
+  ["auto:2x500G", { count: 2, size: 500e9, least: 500e9 }],
+  ["auto:12x16Ti", { count: 12, size: 16 * 2 ** 40, least: 15.5 * 2 ** 40 }],
+  ["auto:3x3.5Ti", { count: 3, size: 3.5 * 2 ** 40, least: Math.ceil(3.45 * 2 ** 40) }],
 ])("%s", (word, wanted) => {
   expect(parseAuto(word)).toEqual(wanted);
 });
@@ -20,6 +22,9 @@ test.each([
   "auto:3x4TB ",
   "auto:999x4T",
   "auto:3x4P",
+  "auto:3x.5T",
+  "auto:3x1.75T",
+  "auto:3x1.T",
   "sdb",
 ])("not understood: %p", (word) => {
   expect(parseAuto(word)).toBeUndefined();
@@ -65,9 +70,24 @@ describe("a proposal", () => {
 
   test("too few, or of unequal size", () => {
     const unequal = [disk("sda"), disk("sdb"), disk("sdc", { size: size + 512 }), disk("sdd", {}, true)];
-    expect(choose(["auto:3x4T"], unequal)).toEqual([["", "auto:3x4T finds only 2 free disks of one size"]]);
-    expect(choose(["auto:1x8T"], unequal)).toEqual([["", "auto:1x8T finds only 0 free disks of one size"]]);
+    expect(choose(["auto:3x4T"], unequal)).toEqual([
+      ["", "auto:3x4T finds only 2 free disks of one size; free: 2 of 3.6 TiB, 1 of 3.6 TiB"],
+    ]);
+    expect(choose(["auto:1x8T"], unequal)).toEqual([
+      ["", "auto:1x8T finds only 0 free disks of one size; free: 2 of 3.6 TiB, 1 of 3.6 TiB"],
+    ]);
+    expect(choose(["auto:1x4T"], [disk("sdd", {}, true)])).toEqual([
+      ["", "auto:1x4T finds only 0 free disks of one size; no disk is free"],
+    ]);
   });
+
+  test.each([0.5, 1, 2, 4, 8, 16, 18, 20].map((tera) => tera * 1e12))(
+    "a size of %d bytes, as `disks` shows it, finds the disk that it was read of",
+    (size) => {
+      const word = `auto:1x${sizeText(size).replace(" ", "").replace("B", "")}`;
+      expect(choose([word], [disk("sdb", { size })])[0]?.[0]).toBe("sdb");
+    },
+  );
 
   test("two sizes that would do: it does not guess", () => {
     const both = [disk("sda"), disk("sdb", { size: size + 512 })];
@@ -86,7 +106,7 @@ describe("a proposal", () => {
     ]);
     expect(choose(["auto:4x4T", "sdd"], disks)[0]).toEqual([
       "",
-      "auto:4x4T finds only 3 free disks of one size",
+      "auto:4x4T finds only 3 free disks of one size; free: 3 of 3.6 TiB",
     ]);
   });
 
