@@ -124,6 +124,9 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
     expect(got.sha256).toBe(sha256(bodyOf("first")));
     expect((await storeStatus(node1)).quorum).toEqual({ read: 5, write: 5 });
     const { stdout } = await node1.sh("stat -c '%a %U:%G' /etc/default/chime-node-minio; chime-node plan");
+    // The engine writes files that everybody may read.
+    const places = await node1.sh("stat -c '%a %U' /minio/disk*");
+    expect(places.stdout).toBe("750 minio-user\n".repeat(3));
     // Whoever restarts a server that has just been started interrupts the others, too.
     const starts = await Promise.all(
       lab.nodes.map((node) => node.sh("journalctl -u minio.service | grep -c 'Stopping ' || :")),

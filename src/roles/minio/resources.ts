@@ -108,7 +108,8 @@ function slotEntries(context: RoleContext): { address: string; names: string[] }
 }
 
 /**
- * No start time-out: a node alone waits for the others, for days if need be. A new file system belongs to root; a disk
+ * No start time-out: a node alone waits for the others, for days if need be. A new file system belongs to root, and the engine
+ * lets every user of the machine read what it writes to it, so that nobody else gets past its root. A disk
  * that is not mounted is an immutable directory, which stays root's (docs/disks.md). The store that clients of a mirror have
  * is stopped when they have gone over: at a shutdown while keepalived, haproxy and the agent still run. One that dies is
  * started a second later (`RestartSec`), and is up when the balancers have missed it (`everyMs` in `balanced.ts`): otherwise it
@@ -139,7 +140,7 @@ Type=notify
 User=${user}
 Group=${user}
 EnvironmentFile=${environment}
-ExecStartPre=+/bin/sh -c 'for d in ${place("*")}; do mountpoint -q $$d && chown ${user}: $$d; done; :'
+ExecStartPre=+/bin/sh -c 'for d in ${place("*")}; do mountpoint -q $$d && chown ${user}: $$d && chmod 750 $$d; done; :'
 ExecStart=${binary} server $MINIO_OPTS $MINIO_VOLUMES
 ${stop}Restart=always
 RestartSec=1s
