@@ -51,6 +51,11 @@ const limit = 2;
 const calmWrites = 40;
 /** Before anything is asked so many are looked at. */
 const firstWrites = 20;
+/**
+ * After so many points the memory of what was read is given back: by itself the runtime lets it grow further and further. Takes 10
+ * to 20 ms, in a pause [tried: an agent that fills a million points had 150 MB, with it 115].
+ */
+const mostRead = 40_000;
 
 /**
  * Leaves the servers to their clients: one piece of work at a time, on either of them, each followed by a pause. How long a
@@ -70,6 +75,7 @@ export class Pace {
   #last: Promise<unknown> = this.#isCalm.promise;
   #multiple = first;
   #workedMs = 0;
+  #read = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -124,8 +130,19 @@ export class Pace {
         if (kind) this.#pieces[kind].took(size, took);
       }
     });
-    this.#last = done.then(() => this.#clock.sleep(took * this.multiple, signal)).catch(() => undefined);
+    const rest = () => {
+      if (kind === "reading") this.#giveBack(size);
+      return this.#clock.sleep(took * this.multiple, signal);
+    };
+    this.#last = done.then(rest).catch(() => undefined);
     return done;
+  }
+
+  #giveBack(points: number): void {
+    this.#read += points;
+    if (this.#read < mostRead) return;
+    this.#read = 0;
+    Bun.gc(true);
   }
 }
 

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import type { Clock } from "../../../../src/core/clock.ts";
 import { inTurn, Pace } from "../../../../src/roles/influxdb/gap/pace.ts";
 
@@ -165,4 +165,22 @@ test("pieces are made so large that they take 25 ms, within limits, and one that
 test("without a pace work is done at once", async () => {
   const both = [1, 2].map((nth) => inTurn({ timeoutMs: 1 }, "reading", 1, () => Promise.resolve(nth)));
   expect(await Promise.all(both)).toEqual([1, 2]);
+});
+
+test("what was read is given back every 40,000 points, in the pauses", async () => {
+  const gc = spyOn(Bun, "gc").mockImplementation(() => 0);
+  try {
+    const { pace, work } = calmPace();
+    const rested = (kind: "reading" | "writing", points: number) =>
+      pace.turn(kind, points, work(1), undefined).then(() => pace.turn(undefined, 0, work(0), undefined));
+    for (let nth = 0; nth < 9; nth++) await rested("writing", 5_000);
+    for (let nth = 0; nth < 3; nth++) await rested("reading", 13_000);
+    expect(gc).toHaveBeenCalledTimes(0);
+    await rested("reading", 1_000);
+    expect(gc).toHaveBeenCalledTimes(1);
+    await rested("reading", 39_999);
+    expect(gc).toHaveBeenCalledTimes(1);
+  } finally {
+    gc.mockRestore();
+  }
 });
