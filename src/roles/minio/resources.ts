@@ -16,7 +16,7 @@ import { application } from "./application.ts";
 import { givenDisks } from "./given.ts";
 import { formatFile } from "./kept.ts";
 import { restartTogether } from "./restart.ts";
-import { rememberedSlot, slots } from "./slots.ts";
+import { rememberedSlot, slotAddresses } from "./slots.ts";
 import { certificates, serverCertificate } from "./tls.ts";
 import {
   consolePort,
@@ -102,9 +102,10 @@ const flat = ({ disk, mount, owner }: { disk: Resource; mount: Resource[]; owner
 
 function slotEntries(context: RoleContext): { address: string; names: string[] }[] {
   const { members, spec } = context;
-  return [...slots(context, members, rememberedSlot())]
-    .sort(([a], [b]) => a - b)
-    .map(([slot, { address }]) => ({ address, names: [slotName(slot, spec.cluster.domain)] }));
+  return slotAddresses(context, members, rememberedSlot()).map(([slot, address]) => ({
+    address,
+    names: [slotName(slot, spec.cluster.domain)],
+  }));
 }
 
 /**

@@ -47,6 +47,28 @@ export function slotOf(
   return null;
 }
 
+/** Nobody's: the kernel refuses to connect to it, at once and without asking the network. */
+const nowhere = "255.255.255.255";
+
+/**
+ * Where the name of each place leads, by rising place. A server does not start while one of the names cannot be looked up
+ * [tried], so that of a place whose node left, or was removed, leads nowhere until another one has it. Pure.
+ */
+export function slotAddresses(
+  context: Pick<RoleContext, "spec" | "self">,
+  members: readonly (Node & Pick<Member, "address">)[],
+  own: number | null,
+): [slot: number, address: string][] {
+  const taken = slots(context, members, own);
+  // Before that nothing was laid out; and a place that is not known yet is not free.
+  const isLaidOut = own !== null && taken.size === nodes(members).length;
+  const all = Array.from({ length: minioSpec(context).nodes }, (_, i) => i + 1);
+  return all.flatMap((slot) => {
+    const address = taken.get(slot)?.address ?? (isLaidOut ? nowhere : undefined);
+    return address === undefined ? [] : [[slot, address] as [number, string]];
+  });
+}
+
 /** This node's own place, as it was given to it; null before that. */
 export function rememberedSlot(path: string = paths.minioSlot): number | null {
   try {

@@ -4,11 +4,12 @@ import { minioSpec, nodes, roleName } from "./layout.ts";
 
 /**
  * Whom this node waits for before it is configured: a store starts with all its nodes or not at all, and each has to know
- * the addresses of all. Undefined: nobody; the stores of a mirror start each for itself. Pure.
+ * the addresses of all. Undefined: nobody; the stores of a mirror start each for itself, and a node that was ready once starts
+ * with those that are left, where another one left the cluster. Pure.
  */
 export function awaitsNodes(context: RoleContext): string | undefined {
   const { topology, nodes: wanted } = minioSpec(context);
-  if (topology === "mirror") return undefined;
+  if (topology === "mirror" || context.self.phase[roleName] === "ready") return undefined;
   const there = nodes(context.members);
   if (there.length < wanted) {
     const missing = wanted - there.length;

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MemberView } from "../../../src/cluster/types.ts";
-import { rememberedSlot, rememberSlot, slots } from "../../../src/roles/minio/slots.ts";
+import { rememberedSlot, rememberSlot, slotAddresses, slots } from "../../../src/roles/minio/slots.ts";
 import { awaitsNodes, isForming } from "../../../src/roles/minio/together.ts";
 import { storeContext, storeNode } from "./context.ts";
 
@@ -52,11 +52,31 @@ test("a place is remembered over a restart; what is no number is none", async ()
 
 test("who is waited for", () => {
   const awaited = (...members: MemberView[]) => awaitsNodes(storeContext(members));
-  expect(awaited(fresh(1))).toContain("waiting for 2 more nodes");
-  expect(awaited(fresh(1), fresh(2))).toContain("waiting for one more node");
+  const own = storeNode(1, { slot: null, phase: "installed" });
+  expect(awaited(own)).toContain("waiting for 2 more nodes");
+  expect(awaited(own, fresh(2))).toContain("waiting for one more node");
   const late = storeNode(3, { phase: "joined" });
-  expect(awaited(fresh(1), fresh(2), late)).toBe("waiting for node3 to be installed");
-  expect(awaited(fresh(1), fresh(2), storeNode(3, { phase: "installed" }))).toBeUndefined();
+  expect(awaited(own, fresh(2), late)).toBe("waiting for node3 to be installed");
+  expect(awaited(own, fresh(2), storeNode(3, { phase: "installed" }))).toBeUndefined();
+});
+
+test("one that was ready waits for nobody: a server that is started again serves with those that are left", () => {
+  expect(awaitsNodes(storeContext([storeNode(1), storeNode(2)]))).toBeUndefined();
+});
+
+test("the name of a free place leads nowhere, but only once it is known to be free", () => {
+  const addresses = (members: MemberView[], own: number | null) =>
+    slotAddresses(storeContext(members), members, own);
+  const [one, two] = [storeNode(1), storeNode(2)];
+  const left: [number, string][] = [
+    [1, "10.0.0.11"],
+    [2, "10.0.0.12"],
+  ];
+  expect(addresses([one, two], 1)).toEqual([...left, [3, "255.255.255.255"]]);
+  expect(addresses([one, two, fresh(4)], 1)).toEqual([...left, [3, "10.0.0.14"]]);
+  // Before the layout is there, and while the other one has not said where it is.
+  expect(addresses([fresh(1), fresh(2)], null)).toEqual([]);
+  expect(addresses([one, storeNode(2, { silent: true })], 1)).toEqual([[1, "10.0.0.11"]]);
 });
 
 test("a store is being formed until one of its nodes is ready", () => {
