@@ -77,7 +77,11 @@ function twinTable(title: string, { nodes }: TwinStatus, style: Style): string {
   return table([[title, "STATE", "COMPLETE", "MAY LACK", "TO BE COMPARED"].map(style.dim), ...rows]);
 }
 
-function storeTable(title: string, { nodes, drives, quorum, capacity }: StoreStatus, style: Style): string {
+function storeTable(
+  title: string,
+  { nodes, drives, quorum, capacity, older_states: older }: StoreStatus,
+  style: Style,
+): string {
   const rows = nodes.map(({ name, state, drives }) => [
     name,
     state === "serving" ? style.green(state) : style.red(state),
@@ -88,6 +92,9 @@ function storeTable(title: string, { nodes, drives, quorum, capacity }: StoreSta
   return [
     table([[title, "STATE", "DRIVES", "HEALING"].map(style.dim), ...rows]),
     `${drives.online} of ${drives.total} drives are online: ${quorum.read} are enough to read, ${quorum.write} to write${space}`,
+    ...(older === "day"
+      ? ["what is written over or deleted is kept for a day, and takes room until then"]
+      : []),
   ].join("\n");
 }
 

@@ -141,6 +141,11 @@ export interface StoreStatus {
   may_be_lost: Pick<MayBeLost, "reads" | "writes">;
   /** Of the online drives, bytes; what parity costs is not taken off. Null while no node tells. */
   capacity: { total: number; free: number } | null;
+  /**
+   * What its bucket keeps of objects that were written over or deleted: for a day, as an operator has said (`own`), or none.
+   * Null while no node tells, and of two stores that copy to each other.
+   */
+  older_states: "day" | "own" | "none" | null;
 }
 
 export interface StoreNodeStatus {

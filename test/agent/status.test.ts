@@ -236,6 +236,7 @@ test("metrics of a store: drives, what is needed of them, and room", () => {
     quorum: { read: 2, write: 3 },
     may_be_lost: { reads: { drives: 1, nodes: 1 }, writes: { drives: 0, nodes: 0 } },
     capacity: { total: 300, free: 200 },
+    older_states: null,
   };
   const text = renderMetrics(
     status([member("node1")], demoRole({ status: store, problems: [] })),

@@ -128,6 +128,7 @@ test("a store: what is online of each node, and what is enough", () => {
         quorum: { read: 3, write: 4 },
         may_be_lost: { reads: { drives: 3, nodes: 1 }, writes: { drives: 2, nodes: 0 } },
         capacity: { total: 12 * 2 ** 40, free: 9 * 2 ** 40 },
+        older_states: "day",
         last_promotion: null,
       },
     },
@@ -139,6 +140,7 @@ test("a store: what is online of each node, and what is enough", () => {
       "node1  serving  3 of 3  1",
       "node2  down     0 of 3  -",
       "3 of 6 drives are online: 3 are enough to read, 4 to write, 9 TiB of 12 TiB free",
+      "what is written over or deleted is kept for a day, and takes room until then",
       "pool, minio",
     ].join("\n"),
   );

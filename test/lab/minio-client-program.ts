@@ -1,6 +1,7 @@
 /** What minio-client.test.ts runs in namespaces of its own. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exec } from "../../src/core/exec.ts";
 import { ObjectClients } from "../../src/operations/drill/objects.ts";
@@ -14,9 +15,13 @@ import {
   hasBucket,
   headObject,
   listObjects,
+  listVersions,
   putInParts,
   putObject,
 } from "../../src/roles/minio/s3.ts";
+import { expireOlderStates } from "../../src/roles/minio/expire.ts";
+import { askWell } from "../../src/roles/minio/store.ts";
+import { keepForADay, readOlderStates } from "../../src/roles/minio/versions.ts";
 import { startMinio, type MinioServer } from "./minio-server.ts";
 import { addresses } from "./namespaces.ts";
 import { waitUntil } from "./wait.ts";
@@ -99,6 +104,8 @@ test("an account for one bucket, made once, put right where it is wrong, and gon
     () => putObject(application, other, "x", bytes("x"), limits),
     () => createBucket(application, "third", limits),
     () => storeInfo(application, limits),
+    // It may list older states, and nobody but the administrator ends them.
+    () => deleteObject(application, bucket, "application", { ...limits, version: "null" }),
     () => ensureAccount(application, second, other, limits),
   ]) {
     await expect(forbidden()).rejects.toMatchObject({ code: "minio.denied" });
@@ -113,6 +120,76 @@ test("an account for one bucket, made once, put right where it is wrong, and gon
   await removeAccount(server.store, account.accessKey, limits);
   await removeAccount(server.store, account.accessKey, limits);
   expect(await hasAccount(server.store, account.accessKey, other, limits)).toBe(false);
+});
+
+/** Leaves the object's four drives as an overwrite does that breaks off: one has the old state, one the new one, two none. */
+async function tear(name: string, key: string): Promise<void> {
+  const file = (drive: number) => join(directory, `disk${drive}`, name, key, "xl.meta");
+  await putObject(server.store, name, key, bytes("old"), limits);
+  const old = await readFile(file(1));
+  await putObject(server.store, name, key, bytes("new"), limits);
+  await writeFile(file(1), old);
+  for (const drive of [3, 4]) await rm(file(drive));
+}
+
+const versionsOf = async (name: string) => {
+  const all = await Array.fromAsync(listVersions(server.store, name, limits));
+  return all.map(({ key, isDeletion }) => (isDeletion ? `${key}: deleted` : key));
+};
+/** However young. */
+const expire = (name: string, goesOn = () => true) =>
+  expireOlderStates(server.store, name, { ageMs: 0, now: Date.now() + 1_000, goesOn }, limits);
+
+test("an object whose overwrite broke off is lost, and in a bucket that keeps older states it is as it was before", async () => {
+  const [plain, kept] = ["torn-plain", "torn-kept"];
+  for (const name of [plain, kept]) await createBucket(server.store, name, limits);
+  expect(await readOlderStates(server.store, kept, limits)).toBe("none");
+  await keepForADay(server.store, kept, limits);
+  expect(await readOlderStates(server.store, kept, limits)).toBe("day");
+
+  for (const name of [plain, kept]) await tear(name, "a");
+  await expect(getObject(server.store, plain, "a", limits)).rejects.toMatchObject({
+    code: "minio.no_object",
+  });
+  expect(await getObject(server.store, kept, "a", limits)).toEqual(Buffer.from("old"));
+  // What a single drive has makes no other state older.
+  expect(await expire(kept)).toBe(0);
+  expect(await getObject(server.store, kept, "a", limits)).toEqual(Buffer.from("old"));
+});
+
+test("older states and deletions go once they are old enough, and nothing else does", async () => {
+  const name = "expired";
+  await createBucket(server.store, name, limits);
+  await putObject(server.store, name, "before", bytes("1"), limits);
+  await keepForADay(server.store, name, limits);
+  const odd = ["a&b<c>", "d/e f+g", "h\u0001i"];
+  for (const key of ["before", "over", "over", "gone", ...odd, ...odd]) {
+    await putObject(server.store, name, key, bytes(key), limits);
+  }
+  await deleteObject(server.store, name, "gone", limits);
+  const all = (await versionsOf(name)).toSorted();
+  const now = Date.now();
+  const day = { ageMs: 86_400_000, now, goesOn: () => true };
+  expect(await expireOlderStates(server.store, name, day, limits)).toBe(0);
+  expect(await expire(name, () => false)).toBe(0);
+  expect((await versionsOf(name)).toSorted()).toEqual(all);
+  expect(await expire(name)).toBe(7);
+  expect((await versionsOf(name)).toSorted()).toEqual(["before", "over", ...odd].toSorted());
+  expect(await getObject(server.store, name, "before", limits)).toEqual(Buffer.from("before"));
+});
+
+test("what an operator has said of a bucket is seen as theirs", async () => {
+  const path = "/operated";
+  await createBucket(server.store, "operated", limits);
+  await keepForADay(server.store, "operated", limits);
+  const suspended = "<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>";
+  await askWell(server.store, { method: "PUT", path, query: { versioning: "" }, body: suspended }, limits);
+  expect(await readOlderStates(server.store, "operated", limits)).toBe("own");
+  const enabled = suspended.replace("Suspended", "Enabled");
+  await askWell(server.store, { method: "PUT", path, query: { versioning: "" }, body: enabled }, limits);
+  expect(await readOlderStates(server.store, "operated", limits)).toBe("day");
+  await askWell(server.store, { method: "DELETE", path, query: { lifecycle: "" } }, limits);
+  expect(await readOlderStates(server.store, "operated", limits)).toBe("own");
 });
 
 test("clients of all kinds over a kill -9: whatever was acknowledged is there, and only that", async () => {

@@ -8,6 +8,8 @@ import { applicationKeys } from "./keys.ts";
 import { minioSpec, nodes, roleName, users } from "./layout.ts";
 import { createBucket, hasBucket } from "./s3.ts";
 import type { Limits } from "../http.ts";
+import { keepOlderStates } from "./versioned.ts";
+import { isSilence } from "./store-error.ts";
 import { asApplication, ownStore } from "./stores.ts";
 
 /** A write that does not find enough drives is refused at once, or never answered. */
@@ -20,8 +22,6 @@ const leftToFirstMs = 5_000;
 const isThereEveryMs = 100;
 /** To look, which `status` does, too: a store that has just lost a node answers late. */
 const lookLimits: Limits = { timeoutMs: 2_000 };
-/** It cannot be asked now, and what is in it stays as it is. */
-const silent = new Set(["minio.unreachable", "minio.timeout", "minio.starting", "minio.no_quorum"]);
 
 /** The bucket, and an account that may use it and nothing else: once for the whole store, by whichever node is first. */
 export function application(context: RoleContext, needs: readonly string[]): Resource {
@@ -35,8 +35,7 @@ export function application(context: RoleContext, needs: readonly string[]): Res
     async inspect({ ledger }) {
       const wasMade = ledger.reached(id) === desired;
       const missing = await lacks(context, lookLimits).catch((error: unknown) => {
-        if (error instanceof ChimeError && silent.has(error.code))
-          return wasMade ? [] : [theBucket(bucket), theAccount(bucket)];
+        if (isSilence(error)) return wasMade ? [] : [theBucket(bucket), theAccount(bucket)];
         throw error;
       });
       if (missing.length === 0) return undefined;
@@ -103,9 +102,11 @@ async function untilMade(signal: AbortSignal, attempt: () => Promise<unknown>): 
 async function make(context: RoleContext, limits: Limits): Promise<string[]> {
   const missing = await lacks(context, limits);
   if (missing.length === 0) return [];
-  const { bucket } = minioSpec(context);
+  const { bucket, topology } = minioSpec(context);
   const store = ownStore(context);
   await createBucket(store, bucket, limits);
+  // A new one, in the place of one that was deleted.
+  if (topology === "pool" && missing.includes(theBucket(bucket))) await keepOlderStates(context, limits);
   await ensureAccount(store, asApplication(context).credentials, bucket, limits);
   const still = await lacks(context, limits);
   if (still.length > 0) {

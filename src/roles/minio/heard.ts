@@ -35,7 +35,7 @@ export function storeStatus(
   spec: MinioSpec,
   { readQuorum, writeQuorum }: Quorum,
   nodes: StoreNodeStatus[],
-  capacity: StoreStatus["capacity"],
+  told: Pick<StoreStatus, "capacity" | "older_states">,
 ): StoreStatus {
   const { reads, writes } = mayBeLost(spec);
   const sum = (key: "online" | "healing") => nodes.reduce((all, { drives }) => all + drives[key], 0);
@@ -46,7 +46,7 @@ export function storeStatus(
     drives: { total: spec.nodes * spec.disksPerNode, online: sum("online"), healing: sum("healing") },
     quorum: { read: readQuorum, write: writeQuorum },
     may_be_lost: { reads, writes },
-    capacity,
+    ...told,
   };
 }
 

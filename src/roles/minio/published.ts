@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { Member } from "../../cluster/types.ts";
 import { changeId } from "../../cluster/secret-store.ts";
 import { standingSchema } from "./mirror/record.ts";
+import { olderStates } from "./versions.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000));
 const bytes = v.pipe(v.number(), v.minValue(0));
@@ -48,6 +49,8 @@ const publishedSchema = v.object({
   slow: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(100))), v.maxLength(16)), []),
   /** Where those of its drives are mounted that are full. */
   full: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(100))), v.maxLength(16)), []),
+  /** What the bucket keeps of objects that were written over or deleted; none: not known yet, or a mirror's. */
+  olderStates: v.optional(v.picklist(olderStates)),
   /** Its server has found every drive. */
   attached: v.boolean(),
   /** Since drives were away, objects may not be on all that they should be on. */

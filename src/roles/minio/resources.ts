@@ -18,6 +18,7 @@ import { formatFile } from "./kept.ts";
 import { restartTogether } from "./restart.ts";
 import { rememberedSlot, slotAddresses } from "./slots.ts";
 import { certificates, serverCertificate } from "./tls.ts";
+import { versionedBucket } from "./versioned.ts";
 import {
   consolePort,
   layout,
@@ -76,6 +77,9 @@ export function resources(context: RoleContext): RolePlan {
     ...(topology === "mirror" && { beforeRestart: awaitTurn(roleName) }),
     needs: [...installed, ...keys.map(({ id }) => id), ...mounted, ...names.map(({ id }) => id)],
   });
+  const account = application(context, [server.id]);
+  // The stores of a mirror keep them for each other.
+  const versions = topology === "pool" ? [versionedBucket(context, [account.id])] : [];
   const restarts =
     topology === "pool" ? programs.map(({ id }) => restartTogether(context, id, [server.id])) : [];
   return {
@@ -90,7 +94,7 @@ export function resources(context: RoleContext): RolePlan {
       port({ port: s3Port, protocol: "tcp" }),
       port({ port: consolePort, protocol: "tcp" }),
     ],
-    ready: [application(context, [server.id])],
+    ready: [account, ...versions],
   };
 }
 

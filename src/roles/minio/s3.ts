@@ -108,9 +108,11 @@ export interface Version {
   id: string;
   /** The object was deleted with it. */
   isDeletion: boolean;
+  /** When it was stored, ms on the clock of the store's nodes. */
+  at: number;
 }
 
-/** All versions of all objects below `prefix`, a thousand at a time; a bucket without versioning has one of each. */
+/** All versions of all objects below `prefix`, the latest of each first; a bucket without versioning has one of each. */
 export async function* listVersions(
   store: Store,
   bucket: string,
@@ -122,7 +124,8 @@ export async function* listVersions(
     const xml = textOf(await askWell(store, { method: "GET", path: encodePath(bucket), query }, limits));
     for (const [, kind, inner = ""] of xml.matchAll(/<(Version|DeleteMarker)>(.*?)<\/\1>/gs)) {
       const key = keyOf(xmlText(inner, "Key") ?? "");
-      yield { key, id: xmlText(inner, "VersionId") ?? "", isDeletion: kind === "DeleteMarker" };
+      const at = Date.parse(xmlText(inner, "LastModified") ?? "");
+      yield { key, id: xmlText(inner, "VersionId") ?? "", isDeletion: kind === "DeleteMarker", at };
     }
     const key = xmlText(xml, "NextKeyMarker");
     const id = xmlText(xml, "NextVersionIdMarker");

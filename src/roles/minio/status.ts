@@ -1,4 +1,5 @@
 import type { MemberView } from "../../cluster/types.ts";
+import type { MinioSpec } from "../../spec/types.ts";
 import type { Problem } from "../guard.ts";
 import type { RoleContext, StoreNodeStatus, StoreStatus } from "../types.ts";
 import { hear, nobodyServes, nodeDown, nodeStatus, storeStatus, type Heard } from "./heard.ts";
@@ -22,11 +23,20 @@ export function minioStatus(
     const here = view?.nodes.find(({ slot }) => slot === place)?.drives;
     return nodeStatus(one, here, spec.disksPerNode);
   });
-  const status = storeStatus(spec, quorum, found, view?.capacity ?? null);
-  return { status, problems: problemsOf(status, heard, spec.nodes, quorum) };
+  const told = heard.find(({ said }) => said?.state === "serving" && said.olderStates);
+  const status = storeStatus(spec, quorum, found, {
+    capacity: view?.capacity ?? null,
+    older_states: told?.said?.olderStates ?? null,
+  });
+  return { status, problems: problemsOf(status, heard, spec, quorum) };
 }
 
-function problemsOf(status: StoreStatus, heard: readonly Heard[], wanted: number, quorum: Quorum): Problem[] {
+function problemsOf(
+  status: StoreStatus,
+  heard: readonly Heard[],
+  { nodes: wanted, bucket }: MinioSpec,
+  quorum: Quorum,
+): Problem[] {
   const [first] = heard;
   if (!first) return [];
   const isFormed = heard.some(({ member }) => member.phase["minio"] === "ready");
@@ -45,6 +55,7 @@ function problemsOf(status: StoreStatus, heard: readonly Heard[], wanted: number
     ...heard.flatMap((one) => nodeProblems(one, status)),
     ...completing(heard),
     ...programProblems(status.nodes),
+    ...(status.older_states === "none" ? [unversioned(first.member.name, bucket)] : []),
     ...layoutProblems(first.member.name, quorum),
   ];
 }
@@ -95,7 +106,7 @@ export function ailing(name: string, { slow, full }: Pick<Published, "slow" | "f
       severity: "error" as const,
       node: name,
       message: `the drive at ${at} of ${name} is full: the store refuses objects, however much room the others have`,
-      remedy: `delete objects, or what else fills it: df ${at} on ${name}`,
+      remedy: `delete objects for good (docs/minio.md), or what else fills it: df ${at} on ${name}`,
     })),
     ...slow.map((at) => ({
       code: "minio.drive_slow",
@@ -164,6 +175,17 @@ export function programProblems(found: readonly StoreNodeStatus[]): Problem[] {
       remedy: "copy the same program to roles.minio.binary on all nodes, then chime-node apply on all",
     },
   ];
+}
+
+/** Made before this program gave its bucket versions. Where an operator has said what becomes of them, that is so. */
+function unversioned(node: string, bucket: string): Problem {
+  return {
+    code: "minio.unversioned",
+    severity: "warning",
+    node,
+    message: `an object in ${bucket} that is being written over as a node dies may be lost, its earlier state with the new one`,
+    remedy: "chime-node apply --role minio keeps earlier states for a day, which takes room: docs/minio.md",
+  };
 }
 
 /** Known since before anything was formatted; said as long as it is so. */

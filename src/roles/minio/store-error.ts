@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { failed, type ChimeError } from "../../core/errors.ts";
+import { ChimeError, failed } from "../../core/errors.ts";
 import { mask } from "../../core/mask.ts";
 import { oneLine } from "../http.ts";
 
@@ -14,6 +14,7 @@ const known = new Map(
   Object.entries<readonly [code: string, remedy: string]>({
     NoSuchBucket: ["minio.no_bucket", "chime-node apply --role minio"],
     NoSuchKey: ["minio.no_object", "ask for another object"],
+    NoSuchLifecycleConfiguration: ["minio.no_rules", "give the bucket lifecycle rules"],
     AccessDenied: ["minio.denied", "chime-node secrets show --role minio"],
     InvalidAccessKeyId: ["minio.denied", "chime-node secrets show --role minio"],
     SignatureDoesNotMatch: ["minio.denied", "chime-node secrets show --role minio"],
@@ -25,6 +26,13 @@ const known = new Map(
     XMinioStorageFull: ["minio.full", "make room, or add disks: chime-node status"],
   }),
 );
+
+/** It cannot be asked now, and what is in it stays as it is. */
+const silent = new Set(["minio.unreachable", "minio.timeout", "minio.starting", "minio.no_quorum"]);
+
+export function isSilence(error: unknown): boolean {
+  return error instanceof ChimeError && silent.has(error.code);
+}
 
 /** Enough of an answer for its first words. */
 const looked = 16_384;

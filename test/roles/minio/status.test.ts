@@ -12,7 +12,7 @@ const codes = (...members: MemberView[]) =>
   of(...members).problems.map(({ code, severity, node }) => `${severity} ${code} ${node}`);
 
 test("a whole store", () => {
-  const { status, problems } = of(storeNode(1), storeNode(2), storeNode(3));
+  const { status, problems } = of(storeNode(1), storeNode(2, { olderStates: "day" }), storeNode(3));
   expect(problems).toEqual([]);
   const drives = { total: 3, online: 3, healing: 0 };
   const node = (name: string) => ({ name, state: "serving" as const, drives, binary_sha256: null });
@@ -24,6 +24,7 @@ test("a whole store", () => {
     quorum: { read: 5, write: 5 },
     may_be_lost: { reads: { drives: 4, nodes: 1 }, writes: { drives: 4, nodes: 1 } },
     capacity: { total: 9e12, free: 8e12 },
+    older_states: "day",
   });
 });
 
@@ -96,6 +97,16 @@ describe("what is wrong", () => {
       "a drive is slow",
       [storeNode(1), storeNode(2, { slow: ["/minio/disk2"] }), storeNode(3)],
       ["warning minio.drive_slow node2"],
+    ],
+    [
+      "the bucket keeps no older states",
+      [storeNode(1, { olderStates: "none" }), storeNode(2), storeNode(3)],
+      ["warning minio.unversioned node1"],
+    ],
+    [
+      "an operator has said what becomes of them",
+      [storeNode(1, { olderStates: "own" }), storeNode(2), storeNode(3)],
+      [],
     ],
     [
       "other programs",

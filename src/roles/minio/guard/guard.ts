@@ -7,7 +7,7 @@ import { awaitHeir, giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import { remindOfAccount } from "../application.ts";
 import { driveCount, layout, minioSpec, nodes, roleName } from "../layout.ts";
-import type { Published } from "../published.ts";
+import { publishedBy, type Published } from "../published.ts";
 import { rememberedSlot, rememberSlot, slotOf } from "../slots.ts";
 import { slowDrives } from "../slow.ts";
 import { fullDrives } from "../full.ts";
@@ -17,6 +17,7 @@ import { awaitsNodes, isForming } from "../together.ts";
 import { drillDisk, isDiskFault } from "./disk-faults.ts";
 import { ApplicationKey, retireCommand } from "./application-key.ts";
 import { Clocks } from "./clocks.ts";
+import { Expiry, mayExpire } from "./expiry.ts";
 import { Gate } from "./gate.ts";
 import { readHealth, type Health } from "./health.ts";
 import { alone, HeldRestart, type Serving } from "./held-restart.ts";
@@ -38,6 +39,7 @@ const inquireEveryMs = 5_000;
 const formingEveryMs = 200;
 const clocksEveryMs = 30_000;
 const shownEveryMs = 10_000;
+const expiryEveryMs = 10_000;
 /** The engine tells how its drives were over a minute. */
 const slowEveryMs = 20_000;
 /** A DELETE without quorum hangs for a minute and more. */
@@ -65,11 +67,13 @@ export class MinioGuard implements Guard {
   readonly #trust: TrustChange;
   readonly #program: ProgramChange;
   readonly #key: ApplicationKey;
+  readonly #expiry: Expiry;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
     this.#watch = new Watch(deps.clock, roleName);
     this.#redundancy = new Redundancy(deps.clock);
+    this.#expiry = new Expiry(deps.clock);
     this.#restarts = new HeldRestart(deps, () => this.#serving(), alone, this.#watch.signal);
     this.#locks = new LeftLocks(deps, this.#watch.signal);
     this.#gate = new Gate(deps, {
@@ -120,6 +124,11 @@ export class MinioGuard implements Guard {
       return this.#clocks.look(self, nodes(members), this.#watch.signal, { ca: authorityOf(context) });
     });
     every(slowEveryMs, () => this.#timeDrives());
+    step(
+      expiryEveryMs,
+      () => this.#expiry.found !== null,
+      () => this.#expire(),
+    );
     every(inquireEveryMs, async () => {
       this.#full = await fullDrives();
     });
@@ -265,6 +274,23 @@ export class MinioGuard implements Guard {
       log.warn(`minio: the server had forgotten ${what}: made known again`);
   }
 
+  async #expire(): Promise<void> {
+    if (!this.#health.reads || !this.#proven) return;
+    const context = this.#deps.context();
+    const { bucket } = minioSpec(context);
+    const limits = { timeoutMs: proofMs, signal: this.#watch.signal };
+    const { found } = this.#expiry;
+    await this.#expiry.look(ownStore(context), bucket, limits);
+    if (found !== this.#expiry.found) await this.#publish();
+    const may = () => {
+      const slot = rememberedSlot();
+      return slot !== null && this.#seesAll() && mayExpire(slot, this.#redundancy, this.#others());
+    };
+    const said = this.#deps.membership.members().map((member) => publishedBy(member));
+    const isFull = this.#full.length > 0 || said.some((one) => one !== null && one.full.length > 0);
+    await this.#expiry.advance(ownStore(context), bucket, { may, isFull }, limits);
+  }
+
   async #timeDrives(): Promise<void> {
     const slot = rememberedSlot();
     if (!this.#health.reads || slot === null) return;
@@ -288,6 +314,7 @@ export class MinioGuard implements Guard {
       seen: this.#seen,
       slow: this.#slow,
       full: this.#full,
+      ...(this.#expiry.found && { olderStates: this.#expiry.found }),
       attached: this.#redundancy.attached,
       owes: this.#redundancy.owes,
       healed: this.#redundancy.healed,

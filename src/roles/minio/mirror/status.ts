@@ -18,7 +18,10 @@ export function mirrorStatus(
   const found = heard.map((one) => nodeStatus(one, one.said?.seen?.nodes[0]?.drives, spec.disksPerNode));
   // Each of them holds everything.
   const serving = heard.find(({ said }) => said?.state === "serving");
-  const status = storeStatus(spec, quorum, found, serving?.said?.seen?.capacity ?? null);
+  const status = storeStatus(spec, quorum, found, {
+    capacity: serving?.said?.seen?.capacity ?? null,
+    older_states: null,
+  });
   // Before one of them is ready, a join is under way.
   const isReady = present.some(({ phase }) => phase["minio"] === "ready");
   return { status, problems: isReady ? problemsOf(status, heard) : [] };

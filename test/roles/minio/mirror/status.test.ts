@@ -25,6 +25,7 @@ test("two stores that are level; each of them holds everything", () => {
     quorum: { read: 2, write: 2 },
     may_be_lost: { reads: { drives: 3, nodes: 1 }, writes: { drives: 3, nodes: 1 } },
     capacity: seen.capacity,
+    older_states: null,
   });
 });
 

@@ -1,0 +1,29 @@
+import { expect, test } from "bun:test";
+import { dueOf } from "../../../src/roles/minio/expire.ts";
+import type { Version } from "../../../src/roles/minio/s3.ts";
+
+/** The latest first: `d5` is a deletion at 5, `4` a state of that moment. */
+function versions(...words: string[]): Version[] {
+  return words.map((word) => ({
+    key: "object",
+    id: word,
+    isDeletion: word.startsWith("d"),
+    at: Number(word.replace("d", "")),
+  }));
+}
+
+test.each([
+  ["nothing but the latest state", ["1"], []],
+  ["older states, by when the next one came", ["30", "20", "9", "1"], ["1"]],
+  ["the one that came before the moment is what was there at it", ["9", "5", "1"], ["1", "5"]],
+  ["the latest is never due, however old", ["2", "1"], ["1"]],
+  ["a deletion, after all that it deleted", ["d9", "5", "1"], ["1", "5", "d9"]],
+  ["a deletion that is not old enough, with what it deleted", ["d10", "5", "1"], ["1"]],
+  ["a deletion that was followed by another state", ["30", "d20", "5", "1"], ["1"]],
+  ["one that was, long ago", ["9", "d5", "1"], ["1", "d5"]],
+  ["nothing is left but a deletion", ["d5"], ["d5"]],
+  ["nothing", [], []],
+  ["a deletion stays where the clocks leave something below it", ["d5", "50", "1"], ["50"]],
+] as const)("%s", (_, all, expected) => {
+  expect(dueOf(versions(...all), 10).map(({ id }) => id)).toEqual([...expected]);
+});
