@@ -162,7 +162,8 @@ test("older states and deletions go once they are old enough, and nothing else d
   await createBucket(server.store, name, limits);
   await putObject(server.store, name, "before", bytes("1"), limits);
   await keepForADay(server.store, name, limits);
-  const odd = ["a&b<c>", "d/e f+g", "h\u0001i"];
+  // "/" sorts as its byte, not as a folder that comes before all that begins alike.
+  const odd = ["a&b<c>", "d-x", "d.x", "d/e f+g", "h\u0001i"];
   for (const key of ["before", "over", "over", "gone", ...odd, ...odd]) {
     await putObject(server.store, name, key, bytes(key), limits);
   }
@@ -173,7 +174,7 @@ test("older states and deletions go once they are old enough, and nothing else d
   expect(await expireOlderStates(server.store, name, day, limits)).toBe(0);
   expect(await expire(name, () => false)).toBe(0);
   expect((await versionsOf(name)).toSorted()).toEqual(all);
-  expect(await expire(name)).toBe(7);
+  expect(await expire(name)).toBe(9);
   expect((await versionsOf(name)).toSorted()).toEqual(["before", "over", ...odd].toSorted());
   expect(await getObject(server.store, name, "before", limits)).toEqual(Buffer.from("before"));
 });

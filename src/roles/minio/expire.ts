@@ -34,7 +34,7 @@ export async function expireOlderStates(
     await deleteAll(store, bucket, due, limits);
     [count, due] = [count + due.length, []];
   };
-  for await (const version of listVersions(store, bucket, limits)) {
+  for await (const version of inOrder(listVersions(store, bucket, limits))) {
     if (own[0]?.key !== version.key) {
       due.push(...dueOf(own, now - ageMs));
       own = [];
@@ -49,13 +49,32 @@ export async function expireOlderStates(
 }
 
 /**
+ * A list in which an object came twice could show a deletion without what it hides, and ending that alone would bring the
+ * object back. @throws ChimeError `minio.unordered`
+ */
+export async function* inOrder<T extends Pick<Version, "key">>(
+  versions: AsyncIterable<T>,
+): AsyncGenerator<T> {
+  let last: string | undefined;
+  for await (const version of versions) {
+    if (last !== undefined && Buffer.compare(Buffer.from(version.key), Buffer.from(last)) < 0)
+      throw failed("minio.unordered", "the store does not list its objects in the order of their names", {
+        remedy: "report this; no older state is deleted by it",
+      });
+    last = version.key;
+    yield version;
+  }
+}
+
+/**
  * Pure. The oldest come first: whatever is interrupted, no older state is seen again for want of a newer one.
- * @param versions all of one object, the latest first
+ * @param versions all of one object, the latest first; nothing is due where the store does not say so
  * @param before ms: what was followed by another state before that
  */
 export function dueOf(versions: readonly Version[], before: number): Due[] {
   const due = versions.filter((_, i) => (versions[i - 1]?.at ?? Number.POSITIVE_INFINITY) < before);
   const [latest] = versions;
+  if (versions.some(({ isLatest }, i) => isLatest !== (i === 0))) return [];
   const isLast = due.length === versions.length - 1;
   const gone = isLast && latest?.isDeletion && latest.at < before ? [latest] : [];
   return [...gone, ...due].toReversed();

@@ -108,6 +108,8 @@ export interface Version {
   id: string;
   /** The object was deleted with it. */
   isDeletion: boolean;
+  /** It is what a GET gives. */
+  isLatest: boolean;
   /** When it was stored, ms on the clock of the store's nodes. */
   at: number;
 }
@@ -124,8 +126,13 @@ export async function* listVersions(
     const xml = textOf(await askWell(store, { method: "GET", path: encodePath(bucket), query }, limits));
     for (const [, kind, inner = ""] of xml.matchAll(/<(Version|DeleteMarker)>(.*?)<\/\1>/gs)) {
       const key = keyOf(xmlText(inner, "Key") ?? "");
-      const at = Date.parse(xmlText(inner, "LastModified") ?? "");
-      yield { key, id: xmlText(inner, "VersionId") ?? "", isDeletion: kind === "DeleteMarker", at };
+      yield {
+        key,
+        id: xmlText(inner, "VersionId") ?? "",
+        isDeletion: kind === "DeleteMarker",
+        isLatest: xmlText(inner, "IsLatest") === "true",
+        at: Date.parse(xmlText(inner, "LastModified") ?? ""),
+      };
     }
     const key = xmlText(xml, "NextKeyMarker");
     const id = xmlText(xml, "NextVersionIdMarker");

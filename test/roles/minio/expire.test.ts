@@ -1,13 +1,14 @@
 import { expect, test } from "bun:test";
-import { dueOf } from "../../../src/roles/minio/expire.ts";
+import { dueOf, inOrder } from "../../../src/roles/minio/expire.ts";
 import type { Version } from "../../../src/roles/minio/s3.ts";
 
 /** The latest first: `d5` is a deletion at 5, `4` a state of that moment. */
 function versions(...words: string[]): Version[] {
-  return words.map((word) => ({
+  return words.map((word, i) => ({
     key: "object",
     id: word,
     isDeletion: word.startsWith("d"),
+    isLatest: i === 0,
     at: Number(word.replace("d", "")),
   }));
 }
@@ -26,4 +27,24 @@ test.each([
   ["a deletion stays where the clocks leave something below it", ["d5", "50", "1"], ["50"]],
 ] as const)("%s", (_, all, expected) => {
   expect(dueOf(versions(...all), 10).map(({ id }) => id)).toEqual([...expected]);
+});
+
+test("nothing is due of an object whose latest state the store does not name as such, or more than one", () => {
+  const [deletion, state, older] = versions("d9", "5", "1") as [Version, Version, Version];
+  expect(dueOf([deletion, state, older], 10)).toHaveLength(3);
+  expect(dueOf([state, older], 10)).toEqual([]);
+  expect(dueOf([{ ...deletion, isLatest: false }], 10)).toEqual([]);
+  expect(dueOf([deletion, { ...state, isLatest: true }], 10)).toEqual([]);
+});
+
+test.each([
+  ["objects by the bytes of their names", ["a", "a", "b", "z", "é", "\u{ffee}", "\u{1f600}"], true],
+  ["first the states, then the deletions", ["a", "b", "a"], false],
+])("%s", async (_, keys, isOrder) => {
+  async function* list() {
+    for (const key of keys) yield await Promise.resolve({ key });
+  }
+  const all = Array.fromAsync(inOrder(list()), ({ key }) => key);
+  if (isOrder) expect(await all).toEqual(keys);
+  else await expect(all).rejects.toMatchObject({ code: "minio.unordered" });
 });
