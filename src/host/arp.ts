@@ -11,7 +11,7 @@ const probes = 3;
 const pollMs = 10;
 
 export interface ArpOptions {
-  /** How long to wait for answers in all. Default 600 ms. */
+  /** How long to wait for answers in all. Default 450 ms. */
   timeoutMs?: number;
   clock?: Clock;
 }
@@ -46,7 +46,7 @@ export async function collect(
   addresses: readonly string[],
   probe: (address: string) => void,
   receive: () => Uint8Array | undefined,
-  { timeoutMs = 600, clock = systemClock }: ArpOptions,
+  { timeoutMs = 450, clock = systemClock }: ArpOptions,
 ): Promise<Map<string, string>> {
   const answers = new Map<string, string>();
   const missing = () => addresses.filter((address) => !answers.has(address));

@@ -24,6 +24,8 @@ export interface FileCheck {
   argv: readonly string[];
   /** Passes only without a word on stderr, too (`keepalived -t` exits 0 on some mistakes). */
   silent?: boolean;
+  /** Only where there is an old one: a checker that costs more than the service's start, which tells the same. */
+  replacing?: boolean;
 }
 
 export interface FileOptions {
@@ -61,7 +63,7 @@ export function file(options: FileOptions): FileResource {
         diff,
         async apply({ ledger, signal }) {
           const ownership = { ...(await resolveOwner(owner, group)), mode };
-          if (check) await runCheck(path, content, check, signal);
+          if (check && (now || !check.replacing)) await runCheck(path, content, check, signal);
           if (ledger.noted(id) === undefined) await ledger.before(id, await remember(path, ledger.backups));
           await makeParents(path);
           await writeAtomically(path, content, ownership);

@@ -123,6 +123,15 @@ describe("file", () => {
     expect(existsSync(paths.run)).toBe(wasThere);
   });
 
+  test("a checker for what replaces another file is not asked about a new one", async () => {
+    const check = { argv: ["grep", "-q", "bad", "{}"], replacing: true };
+    expect((await run(file({ path, content: "good\n", check }))).failed).toEqual([]);
+    expect((await run(file({ path, content: "better\n", check }))).failed[0]?.error.code).toBe(
+      "file.check_failed",
+    );
+    expect(readFileSync(path, "utf8")).toBe("good\n");
+  });
+
   test("a directory in its place is refused", async () => {
     mkdirSync(path);
     expect((await run(file({ path, content: "" }))).failed[0]?.error.code).toBe("file.not_a_file");
