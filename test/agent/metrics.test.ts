@@ -1,6 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { serveMetrics } from "../../src/agent/metrics.ts";
+import { renderMetrics, serveMetrics } from "../../src/agent/metrics.ts";
+import { clusterStatus } from "../../src/agent/status.ts";
+import { influxdb } from "../../src/roles/influxdb/index.ts";
+import { twinContext, twinNode } from "../roles/influxdb/context.ts";
 
 const port = 18_871;
 let isBroken = false;
@@ -40,3 +43,37 @@ test("where they cannot be told, nothing is shown of the reason, nor of the prog
   expect(answer.length).toBeLessThan(300);
   expect(answer).not.toContain("broken");
 });
+
+const since = "2026-11-22T08:00:00.000Z";
+const gap = { since, away: 4, done: 0.35, trouble: null, remedy: null, busy: true };
+const complete = (...values: number[]) =>
+  values.map((value, i) => `chime_node_complete{role="influxdb",member="node${i + 1}"} ${value}`);
+const filled = 'chime_node_gap_filled_ratio{role="influxdb",member="node2"}';
+test.each([
+  ["both have everything", {}, complete(1, 1)],
+  ["a gap is filled", { gap }, [...complete(1, 0), `${filled} 0.35`]],
+  [
+    "a gap was found, and nothing is filled yet",
+    { gap: { ...gap, done: 0 } },
+    [...complete(1, 0), `${filled} 0`],
+  ],
+  ["it is compared, and nothing says that anything is missing", { gap: { ...gap, away: 0 } }, complete(1, 1)],
+  ["its server is not one of the twins yet", { joined: false }, complete(1, 0)],
+  ["it is dead", { liveness: "dead", gap }, complete(1, 0)],
+] as const)(
+  "of twins it is told who has everything, and how much of a gap is filled: %s",
+  (_, said, samples) => {
+    const members = [twinNode(1), twinNode(2, said)];
+    const status = clusterStatus({
+      context: twinContext(members),
+      specVersion: 1,
+      members,
+      roles: [influxdb],
+    });
+    const lines = renderMetrics(status, "0.1.0").split("\n");
+    const told = lines.filter((line) => /^chime_node_(complete|gap_filled_ratio)\{/.test(line));
+    expect(told).toEqual([...samples]);
+    for (const name of ["complete", "gap_filled_ratio"])
+      expect(lines).toContain(`# TYPE chime_node_${name} gauge`);
+  },
+);

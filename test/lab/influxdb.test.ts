@@ -5,10 +5,12 @@ import type { DeletionResult } from "../../src/roles/influxdb/guard/deleting.ts"
 import { chime } from "./chime.ts";
 import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
+import { metric } from "./metrics.ts";
 import type { LabNode } from "./node.ts";
 import { PointLoad } from "./point-load.ts";
 import { readFrom, untilComplete, waitUntilTwins } from "./twin-faults.ts";
 import { formTwins, openTwinLab, shown, twinStatus } from "./twins.ts";
+import { waitUntil } from "./wait.ts";
 
 const influxd = await influxdBinary();
 const why = influxd ? "" : " (skipped: needs Go >= 1.24, Rust and their modules)";
@@ -78,6 +80,17 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
   const compared = async (node: LabNode) =>
     (await chime<CompareResult>(node, ["influxdb", "compare", ...day, "--contents"])).json;
 
+  /** @param complete by node: whether a node's metrics say that it has everything; of a gap they tell nothing */
+  const untilMetrics = (node: LabNode, complete: Record<string, number>) =>
+    waitUntil("the metrics to say who has everything", 10_000, async () => {
+      const lines = Object.entries(complete).map(
+        ([name, value]) => `chime_node_complete{role="influxdb",member="${name}"} ${value}`,
+      );
+      const told = await metric(node, "chime_node_complete");
+      const ratios = await metric(node, "chime_node_gap_filled_ratio");
+      return ratios.length === 0 && Bun.deepEquals(told.toSorted(), lines.toSorted());
+    });
+
   const faults = [
     ["kill -9 of the server that is read from", (node: LabNode) => node.kill("influxdb")],
     ["a power cut of the node that is read from", (node: LabNode) => node.powerOff()],
@@ -102,13 +115,17 @@ describe.skipIf(!influxd)(`two InfluxDB that clients write to alike${why}`, () =
         "--yes",
       ]);
       expect(deleted).toMatchObject({ code: 0, json: { done: expect.arrayContaining([survivor.name]) } });
-      if (!victim.running) await victim.boot();
+      if (!victim.running) {
+        await untilMetrics(survivor, { [victim.name]: 0, [survivor.name]: 1 });
+        await victim.boot();
+      }
       const back = performance.now();
       await waitUntilTwins(lab, "it to be found incomplete, or to be filled already", async () => {
         const { history } = await statusOf(victim);
         return history.some(({ kind, node }) => kind === "gap" && node === victim.name);
       });
       await untilComplete(lab);
+      for (const node of lab.nodes) await untilMetrics(node, { [victim.name]: 1, [survivor.name]: 1 });
       // Of what was deleted meanwhile nothing comes back, and nothing of it is left on the other one.
       for (const node of lab.nodes) expect(await compared(node)).toMatchObject({ gaps: [] });
       await writePoint(survivor, survivor.address, `gone,host=back${nth} f=1 1793500000000000000`);

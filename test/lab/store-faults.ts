@@ -1,11 +1,10 @@
-import { exec } from "../../src/core/exec.ts";
-import { metricsPort } from "../../src/core/paths.ts";
 import type { Status } from "../../src/agent/status.ts";
 import type { Stage } from "../../src/operations/drill/run.ts";
 import { isStore } from "../../src/roles/types.ts";
 import { chime } from "./chime.ts";
 import type { Lab } from "./lab.ts";
 import type { LabClients } from "./lab-clients.ts";
+import { metric } from "./metrics.ts";
 import type { LabNode } from "./node.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -64,12 +63,9 @@ export async function untilWhole(lab: Lab): Promise<void> {
   });
 }
 
-/** How many a node's balancer sends nothing; it says so by its agent's metrics, on its own loopback alone. */
+/** How many a node's balancer sends nothing. */
 async function backendsOut(node: LabNode): Promise<number> {
-  const script = `console.log(await (await fetch("http://127.0.0.1:${metricsPort}/metrics")).text())`;
-  const argv = ["nsenter", "-t", `${node.leader}`, "-n", process.execPath, "-e", script];
-  const { stdout } = await exec(argv, { ok: "any" });
-  const lines = stdout.split("\n").filter((line) => line.startsWith("chime_node_backend_up{"));
+  const lines = await metric(node, "chime_node_backend_up");
   return lines.length === 0 ? Number.NaN : lines.filter((line) => !line.endsWith(" 1")).length;
 }
 
