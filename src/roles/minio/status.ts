@@ -106,7 +106,7 @@ export function ailing(name: string, { slow, full }: Pick<Published, "slow" | "f
       severity: "error" as const,
       node: name,
       message: `the drive at ${at} of ${name} is full: the store refuses objects, however much room the others have`,
-      remedy: `delete objects for good (docs/minio.md), or what else fills it: df ${at} on ${name}`,
+      remedy: `delete objects (docs/minio.md says when that makes room), or what else fills it: df ${at} on ${name}`,
     })),
     ...slow.map((at) => ({
       code: "minio.drive_slow",

@@ -8,8 +8,8 @@ import { ownStore } from "./stores.ts";
 import { isForming } from "./together.ts";
 import { keepForADay, readOlderStates, type OlderStates } from "./versions.ts";
 
-/** `status` looks, too, and a store that has just lost a node answers late. */
-const lookMs = 2_000;
+/** `status` looks, too, after it has asked for the account: a store that has just lost a node answers late. */
+const lookMs = 1_000;
 const timeoutMs = 20_000;
 
 /**
