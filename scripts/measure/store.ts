@@ -1,6 +1,7 @@
 import { percentiles } from "../../src/operations/drill/histogram.ts";
 import type { ObjectRequest } from "../../src/operations/drill/objects.ts";
 import { rehearse, type Round } from "../../src/operations/drill/run.ts";
+import { lastsSeconds } from "../../src/roles/drill-unit.ts";
 import { bareAccount, bareBucket, startStore } from "../../test/lab/bare-store.ts";
 import { chime } from "../../test/lab/chime.ts";
 import type { Lab } from "../../test/lab/lab.ts";
@@ -206,14 +207,33 @@ async function measureDrills(lab: Lab, rounds: number, progress: Progress): Prom
   );
   const { requests, faults, misread } = await load.report();
   const found = [...Object.values(faults).flat(), ...misread];
-  const gaps = (isPower: boolean) =>
-    done
-      .filter(({ kind }) => storeFaults[kind as StoreFault].isPower === isPower)
-      .map(({ at }) => longestGap(requests, at) / 1000);
   const each = { unit: "s", by: "worst", spread: "percentiles" } as const;
+  const rowsOf = (
+    what: string,
+    name: string,
+    seconds: (round: Round) => number,
+    target: number | null = null,
+  ): Row[] => {
+    const rounds = done.filter(({ kind }) => storeFaults[kind as StoreFault].what === what);
+    if (rounds.length === 0) return [];
+    const whole = rounds.map(({ levelSeconds }) => levelSeconds);
+    return [
+      { ...each, name: `3 × 3, ${name}`, values: rounds.map(seconds), target },
+      { ...each, name: "  until everything is on all drives again", values: whole, target: null },
+    ];
+  };
+  const gap = ({ at }: Round) => longestGap(requests, at) / 1000;
+  const lasts = `for ${lastsSeconds} s`;
   return [
-    { ...each, name: "3 × 3, kill -9 of a server: longest gap of a client", values: gaps(false), target: 1 },
-    { ...each, name: "3 × 3, power cut of a node: longest gap of a client", values: gaps(true), target: 3 },
+    ...rowsOf("kill", "kill -9 of a server: longest gap of a client", gap, 1),
+    ...rowsOf("power", "power cut of a node: longest gap of a client", gap, 3),
+    ...rowsOf("pulled", `a disk pulled ${lasts}: longest gap of a client`, gap),
+    // The engine refuses uploads meanwhile, and nothing else.
+    ...rowsOf(
+      "full",
+      `a disk full ${lasts}: time without an object stored`,
+      ({ outage }) => outage.ms / 1000,
+    ),
     ...faultRows(`acknowledged objects lost or changed in ${done.length} drills`, found),
     endRow(endedEarly),
   ];

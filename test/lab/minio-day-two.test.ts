@@ -91,6 +91,31 @@ later(`three nodes with three disks each, later on, by %s${why}`, (_, tls) => {
   };
   const onAll = () => Array.from({ length: 9 }, () => stored);
 
+  test("a store whose bucket keeps nothing that is written over says so, and keeps it from an operator's apply on, who is asked", async () => {
+    const nodes = [node1, node2, node3];
+    const credentials = { accessKey: users.root, secretKey: await rootPassword(node1) };
+    // They would make it themselves.
+    await Promise.all(nodes.map((node) => node.run(["systemctl", "stop", "chime-node"])));
+    const at = { ...store, address: node1.address, credentials };
+    expect((await useStore(lab, { store: at, verb: "remake", key: "" })).error).toBeNull();
+    await Promise.all(nodes.map((node) => node.run(["systemctl", "start", "chime-node"])));
+    await waitUntil("it to be said", 60_000, async () =>
+      (await problemsOf(node1)).includes("minio.unversioned"),
+    );
+    const words = ["apply", "--role", "minio"];
+    expect(verdict(await chime(node2, words))[0]).toBe(2);
+    const { json } = await chime(node2, [...words, "--yes"]);
+    expect(json).toMatchObject({
+      applied: 1,
+      changes: [{ resource: "s3-versions:chime", impact: "data", cause: "drift" }],
+    });
+    await waitUntil("it to be kept", 60_000, async () => (await storeStatus(node1)).older_states === "day");
+    const { summary } = (await chime<{ summary: Record<string, number> }>(node3, ["plan"])).json;
+    expect(summary).toMatchObject({ create: 0, update: 0, delete: 0 });
+    await untilWhole();
+    expect(await problemsOf(node1)).not.toContain("minio.unversioned");
+  }, 200_000);
+
   test("what is no disk for it, or cannot be spared, is refused, and nothing is touched", async () => {
     await put("a", "b");
     const before = await node1.read("/var/lib/chime-node/disks.json");

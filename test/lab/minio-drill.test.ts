@@ -7,7 +7,7 @@ import type { Lab } from "./lab.ts";
 import { minioBinary } from "./minio-binary.ts";
 import { type ObjectLoad, startObjects } from "./object-load.ts";
 import { applicationStore, formStore, openStoreLab, useStore } from "./store.ts";
-import { storeFaults, storeStage, untilWhole, type StoreFault } from "./store-faults.ts";
+import { deadly, storeFaults, storeStage, untilWhole, type StoreFault } from "./store-faults.ts";
 import { waitUntil } from "./wait.ts";
 
 const long = process.env["CHIME_LONG"] !== undefined;
@@ -89,7 +89,7 @@ describe.skipIf(!minio)(`3 × 3 under clients that write over ${needs}`, () => {
     // Two of three changes; one whose change nobody answered is not written over any more.
     const overwrite = Array.from({ length: 20 }, (_, turn) => turn).filter((turn) => turn % 3 > 0);
     const load = await startObjects(lab, { writers: 8, turns: { overwrite, delete: [], parts: [] } });
-    await rehearse(storeStage(lab, load), Object.keys(storeFaults) as StoreFault[], {});
+    await rehearse(storeStage(lab, load), deadly, {});
     expect(await requireWhole(load)).toBeGreaterThan(0);
   }, 600_000);
 });

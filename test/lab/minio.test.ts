@@ -122,7 +122,7 @@ describe.skipIf(!minio)(`three nodes with three disks each${why}`, () => {
     expect(put.error).toBeNull();
     const got = await useStore(lab, { store, verb: "get", key: "first" });
     expect(got.sha256).toBe(sha256(bodyOf("first")));
-    expect((await storeStatus(node1)).quorum).toEqual({ read: 5, write: 5 });
+    expect(await storeStatus(node1)).toMatchObject({ quorum: { read: 5, write: 5 }, older_states: "day" });
     const { stdout } = await node1.sh("stat -c '%a %U:%G' /etc/default/chime-node-minio; chime-node plan");
     // The engine writes files that everybody may read.
     const places = await node1.sh("stat -c '%a %U' /minio/disk*");

@@ -1,13 +1,18 @@
 import { createHash } from "node:crypto";
 import { removeAccount } from "../../src/roles/minio/account.ts";
-import { deleteObject, getObject, putObject } from "../../src/roles/minio/s3.ts";
-import type { Store } from "../../src/roles/minio/store.ts";
+import { expireOlderStates } from "../../src/roles/minio/expire.ts";
+import type { Limits } from "../../src/roles/http.ts";
+import { createBucket, deleteObject, getObject, listVersions, putObject } from "../../src/roles/minio/s3.ts";
+import { askWell, type Store } from "../../src/roles/minio/store.ts";
 
 /** One request of an application, on the lab's client machine. */
 export interface StoreJob {
   store: Store;
-  /** `forget`: no application's, but the administrator's, of the account with that name. */
-  verb: "put" | "get" | "delete" | "forget";
+  /**
+   * No application's, but the administrator's: `forget` the account with that name, `expire` older states of all objects,
+   * however young, `remake` the bucket, with nothing in it and nothing said of it.
+   */
+  verb: "put" | "get" | "delete" | "forget" | "expire" | "remake";
   key: string;
   /** What `put` sends is made of it. */
   seed: string;
@@ -38,8 +43,18 @@ async function once({ store, verb, key, seed }: StoreJob): Promise<string | null
   if (verb === "get") return sha256(await getObject(store, "chime", key, limits));
   if (verb === "put") await putObject(store, "chime", key, bodyOf(seed), limits);
   else if (verb === "delete") await deleteObject(store, "chime", key, limits);
-  else await removeAccount(store, key, limits);
+  else if (verb === "forget") await removeAccount(store, key, limits);
+  else if (verb === "remake") await remake(store, limits);
+  else await expireOlderStates(store, "chime", { ageMs: 0, now: Date.now(), goesOn: () => true }, limits);
   return null;
+}
+
+async function remake(store: Store, limits: Limits): Promise<void> {
+  for await (const { key, id } of listVersions(store, "chime", limits)) {
+    await deleteObject(store, "chime", key, { ...limits, version: id });
+  }
+  await askWell(store, { method: "DELETE", path: "/chime" }, limits);
+  await createBucket(store, "chime", limits);
 }
 
 async function run(job: StoreJob): Promise<StoreOutcome> {
