@@ -55,7 +55,7 @@ export interface ObjectFault {
   unanswered: boolean;
 }
 
-/** What a store of this kind may do to an object that is being written over as a node dies: keep neither state (docs/minio-api.md). */
+/** What MinIO may do to an object that is being written over as a node dies, in a bucket without older states: keep neither (docs/minio-api.md). */
 export function wasTorn({ problem, unanswered }: ObjectFault): boolean {
   return problem === "lost" && unanswered;
 }
