@@ -19,6 +19,7 @@ import type { ClusterView } from "./context.ts";
 import { requireIdentity, requireRoot } from "./context.ts";
 import { failOverTo } from "./failover.ts";
 import type { Io } from "./io.ts";
+import { warnOfLoss } from "./leave-loss.ts";
 
 /**
  * A guard that still ran would start again what is being taken down. Its last word to keepalived is no: whatever comes
@@ -37,6 +38,7 @@ export async function leaveCluster(io: Io): Promise<{ node: string; cluster: str
   requireRoot();
   const identity = await requireIdentity();
   const { cluster, self } = identity;
+  await warnOfLoss(self.name, io);
   if (!(await io.confirm(`Take ${self.name} out of the cluster ${cluster.name} and stop its services?`))) {
     throw declined();
   }

@@ -15,6 +15,7 @@ import { kinds } from "../resources/index.ts";
 import { roleKinds } from "../roles/index.ts";
 import { requireRoot } from "./context.ts";
 import type { Io } from "./io.ts";
+import { warnOfLoss } from "./leave-loss.ts";
 import { declined, sayGoodbye, stopAgent } from "./leave.ts";
 
 export interface ResetResult {
@@ -53,9 +54,10 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
         `chime-node reset --delete-data=${intent?.cluster ?? "CLUSTER"}`,
       );
     }
+    const identity = await loadIdentity(clusterFiles.pki);
+    if (identity) await warnOfLoss(identity.self.name, io);
     await ask(intent, options.deleteData !== undefined, io);
     if (intent) await writeAtomic(intentFile, `${JSON.stringify(intent)}\n`, 0o600);
-    const identity = await loadIdentity(clusterFiles.pki);
     if (identity) {
       await sayGoodbye(identity, io);
       await stopAgent();
