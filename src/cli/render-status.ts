@@ -72,9 +72,15 @@ function twinTable(title: string, { nodes }: TwinStatus, style: Style): string {
     state === "serving" ? style.green(state) : style.red(state),
     complete ? "yes" : style.red("no"),
     gap ? `since ${gap.since}, ${Math.round(gap.done * 100)} % filled` : "-",
-    before ? `those before ${before}` : "-",
+    comparedLater(before),
   ]);
   return table([[title, "STATE", "COMPLETE", "MAY LACK", "TO BE COMPARED"].map(style.dim), ...rows]);
+}
+
+/** In 2262 InfluxDB's times end. */
+function comparedLater(before: string | null): string {
+  if (before === null) return "-";
+  return before.startsWith("2262-") ? "all times" : `those before ${before}`;
 }
 
 function storeTable(
@@ -91,7 +97,7 @@ function storeTable(
   const space = capacity ? `, ${sizeText(capacity.free)} of ${sizeText(capacity.total)} free` : "";
   return [
     table([[title, "STATE", "DRIVES", "HEALING"].map(style.dim), ...rows]),
-    `${drives.online} of ${drives.total} drives are online: ${quorum.read} are enough to read, ${quorum.write} to write${space}`,
+    `${drives.online} of ${drives.total} drives are online: ${quorum.read} ${quorum.read === 1 ? "is" : "are"} enough to read, ${quorum.write} to write${space}`,
     ...(older === "day"
       ? ["what is written over or deleted is kept for a day, and takes room until then"]
       : []),

@@ -145,3 +145,43 @@ test("a store: what is online of each node, and what is enough", () => {
     ].join("\n"),
   );
 });
+
+test("one drive that is enough, and times that are all still to be compared", () => {
+  const drives = { total: 2, online: 2, healing: 0 };
+  const node = { name: "node1", state: "serving" as const };
+  const both: Status = {
+    ...status,
+    roles: {
+      minio: {
+        topology: "mirror",
+        engine: "minio",
+        nodes: [{ ...node, drives, binary_sha256: null }],
+        drives,
+        quorum: { read: 1, write: 2 },
+        may_be_lost: { reads: { drives: 1, nodes: 0 }, writes: { drives: 0, nodes: 0 } },
+        capacity: null,
+        last_promotion: null,
+      },
+      influxdb: {
+        topology: "twin",
+        engine: "influxdb",
+        nodes: ["2262-04-17T00:00:00.000Z", "2026-11-12T00:00:00.000Z", null].map((before) => ({
+          ...node,
+          complete: true,
+          gap: null,
+          uncompared_before: before,
+          binary_sha256: null,
+        })),
+        last_promotion: null,
+      },
+    },
+  };
+  const text = renderStatus(both, createStyle(false));
+  expect(text).toContain("2 of 2 drives are online: 1 is enough to read, 2 to write\n");
+  const compared = text.slice(text.indexOf("TO BE COMPARED")).split("\n").slice(1, 4);
+  expect(compared.map((line) => line.trim().split(/ {2,}/).at(-1))).toEqual([
+    "all times",
+    "those before 2026-11-12T00:00:00.000Z",
+    "-",
+  ]);
+});

@@ -44,7 +44,11 @@ export async function drill(options: DrillOptions, io: Deps): Promise<DrillRepor
   const { name } = context.cluster;
   const status = await callAgent<Status>("status", {}, { signal: io.signal });
   if (!status.roles[role]) {
-    throw refused("drill.not_served", `there is nothing of ${role} in ${name} that a drill could break`);
+    throw refused(
+      "drill.not_served",
+      `there is nothing of ${role} in ${name} that a drill could break`,
+      "chime-node status shows what it serves",
+    );
   }
   const service = serviceOf(status, role);
   const kinds = options.kinds.map((kind) => undoable(kind, service));
