@@ -160,6 +160,7 @@ test("one drive that is enough, and times that are all still to be compared", ()
         quorum: { read: 1, write: 2 },
         may_be_lost: { reads: { drives: 1, nodes: 0 }, writes: { drives: 0, nodes: 0 } },
         capacity: null,
+        older_states: null,
         last_promotion: null,
       },
       influxdb: {

@@ -19,6 +19,7 @@ function store(online: number[], quorum: StoreStatus["quorum"], topology = "pool
     quorum,
     may_be_lost: { reads: { drives: 4, nodes: 1 }, writes: { drives: 4, nodes: 1 } },
     capacity: null,
+    older_states: null,
   };
 }
 
