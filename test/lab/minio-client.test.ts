@@ -26,3 +26,9 @@ test.skipIf(!binary || !process.env["CHIME_LONG"])(
   async () => expect(await run("minio-mirror-program.ts")).toBe("passed"),
   300_000,
 );
+
+test.skipIf(!binary || !process.env["CHIME_LONG"])(
+  `the end of older states, ours and the engine's${why}`,
+  async () => expect(await run("minio-expiry-program.ts")).toBe("passed"),
+  120_000,
+);

@@ -17,9 +17,15 @@ export interface MinioServer {
 /** On disks that are there already, what is on them is taken up. */
 export async function startMinio(
   binary: string,
-  wanted: { directory: string; address: string; drives: number; credentials: Credentials },
+  wanted: {
+    directory: string;
+    address: string;
+    drives: number;
+    credentials: Credentials;
+    env?: Record<string, string>;
+  },
 ): Promise<MinioServer> {
-  const { directory, address, drives, credentials } = wanted;
+  const { directory, address, drives, credentials, env } = wanted;
   for (let drive = 1; drive <= drives; drive++) {
     const path = join(directory, `disk${drive}`);
     await mkdir(path, { recursive: true });
@@ -34,6 +40,7 @@ export async function startMinio(
       MINIO_ROOT_USER: credentials.accessKey,
       MINIO_ROOT_PASSWORD: credentials.secretKey,
       HOME: directory,
+      ...env,
     },
   });
   const health = `http://${address}:${port}/minio/health/cluster`;
