@@ -27,6 +27,7 @@ import {
   requireShown,
 } from "./service-certificates.ts";
 import { desired, keptInShape, upTo } from "./desired.ts";
+import { exposedSecrets } from "./exposed-secrets.ts";
 import { askGateway } from "./gateway.ts";
 import { keepFootprintSmall } from "./footprint.ts";
 import type { Problem } from "../roles/guard.ts";
@@ -234,6 +235,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
         ...stateDisk.problems(identity.self.name),
         ...mounts.problems(identity.self.name),
         ...secretChanges.problems(),
+        ...(await exposedSecrets(identity.self.name)),
         ...certificateProblems(identity.self.name, renewal.trouble),
         ...expiryProblems(identity.self.name, authorityRotation.ends, systemClock.wall()),
         ...authorityProblems(identity.self.name, authorityRotation),
