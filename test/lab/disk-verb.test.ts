@@ -88,7 +88,7 @@ describe("a node with two disks of its own", () => {
     });
     expect(await ask("--disk", "auto:2x1G")).toMatchObject({
       code: 3,
-      found: [["error", "auto:2x1G finds only 1 free disk of one size"]],
+      found: [["error", "auto:2x1G finds only 1 free disk of one size; free: 1 of 1 GiB"]],
     });
   });
 
