@@ -122,8 +122,10 @@ export function whyNeeded(
   // What is not in use is missed by nobody.
   if (!own.isUsed || !isWhole(driveAt(info, own))) return undefined;
   if (whole < quorum.writeQuorum) return `${count}, and writes need ${quorum.writeQuorum}`;
-  if (owing.length === 0) return undefined;
-  return `objects that were written while drives were away may be on too few others (minio.completing, ${owing.join(", ")})`;
+  // Whoever owes nothing yet will in a moment, where a drive is away now.
+  if (owing.length === 0 && whole === others.length) return undefined;
+  const told = ["minio.completing", ...owing].join(", ");
+  return `objects that were written while drives were away may be on too few others (${told})`;
 }
 
 /** Pure: the drives of the set that a drive is in. The engine counts all nodes before it comes to the second drive. */

@@ -46,6 +46,7 @@ describe("whether a drive can be spared", () => {
     ["writes would stop", [2, 3], gone("2.1", "2.2"), [], /^3 of the 5 other .* writes need 4/],
     ["another one is being filled", [3, 1], { "2.1": { healing: true } }, [], /^1 of the 2 .* 2 are needed/],
     ["objects may be on too few", [3, 3], {}, ["node3"], /minio.completing, node3/],
+    ["another one is away, and nobody owes anything yet", [3, 3], gone("2.1"), [], /\(minio.completing\)/],
   ])("%s", (_, [nodes, drivesPerNode], bad, owing, why) => {
     const quorum = quorumOf({ nodes, drivesPerNode });
     const found = whyNeeded(

@@ -26,15 +26,15 @@ test.each([
   ["nothing", [], []],
   ["a deletion stays where the clocks leave something below it", ["d5", "50", "1"], ["50"]],
 ] as const)("%s", (_, all, expected) => {
-  expect(dueOf(versions(...all), 10).map(({ id }) => id)).toEqual([...expected]);
+  expect(dueOf(versions(...all), 10, 0).map(({ id }) => id)).toEqual([...expected]);
 });
 
 test("nothing is due of an object whose latest state the store does not name as such, or more than one", () => {
   const [deletion, state, older] = versions("d9", "5", "1") as [Version, Version, Version];
-  expect(dueOf([deletion, state, older], 10)).toHaveLength(3);
-  expect(dueOf([state, older], 10)).toEqual([]);
-  expect(dueOf([{ ...deletion, isLatest: false }], 10)).toEqual([]);
-  expect(dueOf([deletion, { ...state, isLatest: true }], 10)).toEqual([]);
+  expect(dueOf([deletion, state, older], 10, 0)).toHaveLength(3);
+  expect(dueOf([state, older], 10, 0)).toEqual([]);
+  expect(dueOf([{ ...deletion, isLatest: false }], 10, 0)).toEqual([]);
+  expect(dueOf([deletion, { ...state, isLatest: true }], 10, 0)).toEqual([]);
 });
 
 test.each([
@@ -47,4 +47,15 @@ test.each([
   const all = Array.fromAsync(inOrder(list()), ({ key }) => key);
   if (isOrder) expect(await all).toEqual(keys);
   else await expect(all).rejects.toMatchObject({ code: "minio.unordered" });
+});
+
+test("of an object that is written over all the time the ten newest older states are kept, and those of the last minute", () => {
+  const [minuteMs, dayMs, now] = [60_000, 86_400_000, 1e12];
+  const each = (everyMs: number) =>
+    versions(...Array.from({ length: 100 }, (_, i) => String(now - (i + 1) * everyMs)));
+  const dueIn = (everyMs: number) =>
+    dueOf(each(everyMs), now, dayMs).map(({ id }) => (now - Number(id)) / everyMs);
+  expect(dueIn(2 * minuteMs)).toEqual(Array.from({ length: 89 }, (_, i) => 100 - i));
+  expect(dueIn(1_000).at(-1)).toBe(62);
+  expect(dueIn(100)).toEqual([]);
 });

@@ -33,6 +33,7 @@ const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 async function ended(
   times: readonly { hours: number; isFull?: boolean; may?: boolean }[],
   kept: OlderStates,
+  takesHours = 0,
 ) {
   let hours = 0;
   const done: [hours: number, ageMs: number][] = [];
@@ -42,6 +43,7 @@ async function ended(
     end(_, bucket, { ageMs, now }) {
       expect([bucket, now]).toEqual(["chime", 1e12]);
       done.push([hours, ageMs]);
+      hours += takesHours;
       return Promise.resolve(0);
     },
   });
@@ -53,14 +55,24 @@ async function ended(
   return done;
 }
 
-test("what is a day old goes some minutes after the start, and every six hours", async () => {
-  const times = [0, 0.1, 0.2, 1, 6, 6.3, 7, 13].map((hours) => ({ hours }));
-  expect(await ended(times, "day")).toEqual([0.2, 6.3, 13].map((hours) => [hours, dayMs]));
+test("what is a day old goes some minutes after the start, and every ten minutes", async () => {
+  const times = [0, 0.1, 0.2, 0.3, 0.4, 1, 1.1].map((hours) => ({ hours }));
+  expect(await ended(times, "day")).toEqual([0.2, 0.4, 1].map((hours) => [hours, dayMs]));
+});
+
+test("a list that takes long is made as seldom as it takes a twentieth of the time, and every six hours", async () => {
+  const times = [1, 2, 2.9, 3.1, 8, 9, 9.2].map((hours) => ({ hours }));
+  expect((await ended(times, "day", 0.1)).map(([hours]) => hours)).toEqual([1, 3.1, 8]);
+  expect((await ended([...times, { hours: 15.1 }], "day", 1)).map(([hours]) => hours)).toEqual([1, 8, 15.1]);
 });
 
 test("a drive that is full is a reason to do it at once, and of what is younger", async () => {
   const times = [0, 0.1, 0.2, 1].map((hours) => ({ hours, isFull: hours < 1 }));
-  expect(await ended(times, "day")).toEqual([0, 0.2].map((hours) => [hours, minuteMs]));
+  expect(await ended(times, "day")).toEqual([
+    [0, minuteMs],
+    [0.2, minuteMs],
+    [1, dayMs],
+  ]);
 });
 
 test("a node whose turn it is not does it as soon as it is", async () => {

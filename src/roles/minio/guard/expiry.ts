@@ -6,8 +6,10 @@ import type { Store } from "../store.ts";
 import { readOlderStates, type OlderStates } from "../versions.ts";
 import type { Others } from "./redundancy.ts";
 
-/** How old they become, and how often that is looked for: each time all objects are listed. */
-const usual = { ageMs: 86_400_000, everyMs: 6 * 3_600_000 };
+/** How old they become. */
+const dayMs = 86_400_000;
+/** How often that is looked for: each time all objects are listed, which may take a twentieth of the time. */
+const every = { leastMs: 10 * 60_000, mostMs: 6 * 3_600_000, times: 20 };
 /** While a drive is full, which lets the store take nothing any more. What is being written over now may have been begun before. */
 const full = { ageMs: 60_000, everyMs: 10 * 60_000 };
 /** So soon after the agent's start: one that is restarted often does it, too. */
@@ -27,12 +29,14 @@ export class Expiry {
   readonly #in: typeof inStore;
   /** Since when it keeps none. */
   #noneSince: number | undefined;
-  #last: number;
+  readonly #first: number;
+  /** When it was done, and how long that took, ms. */
+  #last: { at: number; ms: number } | undefined;
 
   constructor(clock: Pick<Clock, "now" | "wall">, store = inStore) {
     this.#clock = clock;
     this.#in = store;
-    this.#last = clock.now() + firstMs - usual.everyMs;
+    this.#first = clock.now() + firstMs;
   }
 
   /** @throws ChimeError `minio.*` */
@@ -55,12 +59,19 @@ export class Expiry {
     { may, isFull }: { may: () => boolean; isFull: boolean },
     limits: Limits,
   ): Promise<void> {
-    const { ageMs, everyMs } = isFull ? full : usual;
-    if (this.found !== "day" || this.#clock.now() < this.#last + everyMs || !may()) return;
-    this.#last = this.#clock.now();
-    const options = { ageMs, now: this.#clock.wall(), goesOn: may };
+    if (this.found !== "day" || this.#clock.now() < this.#dueAt(isFull) || !may()) return;
+    const at = this.#clock.now();
+    this.#last = { at, ms: 0 };
+    const options = { ageMs: isFull ? full.ageMs : dayMs, now: this.#clock.wall(), goesOn: may };
     const count = await this.#in.end(store, bucket, options, limits);
+    this.#last = { at, ms: this.#clock.now() - at };
     if (count > 0) log.info(`minio: ${count} older states of objects in ${bucket} are deleted for good`);
+  }
+
+  #dueAt(isFull: boolean): number {
+    if (isFull) return (this.#last?.at ?? Number.NEGATIVE_INFINITY) + full.everyMs;
+    if (!this.#last) return this.#first;
+    return this.#last.at + Math.min(every.mostMs, Math.max(every.leastMs, every.times * this.#last.ms));
   }
 }
 
