@@ -10,11 +10,11 @@ const join = ["join", "--role", "mysql"];
 
 /** How the first run ends, and the words of its own progress after which it does. */
 const moments: ["killed" | "interrupted" | "without power", string][] = [
-  ["killed", "unpacking"],
   ["without power", "setting up mariadb-server"],
 ];
 if (process.env["CHIME_LONG"] === "1") {
   moments.push(
+    ["killed", "unpacking"],
     ["interrupted", "setting up"],
     ["killed", "installing"],
     ["without power", "unpacking"],
