@@ -85,21 +85,25 @@ export class Vacancy {
 
   /** Whether the VIP is not here, nor is to come here rather than to the asker. @throws ValiError, ChimeError `peer.stranger` */
   async isVacant(params: unknown, from: string): Promise<boolean> {
-    const { role, priority } = v.parse(askedSchema, params);
-    requirePart(this.#membership, from, role);
-    const own = this.#candidacy(role);
-    if (!own || this.#vips.state(role) === "MASTER") return false;
-    if (this.#vips.isEligible(role) && own.priority > priority) return false;
-    return !(await this.#vips.holds(own.address));
+    return (await this.#without(params, from)) !== undefined;
   }
 
   /** The asker has heard that from all. @throws ValiError, ChimeError `peer.stranger`, `net.raw_socket` */
   async resign(params: unknown, from: string): Promise<void> {
-    if (!(await this.isVacant(params, from))) return;
-    const own = this.#candidacy(v.parse(askedSchema, params).role);
+    const own = await this.#without(params, from);
     const to = this.#membership.members().find(({ name }) => name === from)?.address;
     if (!own || to === undefined) return;
     const { virtualRouterId, intervalMs, source } = own;
     this.#resign({ virtualRouterId, intervalMs, from: source, to, address: own.address.split("/")[0] ?? "" });
+  }
+
+  /** This node's part in a VIP that is the asker's to have; undefined where it is here, or is to come here. */
+  async #without(params: unknown, from: string): Promise<Candidacy | undefined> {
+    const { role, priority } = v.parse(askedSchema, params);
+    requirePart(this.#membership, from, role);
+    const own = this.#candidacy(role);
+    if (!own || this.#vips.state(role) === "MASTER") return undefined;
+    if (this.#vips.isEligible(role) && own.priority > priority) return undefined;
+    return (await this.#vips.holds(own.address)) ? undefined : own;
   }
 }

@@ -13,6 +13,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type ChimeError, failed } from "../core/errors.ts";
+import { inTurns } from "../core/in-turns.ts";
 import { relabel } from "./selinux.ts";
 
 export interface Ownership {
@@ -110,10 +111,7 @@ const syncedAtOnce = 32;
 /** A directory with all that is in it, durably; whatever else waits for that file system's disk is not waited for. */
 export async function syncTree(path: string): Promise<void> {
   const all = [path, ...(await readdir(path, { recursive: true })).map((name) => join(path, name))];
-  const work = async () => {
-    for (let next = all.pop(); next !== undefined; next = all.pop()) await syncPath(next);
-  };
-  await Promise.all(Array.from({ length: syncedAtOnce }, work));
+  await inTurns(all, syncedAtOnce, syncPath);
 }
 
 /** Makes the directories that a file of ours is to stand in, where they are missing. */

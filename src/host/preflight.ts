@@ -1,4 +1,5 @@
 import { refused, toChimeError, usageError, type ChimeError } from "../core/errors.ts";
+import { inTurns } from "../core/in-turns.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Check, Finding } from "./checks.ts";
 
@@ -37,14 +38,9 @@ export async function runChecks(
   const names = [...new Set([...checks.map(({ name }) => name), ...later])];
   for (const name of ignore) if (!names.includes(name)) throw unknownCheck(name, names);
   const results: CheckResult[] = [];
-  const queue = [...checks.entries()];
-  const work = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const [index, check] = next;
-      results[index] = toResult(check.name, await runCheck(check), ignore.includes(check.name));
-    }
-  };
-  await Promise.all(Array.from({ length: sideBySide }, work));
+  await inTurns([...checks.entries()], sideBySide, async ([index, check]) => {
+    results[index] = toResult(check.name, await runCheck(check), ignore.includes(check.name));
+  });
   return { checks: results, ok: results.every(({ result }) => result !== "error") };
 }
 

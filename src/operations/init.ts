@@ -67,8 +67,8 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
     await tellUnknownKeys(wanted.spec, io);
     io.progress("checking this machine");
     const facts = await readFacts();
-    const identity = await begin(options, wanted, facts, io);
-    const spec = await requirePublished(options, wanted, io);
+    const { identity, isNew } = await begin(options, wanted, facts, io);
+    const spec = isNew ? wanted.spec : await requirePublished(options, wanted, io);
     if (options.role.length > 0) {
       await callAgent("role.take", { roles: options.role });
       await bringUp(options.role, facts, readyMs, io);
@@ -88,15 +88,20 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
 }
 
 /** The cluster with its agent, which knows what was heard of other routers so far: the next `join` need not wait for it again. */
-async function begin(options: InitOptions, wanted: WantedSpec, facts: Facts, io: Io): Promise<Identity> {
+async function begin(
+  options: InitOptions,
+  wanted: WantedSpec,
+  facts: Facts,
+  io: Io,
+): Promise<{ identity: Identity; isNew: boolean }> {
   const listening = new Listening(facts.interfaces);
   try {
-    const identity =
-      (await existing(options, wanted.spec)) ?? (await create(options, wanted, { facts, listening }, io));
+    const found = await existing(options, wanted.spec);
+    const identity = found ?? (await create(options, wanted, { facts, listening }, io));
     await startAgent(io);
     // Without it the join listens for longer.
     await callAgent("routers.add", heardUntilNow(listening)).catch(() => undefined);
-    return identity;
+    return { identity, isNew: found === undefined };
   } finally {
     listening.close();
   }

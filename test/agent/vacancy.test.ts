@@ -105,11 +105,9 @@ test.each([
 
 test("a member without the role has no word", async () => {
   const { second } = nodes([{}, away]);
-  for (const answer of [
-    second.isVacant({ role, priority: 150 }, "node9"),
-    second.resign({ role, priority: 150 }, "node9"),
-  ]) {
-    await expect(answer).rejects.toThrow("node9 has no part in minio");
+  const asked = { role, priority: 150 };
+  for (const ask of [() => second.isVacant(asked, "node9"), () => second.resign(asked, "node9")]) {
+    await expect(ask()).rejects.toThrow("node9 has no part in minio");
   }
 });
 

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { exec } from "../../core/exec.ts";
-import { inTurns } from "./turns.ts";
+import { inTurns } from "../../core/in-turns.ts";
+import { disksAtOnce } from "./at-once.ts";
 import type { Content } from "./types.ts";
 
 /** A dying disk answers slowly; longer than this it counts as used. */
@@ -32,7 +33,7 @@ export async function lookAtContents(paths: readonly string[]): Promise<Map<stri
   const probed = new Map<string, Content>();
   const [wiped] = await Promise.all([
     askWipefs(paths),
-    inTurns(paths, async (path) => void probed.set(path, await askBlkid(path))),
+    inTurns(paths, disksAtOnce, async (path) => void probed.set(path, await askBlkid(path))),
   ]);
   return new Map([...wiped].map(([path, content]) => [path, together(content, probed.get(path))]));
 }
@@ -62,7 +63,7 @@ async function askWipefs(paths: readonly string[]): Promise<Map<string, Content>
     return new Map([[path, { signatures: [], trouble: [trouble ?? complaint("wipefs", code, stderr)] }]]);
   }
   const alone: [string, Content][] = [];
-  await inTurns(paths, async (path) => void alone.push(...(await askWipefs([path]))));
+  await inTurns(paths, disksAtOnce, async (path) => void alone.push(...(await askWipefs([path]))));
   return new Map(alone);
 }
 

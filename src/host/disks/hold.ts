@@ -2,9 +2,10 @@ import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { systemClock } from "../../core/clock.ts";
 import { refused } from "../../core/errors.ts";
+import { inTurns } from "../../core/in-turns.ts";
 import { tryLock } from "../../core/lock.ts";
+import { disksAtOnce } from "./at-once.ts";
 import { blockNumber } from "./number.ts";
-import { inTurns } from "./turns.ts";
 import type { Device, Hold } from "./types.ts";
 
 const MiB = 2 ** 20;
@@ -17,7 +18,7 @@ const zeros = Buffer.alloc(MiB);
 export async function holdEach(devices: readonly Device[]): Promise<Map<Device, Hold>> {
   const found = new Map<Device, Hold>();
   const buffers: Buffer[] = [];
-  await inTurns(devices, async (device, seat) => {
+  await inTurns(devices, disksAtOnce, async (device, seat) => {
     found.set(device, await hold(device, (buffers[seat] ??= Buffer.alloc(MiB))));
   });
   return found;

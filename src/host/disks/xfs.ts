@@ -1,10 +1,11 @@
 import { constants, open } from "node:fs/promises";
 import { refused } from "../../core/errors.ts";
+import { inTurns } from "../../core/in-turns.ts";
+import { disksAtOnce } from "./at-once.ts";
 import { listDevices } from "./lsblk.ts";
 import { numberAt } from "./number.ts";
 import { shared } from "./shared.ts";
 import { readKernelView } from "./sysfs.ts";
-import { inTurns } from "./turns.ts";
 import type { Device } from "./types.ts";
 
 /** The head of an XFS: how it is called, and whether its making came to an end. */
@@ -46,7 +47,7 @@ export interface XfsDisk {
 
 const lookForXfs = shared(async () => {
   const found: XfsDisk[] = [];
-  await inTurns((await listDevices()).filter(mayCarry), async (device) => {
+  await inTurns((await listDevices()).filter(mayCarry), disksAtOnce, async (device) => {
     const head = await readXfsHead(device.path).catch(() => undefined);
     if (head) found.push({ device, head });
   });

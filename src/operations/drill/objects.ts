@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomInt } from "node:crypto";
 import { ChimeError, toChimeError } from "../../core/errors.ts";
 import { systemClock } from "../../core/clock.ts";
+import { inTurns } from "../../core/in-turns.ts";
 import { deleteObject, getObject, listVersions, putInParts, putObject } from "../../roles/minio/s3.ts";
 import type { Store } from "../../roles/minio/store.ts";
 import { againMs, Clients, now } from "./clients.ts";
@@ -78,6 +79,8 @@ const insistPauseMs = 100;
 
 /** A drill of some minutes leaves ten thousand states of its objects. */
 const removers = 8;
+/** Objects are read back so many at a time. */
+const readers = 4;
 
 async function insist(ask: () => Promise<unknown>): Promise<void> {
   for (const until = systemClock.now() + insistMs; ;) {
@@ -125,13 +128,9 @@ export class ObjectClients extends Clients {
   async clear(): Promise<void> {
     const { store, bucket, prefix, requestMs: timeoutMs } = this.settings;
     const all = await Array.fromAsync(listVersions(store, bucket, { timeoutMs, prefix }));
-    const left = all.values();
-    const remover = async () => {
-      for (const { key, id } of left) {
-        await insist(() => deleteObject(store, bucket, key, { timeoutMs, version: id }));
-      }
-    };
-    await Promise.all(Array.from({ length: removers }, remover));
+    await inTurns(all, removers, ({ key, id }) =>
+      insist(() => deleteObject(store, bucket, key, { timeoutMs, version: id })),
+    );
   }
 
   protected async client(nth: number, signal: AbortSignal): Promise<void> {
@@ -253,7 +252,7 @@ export class ObjectClients extends Clients {
    */
   async faultsOn(store: Store): Promise<ObjectFault[]> {
     const faults: ObjectFault[] = [];
-    await this.#readBack(this.#all, async (tracked) => {
+    await inTurns(this.#all, readers, async (tracked) => {
       const fault = await this.#look(store, tracked, true);
       if (fault) faults.push(fault);
     });
@@ -268,18 +267,10 @@ export class ObjectClients extends Clients {
   async unansweredOn(store: Store): Promise<Map<string, State>> {
     const found = new Map<string, State>();
     const unanswered = this.#all.filter(({ states, sure }) => states.length > sure + 1);
-    await this.#readBack(unanswered, async (tracked) => {
+    await inTurns(unanswered, readers, async (tracked) => {
       found.set(tracked.key, await this.#stateOn(store, tracked, true));
     });
     return found;
-  }
-
-  async #readBack(all: readonly Tracked[], read: (tracked: Tracked) => Promise<void>): Promise<void> {
-    const left = all.values();
-    const reader = async () => {
-      for (const tracked of left) await read(tracked);
-    };
-    await Promise.all(Array.from({ length: 4 }, reader));
   }
 }
 

@@ -63,13 +63,14 @@ export async function expireOlderStates(
 export async function* inOrder<T extends Pick<Version, "key">>(
   versions: AsyncIterable<T>,
 ): AsyncGenerator<T> {
-  let last: string | undefined;
+  let last: Buffer | undefined;
   for await (const version of versions) {
-    if (last !== undefined && Buffer.compare(Buffer.from(version.key), Buffer.from(last)) < 0)
+    const name = Buffer.from(version.key);
+    if (last && Buffer.compare(name, last) < 0)
       throw failed("minio.unordered", "the store does not list its objects in the order of their names", {
         remedy: "report this; no older state is deleted by it",
       });
-    last = version.key;
+    last = name;
     yield version;
   }
 }
