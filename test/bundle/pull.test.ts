@@ -301,9 +301,13 @@ describe("patience", () => {
 
   test("nodes that all wait for the rest are given up when nothing came for 20 s", async () => {
     const few = new Set(files.slice(0, 10).map(({ name }) => name));
-    const partial = { ...source("a"), has: () => Promise.resolve(few) };
+    let looks = 0;
+    const partial = { ...source("a"), has: () => (looks++, Promise.resolve(few)) };
     const { clock, pulling, ended, until, untilOver } = start(() => [partial]);
     await until("what it has", () => allBut(2));
+    // A file is seen in its place before its bringing is over, at whose end patience begins.
+    const before = looks;
+    await until("it to be asked in vain, twice", () => looks > before + 1);
     await clock.run(19_000);
     expect(pulling.over).toBe(false);
     await clock.run(1000);
