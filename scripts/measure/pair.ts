@@ -10,7 +10,9 @@ import { agentUsage } from "./usage.ts";
 
 type Progress = (line: string) => void;
 
+/** Seconds. What was written before, as the programs that a lab has just got, is on the disk first: it is no part of the work. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
+  await Bun.spawn(["sync"]).exited;
   const start = performance.now();
   await work();
   return (performance.now() - start) / 1000;

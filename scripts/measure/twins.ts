@@ -7,7 +7,7 @@ import { PointLoad } from "../../test/lab/point-load.ts";
 import type { Initialized } from "../../test/lab/pair.ts";
 import { twinFaults, twinStage, untilComplete, type TwinFault } from "../../test/lab/twin-faults.ts";
 import { formTwins, joinTwin, openTwinLab, twinInit, twinVip } from "../../test/lab/twins.ts";
-import { timed, withBareNodes } from "./pair.ts";
+import { timed } from "./pair.ts";
 import { median, type Row } from "./row.ts";
 import { startKeepalived, untilAnswers } from "./vip-by-hand.ts";
 
@@ -18,9 +18,10 @@ export async function measureTwinForming(influxd: string, runs: number, progress
   const [hand, ours]: [number[], number[]] = [[], []];
   for (let run = 1; run <= runs; run++) {
     progress(`influxdb: formed, ${run} of ${runs}`);
-    await withBareNodes(progress, async (lab) => {
+    {
+      await using lab = await openTwinLab(influxd, { prepared: false });
       hand.push(await timed(() => formByHand(lab, influxd)));
-    });
+    }
     await using lab = await openTwinLab(influxd, { prepared: false });
     ours.push(await timed(() => formOurs(lab)));
     progress(`influxdb: formed in ${ours.at(-1)?.toFixed(1)} s, by hand in ${hand.at(-1)?.toFixed(1)} s`);

@@ -7,6 +7,7 @@ import { refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
+import { interfacesWithAddresses } from "../host/local-addresses.ts";
 import { file } from "../resources/file.ts";
 import { roles } from "../roles/index.ts";
 import { buildToml } from "../spec/build.ts";
@@ -66,8 +67,7 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
     requireVips(options.role, wanted.spec);
     await tellUnknownKeys(wanted.spec, io);
     io.progress("checking this machine");
-    const facts = await readFacts();
-    const { identity, isNew } = await begin(options, wanted, facts, io);
+    const { facts, identity, isNew } = await begin(options, wanted, io);
     const spec = isNew ? wanted.spec : await requirePublished(options, wanted, io);
     if (options.role.length > 0) {
       await callAgent("role.take", { roles: options.role });
@@ -91,17 +91,17 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
 async function begin(
   options: InitOptions,
   wanted: WantedSpec,
-  facts: Facts,
   io: Io,
-): Promise<{ identity: Identity; isNew: boolean }> {
-  const listening = new Listening(facts.interfaces);
+): Promise<{ facts: Facts; identity: Identity; isNew: boolean }> {
+  const listening = new Listening(interfacesWithAddresses());
   try {
+    const facts = await readFacts();
     const found = await existing(options, wanted.spec);
     const identity = found ?? (await create(options, wanted, { facts, listening }, io));
     await startAgent(io);
     // Without it the join listens for longer.
     await callAgent("routers.add", heardUntilNow(listening)).catch(() => undefined);
-    return { identity, isNew: found === undefined };
+    return { facts, identity, isNew: found === undefined };
   } finally {
     listening.close();
   }

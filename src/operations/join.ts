@@ -1,6 +1,5 @@
 import { rm, rmdir } from "node:fs/promises";
 import packageJson from "../../package.json" with { type: "json" };
-import { desired } from "../agent/desired.ts";
 import { isGuarded } from "../roles/of-role.ts";
 import { callAgent } from "../agent/socket.ts";
 import type { Status } from "../agent/status.ts";
@@ -17,11 +16,8 @@ import { readFacts, type Facts } from "../host/facts.ts";
 import type { Disk } from "../host/disks/look.ts";
 import { loadGiven } from "../host/disks/record.ts";
 import { file } from "../resources/file.ts";
-import { downloadPackages } from "../resources/package.ts";
-import type { RoleContext } from "../roles/types.ts";
-import { listenAhead, type Surroundings } from "../vip/checks.ts";
+import { addHeard, askAhead, listenAhead, type Surroundings } from "../vip/checks.ts";
 import { type HeardBy, Listening } from "../vip/listening.ts";
-import { PullAhead } from "./bundle/ahead.ts";
 import { pullBundle } from "./bundle/pull.ts";
 import { startAgent } from "./agent.ts";
 import { readContext, requireInstalled, requireRoot, type ClusterView } from "./context.ts";
@@ -30,6 +26,7 @@ import { chooseForRoles, recordDisks, requireDisks, requireFitDisks } from "./gi
 import type { Io } from "./io.ts";
 import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName } from "./local.ts";
+import { getPackages, PackagesAhead, readNewcomer } from "./packages-ahead.ts";
 import { requireFit, requireFitAlone } from "./preflight.ts";
 import { rememberBase } from "./publish.ts";
 import { requireRoleNames, unconfiguredRole } from "./role-names.ts";
@@ -74,18 +71,25 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     const disks = await chooseForRoles(options, io);
     const given = requireFitDisks(options.role, disks, await loadGiven());
     const asking = new AbortController();
-    let ahead: PullAhead | undefined;
+    let ahead: PackagesAhead | undefined;
     let listening: Listening | undefined;
-    const listen = (before?: (ms: number) => Promise<HeardBy>) => {
+    const listen = () => {
       listening = new Listening(facts.interfaces);
-      return listenAhead(listening, asking.signal, before);
+      return listenAhead(listening, asking.signal);
     };
     try {
-      const { identity, ask } = member
-        ? { identity: member, ask: listen((ms) => callAgent<HeardBy>("routers.heard", { ms })) }
+      const entered = member
+        ? { identity: member, ask: listen() }
         : await enter(options, { facts, listen, given }, io);
-      if (!member) ahead = new PullAhead(facts, options.role, io);
+      const { identity } = entered;
+      const newcomer = member ? undefined : await readNewcomer(identity, facts);
+      const ask = newcomer
+        ? askAhead(entered.ask, { ...newcomer, others: newcomer.members.addresses })
+        : entered.ask;
+      if (newcomer) ahead = new PackagesAhead(newcomer, options.role, io);
       await startAgent(io);
+      // Not waited for: it goes on listening meanwhile.
+      if (listening) void addHeard(listening, (ms) => callAgent<HeardBy>("routers.heard", { ms }));
       ahead?.agentIsUp();
       await takeRoles(options, { facts, ask, disks, ahead }, io);
       // Its look at the links is not needed while packages are installed.
@@ -181,7 +185,7 @@ async function takeRoles(
     ask,
     disks,
     ahead,
-  }: { facts: Facts; ask: Surroundings; disks: readonly Disk[]; ahead: PullAhead | undefined },
+  }: { facts: Facts; ask: Surroundings; disks: readonly Disk[]; ahead: PackagesAhead | undefined },
   io: Io,
 ): Promise<void> {
   const { context, view } = await readContext(facts);
@@ -200,17 +204,11 @@ async function takeRoles(
         await ahead?.ended(signal);
         await pullBundle(planned, fresh, { ...io, signal });
       },
-      meanwhile: (signal) => fetchPackages(planned, signal, io),
+      meanwhile: (signal) => getPackages(planned, { ...io, signal }),
     });
   }
   await recordDisks(options.role, disks, context, io);
   if (more.length > 0) await callAgent("role.take", { roles: more });
-}
-
-/** What the packages need comes into the package system's cache while the network is asked; installing comes after. */
-async function fetchPackages(context: RoleContext, signal: AbortSignal, io: Io): Promise<void> {
-  const log = `${paths.run}/download.log`;
-  await downloadPackages(desired(context).installed, log, { signal, progress: io.progress });
 }
 
 /** A joiner gets a copy of cluster.toml; one that is there stays as it is. */

@@ -1,17 +1,21 @@
 import * as v from "valibot";
-import { type Heard, type HeardRouter, listenVrrp, VrrpListener } from "../host/vrrp.ts";
+import { type Heard, heardLimit, type HeardRouter, listenVrrp, VrrpListener } from "../host/vrrp.ts";
 
 /** What was heard on each interface, by its name. */
 export type HeardBy = Readonly<Record<string, Heard>>;
 
 const router = v.object({
-  virtualRouterId: v.number(),
-  sender: v.string(),
+  virtualRouterId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255)),
+  sender: v.pipe(v.string(), v.ipv4()),
   version: v.picklist([2, 3]),
-  priority: v.number(),
+  priority: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255)),
 });
-/** The same as another process tells it. */
-export const heardBySchema = v.record(v.string(), v.object({ ms: v.number(), routers: v.array(router) }));
+/** The same as another process tells it, on this node or another. */
+export const heardSchema = v.object({
+  ms: v.pipe(v.number(), v.minValue(0)),
+  routers: v.pipe(v.array(router), v.maxLength(heardLimit)),
+});
+export const heardBySchema = v.record(v.string(), heardSchema);
 
 /** The kernel's buffer is not full within it, unless somebody floods the network. */
 const lookEveryMs = 250;
@@ -45,7 +49,7 @@ export class Listening {
     return Object.fromEntries([...this.#listeners].map(([name, listener]) => [name, listener.heard(ms)]));
   }
 
-  /** What another process of this node heard, which has listened until after this one began: it need not be waited for again. */
+  /** What others heard in the same networks, who have listened until after this one began: it need not be waited for again. */
   add(heard: HeardBy): void {
     for (const [name, what] of Object.entries(heard)) this.#listeners.get(name)?.add(what);
   }
