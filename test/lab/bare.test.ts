@@ -231,7 +231,17 @@ describe("bare nodes", () => {
       expect(answer.json.error?.message).toContain(
         `the virtual router id ${id} is in use on this network by ${on(node3).address}`,
       );
-      expect((await on(node1).run(["dpkg", "-s", "keepalived"], { check: false })).code).toBe(1);
+      const env = { CHIME_TOKEN: await freshToken() };
+      const entering = await chime(on(node2), ["join", ...system.flags, "--role", "mysql"], { env });
+      expect(verdict(entering)).toEqual([3, "preflight.failed"]);
+      for (const node of [on(node1), on(node2)]) {
+        const fails = async (...argv: string[]) => (await node.run(argv, { check: false })).code === 1;
+        expect([await fails("dpkg", "-s", "keepalived"), await fails("pgrep", "apt-get")]).toEqual([
+          true,
+          true,
+        ]);
+      }
+      expect((await chime(on(node2), ["reset", "--yes"])).code).toBe(0);
     } finally {
       stranger.signal("SIGKILL");
     }
