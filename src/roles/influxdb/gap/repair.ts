@@ -65,6 +65,7 @@ async function compareNow(
   options: CompareOptions,
 ): Promise<Compared> {
   const gaps: Gap[] = [];
+  options.progress?.("asking both servers for their buckets");
   const { pairs, held } = await pairBuckets(mine, other, options, options.limits);
   for (const pair of pairs) gaps.push(...(await compareBucket(pair, range, options)));
   return { gaps, held };
