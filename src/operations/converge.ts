@@ -20,14 +20,15 @@ import { requireFitVips } from "./preflight.ts";
 import { findEdit, publishEdit, type Edit } from "./publish.ts";
 import { requireRoleNames } from "./role-names.ts";
 import { requireChangeable } from "./spec-change.ts";
+import { hasSpecCopy, keepSpecCopy } from "./spec-copy.ts";
 
 /** What `apply` would do on this node. */
 interface NodePlan {
   /** Out of `total` resources. */
   changes: PlannedChange[];
   total: number;
-  /** True where cluster.toml was edited here, and will be published. */
-  edited: boolean;
+  /** What is to be said of cluster.toml here: it was edited, and will be published, or is missing. */
+  toml: "edited" | "missing" | "same";
   /** By role: what the layout of those that have one stands. */
   mayBeLost: Record<RoleName, MayBeLost>;
 }
@@ -42,7 +43,8 @@ async function planOf({ context, edit }: Edited, role: RoleName | undefined): Pr
   const resources = nodeResources(desired(context, names));
   const changes = await plan(resources, await openLedger());
   const mayBeLost = mayBeLostOf(names, context.spec);
-  return { changes, total: resources.length, edited: edit !== undefined, mayBeLost };
+  const unedited = (await hasSpecCopy()) ? "same" : "missing";
+  return { changes, total: resources.length, toml: edit ? "edited" : unedited, mayBeLost };
 }
 
 /** By role, of those that a layout is told of. Pure. */
@@ -89,7 +91,9 @@ export async function applyNode(io: Io, role?: RoleName): Promise<{ outcome: Out
     const { edit } = await readEdited(facts);
     if (edit)
       io.note(`${paths.clusterToml} is version ${await publishEdit(edit)} of the cluster's from now on`);
-    const { context } = await readContext(facts);
+    const { context, view } = await readContext(facts);
+    if (await keepSpecCopy(view.spec, io))
+      io.note(`${paths.clusterToml} was missing here: it is version ${view.spec.version} of the cluster's`);
     const names = pick(context.self.roles, role);
     const resources = nodeResources(desired(context, names));
     const changes = await plan(resources, await openLedger());

@@ -26,6 +26,7 @@ import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName, provisionalContext } from "./local.ts";
 import { requireFit, warnAhead } from "./preflight.ts";
 import { rememberBase } from "./publish.ts";
+import { keepSpecCopy } from "./spec-copy.ts";
 import { requireRoleNames, unconfiguredRole } from "./role-names.ts";
 import { joinLine, type CreatedToken } from "./tokens.ts";
 
@@ -182,10 +183,7 @@ async function requirePublished(options: InitOptions, wanted: WantedSpec, io: Io
       editAndApply,
     );
   }
-  if (wanted.write) {
-    await makeOrThrow([file({ path: paths.clusterToml, content: published.toml })], io);
-    await rememberBase(published.version, published.toml);
-  } else if (!isSame) {
+  if (!(await keepSpecCopy(published, io)) && !isSame) {
     io.warn(`${paths.clusterToml} is not what the cluster has: chime-node plan, then chime-node apply`);
   }
   return spec;

@@ -15,21 +15,19 @@ import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
 import type { Disk } from "../host/disks/look.ts";
 import { loadGiven } from "../host/disks/record.ts";
-import { file } from "../resources/file.ts";
 import { addHeard, askAhead, listenAhead, type Surroundings } from "../vip/checks.ts";
 import { type HeardBy, Listening } from "../vip/listening.ts";
 import { pullBundle } from "./bundle/pull.ts";
 import { startAgent } from "./agent.ts";
-import { readContext, requireInstalled, requireRoot, type ClusterView } from "./context.ts";
+import { readContext, requireInstalled, requireRoot } from "./context.ts";
 import { bringUp } from "./bring-up.ts";
 import { chooseForRoles, recordDisks, requireDisks, requireFitDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
-import { makeOrThrow } from "./make.ts";
 import { chooseAddress, chooseName } from "./local.ts";
 import { getPackages, PackagesAhead, readNewcomer } from "./packages-ahead.ts";
 import { requireFit, requireFitAlone } from "./preflight.ts";
-import { rememberBase } from "./publish.ts";
 import { requireRoleNames, unconfiguredRole } from "./role-names.ts";
+import { keepSpecCopy } from "./spec-copy.ts";
 import { findToken } from "./tokens.ts";
 
 export interface JoinOptions {
@@ -209,13 +207,6 @@ async function takeRoles(
   }
   await recordDisks(options.role, disks, context, io);
   if (more.length > 0) await callAgent("role.take", { roles: more });
-}
-
-/** A joiner gets a copy of cluster.toml; one that is there stays as it is. */
-async function keepSpecCopy(spec: ClusterView["spec"], io: Io): Promise<void> {
-  if (await Bun.file(paths.clusterToml).exists()) return;
-  await makeOrThrow([file({ path: paths.clusterToml, content: spec.toml })], io);
-  await rememberBase(spec.version, spec.toml);
 }
 
 /** What became of this node's roles, and what is wrong with the cluster. */

@@ -140,6 +140,14 @@ describe("bare nodes", () => {
     expect(verdict(await chime(on(node1), initArgs("10.77.0.31")))).toEqual([3, "init.other_config"]);
     expect((await chime(on(node1), ["init"])).code).toBe(0);
     expect(await on(node1).read(toml)).toBe(kept);
+    await on(node1).run(["rm", toml]);
+    expect((await chime(on(node1), ["plan"])).stderr).toContain("cluster.toml is missing here");
+    const applied = await chime(on(node1), ["apply"]);
+    expect([applied.code, applied.stderr]).toEqual([
+      0,
+      expect.stringContaining("cluster.toml was missing here"),
+    ]);
+    expect(await on(node1).read(toml)).toBe(kept);
   });
 
   test.each([

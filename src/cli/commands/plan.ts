@@ -10,8 +10,9 @@ export const plan = defineVerb({
   args: { role: sharedArgs.onlyRole },
   async run({ args, out }) {
     out.progress("looking at this node");
-    const { changes, total, edited, mayBeLost } = await planNode(args.role);
-    if (edited) out.note("cluster.toml was edited here: apply publishes it to all members first");
+    const { changes, total, toml, mayBeLost } = await planNode(args.role);
+    if (toml === "edited") out.note("cluster.toml was edited here: apply publishes it to all members first");
+    if (toml === "missing") out.note("cluster.toml is missing here: apply puts the cluster's in its place");
     const lines = Object.entries(mayBeLost).map(([role, { line }]) => `${role}: ${line}`);
     const stands = Object.entries(mayBeLost).map(([role, { reads, writes }]) => [role, { reads, writes }]);
     const json = { ...planJson(changes, total), may_be_lost: Object.fromEntries(stands) };
