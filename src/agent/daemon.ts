@@ -6,7 +6,6 @@ import { refused } from "../core/errors.ts";
 import { exec } from "../core/exec.ts";
 import { log, setLogFormat } from "../core/log.ts";
 import { metricsPort, paths } from "../core/paths.ts";
-import { hardwareOf, whoHas } from "../host/arp.ts";
 import { product } from "../host/catalog.ts";
 import { readFacts } from "../host/facts.ts";
 import { showUnit } from "../host/systemd.ts";
@@ -105,15 +104,7 @@ export async function runAgent(signal: AbortSignal): Promise<void> {
     const now = context();
     return rolesHere(now).every((role) => role.vip(now) === undefined);
   };
-  const routersHeard = new RoutersHeard({
-    clock: systemClock,
-    membership,
-    interfaces: facts.interfaces,
-    awaitsVip,
-    open: () => new Listening(facts.interfaces),
-    whoHas,
-    hardwareOf,
-  });
+  const routersHeard = new RoutersHeard(systemClock, awaitsVip, () => new Listening(facts.interfaces));
 
   const history = await History.load(paths.history, identity.self.name, systemClock);
   const maintenance = await Maintenance.load(paths.maintenance);

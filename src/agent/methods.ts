@@ -90,7 +90,8 @@ export function socketHandlers(agent: Agent): Handlers {
       await guards.align();
     },
 
-    "routers.heard": async (params) => routersHeard.heard(v.parse(v.object({ ms: v.number() }), params).ms),
+    "routers.heard": (params) =>
+      Promise.resolve(routersHeard.heard(v.parse(v.object({ ms: v.number() }), params).ms)),
 
     async "routers.add"(params) {
       routersHeard.add(v.parse(heardBySchema, params));
@@ -215,14 +216,13 @@ export function socketHandlers(agent: Agent): Handlers {
 
 /** What other members' agents may ask. Guards of the same role talk so: method `guard.<role>.<method>`. */
 export function servePeers(
-  { membership, guards, history, cluster, status, routersHeard }: Agent,
+  { membership, guards, history, cluster, status }: Agent,
   roles: readonly Role[],
 ): void {
   membership.handle("drill.strike", (params, from) =>
     answerDrillStrike({ membership, guards, status }, params, from),
   );
   serveBundles(membership);
-  membership.handle("routers.heard", async (params) => routersHeard.answer(params));
   membership.handle("history", () => Promise.resolve(ownHistory(history)));
   membership.handle("failover", (params, from) =>
     answerFailover({ membership, guards, cluster }, params, from),

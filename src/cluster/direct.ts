@@ -48,10 +48,6 @@ export class DirectMembers {
     return new DirectMembers(self, state, others, new OccasionalLinks(transport, systemClock));
   }
 
-  get addresses(): string[] {
-    return this.#others.map(({ address }) => address);
-  }
-
   members(): { name: string; state: "alive" }[] {
     return this.#others.map(({ name }) => ({ name, state: "alive" }));
   }

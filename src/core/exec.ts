@@ -2,21 +2,18 @@ import { failed } from "./errors.ts";
 import { mask } from "./mask.ts";
 
 export interface ExecOptions {
-  /** A promise: what the child waits for; where we die before, or it is rejected, the child's input ends. */
-  stdin?: string | Promise<string> | undefined;
+  stdin?: string | undefined;
   /** Kills the whole process group after this many ms. Default 60 000. */
   timeoutMs?: number | undefined;
   /** Added to the fixed environment below; nothing is inherited from the operator's shell. */
   env?: Record<string, string> | undefined;
   cwd?: string | undefined;
   signal?: AbortSignal | undefined;
-  /** What an abort does to the child then: end its process group, or leave it to finish by itself. Default "kill". */
-  onAbort?: OnAbort | (() => OnAbort) | undefined;
+  /** What an abort does to the child: end its process group, or leave it to finish by itself. Default "kill". */
+  onAbort?: "kill" | "leave" | undefined;
   /** Exit codes that are an answer, not a failure. Default [0]; "any" never throws on a code. */
   ok?: readonly number[] | "any" | undefined;
 }
-
-export type OnAbort = "kill" | "leave";
 
 export interface ExecResult {
   code: number;
@@ -55,12 +52,11 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
   const child = Bun.spawn([...argv], {
     env: { ...baseEnv, ...options.env },
     cwd: options.cwd ?? "/",
-    stdin: stdinOf(options),
+    stdin: options.stdin === undefined ? "ignore" : new TextEncoder().encode(options.stdin),
     stdout: "pipe",
     stderr: "pipe",
     detached: true,
   });
-  if (options.stdin instanceof Promise) void feed(child.stdin as Bun.FileSink, options.stdin);
   const killGroup = () => {
     try {
       process.kill(-child.pid, "SIGKILL");
@@ -75,8 +71,7 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
   }, options.timeoutMs ?? 60_000);
   const left = Promise.withResolvers<never>();
   const onAbort = () => {
-    const { onAbort: what = "kill" } = options;
-    if ((typeof what === "string" ? what : what()) === "kill") return killGroup();
+    if (options.onAbort !== "leave") return killGroup();
     child.unref();
     left.reject(options.signal?.reason);
   };
@@ -104,18 +99,6 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", onAbort);
   }
-}
-
-function stdinOf({ stdin }: ExecOptions): "ignore" | "pipe" | Uint8Array {
-  if (stdin === undefined) return "ignore";
-  return typeof stdin === "string" ? new TextEncoder().encode(stdin) : "pipe";
-}
-
-/** A child that has ended meanwhile takes nothing any more. */
-async function feed(sink: Bun.FileSink, text: Promise<string>): Promise<void> {
-  const given = await text.catch(() => "");
-  await Promise.resolve(sink.write(given)).catch(() => undefined);
-  await Promise.resolve(sink.end()).catch(() => undefined);
 }
 
 /** Starts a program that goes on by itself: nobody waits for it, not even the end of this process. */

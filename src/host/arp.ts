@@ -115,12 +115,7 @@ export function parseArp(packet: Uint8Array): { address: string; hardware: strin
   };
 }
 
-/** As `whoHas` tells it of others; undefined where the interface has no address. */
-export function hardwareOf(interfaceName: string): string | undefined {
-  return networkInterfaces()[interfaceName]?.[0]?.mac;
-}
-
 function hardwareAddress(interfaceName: string): Uint8Array {
-  const text = hardwareOf(interfaceName) ?? "00:00:00:00:00:00";
+  const text = networkInterfaces()[interfaceName]?.[0]?.mac ?? "00:00:00:00:00:00";
   return Uint8Array.from(text.split(":"), (byte) => Number.parseInt(byte, 16));
 }

@@ -7,7 +7,7 @@ const protocolVrrp = 112;
 const multicastGroup = "224.0.0.18";
 const pollMs = 20;
 /** A network with more routers than this is not one; the bound keeps a flood from filling memory. */
-export const heardLimit = 1024;
+const heardLimit = 1024;
 
 /** A VRRP router that sends adverts to the multicast group. */
 export interface HeardRouter {
@@ -115,8 +115,8 @@ export class VrrpListener {
   }
 
   /**
-   * What another process heard, here or in the same network, which has listened until after this one began: each knows of the
-   * gaps of its link in its own time. After one in this one's time, none of the other's counts.
+   * What another process of this node heard, which has listened until after this one began: each knows of the gaps of the link
+   * in its own time. After one in this one's time, none of the other's counts.
    */
   add({ ms, routers }: Heard): void {
     for (const router of routers) this.#note(router);

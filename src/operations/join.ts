@@ -1,5 +1,6 @@
 import { rm, rmdir } from "node:fs/promises";
 import packageJson from "../../package.json" with { type: "json" };
+import { desired } from "../agent/desired.ts";
 import { isGuarded } from "../roles/of-role.ts";
 import { callAgent } from "../agent/socket.ts";
 import type { Status } from "../agent/status.ts";
@@ -15,8 +16,11 @@ import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
 import type { Disk } from "../host/disks/look.ts";
 import { loadGiven } from "../host/disks/record.ts";
-import { addHeard, askAhead, listenAhead, type Surroundings } from "../vip/checks.ts";
+import { downloadPackages } from "../resources/package.ts";
+import type { RoleContext } from "../roles/types.ts";
+import { listenAhead, type Surroundings } from "../vip/checks.ts";
 import { type HeardBy, Listening } from "../vip/listening.ts";
+import { PullAhead } from "./bundle/ahead.ts";
 import { pullBundle } from "./bundle/pull.ts";
 import { startAgent } from "./agent.ts";
 import { readContext, requireInstalled, requireRoot } from "./context.ts";
@@ -24,7 +28,6 @@ import { bringUp } from "./bring-up.ts";
 import { chooseForRoles, recordDisks, requireDisks, requireFitDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
 import { chooseAddress, chooseName } from "./local.ts";
-import { getPackages, PackagesAhead, readNewcomer } from "./packages-ahead.ts";
 import { requireFit, requireFitAlone } from "./preflight.ts";
 import { requireRoleNames, unconfiguredRole } from "./role-names.ts";
 import { keepSpecCopy } from "./spec-copy.ts";
@@ -69,25 +72,18 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
     const disks = await chooseForRoles(options, io);
     const given = requireFitDisks(options.role, disks, await loadGiven());
     const asking = new AbortController();
-    let ahead: PackagesAhead | undefined;
+    let ahead: PullAhead | undefined;
     let listening: Listening | undefined;
-    const listen = () => {
+    const listen = (before?: (ms: number) => Promise<HeardBy>) => {
       listening = new Listening(facts.interfaces);
-      return listenAhead(listening, asking.signal);
+      return listenAhead(listening, asking.signal, before);
     };
     try {
-      const entered = member
-        ? { identity: member, ask: listen() }
+      const { identity, ask } = member
+        ? { identity: member, ask: listen((ms) => callAgent<HeardBy>("routers.heard", { ms })) }
         : await enter(options, { facts, listen, given }, io);
-      const { identity } = entered;
-      const newcomer = member ? undefined : await readNewcomer(identity, facts);
-      const ask = newcomer
-        ? askAhead(entered.ask, { ...newcomer, others: newcomer.members.addresses })
-        : entered.ask;
-      if (newcomer) ahead = new PackagesAhead(newcomer, options.role, io);
+      if (!member) ahead = new PullAhead(facts, options.role, io);
       await startAgent(io);
-      // Not waited for: it goes on listening meanwhile.
-      if (listening) void addHeard(listening, (ms) => callAgent<HeardBy>("routers.heard", { ms }));
       ahead?.agentIsUp();
       await takeRoles(options, { facts, ask, disks, ahead }, io);
       // Its look at the links is not needed while packages are installed.
@@ -183,7 +179,7 @@ async function takeRoles(
     ask,
     disks,
     ahead,
-  }: { facts: Facts; ask: Surroundings; disks: readonly Disk[]; ahead: PackagesAhead | undefined },
+  }: { facts: Facts; ask: Surroundings; disks: readonly Disk[]; ahead: PullAhead | undefined },
   io: Io,
 ): Promise<void> {
   const { context, view } = await readContext(facts);
@@ -202,11 +198,17 @@ async function takeRoles(
         await ahead?.ended(signal);
         await pullBundle(planned, fresh, { ...io, signal });
       },
-      meanwhile: (signal) => getPackages(planned, { ...io, signal }),
+      meanwhile: (signal) => fetchPackages(planned, signal, io),
     });
   }
   await recordDisks(options.role, disks, context, io);
   if (more.length > 0) await callAgent("role.take", { roles: more });
+}
+
+/** What the packages need comes into the package system's cache while the network is asked; installing comes after. */
+async function fetchPackages(context: RoleContext, signal: AbortSignal, io: Io): Promise<void> {
+  const log = `${paths.run}/download.log`;
+  await downloadPackages(desired(context).installed, log, { signal, progress: io.progress });
 }
 
 /** What became of this node's roles, and what is wrong with the cluster. */

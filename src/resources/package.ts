@@ -1,7 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
-import { paths } from "../core/paths.ts";
 import { fileError, isMissing, makePrivateDirectory } from "../host/files.ts";
 import type { FreshData, PackageSource, PackageWork, Repository } from "../host/packages/types.ts";
 import { packageManager } from "../host/packages/index.ts";
@@ -46,10 +45,10 @@ function isPackage(resource: Resource): resource is PackageResource {
 }
 
 /**
- * Does what goes before the installation of those among the resources that are not installed (`PackageManager.prepare`):
- * what comes from a repository that is still to be added has to wait.
+ * Fetches what those among the resources that are not installed will need. Changes nothing but caches: what comes from
+ * a repository that is still to be added cannot be fetched yet.
  */
-export async function preparePackages(
+export async function downloadPackages(
   resources: readonly Resource[],
   log: string,
   work: PackageWork,
@@ -61,13 +60,11 @@ export async function preparePackages(
   const [first] = wanted;
   if (!first) return;
   const manager = packageManager(first.family, first.from);
-  const there = await manager.installed(wanted.map(({ name }) => name));
-  const names = wanted.map(({ name }) => name).filter((name) => !there.has(name));
-  if (names.length > 0) await manager.prepare({ names, record: recordIn(paths.backups) }, log, work);
+  const names = wanted.map(({ name }) => name);
+  const there = await manager.installed(names);
+  const missing = names.filter((name) => !there.has(name));
+  if (missing.length > 0) await manager.download(missing, log, work);
 }
-
-/** Names of what our installations brought. */
-const recordIn = (backups: string) => join(backups, "packages");
 
 /** One installed package, of any version. All that are ready at once are installed in one run (the lane). */
 export function pkg(options: PackageOptions): PackageResource {
@@ -121,7 +118,7 @@ async function install(
   const manager = packageManager(family, from);
   const { ledger, signal } = context;
   await makePrivateDirectory(ledger.backups);
-  const record = recordIn(ledger.backups);
+  const record = join(ledger.backups, "packages");
   const log = join(ledger.backups, "packages.log");
   const answers = changes.flatMap((change) => change.answers);
   const sources = changes.flatMap((change) => (change.repository ? [change.repository] : []));

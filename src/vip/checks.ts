@@ -6,7 +6,6 @@ import { ipv4Number } from "../host/ipv4.ts";
 import { readLocalAddresses } from "../host/local-addresses.ts";
 import { type HeardRouter, listenVrrp } from "../host/vrrp.ts";
 import type { RoleContext, VipRequest } from "../roles/types.ts";
-import { vipsOf } from "../spec/vips.ts";
 import { foreignConfig } from "./foreign.ts";
 import { vipInterface } from "./instances.ts";
 import { configMarker, configPath } from "./keepalived.ts";
@@ -48,50 +47,22 @@ export function firstLook(listening: Listening): Surroundings {
   };
 }
 
-/** What is heard from when it is listened; the signal ends it where nobody asks any more. */
-export function listenAhead(listening: Listening, signal: AbortSignal): Surroundings {
-  return { ...machine, listenVrrp: (name, ms) => listening.until(name, ms, signal) };
-}
-
 /**
- * Asks at once who has the VIPs, so that the checks, which come later, need not wait for those who do not answer.
- * @param others addresses of the other members, whom the check asks for, too
+ * What is heard from now on, or was before: that is not waited for again.
+ * @param before what this node's agent heard in the last `ms`, where it listens
+ * @param signal ends it where nobody asks any more
  */
-export function askAhead(
-  ask: Surroundings,
-  { facts, spec, others }: Pick<RoleContext, "facts" | "spec"> & { others: readonly string[] },
-): Surroundings {
-  const asked = new Map<string, { addresses: readonly string[]; answers: Promise<Map<string, string>> }>();
-  const vips = vipsOf(spec).map(({ vip }) => vip.address);
-  for (const vip of vips) {
-    const carrier = vipInterface(facts, vip, spec.cluster.interface);
-    if (carrier === undefined || asked.has(carrier)) continue;
-    const addresses = [...vips, ...others];
-    const answers = ask.whoHas(addresses, carrier);
-    // Told to whoever asks for it.
-    answers.catch(() => undefined);
-    asked.set(carrier, { addresses, answers });
-  }
-  return {
-    ...ask,
-    whoHas(addresses, name) {
-      const before = asked.get(name);
-      const isAsked = before && addresses.every((address) => before.addresses.includes(address));
-      return isAsked ? before.answers : ask.whoHas(addresses, name);
-    },
-  };
-}
-
-/**
- * What others have heard need not be waited for again.
- * @param before what they heard in the last `ms`; without an answer it is listened for the whole time
- */
-export async function addHeard(
+export function listenAhead(
   listening: Listening,
-  before: (ms: number) => Promise<HeardBy>,
-): Promise<void> {
-  const heard = await before(listenMs).catch(() => ({}));
-  listening.add(heard);
+  signal: AbortSignal,
+  before?: (ms: number) => Promise<HeardBy>,
+): Surroundings {
+  // Without an answer it is listened for the whole time.
+  before?.(listenMs).then(
+    (heard) => listening.add(heard),
+    () => undefined,
+  );
+  return { ...machine, listenVrrp: (name, ms) => listening.until(name, ms, signal) };
 }
 
 /** What whoever listens from now on need not wait for again, when it is told right now. */

@@ -1,21 +1,17 @@
 import * as v from "valibot";
-import { type Heard, heardLimit, type HeardRouter, listenVrrp, VrrpListener } from "../host/vrrp.ts";
+import { type Heard, type HeardRouter, listenVrrp, VrrpListener } from "../host/vrrp.ts";
 
 /** What was heard on each interface, by its name. */
 export type HeardBy = Readonly<Record<string, Heard>>;
 
 const router = v.object({
-  virtualRouterId: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255)),
-  sender: v.pipe(v.string(), v.ipv4()),
+  virtualRouterId: v.number(),
+  sender: v.string(),
   version: v.picklist([2, 3]),
-  priority: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255)),
+  priority: v.number(),
 });
-/** The same as another process tells it, on this node or another. */
-export const heardSchema = v.object({
-  ms: v.pipe(v.number(), v.minValue(0)),
-  routers: v.pipe(v.array(router), v.maxLength(heardLimit)),
-});
-export const heardBySchema = v.record(v.string(), heardSchema);
+/** The same as another process tells it. */
+export const heardBySchema = v.record(v.string(), v.object({ ms: v.number(), routers: v.array(router) }));
 
 /** The kernel's buffer is not full within it, unless somebody floods the network. */
 const lookEveryMs = 250;
@@ -49,7 +45,7 @@ export class Listening {
     return Object.fromEntries([...this.#listeners].map(([name, listener]) => [name, listener.heard(ms)]));
   }
 
-  /** What others heard in the same networks, who have listened until after this one began: it need not be waited for again. */
+  /** What another process of this node heard, which has listened until after this one began: it need not be waited for again. */
   add(heard: HeardBy): void {
     for (const [name, what] of Object.entries(heard)) this.#listeners.get(name)?.add(what);
   }

@@ -6,25 +6,6 @@ test("passes stdin and collects both streams", async () => {
   expect(result).toEqual({ code: 0, stdout: "in", stderr: "oops\n", timedOut: false });
 });
 
-test("what it waits for comes when it is there, and where it never comes its input ends", async () => {
-  const word = Promise.withResolvers<string>();
-  const run = exec(["sh", "-c", "read -r line && echo $line; cat"], { stdin: word.promise });
-  word.resolve("one\ntwo\n");
-  expect((await run).stdout).toBe("one\ntwo\n");
-  const never = exec(["sh", "-c", "read -r line || echo none"], { stdin: Promise.reject(new Error("no")) });
-  expect((await never).stdout).toBe("none\n");
-});
-
-test("an abort does what is to be done by then", async () => {
-  const abort = new AbortController();
-  let onAbort: "kill" | "leave" = "leave";
-  const run = exec(["sleep", "60"], { signal: abort.signal, onAbort: () => onAbort });
-  onAbort = "kill";
-  abort.abort(new Error("stop it"));
-  await expect(run).rejects.toThrow("stop it");
-  expect((await exec(["pgrep", "-P", String(process.pid), "-x", "sleep"], { ok: [0, 1] })).stdout).toBe("");
-});
-
 test("a non-zero exit is an error that names the program and its last words", async () => {
   const run = exec(["sh", "-c", "echo first; echo last >&2; exit 3"]);
   await expect(run).rejects.toMatchObject({ code: "exec.failed", message: expect.stringContaining("last") });

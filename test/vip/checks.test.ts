@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Finding } from "../../src/host/checks.ts";
 import type { RoleContext } from "../../src/roles/types.ts";
-import { askAhead, vipCheckNames, vipChecks, type Surroundings } from "../../src/vip/checks.ts";
+import { vipCheckNames, vipChecks, type Surroundings } from "../../src/vip/checks.ts";
 import { virtualRouterId } from "../../src/vip/vrid.ts";
 import { context, node1, node2 } from "./fixtures.ts";
 
@@ -118,27 +118,4 @@ test("the names that a joiner may ignore are those of the checks", () => {
   const requests = [{ name: "mysql", address: "10.0.0.30", nodes: [node1, node2] }];
   const names = vipChecks({ context: context(), requests }, quiet).map(({ name }) => name);
   expect(names).toEqual(vipCheckNames);
-});
-
-test("asked ahead, who has a VIP or a member's address is asked once, and anything else when it is asked for", async () => {
-  const asked: string[][] = [];
-  const ask: Surroundings = {
-    ...quiet,
-    whoHas(addresses, name) {
-      asked.push([name, ...addresses]);
-      return Promise.resolve(new Map([["10.0.0.30", "02:00:00:00:00:99"]]));
-    },
-  };
-  const given = context();
-  given.spec.roles = { mysql: { vip: { address: "10.0.0.30", prefix: 32 } } } as never;
-  const ahead = askAhead(ask, { ...given, others: ["10.0.0.12"] });
-  expect(asked).toEqual([["eth0", "10.0.0.30", "10.0.0.12"]]);
-  expect((await findings(ahead, "10.0.0.30", given))["vip.in-use"]?.severity).toBe("error");
-  expect(asked.length).toBe(1);
-  await ahead.whoHas(["10.0.0.31"], "eth0");
-  await ahead.whoHas(["10.0.0.30"], "eth1");
-  expect(asked.slice(1)).toEqual([
-    ["eth0", "10.0.0.31"],
-    ["eth1", "10.0.0.30"],
-  ]);
 });

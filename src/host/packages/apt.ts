@@ -1,4 +1,4 @@
-import { appendFile, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { failed } from "../../core/errors.ts";
 import { exec } from "../../core/exec.ts";
 import { isMissing, readText } from "../files.ts";
@@ -19,11 +19,10 @@ import { acquireOptions, aptFetch } from "./apt-fetch.ts";
 import { aptSource } from "./apt-source.ts";
 import { noRepository } from "./no-repository.ts";
 import { lockHolder, waitForLock } from "./dpkg-lock.ts";
-import { gate, HeldInstall, type Hold } from "./held-install.ts";
-import { runLogged, type Ran } from "./logged-run.ts";
+import { runLogged } from "./logged-run.ts";
 import { vendorEnv } from "./vendor-env.ts";
 import type { AptSources } from "./apt-sources.ts";
-import type { InstallRequest, PackageManager, PackageSet, PackageWork } from "./types.ts";
+import type { InstallRequest, PackageManager, PackageWork } from "./types.ts";
 
 /** Nobody answers questions; kept configuration files stay; helpers that restart services by themselves are off. */
 const env = {
@@ -50,7 +49,6 @@ const lockAttempts = 20;
 
 /** apt with the sources that `find` names at each call; without any it has no package. */
 export function aptFrom(find: () => Promise<AptSources | undefined>): PackageManager {
-  let held: HeldInstall | undefined;
   return {
     startsServices: true,
 
@@ -79,38 +77,27 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
 
     hasBundled: () => Promise.resolve(false),
 
-    async prepare(wanted, log, work) {
-      if (held?.isFor(wanted)) return;
-      await held?.end();
+    // No installation that a hook of ours holds up: one run of apt less (0.2 s), but dpkg's lock for as long as it downloads.
+    async download(names, log, work) {
       const sources = await find();
       if (!sources || (await lockHolder()) !== undefined || (await interrupted())) return;
+      const fetch = (argv: readonly string[]) => run(["apt-get", ...argv], log, work, "kill");
+      const options = [...aptOptions, ...sources.options];
       work.progress("downloading packages");
-      if (!(await haveLists(sources))) {
-        const argv = ["apt-get", "update", "-q", ...aptOptions, ...sources.options];
-        await run(argv, log, work, { onAbort: () => "kill" });
-      }
-      const argv = installing(sources, wanted, gate);
-      held = await HeldInstall.begin(wanted, (hold) => run(argv, log, work, hold));
+      if (!(await haveLists(sources))) await fetch(["update", "-q", ...options]);
+      await fetch([...installArguments, "--download-only", ...options, ...names]);
     },
 
     async install(request, work) {
       const sources = await find();
       if (!sources) throw noRepository();
-      const begun = held;
-      held = undefined;
-      let told = "";
-      let output: string | undefined;
-      if (begun?.isFor(request)) {
-        await answer(request);
-        output = await goOn(begun, request, work);
-      } else {
-        await begun?.end();
-        await waitForLock(work);
-        if (await interrupted()) await repair(sources, request, work);
-        if (!(await haveLists(sources))) told = await update(sources, request, work);
-        await answer(request);
-        output = await install(sources, request, work);
+      await waitForLock(work);
+      if (await interrupted()) await repair(sources, request, work);
+      let told = (await haveLists(sources)) ? "" : await update(sources, request, work);
+      if (request.answers.length > 0) {
+        await exec(["debconf-set-selections"], { stdin: `${request.answers.join("\n")}\n` });
       }
+      let output = await install(sources, request, work);
       const outdated = output === undefined ? undefined : classify(output);
       if (outdated === "unknown" || outdated === "unreachable") {
         told = await update(sources, request, work);
@@ -186,22 +173,6 @@ async function update(sources: AptSources, request: InstallRequest, work: Packag
   throw installError(request.names, output || "Failed to fetch", request.log);
 }
 
-async function answer({ answers }: InstallRequest): Promise<void> {
-  if (answers.length > 0) await exec(["debconf-set-selections"], { stdin: `${answers.join("\n")}\n` });
-}
-
-/** What `begun` holds is installed. Returns the output when it failed. */
-async function goOn(
-  begun: HeldInstall,
-  request: InstallRequest,
-  work: PackageWork,
-): Promise<string | undefined> {
-  work.progress(`installing ${request.names.join(", ")}`);
-  const { code, output } = await begun.go();
-  await appendFile(request.log, output);
-  return code === 0 ? undefined : output;
-}
-
 /** Returns the output when it failed. */
 async function install(
   sources: AptSources,
@@ -209,30 +180,20 @@ async function install(
   work: PackageWork,
 ): Promise<string | undefined> {
   work.progress(`installing ${request.names.join(", ")}`);
-  const { code, output } = await run(installing(sources, request), request.log, work);
-  return code === 0 ? undefined : output;
-}
-
-/** `first`: what has to succeed before the names are recorded. */
-function installing({ options }: AptSources, { names, record }: PackageSet, first?: string): string[] {
-  return [
+  const hook = `sed -n '/^$/,$p' >>${request.record} && sync ${request.record}`;
+  const argv = [
     "apt-get",
     ...installArguments,
     "-o=Dpkg::Options::=--force-confdef",
     "-o=Dpkg::Options::=--force-confold",
-    ...recording(record, first),
+    `-o=DPkg::Pre-Install-Pkgs::=${hook}`,
+    "-o=DPkg::Tools::Options::sed::Version=3",
     ...aptOptions,
-    ...options,
-    ...names,
+    ...sources.options,
+    ...request.names,
   ];
-}
-
-/** A hook that takes what it is told on descriptor 3 (apt.conf(5), which knows a hook's options by its first word). */
-function recording(record: string, first?: string): string[] {
-  const steps = [`sed -n '/^$/,$p' <&3 >>${record}`, `sync ${record}`];
-  const command = (first === undefined ? steps : [first, ...steps]).join(" && ");
-  const about = `-o=DPkg::Tools::Options::${command.split(" ")[0]}`;
-  return [`-o=DPkg::Pre-Install-Pkgs::=${command}`, `${about}::Version=3`, `${about}::InfoFD=3`];
+  const { code, output } = await run(argv, request.log, work);
+  return code === 0 ? undefined : output;
 }
 
 /** dpkg(1): finish what was unpacked; then let apt fetch again what was cut off while unpacking. */
@@ -261,21 +222,12 @@ async function run(
   argv: readonly string[],
   log: string,
   work: PackageWork,
-  hold: Partial<Hold> = {},
-): Promise<Ran> {
-  const { onAbort = () => "leave", stdin, env: more } = hold;
+  onAbort: "kill" | "leave" = "leave",
+): Promise<{ code: number; output: string }> {
   for (let attempt = 1; ; attempt++) {
     await waitForLock(work);
-    const ran = await runLogged({
-      argv,
-      log,
-      env: { ...env, ...more },
-      work,
-      step: parseProgress,
-      onAbort,
-      stdin,
-    });
-    if (ran.code !== 0 && classify(ran.output) === "locked" && attempt < lockAttempts) continue;
-    return ran;
+    const { code, output } = await runLogged({ argv, log, env, work, step: parseProgress, onAbort });
+    if (code !== 0 && classify(output) === "locked" && attempt < lockAttempts) continue;
+    return { code, output };
   }
 }

@@ -18,6 +18,8 @@ export function onlyBundled(bundled: PackageManager): PackageManager {
   return {
     ...bundled,
     hasBundled: (names) => hasAll(bundled, names),
+    // They are on this disk already.
+    download: () => Promise.resolve(),
     install: (request, work) =>
       bundled.install(request, work).catch((error: unknown) => {
         if (!isUnfit(error)) throw error;
@@ -42,9 +44,8 @@ export function preferBundled(bundled: PackageManager, other: PackageManager): P
     hasBundled,
     candidates: async (names) =>
       new Map([...(await other.candidates(names)), ...(await bundled.candidates(names))]),
-    async prepare(wanted, log, work) {
-      const manager = (await hasBundled(wanted.names)) ? bundled : other;
-      await manager.prepare(wanted, log, work);
+    async download(names, log, work) {
+      if (!(await hasBundled(names))) await other.download(names, log, work);
     },
     async install(request, work) {
       if (await hasBundled(request.names)) {

@@ -70,7 +70,7 @@ export function dnfFrom(find: () => Promise<DnfRepositories | undefined>): Packa
 
     hasBundled: () => Promise.resolve(false),
 
-    async prepare({ names }, log, work) {
+    async download(names, log, work) {
       const from = await find();
       if (!from) return;
       work.progress("downloading packages");
@@ -83,7 +83,7 @@ export function dnfFrom(find: () => Promise<DnfRepositories | undefined>): Packa
         "--downloadonly",
       ];
       const step = parseDnfProgress;
-      await runLogged({ argv: [...argv, ...names], log, env, work, step, onAbort: () => "kill" });
+      await runLogged({ argv: [...argv, ...names], log, env, work, step, onAbort: "kill" });
     },
 
     async install(request, work) {
@@ -99,14 +99,8 @@ export function dnfFrom(find: () => Promise<DnfRepositories | undefined>): Packa
       await note(request, brings);
       work.progress(`installing ${names.join(", ")}`);
       for (let attempt = 1; ; attempt++) {
-        const { code, output } = await runLogged({
-          argv,
-          log,
-          env,
-          work,
-          step: parseDnfProgress,
-          onAbort: () => "leave",
-        });
+        const run = { argv, log, env, work, step: parseDnfProgress, onAbort: "leave" } as const;
+        const { code, output } = await runLogged(run);
         if (code === 0) return;
         if (classifyDnf(output) !== "locked" || attempt === lockAttempts) {
           await forget(request, brings);
@@ -143,7 +137,7 @@ async function purge(names: readonly string[], log: string, work: PackageWork): 
     going = left;
   }
   const argv = ["rpm", "-e", ...going];
-  const { code } = await runLogged({ argv, log, env, work, step: () => undefined, onAbort: () => "leave" });
+  const { code } = await runLogged({ argv, log, env, work, step: () => undefined, onAbort: "leave" });
   if (code !== 0 && (await present(going)).length > 0) throw refusedRemoval(going, log);
 }
 

@@ -22,7 +22,7 @@ export function parseLockHolders(text: string): number[] {
 }
 
 /**
- * Who else holds dpkg's or apt's lock, e.g. `apt-get (pid 4711)`: what this process itself has started does not count. Told by the open files of processes that hold a lock:
+ * Who holds dpkg's or apt's lock, e.g. `apt-get (pid 4711)`. Told by the open files of processes that hold a lock:
  * inode numbers in /proc/locks are not those of stat(2) on overlay file systems.
  */
 export async function lockHolder(): Promise<string | undefined> {
@@ -37,7 +37,6 @@ export async function lockHolder(): Promise<string | undefined> {
       // The agent may not look into processes with more privileges than its own (ptrace(2)): their names tell.
       const isHidden = links.every((link) => link === "");
       if (!links.some((link) => lockFiles.includes(link)) && !(isHidden && frontEnds.test(name))) continue;
-      if ((await parentOf(pid)) === process.pid) continue;
       return `${name} (pid ${pid})`;
     } catch (error) {
       if (!isMissing(error) && (error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
@@ -52,17 +51,6 @@ const frontEnds = /^(apt|apt-get|aptitude|dpkg|unattended-upgr|packagekitd|synap
 /** Empty where the process has ended. */
 async function nameOf(pid: number): Promise<string> {
   return (await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")).trim();
-}
-
-/** Its field of /proc/PID/stat; the name before it, in parentheses, may have spaces (proc_pid_stat(5)). */
-async function parentOf(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8");
-  return Number(
-    text
-      .slice(text.lastIndexOf(")") + 1)
-      .trim()
-      .split(" ")[1],
-  );
 }
 
 /** Automatic upgrades of a whole release take minutes, not hours. */

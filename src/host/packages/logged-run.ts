@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { systemClock } from "../../core/clock.ts";
 import { ChimeError, Exit } from "../../core/errors.ts";
-import { exec, type OnAbort } from "../../core/exec.ts";
+import { exec } from "../../core/exec.ts";
 import { fileError, isMissing } from "../files.ts";
 import type { PackageWork } from "./types.ts";
 
@@ -14,15 +14,7 @@ interface LoggedRun {
   /** What a line of the output tells, if it is worth telling. */
   step: (line: string) => string | undefined;
   /** Left alone by an abort it goes on by itself. */
-  onAbort: () => OnAbort;
-  /** What it waits for. */
-  stdin?: Promise<string> | undefined;
-}
-
-export interface Ran {
-  code: number;
-  /** The end of it, where it is long. */
-  output: string;
+  onAbort: "kill" | "leave";
 }
 
 /** The longest a run may take; beyond it something hangs. */
@@ -33,8 +25,8 @@ const logPollMs = 250;
  * Runs a package tool with its output in the log, and tells its steps from there.
  * @throws ChimeError `interrupted` where it is left to go on by itself
  */
-export async function runLogged(run: LoggedRun): Promise<Ran> {
-  const { argv, log, env, work, onAbort, stdin } = run;
+export async function runLogged(run: LoggedRun): Promise<{ code: number; output: string }> {
+  const { argv, log, env, work, onAbort } = run;
   work.signal.throwIfAborted();
   const from = await sizeOf(log);
   const shell = ["/bin/sh", "-c", 'log=$1; shift; exec "$@" >>"$log" 2>&1', "sh", log, ...argv];
@@ -42,10 +34,10 @@ export async function runLogged(run: LoggedRun): Promise<Ran> {
   const telling = tell(run, from, done.signal);
   try {
     const { signal } = work;
-    const { code } = await exec(shell, { ok: "any", env, timeoutMs: runTimeoutMs, signal, onAbort, stdin });
+    const { code } = await exec(shell, { ok: "any", env, timeoutMs: runTimeoutMs, signal, onAbort });
     return { code, output: await tail(log, from) };
   } catch (error) {
-    if (!work.signal.aborted || onAbort() === "kill") throw error;
+    if (!work.signal.aborted || onAbort === "kill") throw error;
     throw new ChimeError(
       Exit.interrupted,
       "interrupted",

@@ -6,17 +6,14 @@ export interface FreshData {
   directory: string;
 }
 
-export interface PackageSet {
+/** What an install needs besides the names. */
+export interface InstallRequest {
   names: readonly string[];
   /**
    * Names of packages that were not there and are about to be unpacked are appended to this file, durably and
    * before the first of them: a killed run knows what it brought. Read it with `brought`.
    */
   record: string;
-}
-
-/** What an install needs besides. */
-export interface InstallRequest extends PackageSet {
   /**
    * Where the first configuring of the package was cut off, the directory goes before it is tried again: no
    * maintainer script finishes a database that is half made.
@@ -84,12 +81,10 @@ export interface PackageManager {
   /** Whether an imported bundle has all of these: then no vendor's repository is needed. */
   hasBundled(names: readonly string[]): Promise<boolean>;
   /**
-   * Does what `install` of these will have to do first, as far as that goes without waiting: nothing but the package
-   * system's own caches changes, though its lock may be held until then. What fails is told by the installation; an abort
-   * ends it, as does the end of this process.
-   * @param log everything that the package tools print
+   * Fetches what `install` will need, as far as that goes without waiting: nothing but the package system's own caches
+   * changes. What fails is told by the installation; an abort ends it.
    */
-  prepare(wanted: PackageSet, log: string, work: PackageWork): Promise<void>;
+  download(names: readonly string[], log: string, work: PackageWork): Promise<void>;
   /**
    * Repairs what a killed run left, then installs all in one run. Waits while another program holds the lock.
    * An abort ends the waiting for it, never the run itself: a killed maintainer script may be beyond repair.

@@ -19,7 +19,7 @@ function manager(name: string, has: readonly string[], calls: string[], error?: 
     candidates: (names) =>
       Promise.resolve(new Map(names.filter((one) => has.includes(one)).map((one) => [one, name]))),
     hasBundled: () => Promise.resolve(false),
-    prepare: () => Promise.resolve(void calls.push(`${name} prepares`)),
+    download: () => Promise.resolve(void calls.push(`${name} downloads`)),
     install() {
       calls.push(`${name} installs`);
       return error ? Promise.reject(error) : Promise.resolve();
@@ -31,14 +31,14 @@ function manager(name: string, has: readonly string[], calls: string[], error?: 
 
 describe("auto", () => {
   const cases: [what: string, bundled: string[], error: Error | undefined, expected: string[]][] = [
-    ["a bundle with all", ["a", "b"], undefined, ["bundle prepares", "bundle installs"]],
-    ["a bundle with some", ["a"], undefined, ["other prepares", "other installs"]],
-    ["no bundle", [], undefined, ["other prepares", "other installs"]],
+    ["a bundle with all", ["a", "b"], undefined, ["bundle installs"]],
+    ["a bundle with some", ["a"], undefined, ["other downloads", "other installs"]],
+    ["no bundle", [], undefined, ["other downloads", "other installs"]],
     [
       "a bundle that does not go with what is there",
       ["a", "b"],
       failed("packages.conflict", "no"),
-      ["bundle prepares", "bundle installs", "other installs"],
+      ["bundle installs", "other installs"],
     ],
   ];
   test.each(cases)("%s", async (_, bundled, error, expected) => {
@@ -47,7 +47,7 @@ describe("auto", () => {
       manager("bundle", bundled, calls, error),
       manager("other", ["a", "b"], calls),
     );
-    await chosen.prepare(request, "", work);
+    await chosen.download(request.names, "", work);
     await chosen.install(request, work);
     expect(calls).toEqual(expected);
     expect(await chosen.hasBundled(request.names)).toBe(bundled.length === 2);
@@ -69,10 +69,10 @@ describe("auto", () => {
 test.each(["packages.unknown", "packages.unreachable", "packages.conflict"])("bundle: %s", async (code) => {
   const calls: string[] = [];
   const chosen = onlyBundled(manager("bundle", [], calls, failed(code, "because")));
-  await chosen.prepare(request, "", work);
+  await chosen.download(request.names, "", work);
   expect(await failure(chosen.install(request, work))).toMatchObject({
     code: "packages.not_in_bundle",
     message: "no bundle that was imported here has all that a, b needs: because",
   });
-  expect(calls).toEqual(["bundle prepares", "bundle installs"]);
+  expect(calls).toEqual(["bundle installs"]);
 });
