@@ -14,7 +14,7 @@ import { caHash, readNodeCertificate, signFields, type KeyPair } from "./pki.ts"
 import { isSound as isSoundRollover, lastStage, type Rollover } from "./rollover.ts";
 import { joinAnswer, type JoinAnswer, type JoinRequest } from "./schema.ts";
 import { saveSecrets } from "./secrets.ts";
-import { fileStore } from "./store.ts";
+import { fileStore, hasLeft } from "./store.ts";
 import { ClosedEarly, openTls, serverNameOf } from "./tls-transport.ts";
 import type { Token } from "./token.ts";
 import { busy } from "./turnstile.ts";
@@ -59,9 +59,7 @@ export async function enterCluster(files: ClusterFiles, options: EnterOptions): 
     );
   }
   if (existing) {
-    const stored = await fileStore(files.state).load();
-    const admission = stored?.state.admissions.find((a) => a.index === existing.self.index);
-    if (admission?.left) throw removed(existing.self.name);
+    if (await hasLeft(files.state, existing.self)) throw removed(existing.self.name);
     return existing;
   }
   const key = await joinKey(files.pki);

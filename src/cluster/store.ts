@@ -48,6 +48,12 @@ export function fileStore(path: string): StateStore {
   };
 }
 
+/** Whether the cluster knows that this member has left it, as far as this node's file at `path` says. @throws ChimeError `state.damaged` */
+export async function hasLeft(path: string, { index }: { index: number }): Promise<boolean> {
+  const stored = await fileStore(path).load();
+  return stored?.state.admissions.find((admission) => admission.index === index)?.left ?? false;
+}
+
 /** Saves what is newest, one write at a time; what changes during a write is written right after it. */
 export class Saver {
   private readonly store: StateStore;

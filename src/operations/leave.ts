@@ -3,6 +3,7 @@ import { agentUnit } from "../agent/resources.ts";
 import { requireWord } from "../agent/failover.ts";
 import { callAgent } from "../agent/socket.ts";
 import { clusterFiles } from "../cluster/files.ts";
+import { hasLeft } from "../cluster/store.ts";
 import type { Identity, RoleName } from "../cluster/types.ts";
 import { ChimeError, failed, refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
@@ -129,6 +130,8 @@ export async function sayGoodbye({ cluster, self }: Identity, io: Io): Promise<v
     view = await callAgent<ClusterView>("cluster", {}, { signal: io.signal });
   } catch (error) {
     if (!(error instanceof ChimeError && error.code === "agent.not_running")) throw error;
+    // A run that was interrupted after it had told them.
+    if (await hasLeft(clusterFiles.state, self)) return;
     io.warn(
       `the agent does not run: ${cluster.name} is not told. On another member: chime-node remove ${self.name}`,
     );

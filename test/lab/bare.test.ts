@@ -203,6 +203,16 @@ describe("bare nodes", () => {
     for (const node of twins) await untouched(node);
   });
 
+  test("a leave that was interrupted after it had told the others is not told to be unknown to them", async () => {
+    const env = { CHIME_TOKEN: await freshToken() };
+    expect((await chime(on(node2), witness, { env })).code).toBe(0);
+    await callAgent("leave", {}, { path: on(node2).path(paths.socket) });
+    await on(node2).run(["systemctl", "stop", "chime-node"]);
+    const { code, stderr } = await chime(on(node2), ["leave", "--yes"]);
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining("is not told")]);
+    expect((await chime(on(node2), ["reset", "--yes"])).code).toBe(0);
+  });
+
   test("an unreachable cluster is told within 30 s, with what each address said", async () => {
     const token = await freshToken();
     await on(node1).cutPort("silent");
