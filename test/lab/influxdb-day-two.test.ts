@@ -56,6 +56,22 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     expect(events.some(({ message }) => message.includes("is restarted"))).toBe(true);
   }, 200_000);
 
+  test("a disk that an error made read-only is said, and after a boot its server is filled", async () => {
+    await untilComplete(lab);
+    const node2 = lab.node("node2");
+    await node2.failDisk();
+    await untilProblem("influxdb.read_only");
+    const { problems } = await statusOf(lab.node("node1"));
+    expect(problems.find(({ code }) => code === "influxdb.read_only")).toMatchObject({
+      node: "node2",
+      message: expect.stringContaining(data),
+    });
+    await waitUntil("clients to read from node1", 30_000, async () => (await readFrom(lab)).name === "node1");
+    await node2.powerOff();
+    await node2.boot();
+    await untilComplete(lab);
+  }, 400_000);
+
   test("a server whose data are gone gets the other one's metadata and all points", async () => {
     await untilComplete(lab);
     const node2 = lab.node("node2");

@@ -128,14 +128,20 @@ describe("a lab with two nodes", () => {
     expect(await held.exited).toBe(0);
   });
 
-  test("power off is silent, and the disk is there after the next boot; shutdown runs the units' stops", async () => {
+  test("power off is silent, and the disk is there after the next boot, one that failed, too; shutdown runs the units' stops", async () => {
     const node = lab.node("node1");
     await node.sh("echo kept >/root/kept; sync");
+    const program = lab.client.start(["sleep", "60"]);
+    await node.failDisk();
+    expect((await node.run(["touch", "/srv/z"], { check: false })).stderr).toContain("Read-only file system");
     await node.powerOff();
     expect(node.running).toBe(false);
     expect(await answers(lab.client, node.address)).toBe(false);
     await node.boot();
     expect(await node.read("/root/kept")).toBe("kept\n");
+    await node.run(["touch", "/srv/z"]);
+    expect(program.ended).toBe(false);
+    program.signal("SIGKILL");
     await node.put(
       "/etc/systemd/system/last.service",
       "[Service]\nRemainAfterExit=yes\nExecStart=true\nExecStop=touch /root/stopped\n",

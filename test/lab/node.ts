@@ -303,6 +303,12 @@ export class LabNode {
     await this.#disks.data?.thaw();
   }
 
+  /** The data disk is read-only from now on, until the next boot. */
+  async failDisk(): Promise<void> {
+    if (!this.#disks.data) throw new Error(`${this.name} has no data disk of its own`);
+    await this.#disks.data.fail();
+  }
+
   /** Signals the main process of a unit. Returns when that was done, in ms on the clock of `Date.now()`. */
   async kill(unit: string, signal: NodeJS.Signals = "SIGKILL"): Promise<number> {
     const pid = await this.mainPid(unit);
