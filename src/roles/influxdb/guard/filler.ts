@@ -15,6 +15,7 @@ import {
   contentsMs,
   contentsOf,
   isOfAllTimes,
+  lackedIn,
   later,
   marginMs,
   mostSliceMs,
@@ -185,8 +186,8 @@ export class Filler {
       ? []
       : lackedIn(
           gaps.filter((gap) => !this.#isKnown(gap)),
-          range,
           outage,
+          { to: range.to, now: this.#clock.wall() },
         );
     if (missing.length > 0 || (gaps.length === 0 && !contents)) return { missing, points: 0, held };
     const total = gaps.reduce((sum, gap) => sum + gap.missing.mine + gap.missing.other, 0);
@@ -215,19 +216,6 @@ export class Filler {
 const ignored = [probeBucket.name];
 
 const keyOf = ({ from, sure, hint, bucket }: Outage): string => JSON.stringify([from, sure, hint, bucket]);
-
-/** What this node's server lacks there. Pure. */
-function lackedIn(gaps: readonly Gap[], range: Range, { bucket, hint }: Outage): Outage[] {
-  return gaps
-    .filter(({ missing }) => missing.mine > 0)
-    .map(({ from, to }) => ({
-      from: Math.max(0, from),
-      to: Math.max(1, Math.min(to, range.to)),
-      sure: true,
-      ...(hint === "old" && { hint }),
-      ...(bucket !== undefined && { bucket }),
-    }));
-}
 
 /** What is filled, and does not hold the same all the same. Pure. */
 function differing({ left, filled: { why } }: Pick<Repaired, "left" | "filled">): Held[] {

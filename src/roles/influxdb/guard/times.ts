@@ -1,4 +1,5 @@
 import { allTime, weekMs, type Range } from "../gap/time.ts";
+import type { Gap } from "../gap/windows.ts";
 import type { Outage } from "../outages.ts";
 
 /** Clocks of clients, and points that were held back, ms: so much before and after an outage is compared, too. */
@@ -66,4 +67,25 @@ export function sliceOf({ from, to }: Outage, now: number, lengthMs: number): Ra
 /** What is left of it behind a slice. Pure. */
 export function older(outage: Outage, slice: Range): Outage[] {
   return slice.from > outage.from ? [{ ...outage, to: slice.from }] : [];
+}
+
+/**
+ * What this node's server lacks. What lies ahead of the clients will not be over before then: it is filled as it was found, as
+ * what a look at all times finds. Pure.
+ * @param to the end of what was compared
+ */
+export function lackedIn(
+  gaps: readonly Gap[],
+  { bucket, hint }: Outage,
+  { to: end, now }: { to: number; now: number },
+): Outage[] {
+  return gaps
+    .filter(({ missing }) => missing.mine > 0)
+    .map(({ from, to }) => ({
+      from: Math.max(0, from),
+      to: Math.max(1, Math.min(to, end)),
+      sure: true,
+      ...((hint === "old" || from > now) && { hint: "old" as const }),
+      ...(bucket !== undefined && { bucket }),
+    }));
 }

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { allTime, type Range } from "../../../../src/roles/influxdb/gap/time.ts";
 import {
   contentsOf,
+  lackedIn,
   later,
   ofAllTimes,
   older,
@@ -75,4 +76,30 @@ test("what was found missing in the future is filled as it was found, at once, a
   expect([rangesOf(ahead, now - 3_000, now), later(ahead, now - 3_000)]).toEqual([[range], []]);
   expect(contentsOf(ahead, range)).toBe(false);
   expect(rangesOf({ ...ahead, from: 0, to: 1 }, now - 3_000, now)).toEqual([{ from: allTime.from, to: 1 }]);
+});
+
+const unseen: Outage = { ...sure, sure: false };
+
+test.each<[string, Outage, number, Outage[]]>([
+  ["of an outage", unseen, now - 1_000, [{ from: now - 1_000, to: now, sure: true }]],
+  [
+    "found by a look at all times",
+    all,
+    now - 1_000,
+    [{ from: now - 1_000, to: now, sure: true, hint: "old" }],
+  ],
+  // Else it would be missing until its time is over.
+  [
+    "ahead of all clients",
+    unseen,
+    now + day,
+    [{ from: now + day, to: now + day + 1_000, sure: true, hint: "old" }],
+  ],
+])("what is missing here %s", (_, outage, from, lacked) => {
+  const gap = { bucket: "chime", measurement: "m", from, to: from + 1_000 };
+  const gaps = [
+    { ...gap, missing: { mine: 1, other: 0 } },
+    { ...gap, missing: { mine: 0, other: 1 } },
+  ];
+  expect(lackedIn(gaps, outage, { to: allTime.to, now })).toEqual(lacked);
 });
