@@ -15,7 +15,7 @@ const { filled, left } = await repairTwins(mine, other, given("RANGE") as Range,
   clock: systemClock,
   ignored: given("IGNORED") as string[],
   contents: false,
-  isGentle: process.env["GENTLE"] === "1",
+  isGentle: false,
   authority: undefined,
   record: await FillRecord.load(process.env["RECORD"] ?? ""),
 });
