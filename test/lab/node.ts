@@ -34,6 +34,9 @@ export interface Surroundings {
   network: Network;
 }
 
+/** No disk of a lab is larger. */
+const largestDiskKiB = 8 << 20;
+
 /** A bare Debian server in a container: booted by its own systemd, wired to the lab's bridge. */
 export class LabNode {
   readonly name: string;
@@ -124,7 +127,7 @@ export class LabNode {
     const root = join(this.#directory, "root");
     if ((await mountsBelow(this.#directory)).includes(root)) return root;
     await this.#disks.root?.mount();
-    const disk = join(this.#directory, "disk");
+    const disk = this.#disks.root?.mountPoint ?? join(this.#directory, "disk");
     const upper = join(disk, "upper");
     for (const path of [root, upper, join(disk, "work")]) await mkdir(path, { recursive: true });
     if (!(await Bun.file(join(upper, "etc/machine-id")).exists())) {
@@ -283,6 +286,7 @@ export class LabNode {
     const file = join(directory, ".lab-ballast");
     await this.sh(
       `free=$(($(stat -f -c '%f * %S / 1024' ${directory}) - ${leaveKiB}))
+       if [ "$free" -gt ${largestDiskKiB} ]; then echo "${directory} has $free KiB: that is the host's disk" >&2; exit 1; fi
        if [ "$free" -gt 0 ]; then fallocate -l "$free"KiB ${file} 2>/dev/null || dd if=/dev/zero of=${file} bs=64K 2>/dev/null || :; fi
        if [ ${leaveKiB} -eq 0 ]; then dd if=/dev/zero of=${file}-rest bs=512 2>/dev/null || :; fi`,
       { timeoutMs: 300_000 },
