@@ -1,8 +1,6 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Server } from "../../src/roles/influxdb/client.ts";
-import { deletePoints } from "../../src/roles/influxdb/delete.ts";
-import type { Range } from "../../src/roles/influxdb/gap/time.ts";
 import { writeLines } from "../../src/roles/influxdb/write.ts";
 
 const perSecond = 1_000;
@@ -38,12 +36,6 @@ export async function loadPoints(
     const body = await compress(text, { level: 1 });
     await Promise.all(servers.map((server) => writeLines(server, { bucket, body, gzip: true }, limits)));
   }
-}
-
-/** Takes from a server what it has of that time. */
-export async function losePoints(server: Server, bucket: string, { from, to }: Range): Promise<void> {
-  const [first, last] = [new Date(from).toISOString(), new Date(to - 1).toISOString()];
-  await deletePoints(server, { bucket, start: first, stop: last, predicate: "" }, limits);
 }
 
 /** Clients of both servers, 1,000 points a second each, until `end`. @param took how long a write begun at `at` took, ms; Infinity: it was not taken */

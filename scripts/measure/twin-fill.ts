@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import { percentiles } from "../../src/operations/drill/histogram.ts";
 import type { Range } from "../../src/roles/influxdb/gap/time.ts";
-import type { Outage } from "../../src/roles/influxdb/outages.ts";
 import type { CompareResult } from "../../src/operations/influxdb.ts";
 import { chime } from "../../test/lab/chime.ts";
 import type { LabNode } from "../../test/lab/node.ts";
 import type { Running } from "../../test/lab/process.ts";
 import { readFrom, untilComplete } from "../../test/lab/twin-faults.ts";
-import { formTwins, openTwinLab, shown } from "../../test/lab/twins.ts";
+import { formTwins, openTwinLab, recordOf, shown } from "../../test/lab/twins.ts";
 import { waitUntil } from "../../test/lab/wait.ts";
 import { median, type Row } from "./row.ts";
 import type { FillSettings } from "./twin-fill-program.ts";
@@ -109,10 +108,9 @@ async function fillOnce(influxd: string): Promise<Filled> {
   };
 }
 
-/** Its server is a new one, and is filled with all there is. Read without a process of its own, beside which clients would be slower. */
+/** Its server is a new one, and is filled with all there is. */
 async function lacks(node: LabNode): Promise<boolean> {
-  const text = await node.read("/var/lib/chime-node/influxdb-gap.json");
-  const { outages } = JSON.parse(text) as { outages: Outage[] };
+  const { outages } = await recordOf(node);
   return outages.some(({ from, to, sure }) => from === 0 && to !== null && sure);
 }
 

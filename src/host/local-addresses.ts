@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { networkInterfaces } from "node:os";
 
 /**
  * Every address this kernel accepts packets for, from the text of /proc/net/fib_trie: each leaf is a `|-- ADDRESS`
@@ -19,10 +18,4 @@ export function parseLocalAddresses(fibTrie: string): Set<string> {
 /** The node's own IPv4 addresses right now, whatever their interface's state. One file read, no process. */
 export async function readLocalAddresses(): Promise<Set<string>> {
   return parseLocalAddresses(await readFile("/proc/net/fib_trie", "utf8"));
-}
-
-/** The interfaces that a VIP may come to, by an address that is there, loopback not among them. No process, and no file. */
-export function interfacesWithAddresses(): { name: string }[] {
-  const all = Object.entries(networkInterfaces());
-  return all.filter(([, own]) => own?.some(({ internal }) => !internal)).map(([name]) => ({ name }));
 }

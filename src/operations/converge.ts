@@ -7,6 +7,7 @@ import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
 import { openLedger } from "../plan/ledger.ts";
 import { plan, type Outcome, type PlannedChange } from "../plan/run.ts";
+import type { Resource } from "../resources/types.ts";
 import { roles } from "../roles/index.ts";
 import type { MayBeLost, RoleContext } from "../roles/types.ts";
 import type { Spec } from "../spec/types.ts";
@@ -35,16 +36,21 @@ interface NodePlan {
 
 /** Only looks. @throws ChimeError config errors, `spec.conflict`, `spec.fixed` */
 export async function planNode(role?: RoleName): Promise<NodePlan> {
-  return planOf(await readEdited(), role);
-}
-
-async function planOf({ context, edit }: Edited, role: RoleName | undefined): Promise<NodePlan> {
+  const { context, edit } = await readEdited();
   const names = pick(context.self.roles, role);
-  const resources = nodeResources(desired(context, names));
-  const changes = await plan(resources, await openLedger());
+  const { resources, changes } = await planOf(context, names);
   const mayBeLost = mayBeLostOf(names, context.spec);
   const unedited = (await hasSpecCopy()) ? "same" : "missing";
   return { changes, total: resources.length, toml: edit ? "edited" : unedited, mayBeLost };
+}
+
+/** What those roles are on this node, and what is to be done for it. */
+async function planOf(
+  context: RoleContext,
+  names: readonly RoleName[],
+): Promise<{ resources: Resource[]; changes: PlannedChange[] }> {
+  const resources = nodeResources(desired(context, names));
+  return { resources, changes: await plan(resources, await openLedger()) };
 }
 
 /** By role, of those that a layout is told of. Pure. */
@@ -82,7 +88,8 @@ export async function applyNode(io: Io, role?: RoleName): Promise<{ outcome: Out
   const wanted = await readEdited();
   if (wanted.newVips) await requireFitVips(wanted.context, io);
   // Asked before the lock is taken: until somebody answers, the agent can still follow the other members.
-  const agreed = interruptions((await planOf(wanted, role)).changes);
+  const asked = await planOf(wanted.context, pick(wanted.context.self.roles, role));
+  const agreed = interruptions(asked.changes);
   if (agreed.length > 0 && !(await io.confirm(`Apply with interruption: ${agreed.join(", ")}?`))) {
     throw usageError("apply.declined", "nothing was changed");
   }
@@ -95,8 +102,7 @@ export async function applyNode(io: Io, role?: RoleName): Promise<{ outcome: Out
     if (await keepSpecCopy(view.spec, io))
       io.note(`${paths.clusterToml} was missing here: it is version ${view.spec.version} of the cluster's`);
     const names = pick(context.self.roles, role);
-    const resources = nodeResources(desired(context, names));
-    const changes = await plan(resources, await openLedger());
+    const { resources, changes } = await planOf(context, names);
     const more = interruptions(changes).filter((what) => !agreed.includes(what));
     if (more.length > 0) {
       throw refused("apply.changed", `meanwhile more has to be interrupted: ${more.join(", ")}`, {

@@ -7,7 +7,6 @@ import { refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
-import { interfacesWithAddresses } from "../host/local-addresses.ts";
 import { file } from "../resources/file.ts";
 import { roles } from "../roles/index.ts";
 import { buildToml } from "../spec/build.ts";
@@ -68,7 +67,8 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
     requireVips(options.role, wanted.spec);
     await tellUnknownKeys(wanted.spec, io);
     io.progress("checking this machine");
-    const { facts, identity, isNew } = await begin(options, wanted, io);
+    const facts = await readFacts();
+    const { identity, isNew } = await begin(options, wanted, facts, io);
     const spec = isNew ? wanted.spec : await requirePublished(options, wanted, io);
     if (options.role.length > 0) {
       await callAgent("role.take", { roles: options.role });
@@ -92,17 +92,17 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
 async function begin(
   options: InitOptions,
   wanted: WantedSpec,
+  facts: Facts,
   io: Io,
-): Promise<{ facts: Facts; identity: Identity; isNew: boolean }> {
-  const listening = new Listening(interfacesWithAddresses());
+): Promise<{ identity: Identity; isNew: boolean }> {
+  const listening = new Listening(facts.interfaces);
   try {
-    const facts = await readFacts();
     const found = await existing(options, wanted.spec);
     const identity = found ?? (await create(options, wanted, { facts, listening }, io));
     await startAgent(io);
     // Without it the join listens for longer.
     await callAgent("routers.add", heardUntilNow(listening)).catch(() => undefined);
-    return { facts, identity, isNew: found === undefined };
+    return { identity, isNew: found === undefined };
   } finally {
     listening.close();
   }

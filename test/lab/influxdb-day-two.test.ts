@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Status } from "../../src/agent/status.ts";
-import type { Outage } from "../../src/roles/influxdb/outages.ts";
 import type { TwinStatus } from "../../src/roles/types.ts";
 import type { CompareResult, RepairResult } from "../../src/operations/influxdb.ts";
 import { chime } from "./chime.ts";
@@ -10,7 +9,7 @@ import { metric } from "./metrics.ts";
 import type { LabNode } from "./node.ts";
 import { PointLoad } from "./point-load.ts";
 import { readFrom, untilComplete } from "./twin-faults.ts";
-import { formTwins, openTwinLab, shown } from "./twins.ts";
+import { formTwins, openTwinLab, recordOf, shown } from "./twins.ts";
 import { waitUntil } from "./wait.ts";
 
 const long = process.env["CHIME_LONG"] !== undefined;
@@ -176,12 +175,8 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     const node = await readFrom(lab);
     const before = Date.now();
     await node.run(["systemctl", "restart", "chime-node"]);
-    await waitUntil("its new agent to find the server well", 60_000, async () => {
-      const { wellAt } = JSON.parse(await node.read("/var/lib/chime-node/influxdb-gap.json")) as {
-        wellAt: number;
-      };
-      return wellAt > before;
-    });
+    const isWell = async () => (await recordOf(node)).wellAt > before;
+    await waitUntil("its new agent to find the server well", 60_000, isWell);
     const show = ["systemctl", "show", "--property=InvocationID", "--value", "chime-node"];
     const { stdout: run } = await node.run(show);
     const { stdout } = await node.run(["journalctl", `_SYSTEMD_INVOCATION_ID=${run.trim()}`]);
@@ -236,7 +231,7 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
       await Bun.sleep(900);
       await node.resume("influxdb");
       await Bun.sleep(300);
-      return (await node.read("/var/lib/chime-node/influxdb-gap.json")).includes('"slow"');
+      return (await recordOf(node)).outages.some(({ hint }) => hint === "slow");
     });
     const range = ["--from", new Date(at).toISOString(), "--to", new Date(at + 1).toISOString()];
     await waitUntil("both to have both", 60_000, async () => {
@@ -267,10 +262,9 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await untilComplete(lab);
     const [node1, node2] = [lab.node("node1"), lab.node("node2")];
     const { org, bucket, token } = await shown(node1);
-    await waitUntil("node2 to be compared since it is there", 120_000, async () => {
-      const text = await node2.read("/var/lib/chime-node/influxdb-gap.json");
-      return (JSON.parse(text) as { outages: Outage[] }).outages.every(({ sure, hint }) => sure || hint);
-    });
+    await waitUntil("node2 to be compared since it is there", 120_000, async () =>
+      (await recordOf(node2)).outages.every(({ sure, hint }) => sure || hint),
+    );
     expect((await chime(node2, ["maintenance", "on"])).code).toBe(0);
     await node2.run(["systemctl", "stop", "influxdb"]);
     const weekMs = 7 * 86_400_000;
@@ -357,34 +351,29 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await missAPoint(node2, node1);
     await node1.powerOff();
     expect((await chime(node2, ["maintenance", "off"])).code).toBe(0);
-    const missed = async () =>
-      JSON.parse(await node2.read("/var/lib/chime-node/influxdb-gap.json")) as {
-        alone: boolean;
-        outages: { sure: boolean; to: number | null }[];
-      };
     const told = async () =>
       (await historyOf(node2)).filter(({ message }) => message.startsWith("node2 may lack points of"));
     const untilServing = () =>
       waitUntil("its server to serve", 60_000, async () => {
-        const sure = (await missed()).outages.filter((one) => one.sure);
+        const sure = (await recordOf(node2)).outages.filter((one) => one.sure);
         const { nodes } = (await statusOf(node2)).roles["influxdb"] as TwinStatus;
         const own = nodes.find(({ name }) => name === "node2");
         return own?.state === "serving" && sure.every(({ to }) => to !== null);
       });
     await untilServing();
-    expect((await missed()).outages.some(({ sure }) => sure)).toBe(true);
+    expect((await recordOf(node2)).outages.some(({ sure }) => sure)).toBe(true);
     expect(await told()).toEqual([]);
     await waitUntil("it to be dead", 30_000, async () =>
       (await statusOf(node2)).problems.some(({ code }) => code === "member.dead"),
     );
     expect((await chime(node2, ["remove", "node1", "--yes"])).code).toBe(0);
     await waitUntil("that to be told", 30_000, async () => (await told()).length > 0);
-    await waitUntil("it to be forgotten", 30_000, async () => (await missed()).alone);
+    await waitUntil("it to be forgotten", 30_000, async () => (await recordOf(node2)).isAlone);
     // From now on nobody else takes what it does not.
     await node2.run(["systemctl", "restart", "influxdb"]);
     await untilServing();
     await waitUntil("that to be forgotten, too", 30_000, async () => {
-      const { outages } = await missed();
+      const { outages } = await recordOf(node2);
       return outages.every(({ sure }) => !sure);
     });
     expect(await told()).toHaveLength(1);

@@ -1,6 +1,8 @@
 import { copyFile } from "node:fs/promises";
 import { buildBinary } from "../../scripts/build.ts";
 import type { Status } from "../../src/agent/status.ts";
+import { paths } from "../../src/core/paths.ts";
+import { Record as TwinRecord } from "../../src/roles/influxdb/record.ts";
 import type { TwinStatus } from "../../src/roles/types.ts";
 import { chime } from "./chime.ts";
 import { Lab } from "./lab.ts";
@@ -84,4 +86,9 @@ export async function shown(node: LabNode): Promise<Shown> {
 
 export async function twinStatus(node: LabNode): Promise<TwinStatus> {
   return (await chime<Status>(node, ["status"])).json.roles["influxdb"] as TwinStatus;
+}
+
+/** What a node's agent has written down of its server. No process, beside which clients would be slower. */
+export function recordOf(node: LabNode): Promise<TwinRecord> {
+  return TwinRecord.load(node.path(paths.influxdbGap));
 }
