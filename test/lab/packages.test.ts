@@ -85,6 +85,22 @@ describe("a vendor's repository, by apt", () => {
     expect(await fileTree(node, left)).toEqual(bare);
   });
 
+  test("one that was cut off as it was almost unpacked, which apt alone never repairs, is unpacked again", async () => {
+    const torn = "/^Package: stand-in-server-library$/,/^$/s/^Status: .*/Status: install reinstreq unpacked/";
+    await vendor.run(node, "apply", wanted());
+    await node.run(["dpkg", "--purge", "stand-in-server"]);
+    await node.run(["sed", "-i", torn, "/var/lib/dpkg/status"]);
+    const alone = await node.sh("(dpkg --configure -a || apt-get install -y --fix-broken) 2>&1", {
+      check: false,
+    });
+    expect(alone.stdout).toContain("very bad inconsistent state");
+    expect(await vendor.run(node, "apply", wanted())).toEqual({ applied: ["package:stand-in-server"] });
+    expect((await node.run(["dpkg", "--audit"])).stdout).toBe("");
+    await vendor.run(node, "undo", wanted());
+    await node.run(["rm", "-rf", "/var/lib/stand-in"]);
+    expect(await fileTree(node, left)).toEqual(bare);
+  });
+
   /** Of this lab's node, with the lab's mirror. */
   const bundled = (changed: Partial<Wanted["source"]> = {}): Wanted => ({
     ...wanted(changed),

@@ -4,7 +4,8 @@ import { mask } from "../../core/mask.ts";
 /** Pure readers of what dpkg-query, apt-cache and apt-get print under LC_ALL=C.UTF-8. */
 
 /** One line a package, for dpkg-query(1). `Config-Version`: the version that was configured last, if any ever was. */
-export const statusFormat = "${Package}\\t${db:Status-Status}\\t${Version}\\t${Config-Version}\\n";
+export const statusFormat =
+  "${Package}\\t${db:Status-Status}\\t${Version}\\t${Config-Version}\\t${db:Status-Eflag}\\n";
 
 export interface PackageStatus {
   name: string;
@@ -13,12 +14,14 @@ export interface PackageStatus {
   version: string;
   /** Of a package that is not wholly installed: the version of it that once was, or "". */
   configured: string;
+  /** Cut off while it was unpacked: dpkg configures it only once it is unpacked again (`reinst-required`, dpkg(1)). */
+  torn: boolean;
 }
 
 export function parseStatus(text: string): PackageStatus[] {
   return text.split("\n").flatMap((line) => {
-    const [name, status, version = "", configured = ""] = line.split("\t");
-    return name && status ? [{ name, status, version, configured }] : [];
+    const [name, status, version = "", configured = "", flag = ""] = line.split("\t");
+    return name && status ? [{ name, status, version, configured, torn: flag === "reinstreq" }] : [];
   });
 }
 
@@ -102,10 +105,10 @@ export function untrustedPlace(output: string): { place: string; why: string } |
 
 /** @param told what apt said as it fetched the lists, just before */
 export function installError(names: readonly string[], output: string, log: string, told = ""): ChimeError {
-  const reasons = output
-    .split("\n")
-    .filter((line) => /^(E:|dpkg: error)/.test(line))
-    .map((line) => line.replace(/^E: /, "").trim());
+  // dpkg gives the cause in the lines after it, which begin with a space.
+  const reasons = [...output.matchAll(/^(?:E: |(?=dpkg: error))(.*(?:\n .*)*)/gm)].map(([, reason = ""]) =>
+    reason.replaceAll(/\s+/g, " ").trim(),
+  );
   const [reason = output.trim().split("\n").at(-1) ?? ""] = reasons;
   const wanted = names.join(", ");
   switch (classify(output)) {

@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { failed } from "../../core/errors.ts";
 import { exec } from "../../core/exec.ts";
 import { isMissing, readText } from "../files.ts";
@@ -70,9 +70,7 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
 
     async candidates(names) {
       const sources = await find();
-      if (!sources || !(await haveLists(sources))) return new Map();
-      const { stdout } = await exec(["apt-cache", "policy", ...sources.options, ...names], { env });
-      return parsePolicy(stdout);
+      return sources ? candidatesOf(sources, names) : new Map();
     },
 
     hasBundled: () => Promise.resolve(false),
@@ -81,7 +79,7 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
     async download(names, log, work) {
       const sources = await find();
       if (!sources || (await lockHolder()) !== undefined || (await interrupted())) return;
-      const fetch = (argv: readonly string[]) => run(["apt-get", ...argv], log, work, "kill");
+      const fetch = (argv: readonly string[]) => run(["apt-get", ...argv], log, work, { onAbort: "kill" });
       const options = [...aptOptions, ...sources.options];
       work.progress("downloading packages");
       if (!(await haveLists(sources))) await fetch(["update", "-q", ...options]);
@@ -156,6 +154,12 @@ async function haveLists({ lists }: AptSources): Promise<boolean> {
   return names.some((name) => /_Packages(\.\w+)?$/.test(name));
 }
 
+async function candidatesOf(sources: AptSources, names: readonly string[]): Promise<Map<string, string>> {
+  if (names.length === 0 || !(await haveLists(sources))) return new Map();
+  const { stdout } = await exec(["apt-cache", "policy", ...sources.options, ...names], { env });
+  return parsePolicy(stdout);
+}
+
 /** Fails only when nothing came: one dead repository among several is no reason not to try. Returns what apt said. */
 async function update(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<string> {
   work.progress("fetching package lists");
@@ -196,7 +200,7 @@ async function install(
   return code === 0 ? undefined : output;
 }
 
-/** dpkg(1): finish what was unpacked; then let apt fetch again what was cut off while unpacking. */
+/** dpkg(1): finish what was unpacked; unpack again what was cut off while it was; then let apt complete what they need. */
 async function repair(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<void> {
   work.progress("finishing an interrupted package installation");
   for (const { name, directory } of request.fresh) {
@@ -206,12 +210,33 @@ async function repair(sources: AptSources, request: InstallRequest, work: Packag
   const keep = ["--force-confdef", "--force-confold"];
   await run(["dpkg", ...keep, "--configure", "-a"], request.log, work);
   if (!(await interrupted())) return;
+  await unpackTorn(sources, request, work);
   const argv = ["apt-get", ...installArguments, "--fix-broken"];
   await run(
     [...argv, ...aptOptions, ...sources.options, "-o=Dpkg::Options::=--force-confold"],
     request.log,
     work,
   );
+}
+
+/** apt itself only configures a torn package that was almost unpacked, which dpkg refuses (seen with apt 2.6 and dpkg 1.21). */
+async function unpackTorn(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<void> {
+  const torn = (await queryAll()).filter((one) => one.torn).map(({ name }) => name);
+  const names = [...(await candidatesOf(sources, torn)).keys()];
+  if (names.length === 0) return;
+  const cwd = `${request.log}.torn`;
+  await rm(cwd, { recursive: true, force: true });
+  await mkdir(cwd, { mode: 0o700 });
+  try {
+    const fetching = ["apt-get", "download", "-q", ...aptOptions, ...sources.options, ...names];
+    const { code, output } = await run(fetching, request.log, work, { cwd });
+    if (code !== 0) throw installError(names, output, request.log);
+    const unpacking = ["dpkg", "--force-confdef", "--force-confold", "--unpack", ...(await readdir(cwd))];
+    await run(unpacking, request.log, work, { cwd });
+  } finally {
+    // What goes on by itself reads from it.
+    if (!work.signal.aborted) await rm(cwd, { recursive: true, force: true });
+  }
 }
 
 /**
@@ -222,11 +247,11 @@ async function run(
   argv: readonly string[],
   log: string,
   work: PackageWork,
-  onAbort: "kill" | "leave" = "leave",
+  { onAbort = "leave", cwd }: { onAbort?: "kill" | "leave"; cwd?: string } = {},
 ): Promise<{ code: number; output: string }> {
   for (let attempt = 1; ; attempt++) {
     await waitForLock(work);
-    const { code, output } = await runLogged({ argv, log, env, work, step: parseProgress, onAbort });
+    const { code, output } = await runLogged({ argv, log, env, work, step: parseProgress, onAbort, cwd });
     if (code !== 0 && classify(output) === "locked" && attempt < lockAttempts) continue;
     return { code, output };
   }

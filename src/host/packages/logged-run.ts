@@ -15,6 +15,7 @@ interface LoggedRun {
   step: (line: string) => string | undefined;
   /** Left alone by an abort it goes on by itself. */
   onAbort: "kill" | "leave";
+  cwd?: string | undefined;
 }
 
 /** The longest a run may take; beyond it something hangs. */
@@ -26,7 +27,7 @@ const logPollMs = 250;
  * @throws ChimeError `interrupted` where it is left to go on by itself
  */
 export async function runLogged(run: LoggedRun): Promise<{ code: number; output: string }> {
-  const { argv, log, env, work, onAbort } = run;
+  const { argv, log, env, work, onAbort, cwd } = run;
   work.signal.throwIfAborted();
   const from = await sizeOf(log);
   const shell = ["/bin/sh", "-c", 'log=$1; shift; exec "$@" >>"$log" 2>&1', "sh", log, ...argv];
@@ -34,7 +35,7 @@ export async function runLogged(run: LoggedRun): Promise<{ code: number; output:
   const telling = tell(run, from, done.signal);
   try {
     const { signal } = work;
-    const { code } = await exec(shell, { ok: "any", env, timeoutMs: runTimeoutMs, signal, onAbort });
+    const { code } = await exec(shell, { ok: "any", env, timeoutMs: runTimeoutMs, signal, onAbort, cwd });
     return { code, output: await tail(log, from) };
   } catch (error) {
     if (!work.signal.aborted || onAbort === "kill") throw error;

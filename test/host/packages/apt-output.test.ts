@@ -15,9 +15,16 @@ import {
 
 test("parseStatus and what a cut-off run left", () => {
   const statuses = parseStatus(
-    "bash\tinstalled\t5.2.15-2+b7\t\nmysql-common\tconfig-files\t5.8\t5.8\nrsync\thalf-configured\t3.2\t3.1\nsocat\tunpacked\t1\t\nnano\tnot-installed\t\t\n",
+    "bash\tinstalled\t5.2.15-2+b7\t\tok\nmysql-common\tconfig-files\t5.8\t5.8\tok\nrsync\thalf-configured\t3.2\t3.1\tok\nsocat\tunpacked\t1\t\treinstreq\nnano\tnot-installed\t\t\tok\n",
   );
-  expect(statuses[0]).toEqual({ name: "bash", status: "installed", version: "5.2.15-2+b7", configured: "" });
+  expect(statuses[0]).toEqual({
+    name: "bash",
+    status: "installed",
+    version: "5.2.15-2+b7",
+    configured: "",
+    torn: false,
+  });
+  expect(statuses.filter(({ torn }) => torn).map(({ name }) => name)).toEqual(["socat"]);
   expect(statuses.filter(neverConfigured).map(({ name }) => name)).toEqual(["socat"]);
   expect(unsettled(statuses)).toEqual(["rsync", "socat"]);
   expect(parseStatus("")).toEqual([]);
@@ -102,6 +109,20 @@ test.each(failures)("classify %s: %s", (wanted, output, code) => {
   expect(error).toMatchObject({ code, exit: 1 });
   expect(error.message).toContain(code === "packages.unreachable" ? "deb.debian.org" : "mariadb-server");
   expect(error.remedy).toBeTruthy();
+});
+
+test("what dpkg gives as its cause is told, and not what apt says of it", () => {
+  const output = `Reading state information...
+dpkg: error processing package libreadline8:amd64 (--configure):
+ package is in a very bad inconsistent state; you should
+ reinstall it before attempting configuration
+Errors were encountered while processing:
+ libreadline8:amd64
+E: Sub-process /usr/bin/dpkg returned an error code (1)
+`;
+  expect(installError(["gawk"], output, "/log").message).toBe(
+    "installing gawk failed: dpkg: error processing package libreadline8:amd64 (--configure): package is in a very bad inconsistent state; you should reinstall it before attempting configuration",
+  );
 });
 
 describe("unreachablePlace", () => {
