@@ -3,6 +3,8 @@ export interface Check {
   name: string;
   /** It is about what cluster.toml says, and worth telling when that is written. */
   isOfSpec?: true;
+  /** It asks the network, which may take a second or more. */
+  asksNetwork?: true;
   run(): Promise<Finding | undefined>;
 }
 

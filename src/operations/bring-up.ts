@@ -13,6 +13,7 @@ import { readContext } from "./context.ts";
 import { EarlyGuards } from "./early-guards.ts";
 import type { Io } from "./io.ts";
 import { make } from "./make.ts";
+import type { Begun } from "./packages-ahead.ts";
 
 /** How often it is looked whether the others are there. */
 const togetherMs = 200;
@@ -31,6 +32,7 @@ export interface RoleProgress {
  * Takes the node, whose agent runs, through the phases of its roles: install, configure, then what needs the role to be
  * serving. A role that fails stops no other one.
  * @param readyMs how long to wait for that; undefined: not at all, the agent takes the last step by itself
+ * @param begun what was begun of it before
  * @throws ChimeError the first failure; `ready.timeout` when a role is not ready `readyMs` after its configuration
  */
 export async function bringUp(
@@ -38,10 +40,11 @@ export async function bringUp(
   facts: Facts,
   readyMs: number | undefined,
   io: Io,
+  begun?: Begun,
 ): Promise<void> {
   const stopped = new Map<RoleName, unknown>();
   // A phase looks at nothing that one before it has made: each program that is asked would hold up what is awaited.
-  const made = new Map<string, string>();
+  const made = begun?.made ?? new Map<string, string>();
   const going = (some: readonly RoleName[]) => some.filter((role) => !stopped.has(role));
   const complete = async (
     some: readonly RoleName[],
@@ -51,7 +54,7 @@ export async function bringUp(
     const plans = phase === "installed" ? some.map((name) => ({ name, plan: planOf(name, context) })) : [];
     const early = new EarlyGuards(plans, (role) => callAgent("role.serve", { role }));
     const done = (id: string) => early.done(id);
-    const outcome = await make(upTo(desired(context, some), phase), io, { done, made });
+    const outcome = await make(upTo(desired(context, some), phase), io, { ...begun, done, made });
     await early.called();
     for (const role of some) {
       const error = failureOf(outcome, upTo(desired(context, [role]), phase));

@@ -17,7 +17,8 @@ import { readFacts, type Facts } from "../host/facts.ts";
 import type { Disk } from "../host/disks/look.ts";
 import { loadGiven } from "../host/disks/record.ts";
 import { downloadPackages } from "../resources/package.ts";
-import type { RoleContext } from "../roles/types.ts";
+import { openLedger } from "../plan/ledger.ts";
+import type { Resource } from "../resources/types.ts";
 import { listenAhead, type Surroundings } from "../vip/checks.ts";
 import { type HeardBy, Listening } from "../vip/listening.ts";
 import { PullAhead } from "./bundle/ahead.ts";
@@ -28,6 +29,7 @@ import { bringUp } from "./bring-up.ts";
 import { chooseForRoles, recordDisks, requireDisks, requireFitDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
 import { chooseAddress, chooseName } from "./local.ts";
+import { PackagesAhead, type Begun } from "./packages-ahead.ts";
 import { requireFit, requireFitAlone } from "./preflight.ts";
 import { requireRoleNames, unconfiguredRole } from "./role-names.ts";
 import { keepSpecCopy } from "./spec-copy.ts";
@@ -85,10 +87,10 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
       if (!member) ahead = new PullAhead(facts, options.role, io);
       await startAgent(io);
       ahead?.agentIsUp();
-      await takeRoles(options, { facts, ask, disks, ahead }, io);
+      const begun = await takeRoles(options, { facts, ask, disks, ahead }, io);
       // Its look at the links is not needed while packages are installed.
       listening?.close();
-      await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io);
+      await bringUp(options.role, facts, options.wait ? options.timeout : undefined, io, begun);
       return await summarize(identity, options.role);
     } finally {
       asking.abort();
@@ -181,7 +183,7 @@ async function takeRoles(
     ahead,
   }: { facts: Facts; ask: Surroundings; disks: readonly Disk[]; ahead: PullAhead | undefined },
   io: Io,
-): Promise<void> {
+): Promise<Begun | undefined> {
   const { context, view } = await readContext(facts);
   await keepSpecCopy(view.spec, io);
   const role = unconfiguredRole(options.role, context.spec);
@@ -191,24 +193,37 @@ async function takeRoles(
   // Roles that already run here were checked when they were taken.
   const fresh = options.role.filter((role) => !isGuarded(context.self.phase[role]));
   requireDisks(options.role, disks, await loadGiven(), context.spec);
-  if (fresh.length > 0) {
-    await requireFit(planned, { roles: fresh, ignore: options.ignore }, io, {
-      ask,
-      first: async (signal) => {
-        await ahead?.ended(signal);
-        await pullBundle(planned, fresh, { ...io, signal });
-      },
-      meanwhile: (signal) => fetchPackages(planned, signal, io),
-    });
+  let packages: PackagesAhead | undefined;
+  try {
+    if (fresh.length > 0) {
+      await requireFit(planned, { roles: fresh, ignore: options.ignore }, io, {
+        ask,
+        first: async (signal) => {
+          await ahead?.ended(signal);
+          await pullBundle(planned, fresh, { ...io, signal });
+        },
+        meanwhile: async (signal) => {
+          const { installed } = desired(planned);
+          packages = await PackagesAhead.begin(installed, await openLedger(), io);
+          if (!packages) await fetchPackages(installed, signal, io);
+        },
+      });
+    }
+    await packages?.requireOn();
+    await recordDisks(options.role, disks, context, io);
+    if (more.length > 0) await callAgent("role.take", { roles: more });
+    return packages?.begun;
+  } catch (error) {
+    await packages?.requireOn();
+    await packages?.takeBack();
+    throw error;
   }
-  await recordDisks(options.role, disks, context, io);
-  if (more.length > 0) await callAgent("role.take", { roles: more });
 }
 
-/** What the packages need comes into the package system's cache while the network is asked; installing comes after. */
-async function fetchPackages(context: RoleContext, signal: AbortSignal, io: Io): Promise<void> {
+/** What packages need that cannot be installed yet comes into the package system's cache while the network is asked. */
+async function fetchPackages(installed: readonly Resource[], signal: AbortSignal, io: Io): Promise<void> {
   const log = `${paths.run}/download.log`;
-  await downloadPackages(desired(context).installed, log, { signal, progress: io.progress });
+  await downloadPackages(installed, log, { signal, progress: io.progress });
 }
 
 /** What became of this node's roles, and what is wrong with the cluster. */

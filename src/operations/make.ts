@@ -1,5 +1,5 @@
 import { callAgent } from "../agent/socket.ts";
-import { openLedger } from "../plan/ledger.ts";
+import { openLedger, type Ledger } from "../plan/ledger.ts";
 import { apply, type ApplyOptions, type Outcome } from "../plan/run.ts";
 import type { Resource } from "../resources/types.ts";
 import type { Io } from "./io.ts";
@@ -7,16 +7,21 @@ import type { Io } from "./io.ts";
 /** A guard that is asked something waits for an address to leave, and for another node's guard. */
 const askMs = 30_000;
 
+interface More extends Pick<ApplyOptions, "done" | "made" | "underWay"> {
+  /** Where another run has this node's ledger open. */
+  ledger?: Ledger | undefined;
+}
+
 /** Applies resources with this node's ledger; failures are in the outcome. */
 export async function make(
   resources: readonly Resource[],
   io: Io,
-  more: Pick<ApplyOptions, "done" | "made"> = {},
+  { ledger, ...more }: More = {},
 ): Promise<Outcome> {
   const { signal, progress } = io;
   const ask = (role: string, method: string) =>
     callAgent("role.command", { role, method, params: {} }, { signal, timeoutMs: askMs });
-  return apply(resources, await openLedger(), { ...more, signal, progress, ask });
+  return apply(resources, ledger ?? (await openLedger()), { ...more, signal, progress, ask });
 }
 
 /** The same where everything after it rests on all of them. @throws ChimeError the first failure */

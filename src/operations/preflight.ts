@@ -82,9 +82,9 @@ export async function requireFitAlone(local: LocalContext, wanted: Wanted, io: I
 type Step = (signal: AbortSignal) => Promise<void>;
 
 /**
- * The same where the spec is known: VIPs and their network as well. What may be done while the network is asked is
- * nothing that has to be taken back: `first` brings what the checks of the machine look at, `meanwhile` is called when
- * these are passed. The signal ends both when the network is not fit.
+ * The same where the spec is known: VIPs and their network as well. While the network is asked, `first` brings what
+ * the checks of the machine look at, and `meanwhile` is called when these are passed. The signal ends both when the network
+ * is not fit; what has to be taken back then is the caller's.
  */
 export async function requireFit(
   context: RoleContext,
@@ -93,11 +93,10 @@ export async function requireFit(
   options: { ask?: Surroundings | undefined; first?: Step; meanwhile?: Step } = {},
 ): Promise<void> {
   const { ask, first, meanwhile } = options;
-  const own = localChecks(localOf(context), wanted.roles);
-  const network = runChecks(networkChecks(context, ask), wanted.ignore, [
-    ...own.map(({ name }) => name),
-    ...clusterCheckNames,
-  ]);
+  const checks = clusterChecks(context, wanted.roles, ask);
+  const names = checks.map(({ name }) => name);
+  const run = (some: Check[]) => runChecks(some, wanted.ignore, [...names, ...clusterCheckNames]);
+  const network = run(checks.filter(({ asksNetwork }) => asksNetwork));
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, io.signal]);
   // Told below; what goes on beside it ends at once.
@@ -110,8 +109,8 @@ export async function requireFit(
     await first?.(signal).catch((error: unknown) => {
       if (!stop.signal.aborted) throw error;
     });
-    const local = await runChecks(own, wanted.ignore, clusterCheckNames);
-    if (local.ok) work = meanwhile?.(signal);
+    const local = await run(checks.filter(({ asksNetwork }) => !asksNetwork));
+    if (local.ok && !stop.signal.aborted) work = meanwhile?.(signal);
     const found = await network;
     report({ checks: [...local.checks, ...found.checks], ok: local.ok && found.ok }, io);
   } catch (error) {
@@ -138,7 +137,7 @@ export async function warnAhead(context: RoleContext, taken: readonly RoleName[]
 /** Whether the spec's VIPs can be VIPs, those that are in use included. @throws ChimeError `preflight.failed` (exit 3) */
 export async function requireFitVips(context: RoleContext, io: Io): Promise<void> {
   io.progress("asking the network about the VIPs");
-  report(await runChecks(networkChecks(context)), io);
+  report(await runChecks(addressChecks(context)), io);
 }
 
 function localChecks(local: LocalContext, names: readonly RoleName[]): Check[] {
@@ -173,15 +172,16 @@ async function checkBundle(
   };
 }
 
-function clusterChecks(context: RoleContext, names: readonly RoleName[]): Check[] {
-  return [...localChecks(localOf(context), names), ...networkChecks(context)];
+function clusterChecks(context: RoleContext, names: readonly RoleName[], ask?: Surroundings): Check[] {
+  return [...localChecks(localOf(context), names), ...addressChecks(context, ask)];
 }
 
 function localOf({ facts, self, cluster, spec }: RoleContext): LocalContext {
   return { facts, node: self.name, address: self.address, clusterId: cluster.id || undefined, spec };
 }
 
-function networkChecks(context: RoleContext, ask?: Surroundings): Check[] {
+/** Of the VIPs and what stands behind them. */
+function addressChecks(context: RoleContext, ask?: Surroundings): Check[] {
   const requests = roles.flatMap((role) => role.vip(context) ?? []);
   const isBalanced = roles.some((role) => (role.balanced?.(context) ?? []).length > 0);
   return [

@@ -50,6 +50,8 @@ export interface ApplyOptions {
    * desired of it by now.
    */
   made?: Map<string, string>;
+  /** Ids that another run of this process is at work on, each with its end: what fails there fails here. */
+  underWay?: ReadonlyMap<string, Promise<void>> | undefined;
   /** Ids that may be changed; what needs one that is left alone goes on as if it were done. Default: all. */
   only?: ReadonlySet<string>;
 }
@@ -92,7 +94,6 @@ export async function apply(
       return;
     }
     options.signal.throwIfAborted();
-    if (options.made?.get(resource.id) === resource.desired) return;
     let leftAlone = false;
     const look = async (): Promise<Job | undefined> => {
       const change = await inspect(resource, { ledger, pending: () => false });
@@ -110,6 +111,11 @@ export async function apply(
       return { change, context };
     };
     try {
+      await options.underWay?.get(resource.id);
+      if (options.made?.get(resource.id) === resource.desired) {
+        options.done?.(resource.id);
+        return;
+      }
       if (resource.lane) await gather(laneOf(lanes, resource.lane), look);
       else {
         const job = await look();

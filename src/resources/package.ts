@@ -36,12 +36,27 @@ interface PackageChange extends Change {
 }
 
 /** A resource that is a package: what it needs can be fetched before it may be installed. */
-interface PackageResource extends Resource {
-  readonly package: Pick<PackageOptions, "name" | "family" | "from">;
+export interface PackageResource extends Resource {
+  readonly package: Pick<PackageOptions, "name" | "family" | "from" | "data">;
 }
 
 function isPackage(resource: Resource): resource is PackageResource {
   return "package" in resource;
+}
+
+/**
+ * The packages among the resources, where they may be installed before anything else is: they come from what the package
+ * system has already, which is at rest, and leave nothing behind when they are taken back, as data would be.
+ */
+export async function packagesAlone(
+  resources: readonly Resource[],
+): Promise<readonly PackageResource[] | undefined> {
+  const packages = resources.filter(isPackage);
+  const [first] = packages;
+  const isAlone = packages.every(({ needs, package: { data } }) => needs.length === 0 && data === undefined);
+  if (!first || !isAlone) return undefined;
+  const manager = packageManager(first.package.family, first.package.from);
+  return (await manager.isAtRest()) ? packages : undefined;
 }
 
 /**
@@ -72,7 +87,7 @@ export function pkg(options: PackageOptions): PackageResource {
   const id = `package:${name}`;
   return {
     id,
-    package: { name, family, from },
+    package: options,
     needs: options.needs ?? [],
     desired: fingerprint({ name }),
     lane: "packages",

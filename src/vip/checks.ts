@@ -91,12 +91,12 @@ export function vipChecks(
   const { context, requests } = input;
   if (requests.length === 0) return [];
   return [
-    ...requests.flatMap((request) => [
+    ...requests.flatMap((request): Check[] => [
       { name: "vip.subnet", run: () => Promise.resolve(checkSubnet(context, request)) },
       { name: "vip.member-address", run: () => Promise.resolve(checkMemberAddress(context, request)) },
-      { name: "vip.in-use", run: () => checkInUse(context, request, surroundings) },
+      { name: "vip.in-use", asksNetwork: true, run: () => checkInUse(context, request, surroundings) },
     ]),
-    { name: "vip.router-id", run: () => checkRouterIds(context, requests, surroundings) },
+    { name: "vip.router-id", asksNetwork: true, run: () => checkRouterIds(context, requests, surroundings) },
     { name: "vip.firewall", run: () => Promise.resolve(checkFirewall(context)) },
     {
       name: "keepalived.foreign",

@@ -4,11 +4,12 @@ import { callAgent } from "../../src/agent/socket.ts";
 import { paths } from "../../src/core/paths.ts";
 import type { HeardBy } from "../../src/vip/listening.ts";
 import { virtualRouterId } from "../../src/vip/vrid.ts";
-import { chime, verdict } from "./chime.ts";
+import { chime, packageList, verdict } from "./chime.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
-import { initWords, vip } from "./pair.ts";
+import { initWords, vip, type Initialized } from "./pair.ts";
 import { system } from "./system.ts";
+import { twinInit } from "./twins.ts";
 import { waitUntil } from "./wait.ts";
 
 /** What is refused before anything is installed, on machines that stay bare. */
@@ -264,6 +265,31 @@ describe("bare nodes", () => {
       stranger.signal("SIGKILL");
     }
   });
+
+  test("packages that were installed while the network was asked are taken back where it is not fit", async () => {
+    expect((await chime(on(node1), ["reset", "--yes"])).code).toBe(0);
+    // Nothing of it is ever run here.
+    for (const node of [on(node1), on(node2)]) await node.run(["cp", "/bin/true", "/root/influxd"]);
+    const { json } = await chime<Initialized>(on(node1), twinInit());
+    const id = virtualRouterId(json.cluster.id, "influxdb");
+    const before = await packageList(on(node2));
+    const stranger = on(node3).start(["perl", "-MSocket", "-e", advertise, String(id)]);
+    try {
+      const env = { CHIME_TOKEN: json.token };
+      const answer = await chime(on(node2), ["join", "--role", "influxdb"], { env });
+      expect(verdict(answer)).toEqual([3, "preflight.failed"]);
+      expect(answer.json.error?.message).toContain(`the virtual router id ${id} is in use`);
+      const { stdout } = await on(node2).sh(
+        "grep -Eo '^(Unpacking|Purging configuration files for) keepalived' /var/lib/chime-node/backups/packages.log; ls /usr/sbin/policy-rc.d 2>&1",
+        { check: false },
+      );
+      expect(stdout).toMatch(/^Unpacking keepalived\nPurging .* keepalived\nls: /);
+      expect(await packageList(on(node2))).toEqual(before);
+    } finally {
+      stranger.signal("SIGKILL");
+    }
+    for (const node of [on(node1), on(node2)]) expect((await chime(node, ["reset", "--yes"])).code).toBe(0);
+  }, 60_000);
 
   /** A token of the cluster on node1, which is made by whoever asks first. */
   async function freshToken(): Promise<string> {

@@ -240,6 +240,46 @@ describe("apply", () => {
     expect(looked).toEqual(["a:1 x", "a:2 x", "a:2 y", "a:bad x"]);
   });
 
+  test("what another run is at work on is waited for, is done where that has made it, and fails as it does there", async () => {
+    const { fake } = fakeHost();
+    const looked: string[] = [];
+    const look = (id: string) => () => Promise.resolve(void looked.push(id));
+    const [a, b, c] = [1, 2, 3].map((n) => fake(`a:${n}`, "x", { look: look(`a:${n}`) })) as [
+      Resource,
+      Resource,
+      Resource,
+    ];
+    const after = fake("b:1", "x", { needs: ["a:1"], look: look("b:1") });
+    const [first, second, third] = [1, 2, 3].map(() => Promise.withResolvers<void>()) as [
+      PromiseWithResolvers<void>,
+      PromiseWithResolvers<void>,
+      PromiseWithResolvers<void>,
+    ];
+    const made = new Map<string, string>();
+    const done: string[] = [];
+    const running = apply([a, after, b, c], memoryLedger(), {
+      ...options(),
+      made,
+      underWay: new Map([
+        ["a:1", first.promise],
+        ["a:2", second.promise],
+      ]),
+      done: (id) => {
+        done.push(id);
+        third.resolve();
+      },
+    });
+    await third.promise;
+    expect(looked).toEqual(["a:3"]);
+    made.set("a:1", a.desired);
+    first.resolve();
+    second.reject(new ChimeError(Exit.failed, "x.failed", "broke off"));
+    const { failed } = await running;
+    expect(failed.map(({ error }) => error.message)).toEqual(["a:2: broke off"]);
+    expect(looked).toEqual(["a:3", "b:1"]);
+    expect(done).toEqual(["a:3", "a:1", "b:1"]);
+  });
+
   test("an aborted step may have last words of its own", async () => {
     const { fake } = fakeHost();
     const controller = new AbortController();

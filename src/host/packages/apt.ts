@@ -68,6 +68,8 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
 
     interrupted,
 
+    isAtRest,
+
     async candidates(names) {
       const sources = await find();
       return sources ? candidatesOf(sources, names) : new Map();
@@ -75,10 +77,9 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
 
     hasBundled: () => Promise.resolve(false),
 
-    // No installation that a hook of ours holds up: one run of apt less (0.2 s), but dpkg's lock for as long as it downloads.
     async download(names, log, work) {
       const sources = await find();
-      if (!sources || (await lockHolder()) !== undefined || (await interrupted())) return;
+      if (!sources || !(await isAtRest())) return;
       const fetch = (argv: readonly string[]) => run(["apt-get", ...argv], log, work, { onAbort: "kill" });
       const options = [...aptOptions, ...sources.options];
       work.progress("downloading packages");
@@ -114,6 +115,10 @@ async function interrupted(): Promise<boolean> {
   // dpkg journals what it has not yet merged into its status file here, as numbered files.
   const journal = await readdir("/var/lib/dpkg/updates");
   return journal.some((name) => /^\d+$/.test(name)) || unsettled(await queryAll()).length > 0;
+}
+
+async function isAtRest(): Promise<boolean> {
+  return (await lockHolder()) === undefined && !(await interrupted());
 }
 
 async function purge(names: readonly string[], log: string, work: PackageWork): Promise<void> {

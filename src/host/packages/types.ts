@@ -76,6 +76,8 @@ export interface PackageManager {
   isOlder(one: string, other: string): Promise<boolean>;
   /** True when an earlier run was cut off and the system must be repaired before anything else. */
   interrupted(): Promise<boolean>;
+  /** Nobody is at work on packages, as far as can be seen, and nothing was cut off. */
+  isAtRest(): Promise<boolean>;
   /** Versions that the repositories offer; a name that is missing has none, or nobody knows yet. */
   candidates(names: readonly string[]): Promise<Map<string, string>>;
   /** Whether an imported bundle has all of these: then no vendor's repository is needed. */

@@ -1,0 +1,92 @@
+import { toChimeError } from "../core/errors.ts";
+import type { Ledger } from "../plan/ledger.ts";
+import { undoAll } from "../plan/reset.ts";
+import { kinds } from "../resources/index.ts";
+import { packagesAlone, type PackageResource } from "../resources/package.ts";
+import type { Resource } from "../resources/types.ts";
+import type { Io } from "./io.ts";
+import { make } from "./make.ts";
+
+/** What was begun of a node's resources before the rest may be. */
+export interface Begun {
+  ledger: Ledger;
+  /** What each resource was made as, by its id. */
+  made: Map<string, string>;
+  underWay: ReadonlyMap<string, Promise<void>>;
+}
+
+/**
+ * Packages of a node that has none of ours yet, installed while the network is still asked whether it is fit: that takes
+ * longer than a second. They start nothing, and where it is not fit they are taken back.
+ */
+export class PackagesAhead {
+  readonly begun: Begun;
+  readonly #io: Io;
+  /** What the ledger knew before. */
+  readonly #known: ReadonlySet<string>;
+  readonly #over: Promise<void>;
+
+  private constructor(packages: readonly PackageResource[], ledger: Ledger, io: Io) {
+    this.#io = io;
+    this.#known = new Set(ledger.ids());
+    const ends = new Map(packages.map(({ id }) => [id, Promise.withResolvers<void>()]));
+    // Whoever goes on with it hears of what went wrong.
+    for (const { promise } of ends.values()) promise.catch(() => undefined);
+    const made = new Map<string, string>();
+    this.#over = install(packages, { ledger, made }, ends, io);
+    this.#over.catch(() => undefined);
+    const underWay = new Map([...ends].map(([id, { promise }]) => [id, promise]));
+    this.begun = { ledger, made, underWay };
+  }
+
+  /**
+   * @param resources what is to be installed on the node
+   * @returns undefined where its packages need more than the package system has, where that is not at rest, or where they
+   * could not be taken back without others
+   */
+  static async begin(
+    resources: readonly Resource[],
+    ledger: Ledger,
+    io: Io,
+  ): Promise<PackagesAhead | undefined> {
+    // The package system takes back all that was ever brought at once.
+    if (ledger.ids().some((id) => id.startsWith("package:"))) return undefined;
+    const packages = await packagesAlone(resources);
+    return packages && new PackagesAhead(packages, ledger, io);
+  }
+
+  /** @throws when interrupted: what goes on by itself, or the signal's reason */
+  async requireOn(): Promise<void> {
+    if (!this.#io.signal.aborted) return;
+    await this.#over;
+    this.#io.signal.throwIfAborted();
+  }
+
+  /** Of a node that is refused: that is told in any case. */
+  async takeBack(): Promise<void> {
+    const { signal, progress, warn } = this.#io;
+    try {
+      progress("the packages that were begun meanwhile are taken back first");
+      await this.#over;
+      await undoAll(this.begun.ledger, kinds, { signal, progress }, (id) => !this.#known.has(id));
+    } catch (error) {
+      warn(`packages stay that were installed meanwhile (${toChimeError(error).message}): chime-node reset`);
+    }
+  }
+}
+
+/** @throws when interrupted: what goes on by itself, or the signal's reason */
+async function install(
+  packages: readonly PackageResource[],
+  begun: Pick<Begun, "ledger" | "made">,
+  ends: ReadonlyMap<string, PromiseWithResolvers<void>>,
+  io: Io,
+): Promise<void> {
+  try {
+    const { failed } = await make(packages, io, { ...begun, done: (id) => ends.get(id)?.resolve() });
+    for (const { resource, error } of failed) ends.get(resource)?.reject(error.cause);
+  } catch (error) {
+    for (const end of ends.values()) end.reject(error);
+    throw error;
+  }
+}
