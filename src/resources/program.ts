@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Stats } from "node:fs";
-import { chmod, open, rename, rm, stat, utimes } from "node:fs/promises";
+import { chmod, copyFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import * as v from "valibot";
 import { refused } from "../core/errors.ts";
 import {
@@ -18,7 +19,6 @@ import type { FileResource } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { Kind } from "./types.ts";
 
-/** Smaller pieces, as a stream's, take three times as long. */
 const pieceBytes = 2 ** 20;
 
 const root = { mode: 0o644, uid: 0, gid: 0 };
@@ -69,7 +69,9 @@ export function program({ from, to }: { from: string; to: string }): FileResourc
 
 async function copy(from: string, to: string, source: Stats): Promise<void> {
   const next = temporaryOf(to);
-  const hash = await copyHashed(from, next);
+  await rm(next, { force: true });
+  await copyFile(from, next);
+  const hash = await sha256Of(next);
   await chmod(next, 0o755);
   await utimes(next, source.atimeMs / 1000, source.mtimeMs / 1000);
   await syncPath(next);
@@ -79,19 +81,15 @@ async function copy(from: string, to: string, source: Stats): Promise<void> {
   await syncPath(dirname(to));
 }
 
-/** @returns the SHA-256 of what was copied, hex */
-async function copyHashed(from: string, to: string): Promise<string> {
+/** Mapped, for reading costs half as much again; an agent has its turn between two pieces. @returns hex */
+async function sha256Of(path: string): Promise<string> {
   const hash = createHash("sha256");
-  await using source = await open(from);
-  await using copied = await open(to, "w", 0o600);
-  const piece = Buffer.allocUnsafe(pieceBytes);
-  for (;;) {
-    const { bytesRead } = await source.read(piece, 0, pieceBytes, null);
-    if (bytesRead === 0) return hash.digest("hex");
-    const read = piece.subarray(0, bytesRead);
-    hash.update(read);
-    await copied.writeFile(read);
+  const bytes = Bun.mmap(path);
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    hash.update(bytes.subarray(at, at + pieceBytes));
+    await setImmediate();
   }
+  return hash.digest("hex");
 }
 
 /** utimes(2) by the runtime is exact to the second. */

@@ -33,12 +33,10 @@ const machine: Surroundings = {
   keepalivedConfig: () => readText(configPath),
 };
 
-const firstLookMs = 100;
+/** In a network of its own who has an address answers within a millisecond or two. */
+const firstLookMs = 50;
 
-/**
- * A first look where nothing is to be started yet: who has a VIP answers within milliseconds, and of routers most are
- * missed. Each node that takes a role looks in full.
- */
+/** A first look where nothing is to be started yet: of routers most are missed. Each node that takes a role looks in full. */
 export function firstLook(listening: Listening): Surroundings {
   return {
     ...machine,
