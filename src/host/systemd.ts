@@ -130,14 +130,14 @@ export async function setAtBoot(
   for (const unit of units) untold.set(unit, `${verb}d`);
 }
 
-/** By then the command that is typed next has begun, on this node or on one that shares its processors, s. */
-const tellAfter = 5;
-
-/** Has systemd hear of what `setAtBoot` did, when nobody waits for anything any more. */
+/**
+ * Has systemd hear of what `setAtBoot` did, where nobody waits for anything any more: until then another command is told by
+ * systemd that it was not done.
+ */
 export function tellUnits(): void {
   if (untold.size === 0) return;
   untold.clear();
-  leave(["sh", "-c", `sleep ${tellAfter}; exec systemctl daemon-reload`]);
+  leave(["systemctl", "daemon-reload"]);
 }
 
 /** It does not run, and nothing is under way that would have it run. */
