@@ -25,14 +25,12 @@ interface Step {
   name: string;
   run(): Promise<Counts>;
   /**
-   * What may run beside others: labs beside each other; those that look at all disks of the machine, one after the other,
-   * beside what has no lab. Without it, a step runs alone, and first.
+   * What may run beside others, two at a time (on two cores and one disk more of them only slow each other down): labs, and
+   * what has none; those that look at all disks of the machine, one after the other, beside what has no lab. Without it, a
+   * step runs alone, and first.
    */
   beside?: "labs" | "disks" | "units";
 }
-
-/** How many steps that mostly wait run at once; on two cores and one disk more of them only slow each other down. */
-const lanes = 2;
 
 const children = new Set<Bun.Subprocess>();
 /** Nothing more is started. */
@@ -288,10 +286,11 @@ async function main(): Promise<number> {
     for (let step = waiting.shift(); step; step = waiting.shift()) await take(step);
   };
   await inTurn(those(undefined));
-  await Promise.all([inTurn(those("units")), inTurn(those("disks"))]);
   // Long files take long: begun last, one of them would be waited for alone.
   const labs = those("labs").toSorted((a, b) => sizeOf(b.name) - sizeOf(a.name));
-  await Promise.all(Array.from({ length: lanes }, () => inTurn(labs)));
+  const [units, disks] = [inTurn(those("units")), inTurn(those("disks"))];
+  // Two lanes at all times; no lab begins before those that look at all disks are over.
+  await Promise.all([disks.then(() => inTurn(labs)), units.then(() => disks).then(() => inTurn(labs))]);
   for (const line of skipped) console.log(`skipped: ${line}`);
   // Again, for a long log is often kept by its end alone.
   for (const { name, failures } of broken)
