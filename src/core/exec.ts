@@ -1,6 +1,8 @@
 import { failed } from "./errors.ts";
 import { mask } from "./mask.ts";
 
+export type OnAbort = "kill" | "leave";
+
 export interface ExecOptions {
   stdin?: string | undefined;
   /** Kills the whole process group after this many ms. Default 60 000. */
@@ -10,7 +12,7 @@ export interface ExecOptions {
   cwd?: string | undefined;
   signal?: AbortSignal | undefined;
   /** What an abort does to the child: end its process group, or leave it to finish by itself. Default "kill". */
-  onAbort?: "kill" | "leave" | undefined;
+  onAbort?: OnAbort | (() => OnAbort) | undefined;
   /** Exit codes that are an answer, not a failure. Default [0]; "any" never throws on a code. */
   ok?: readonly number[] | "any" | undefined;
 }
@@ -71,7 +73,8 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
   }, options.timeoutMs ?? 60_000);
   const left = Promise.withResolvers<never>();
   const onAbort = () => {
-    if (options.onAbort !== "leave") return killGroup();
+    const mode = typeof options.onAbort === "function" ? options.onAbort() : options.onAbort;
+    if (mode !== "leave") return killGroup();
     child.unref();
     left.reject(options.signal?.reason);
   };

@@ -215,7 +215,7 @@ async function takeRoles(
     return packages?.begun;
   } catch (error) {
     await packages?.requireOn();
-    await packages?.takeBack();
+    await packages?.takeBack(error);
     throw error;
   }
 }

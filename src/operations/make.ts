@@ -7,7 +7,7 @@ import type { Io } from "./io.ts";
 /** A guard that is asked something waits for an address to leave, and for another node's guard. */
 const askMs = 30_000;
 
-interface More extends Pick<ApplyOptions, "done" | "made" | "underWay"> {
+interface More extends Pick<ApplyOptions, "done" | "made" | "underWay" | "giveUp"> {
   /** Where another run has this node's ledger open. */
   ledger?: Ledger | undefined;
 }

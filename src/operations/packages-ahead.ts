@@ -25,6 +25,7 @@ export class PackagesAhead {
   /** What the ledger knew before. */
   readonly #known: ReadonlySet<string>;
   readonly #over: Promise<void>;
+  readonly #giveUp = new AbortController();
 
   private constructor(packages: readonly PackageResource[], ledger: Ledger, io: Io) {
     this.#io = io;
@@ -33,7 +34,7 @@ export class PackagesAhead {
     // Whoever goes on with it hears of what went wrong.
     for (const { promise } of ends.values()) promise.catch(() => undefined);
     const made = new Map<string, string>();
-    this.#over = install(packages, { ledger, made }, ends, io);
+    this.#over = install(packages, { ledger, made, giveUp: this.#giveUp.signal }, ends, io);
     this.#over.catch(() => undefined);
     const underWay = new Map([...ends].map(([id, { promise }]) => [id, promise]));
     this.begun = { ledger, made, underWay };
@@ -62,15 +63,16 @@ export class PackagesAhead {
     this.#io.signal.throwIfAborted();
   }
 
-  /** Of a node that is refused: that is told in any case. */
-  async takeBack(): Promise<void> {
-    const { signal, progress, warn } = this.#io;
+  /** @param why the node is refused: told at once, for what dpkg has begun is finished first */
+  async takeBack(why: unknown): Promise<void> {
+    const { signal, progress, note, warn } = this.#io;
+    note(`${toChimeError(why).message}; the packages that were begun meanwhile are taken back`);
     try {
-      progress("the packages that were begun meanwhile are taken back first");
+      this.#giveUp.abort(why);
       await this.#over;
       await undoAll(this.begun.ledger, kinds, { signal, progress }, (id) => !this.#known.has(id));
     } catch (error) {
-      warn(`packages stay that were installed meanwhile (${toChimeError(error).message}): chime-node reset`);
+      warn(`not all packages were taken back: ${toChimeError(error).message}; chime-node reset does it`);
     }
   }
 }
@@ -78,7 +80,7 @@ export class PackagesAhead {
 /** @throws when interrupted: what goes on by itself, or the signal's reason */
 async function install(
   packages: readonly PackageResource[],
-  begun: Pick<Begun, "ledger" | "made">,
+  begun: Pick<Begun, "ledger" | "made"> & { giveUp: AbortSignal },
   ends: ReadonlyMap<string, PromiseWithResolvers<void>>,
   io: Io,
 ): Promise<void> {

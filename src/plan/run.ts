@@ -39,6 +39,8 @@ export interface Outcome {
 
 export interface ApplyOptions {
   signal: AbortSignal;
+  /** What can still be taken for not begun is given up then, and fails. */
+  giveUp?: AbortSignal | undefined;
   /** What is being done or awaited right now, and for which resource. */
   progress(line: string, resource: string): void;
   /** Called with the id of each resource that is as desired, as soon as it is. */
@@ -88,49 +90,54 @@ export async function apply(
   const lanes = new Map<string, Lane>();
   const applied = new Set<string>();
 
-  await walk(resources, async (resource) => {
-    if (resource.needs.some((need) => errors.has(need) || blocked.has(need))) {
-      blocked.add(resource.id);
-      return;
-    }
-    options.signal.throwIfAborted();
-    let leftAlone = false;
-    const look = async (): Promise<Job | undefined> => {
-      const change = await inspect(resource, { ledger, pending: () => false });
-      leftAlone = change !== undefined && options.only?.has(resource.id) === false;
-      if (!change || leftAlone) return undefined;
-      const planned = describe(resource, change, ledger);
-      found.set(resource.id, planned);
-      const context: ApplyContext = {
-        ledger,
-        signal: options.signal,
-        progress: (line) => options.progress(line, resource.id),
-        ask: options.ask ?? askNobody,
-      };
-      context.progress(`${planned.action} ${resource.id}`);
-      return { change, context };
-    };
-    try {
-      await options.underWay?.get(resource.id);
-      if (options.made?.get(resource.id) === resource.desired) {
-        options.done?.(resource.id);
+  await walk(
+    resources,
+    async (resource) => {
+      if (resource.needs.some((need) => errors.has(need) || blocked.has(need))) {
+        blocked.add(resource.id);
         return;
       }
-      if (resource.lane) await gather(laneOf(lanes, resource.lane), look);
-      else {
-        const job = await look();
-        await job?.change.apply(job.context);
+      options.signal.throwIfAborted();
+      let leftAlone = false;
+      const look = async (): Promise<Job | undefined> => {
+        const change = await inspect(resource, { ledger, pending: () => false });
+        leftAlone = change !== undefined && options.only?.has(resource.id) === false;
+        if (!change || leftAlone) return undefined;
+        const planned = describe(resource, change, ledger);
+        found.set(resource.id, planned);
+        const context: ApplyContext = {
+          ledger,
+          signal: options.signal,
+          giveUp: options.giveUp,
+          progress: (line) => options.progress(line, resource.id),
+          ask: options.ask ?? askNobody,
+        };
+        context.progress(`${planned.action} ${resource.id}`);
+        return { change, context };
+      };
+      try {
+        await options.underWay?.get(resource.id);
+        if (options.made?.get(resource.id) === resource.desired) {
+          options.done?.(resource.id);
+          return;
+        }
+        if (resource.lane) await gather(laneOf(lanes, resource.lane), look);
+        else {
+          const job = await look();
+          await job?.change.apply(job.context);
+        }
+        if (leftAlone) return;
+        if (found.has(resource.id)) applied.add(resource.id);
+        await ledger.done(resource.id, resource.desired);
+        options.made?.set(resource.id, resource.desired);
+        options.done?.(resource.id);
+      } catch (error) {
+        if (options.signal.aborted) throw whyAborted(error, options.signal);
+        errors.set(resource.id, named(resource.id, error));
       }
-      if (leftAlone) return;
-      if (found.has(resource.id)) applied.add(resource.id);
-      await ledger.done(resource.id, resource.desired);
-      options.made?.set(resource.id, resource.desired);
-      options.done?.(resource.id);
-    } catch (error) {
-      if (options.signal.aborted) throw whyAborted(error, options.signal);
-      errors.set(resource.id, named(resource.id, error));
-    }
-  });
+    },
+    options.signal,
+  );
 
   const ids = order(resources).map((resource) => resource.id);
   // Exit 2 and 3 promise that nothing was touched; what failed otherwise had begun.
@@ -151,6 +158,7 @@ export async function apply(
 async function walk(
   resources: readonly Resource[],
   visit: (resource: Resource) => Promise<void>,
+  signal?: AbortSignal,
 ): Promise<void> {
   const visits = new Map<string, Promise<void>>();
   for (const resource of order(resources)) {
@@ -161,7 +169,11 @@ async function walk(
     );
   }
   const results = await Promise.allSettled(visits.values());
-  for (const result of results) if (result.status === "rejected") throw result.reason;
+  const reasons = results.flatMap((result) =>
+    result.status === "rejected" ? [result.reason as unknown] : [],
+  );
+  // Interrupted, all end, and one may say more than that.
+  if (reasons.length > 0) throw reasons.find((reason) => reason !== signal?.reason) ?? reasons[0];
 }
 
 async function inspect(resource: Resource, context: InspectContext): Promise<Change | undefined> {

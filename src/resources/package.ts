@@ -46,7 +46,7 @@ function isPackage(resource: Resource): resource is PackageResource {
 
 /**
  * The packages among the resources, where they may be installed before anything else is: they come from what the package
- * system has already, which is at rest, and leave nothing behind when they are taken back, as data would be.
+ * system has already, can be given up, and leave nothing behind when they are taken back, as data would be.
  */
 export async function packagesAlone(
   resources: readonly Resource[],
@@ -56,7 +56,7 @@ export async function packagesAlone(
   const isAlone = packages.every(({ needs, package: { data } }) => needs.length === 0 && data === undefined);
   if (!first || !isAlone) return undefined;
   const manager = packageManager(first.package.family, first.package.from);
-  return (await manager.isAtRest()) ? packages : undefined;
+  return (await manager.canGiveUp()) ? packages : undefined;
 }
 
 /**
@@ -94,7 +94,7 @@ export function pkg(options: PackageOptions): PackageResource {
     async inspect({ ledger }) {
       const manager = packageManager(family, from);
       // A killed run's policy would keep our services down for ever.
-      const leftover = ledger.noted(policyId) !== undefined && ledger.noted(id) !== undefined;
+      const leftover = ledger.noted(policyId) !== undefined;
       const installed = (await manager.installed([name])).get(name);
       if (installed !== undefined && !leftover) return undefined;
       const change: PackageChange = {
@@ -131,13 +131,19 @@ async function install(
   context: ApplyContext,
 ): Promise<void> {
   const manager = packageManager(family, from);
-  const { ledger, signal } = context;
+  const { ledger, signal, giveUp } = context;
   await makePrivateDirectory(ledger.backups);
   const record = join(ledger.backups, "packages");
   const log = join(ledger.backups, "packages.log");
   const answers = changes.flatMap((change) => change.answers);
   const sources = changes.flatMap((change) => (change.repository ? [change.repository] : []));
   const repositories = [...new Map(sources.map((source) => [source.name, source])).values()];
+  // Noted before the packages are: then it is taken back after them.
+  if (manager.startsServices)
+    await denyStart(
+      changes.flatMap((change) => change.units),
+      context,
+    );
   const fresh: FreshData[] = [];
   for (const { name, data } of changes) {
     const id = `package:${name}`;
@@ -146,14 +152,9 @@ async function install(
     const { fresh: directory } = v.parse(beforeSchema, ledger.noted(id));
     if (directory !== null) fresh.push({ name, directory });
   }
-  if (manager.startsServices)
-    await denyStart(
-      changes.flatMap((change) => change.units),
-      context,
-    );
   try {
     const names = changes.map((change) => change.name);
-    await manager.install({ names, repositories, record, fresh, log, answers }, context);
+    await manager.install({ names, repositories, record, fresh, log, answers, giveUp }, context);
   } finally {
     // Interrupted, the package tools go on and must still find it; the next run takes it away.
     if (!signal.aborted && ledger.noted(policyId) !== undefined) {

@@ -39,6 +39,8 @@ export interface InspectContext {
 export interface ApplyContext {
   ledger: Ledger;
   signal: AbortSignal;
+  /** What can still be taken for not begun is given up then. */
+  giveUp?: AbortSignal | undefined;
   /** A progress line: says what is being done or awaited right now. */
   progress(line: string): void;
   /** Asks the guard of a role on this node. @throws ChimeError `agent.not_running`, `role.not_here`, or the guard's own */

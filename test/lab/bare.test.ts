@@ -285,6 +285,24 @@ describe("bare nodes", () => {
       );
       expect(stdout).toMatch(/^Unpacking keepalived\nPurging .* keepalived\nls: /);
       expect(await packageList(on(node2))).toEqual(before);
+      // A repository that takes connections and says nothing holds up no refusal.
+      const silent = on(node3).start(["perl", "-MSocket", "-e", listen, "8000"]);
+      try {
+        const list = `deb [trusted=yes] http://${on(node3).address}:8000/ ./`;
+        await on(node2).sh(`rm -r /var/lib/apt/lists; echo '${list}' >/etc/apt/sources.list`);
+        // One that enters listens itself.
+        expect((await chime(on(node2), ["reset", "--yes"])).code).toBe(0);
+        const started = performance.now();
+        expect(verdict(await chime(on(node2), ["join", "--role", "influxdb"], { env }))).toEqual([
+          3,
+          "preflight.failed",
+        ]);
+        // An address that says nothing costs apt 10 s a try.
+        expect(performance.now() - started).toBeLessThan(9_000);
+      } finally {
+        silent.signal("SIGKILL");
+      }
+      expect((await on(node2).run(["pgrep", "apt-get"], { check: false })).code).toBe(1);
     } finally {
       stranger.signal("SIGKILL");
     }

@@ -295,6 +295,29 @@ describe("apply", () => {
     expect(await failure(running)).toBe(words);
   });
 
+  test("what an aborted step says is told, wherever it stands among those that just end", async () => {
+    const { fake } = fakeHost();
+    const controller = new AbortController();
+    const words = new ChimeError(Exit.interrupted, "interrupted", "what it began goes on");
+    const begun = Promise.withResolvers<void>();
+    const waits = () =>
+      begun.promise.then(() => {
+        controller.abort(new Error("interrupted"));
+        throw controller.signal.reason;
+      });
+    const goesOn = async () => {
+      begun.resolve();
+      await new Promise((resolve) => controller.signal.addEventListener("abort", resolve));
+      throw words;
+    };
+    const running = apply(
+      [fake("a:1", "x", { act: waits }), fake("b:2", "x", { act: goesOn })],
+      memoryLedger(),
+      { ...options(), signal: controller.signal },
+    );
+    expect(await failure(running)).toBe(words);
+  });
+
   test("an abort rejects with its reason and starts nothing more", async () => {
     const { fake, values } = fakeHost();
     const controller = new AbortController();

@@ -18,6 +18,7 @@ import {
 import { acquireOptions, aptFetch } from "./apt-fetch.ts";
 import { aptSource } from "./apt-source.ts";
 import { noRepository } from "./no-repository.ts";
+import { Claim } from "./claim.ts";
 import { lockHolder, waitForLock } from "./dpkg-lock.ts";
 import { runLogged } from "./logged-run.ts";
 import { vendorEnv } from "./vendor-env.ts";
@@ -68,7 +69,7 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
 
     interrupted,
 
-    isAtRest,
+    canGiveUp: isAtRest,
 
     async candidates(names) {
       const sources = await find();
@@ -122,6 +123,8 @@ async function isAtRest(): Promise<boolean> {
 }
 
 async function purge(names: readonly string[], log: string, work: PackageWork): Promise<void> {
+  // Somebody, or what an interrupted run of ours left to go on by itself, may still be unpacking some of them.
+  await waitForLock(work);
   const there = (await query(names)).filter((p) => p.status !== "not-installed").map((p) => p.name);
   if (there.length === 0) return;
   work.progress(`removing ${there.length} packages`);
@@ -172,6 +175,7 @@ async function update(sources: AptSources, request: InstallRequest, work: Packag
     ["apt-get", "update", "-q", ...aptOptions, ...sources.options],
     request.log,
     work,
+    { giveUp: request.giveUp && { signal: request.giveUp, may: () => Promise.resolve(true) } },
   );
   if (classify(output) === "no_space") throw installError(request.names, output, request.log);
   if (await haveLists(sources)) {
@@ -189,7 +193,11 @@ async function install(
   work: PackageWork,
 ): Promise<string | undefined> {
   work.progress(`installing ${request.names.join(", ")}`);
-  const hook = `sed -n '/^$/,$p' >>${request.record} && sync ${request.record}`;
+  const claim = new Claim(request.record);
+  if (request.giveUp) await claim.clear();
+  // apt knows by its first word how it is spoken to (`DPkg::Tools::Options`).
+  const record = `sed -n '/^$/,$p' >>${request.record} && sync ${request.record}`;
+  const hook = request.giveUp ? `${record} && ${claim.command}` : record;
   const argv = [
     "apt-get",
     ...installArguments,
@@ -201,11 +209,14 @@ async function install(
     ...sources.options,
     ...request.names,
   ];
-  const { code, output } = await run(argv, request.log, work);
+  const { giveUp } = request;
+  const { code, output } = await run(argv, request.log, work, {
+    giveUp: giveUp && { signal: giveUp, may: () => claim.take() },
+  });
   return code === 0 ? undefined : output;
 }
 
-/** dpkg(1): finish what was unpacked; unpack again what was cut off while it was; then let apt complete what they need. */
+/** dpkg(1): finish what was unpacked; then let apt fetch again what was cut off while unpacking. */
 async function repair(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<void> {
   work.progress("finishing an interrupted package installation");
   for (const { name, directory } of request.fresh) {
@@ -214,21 +225,23 @@ async function repair(sources: AptSources, request: InstallRequest, work: Packag
   }
   const keep = ["--force-confdef", "--force-confold"];
   await run(["dpkg", ...keep, "--configure", "-a"], request.log, work);
-  if (!(await interrupted())) return;
-  await unpackTorn(sources, request, work);
-  const argv = ["apt-get", ...installArguments, "--fix-broken"];
-  await run(
-    [...argv, ...aptOptions, ...sources.options, "-o=Dpkg::Options::=--force-confold"],
-    request.log,
-    work,
-  );
+  const complete = async () => {
+    if (!(await interrupted())) return;
+    const options = [...aptOptions, ...sources.options, "-o=Dpkg::Options::=--force-confold"];
+    await run(["apt-get", ...installArguments, "--fix-broken", ...options], request.log, work);
+  };
+  await complete();
+  if (await unpackTorn(sources, request, work)) await complete();
 }
 
-/** apt itself only configures a torn package that was almost unpacked, which dpkg refuses (seen with apt 2.6 and dpkg 1.21). */
-async function unpackTorn(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<void> {
+/**
+ * apt itself only configures a torn package that was almost unpacked, which dpkg refuses (seen with apt 2.6 and dpkg 1.21).
+ * @returns whether there was one
+ */
+async function unpackTorn(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<boolean> {
   const torn = (await queryAll()).filter((one) => one.torn).map(({ name }) => name);
   const names = [...(await candidatesOf(sources, torn)).keys()];
-  if (names.length === 0) return;
+  if (names.length === 0) return false;
   const cwd = `${request.log}.torn`;
   await rm(cwd, { recursive: true, force: true });
   await mkdir(cwd, { mode: 0o700 });
@@ -238,10 +251,18 @@ async function unpackTorn(sources: AptSources, request: InstallRequest, work: Pa
     if (code !== 0) throw installError(names, output, request.log);
     const unpacking = ["dpkg", "--force-confdef", "--force-confold", "--unpack", ...(await readdir(cwd))];
     await run(unpacking, request.log, work, { cwd });
+    return true;
   } finally {
     // What goes on by itself reads from it.
     if (!work.signal.aborted) await rm(cwd, { recursive: true, force: true });
   }
+}
+
+interface RunOptions {
+  onAbort?: "kill" | "leave";
+  cwd?: string;
+  /** Kills it where it may be. */
+  giveUp?: { signal: AbortSignal; may: () => Promise<boolean> } | undefined;
 }
 
 /**
@@ -252,12 +273,29 @@ async function run(
   argv: readonly string[],
   log: string,
   work: PackageWork,
-  { onAbort = "leave", cwd }: { onAbort?: "kill" | "leave"; cwd?: string } = {},
+  { onAbort = "leave", cwd, giveUp }: RunOptions = {},
 ): Promise<{ code: number; output: string }> {
-  for (let attempt = 1; ; attempt++) {
-    await waitForLock(work);
-    const { code, output } = await runLogged({ argv, log, env, work, step: parseProgress, onAbort, cwd });
-    if (code !== 0 && classify(output) === "locked" && attempt < lockAttempts) continue;
-    return { code, output };
+  giveUp?.signal.throwIfAborted();
+  const given = new AbortController();
+  const end = () => {
+    giveUp?.may().then(
+      (may) => may && given.abort(giveUp.signal.reason),
+      // Then it is finished.
+      () => undefined,
+    );
+  };
+  giveUp?.signal.addEventListener("abort", end, { once: true });
+  const ended = { ...work, signal: AbortSignal.any([work.signal, given.signal]) };
+  const mode = () => (given.signal.aborted ? "kill" : onAbort);
+  try {
+    for (let attempt = 1; ; attempt++) {
+      await waitForLock(ended);
+      const step = parseProgress;
+      const { code, output } = await runLogged({ argv, log, env, work: ended, step, onAbort: mode, cwd });
+      if (code !== 0 && classify(output) === "locked" && attempt < lockAttempts) continue;
+      return { code, output };
+    }
+  } finally {
+    giveUp?.signal.removeEventListener("abort", end);
   }
 }

@@ -51,7 +51,8 @@ export function dnfFrom(find: () => Promise<DnfRepositories | undefined>): Packa
     // rpm enters a package when all its files are there: what a killed run left is simply installed again.
     interrupted: () => Promise.resolve(false),
 
-    isAtRest: () => Promise.resolve(true),
+    // Nothing tells that dnf has only downloaded so far.
+    canGiveUp: () => Promise.resolve(false),
 
     async candidates(names) {
       const from = await find();

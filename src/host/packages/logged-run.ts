@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { systemClock } from "../../core/clock.ts";
 import { ChimeError, Exit } from "../../core/errors.ts";
-import { exec } from "../../core/exec.ts";
+import { exec, type OnAbort } from "../../core/exec.ts";
 import { fileError, isMissing } from "../files.ts";
 import type { PackageWork } from "./types.ts";
 
@@ -14,7 +14,7 @@ interface LoggedRun {
   /** What a line of the output tells, if it is worth telling. */
   step: (line: string) => string | undefined;
   /** Left alone by an abort it goes on by itself. */
-  onAbort: "kill" | "leave";
+  onAbort: OnAbort | (() => OnAbort);
   cwd?: string | undefined;
 }
 
@@ -38,7 +38,8 @@ export async function runLogged(run: LoggedRun): Promise<{ code: number; output:
     const { code } = await exec(shell, { ok: "any", env, timeoutMs: runTimeoutMs, signal, onAbort, cwd });
     return { code, output: await tail(log, from) };
   } catch (error) {
-    if (!work.signal.aborted || onAbort === "kill") throw error;
+    const mode = typeof onAbort === "function" ? onAbort() : onAbort;
+    if (!work.signal.aborted || mode === "kill") throw error;
     throw new ChimeError(
       Exit.interrupted,
       "interrupted",

@@ -19,6 +19,8 @@ export interface InstallRequest {
    * maintainer script finishes a database that is half made.
    */
   fresh: readonly FreshData[];
+  /** Ends it with this signal's reason, as long as nothing was unpacked; then it is finished. */
+  giveUp?: AbortSignal | undefined;
   /** Our repositories that some of them come from. */
   repositories: readonly Repository[];
   /** Answers to what packages would ask as they are installed: lines for debconf-set-selections(1). */
@@ -76,8 +78,11 @@ export interface PackageManager {
   isOlder(one: string, other: string): Promise<boolean>;
   /** True when an earlier run was cut off and the system must be repaired before anything else. */
   interrupted(): Promise<boolean>;
-  /** Nobody is at work on packages, as far as can be seen, and nothing was cut off. */
-  isAtRest(): Promise<boolean>;
+  /**
+   * Whether an installation that begins now can be given up (`InstallRequest.giveUp`): where nobody is at work on packages, as
+   * far as can be seen, and nothing was cut off.
+   */
+  canGiveUp(): Promise<boolean>;
   /** Versions that the repositories offer; a name that is missing has none, or nobody knows yet. */
   candidates(names: readonly string[]): Promise<Map<string, string>>;
   /** Whether an imported bundle has all of these: then no vendor's repository is needed. */

@@ -16,7 +16,7 @@ function manager(name: string, has: readonly string[], calls: string[], error?: 
     installed: () => Promise.resolve(new Map()),
     isOlder: () => Promise.resolve(false),
     interrupted: () => Promise.resolve(false),
-    isAtRest: () => Promise.resolve(true),
+    canGiveUp: () => Promise.resolve(true),
     candidates: (names) =>
       Promise.resolve(new Map(names.filter((one) => has.includes(one)).map((one) => [one, name]))),
     hasBundled: () => Promise.resolve(false),
