@@ -84,7 +84,8 @@ async function copy(from: string, to: string, source: Stats): Promise<void> {
 /** Mapped, for reading costs half as much again; an agent has its turn between two pieces. @returns hex */
 async function sha256Of(path: string): Promise<string> {
   const hash = createHash("sha256");
-  const bytes = Bun.mmap(path);
+  // Nothing cannot be mapped (mmap(2)).
+  const bytes = Bun.file(path).size === 0 ? new Uint8Array() : Bun.mmap(path);
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     hash.update(bytes.subarray(at, at + pieceBytes));
     await setImmediate();

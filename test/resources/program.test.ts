@@ -46,6 +46,12 @@ test("one of the same size and another time is another one", async () => {
   expect(await changes()).toEqual(["update"]);
 });
 
+test("an empty one is copied, too", async () => {
+  await writeFile(from, "");
+  expect(await make()).toEqual([]);
+  expect(await notedHash(to)).toBe(createHash("sha256").digest("hex"));
+});
+
 test("a source that is gone changes nothing; without any there is nothing to begin with", async () => {
   await make();
   await rm(from);
