@@ -1,4 +1,5 @@
 import { exec } from "../../src/core/exec.ts";
+import { waitUntil } from "./wait.ts";
 
 /** All labs use the same addresses: each lives in namespaces of its own. */
 export const subnet = "10.77.0";
@@ -83,8 +84,10 @@ export class Network {
       "state",
       on ? "3" : "0",
     ];
-    // Refused while the port is down, when nothing passes anyway.
-    await exec(argv, on ? {} : { ok: "any" });
+    // Refused while the port is down, when nothing passes anyway; one that has just come up may not be yet.
+    const set = async () => (await exec(argv, { ok: "any" })).code === 0;
+    if (on) await waitUntil(`port ${port} of the switch to be up`, 5_000, set);
+    else await set();
   }
 
   async addFault(fault: Fault): Promise<void> {
