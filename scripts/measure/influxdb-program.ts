@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { createBucket, findBucket } from "../../src/roles/influxdb/buckets.ts";
 import type { Server } from "../../src/roles/influxdb/client.ts";
-import { deletePoints } from "../../src/roles/influxdb/delete.ts";
+import { bothIncluded, deletePoints } from "../../src/roles/influxdb/delete.ts";
 import { findGaps } from "../../src/roles/influxdb/gap/windows.ts";
 import type { Range } from "../../src/roles/influxdb/gap/time.ts";
 import { probeBucket } from "../../src/roles/influxdb/layout.ts";
@@ -36,9 +36,8 @@ const start = Date.parse("2026-11-16T00:00:00Z");
 const range = (from: number, to: number): Range => ({ from: start + from * 1000, to: start + to * 1000 });
 
 /** Takes from a server what it has of that time. */
-async function lose(server: Server, { from, to }: Range): Promise<void> {
-  const [first, last] = [new Date(from).toISOString(), new Date(to - 1).toISOString()];
-  await deletePoints(server, { bucket, start: first, stop: last, predicate: "" }, limits);
+async function lose(server: Server, range: Range): Promise<void> {
+  await deletePoints(server, { bucket, ...bothIncluded(range), predicate: "" }, limits);
 }
 
 /** In a process of its own, whose memory is its alone. */

@@ -1,8 +1,6 @@
 import { failed } from "./errors.ts";
 import { mask } from "./mask.ts";
 
-export type OnAbort = "kill" | "leave";
-
 export interface ExecOptions {
   stdin?: string | undefined;
   /** Kills the whole process group after this many ms. Default 60 000. */
@@ -12,7 +10,9 @@ export interface ExecOptions {
   cwd?: string | undefined;
   signal?: AbortSignal | undefined;
   /** What an abort does to the child: end its process group, or leave it to finish by itself. Default "kill". */
-  onAbort?: OnAbort | (() => OnAbort) | undefined;
+  onAbort?: "kill" | "leave" | undefined;
+  /** Ends it in any case. */
+  kill?: AbortSignal | undefined;
   /** Exit codes that are an answer, not a failure. Default [0]; "any" never throws on a code. */
   ok?: readonly number[] | "any" | undefined;
 }
@@ -51,6 +51,7 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
     throw failed("exec.missing", `${program} is not installed`);
   }
   options.signal?.throwIfAborted();
+  options.kill?.throwIfAborted();
   const child = Bun.spawn([...argv], {
     env: { ...baseEnv, ...options.env },
     cwd: options.cwd ?? "/",
@@ -73,18 +74,19 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
   }, options.timeoutMs ?? 60_000);
   const left = Promise.withResolvers<never>();
   const onAbort = () => {
-    const mode = typeof options.onAbort === "function" ? options.onAbort() : options.onAbort;
-    if (mode !== "leave") return killGroup();
+    if (options.onAbort !== "leave") return killGroup();
     child.unref();
     left.reject(options.signal?.reason);
   };
   options.signal?.addEventListener("abort", onAbort, { once: true });
+  options.kill?.addEventListener("abort", killGroup, { once: true });
   try {
     const [stdout, stderr, code] = await Promise.race([
       Promise.all([child.stdout.text(), child.stderr.text(), child.exited]),
       left.promise,
     ]);
     options.signal?.throwIfAborted();
+    options.kill?.throwIfAborted();
     const result = { code, stdout, stderr, timedOut };
     if (options.ok === "any") return result;
     if (timedOut) {
@@ -101,6 +103,7 @@ export async function exec(argv: readonly string[], options: ExecOptions = {}): 
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", onAbort);
+    options.kill?.removeEventListener("abort", killGroup);
   }
 }
 

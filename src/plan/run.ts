@@ -90,54 +90,51 @@ export async function apply(
   const lanes = new Map<string, Lane>();
   const applied = new Set<string>();
 
-  await walk(
-    resources,
-    async (resource) => {
-      if (resource.needs.some((need) => errors.has(need) || blocked.has(need))) {
-        blocked.add(resource.id);
+  const visit = async (resource: Resource): Promise<void> => {
+    if (resource.needs.some((need) => errors.has(need) || blocked.has(need))) {
+      blocked.add(resource.id);
+      return;
+    }
+    options.signal.throwIfAborted();
+    let leftAlone = false;
+    const look = async (): Promise<Job | undefined> => {
+      const change = await inspect(resource, { ledger, pending: () => false });
+      leftAlone = change !== undefined && options.only?.has(resource.id) === false;
+      if (!change || leftAlone) return undefined;
+      const planned = describe(resource, change, ledger);
+      found.set(resource.id, planned);
+      const context: ApplyContext = {
+        ledger,
+        signal: options.signal,
+        giveUp: options.giveUp,
+        progress: (line) => options.progress(line, resource.id),
+        ask: options.ask ?? askNobody,
+      };
+      context.progress(`${planned.action} ${resource.id}`);
+      return { change, context };
+    };
+    try {
+      await options.underWay?.get(resource.id);
+      if (options.made?.get(resource.id) === resource.desired) {
+        options.done?.(resource.id);
         return;
       }
-      options.signal.throwIfAborted();
-      let leftAlone = false;
-      const look = async (): Promise<Job | undefined> => {
-        const change = await inspect(resource, { ledger, pending: () => false });
-        leftAlone = change !== undefined && options.only?.has(resource.id) === false;
-        if (!change || leftAlone) return undefined;
-        const planned = describe(resource, change, ledger);
-        found.set(resource.id, planned);
-        const context: ApplyContext = {
-          ledger,
-          signal: options.signal,
-          giveUp: options.giveUp,
-          progress: (line) => options.progress(line, resource.id),
-          ask: options.ask ?? askNobody,
-        };
-        context.progress(`${planned.action} ${resource.id}`);
-        return { change, context };
-      };
-      try {
-        await options.underWay?.get(resource.id);
-        if (options.made?.get(resource.id) === resource.desired) {
-          options.done?.(resource.id);
-          return;
-        }
-        if (resource.lane) await gather(laneOf(lanes, resource.lane), look);
-        else {
-          const job = await look();
-          await job?.change.apply(job.context);
-        }
-        if (leftAlone) return;
-        if (found.has(resource.id)) applied.add(resource.id);
-        await ledger.done(resource.id, resource.desired);
-        options.made?.set(resource.id, resource.desired);
-        options.done?.(resource.id);
-      } catch (error) {
-        if (options.signal.aborted) throw whyAborted(error, options.signal);
-        errors.set(resource.id, named(resource.id, error));
+      if (resource.lane) await gather(laneOf(lanes, resource.lane), look);
+      else {
+        const job = await look();
+        await job?.change.apply(job.context);
       }
-    },
-    options.signal,
-  );
+      if (leftAlone) return;
+      if (found.has(resource.id)) applied.add(resource.id);
+      await ledger.done(resource.id, resource.desired);
+      options.made?.set(resource.id, resource.desired);
+      options.done?.(resource.id);
+    } catch (error) {
+      if (options.signal.aborted) throw whyAborted(error, options.signal);
+      errors.set(resource.id, named(resource.id, error));
+    }
+  };
+  await walk(resources, visit, options.signal);
 
   const ids = order(resources).map((resource) => resource.id);
   // Exit 2 and 3 promise that nothing was touched; what failed otherwise had begun.

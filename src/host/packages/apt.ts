@@ -175,7 +175,7 @@ async function update(sources: AptSources, request: InstallRequest, work: Packag
     ["apt-get", "update", "-q", ...aptOptions, ...sources.options],
     request.log,
     work,
-    { giveUp: request.giveUp && { signal: request.giveUp, may: () => Promise.resolve(true) } },
+    { giveUp: request.giveUp },
   );
   if (classify(output) === "no_space") throw installError(request.names, output, request.log);
   if (await haveLists(sources)) {
@@ -193,11 +193,12 @@ async function install(
   work: PackageWork,
 ): Promise<string | undefined> {
   work.progress(`installing ${request.names.join(", ")}`);
+  const { giveUp } = request;
   const claim = new Claim(request.record);
-  if (request.giveUp) await claim.clear();
+  if (giveUp) await claim.clear();
   // apt knows by its first word how it is spoken to (`DPkg::Tools::Options`).
   const record = `sed -n '/^$/,$p' >>${request.record} && sync ${request.record}`;
-  const hook = request.giveUp ? `${record} && ${claim.command}` : record;
+  const hook = giveUp ? `${record} && ${claim.command}` : record;
   const argv = [
     "apt-get",
     ...installArguments,
@@ -209,10 +210,7 @@ async function install(
     ...sources.options,
     ...request.names,
   ];
-  const { giveUp } = request;
-  const { code, output } = await run(argv, request.log, work, {
-    giveUp: giveUp && { signal: giveUp, may: () => claim.take() },
-  });
+  const { code, output } = await run(argv, request.log, work, { giveUp, claim });
   return code === 0 ? undefined : output;
 }
 
@@ -261,8 +259,9 @@ async function unpackTorn(sources: AptSources, request: InstallRequest, work: Pa
 interface RunOptions {
   onAbort?: "kill" | "leave";
   cwd?: string;
-  /** Kills it where it may be. */
-  giveUp?: { signal: AbortSignal; may: () => Promise<boolean> } | undefined;
+  /** Kills it: at any time, or as long as the claim can be taken. */
+  giveUp?: AbortSignal | undefined;
+  claim?: Claim;
 }
 
 /**
@@ -273,29 +272,27 @@ async function run(
   argv: readonly string[],
   log: string,
   work: PackageWork,
-  { onAbort = "leave", cwd, giveUp }: RunOptions = {},
+  { onAbort = "leave", cwd, giveUp, claim }: RunOptions = {},
 ): Promise<{ code: number; output: string }> {
-  giveUp?.signal.throwIfAborted();
+  giveUp?.throwIfAborted();
   const given = new AbortController();
   const end = () => {
-    giveUp?.may().then(
-      (may) => may && given.abort(giveUp.signal.reason),
-      // Then it is finished.
-      () => undefined,
-    );
+    // Where that cannot be told it is finished.
+    const mayEnd = claim?.take().catch(() => false) ?? Promise.resolve(true);
+    void mayEnd.then((may) => may && given.abort(giveUp?.reason));
   };
-  giveUp?.signal.addEventListener("abort", end, { once: true });
-  const ended = { ...work, signal: AbortSignal.any([work.signal, given.signal]) };
-  const mode = () => (given.signal.aborted ? "kill" : onAbort);
+  giveUp?.addEventListener("abort", end, { once: true });
+  const { signal: kill } = given;
+  const untilKilled = { ...work, signal: AbortSignal.any([work.signal, kill]) };
   try {
     for (let attempt = 1; ; attempt++) {
-      await waitForLock(ended);
+      await waitForLock(untilKilled);
       const step = parseProgress;
-      const { code, output } = await runLogged({ argv, log, env, work: ended, step, onAbort: mode, cwd });
+      const { code, output } = await runLogged({ argv, log, env, work, step, onAbort, kill, cwd });
       if (code !== 0 && classify(output) === "locked" && attempt < lockAttempts) continue;
       return { code, output };
     }
   } finally {
-    giveUp?.signal.removeEventListener("abort", end);
+    giveUp?.removeEventListener("abort", end);
   }
 }

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { systemClock } from "../../core/clock.ts";
 import { ChimeError, Exit } from "../../core/errors.ts";
-import { exec, type OnAbort } from "../../core/exec.ts";
+import { exec } from "../../core/exec.ts";
 import { fileError, isMissing } from "../files.ts";
 import type { PackageWork } from "./types.ts";
 
@@ -14,7 +14,9 @@ interface LoggedRun {
   /** What a line of the output tells, if it is worth telling. */
   step: (line: string) => string | undefined;
   /** Left alone by an abort it goes on by itself. */
-  onAbort: OnAbort | (() => OnAbort);
+  onAbort: "kill" | "leave";
+  /** Ends it in any case. */
+  kill?: AbortSignal;
   cwd?: string | undefined;
 }
 
@@ -27,7 +29,7 @@ const logPollMs = 250;
  * @throws ChimeError `interrupted` where it is left to go on by itself
  */
 export async function runLogged(run: LoggedRun): Promise<{ code: number; output: string }> {
-  const { argv, log, env, work, onAbort, cwd } = run;
+  const { argv, log, env, work, onAbort, kill, cwd } = run;
   work.signal.throwIfAborted();
   const from = await sizeOf(log);
   const shell = ["/bin/sh", "-c", 'log=$1; shift; exec "$@" >>"$log" 2>&1', "sh", log, ...argv];
@@ -35,11 +37,18 @@ export async function runLogged(run: LoggedRun): Promise<{ code: number; output:
   const telling = tell(run, from, done.signal);
   try {
     const { signal } = work;
-    const { code } = await exec(shell, { ok: "any", env, timeoutMs: runTimeoutMs, signal, onAbort, cwd });
+    const { code } = await exec(shell, {
+      ok: "any",
+      env,
+      timeoutMs: runTimeoutMs,
+      signal,
+      onAbort,
+      kill,
+      cwd,
+    });
     return { code, output: await tail(log, from) };
   } catch (error) {
-    const mode = typeof onAbort === "function" ? onAbort() : onAbort;
-    if (!work.signal.aborted || mode === "kill") throw error;
+    if (!work.signal.aborted || onAbort === "kill" || kill?.aborted) throw error;
     throw new ChimeError(
       Exit.interrupted,
       "interrupted",
