@@ -94,7 +94,7 @@ export function pkg(options: PackageOptions): PackageResource {
     async inspect({ ledger }) {
       const manager = packageManager(family, from);
       // A killed run's policy would keep our services down for ever.
-      const leftover = ledger.noted(policyId) !== undefined;
+      const leftover = ledger.noted(policyId) !== undefined && ledger.noted(id) !== undefined;
       const installed = (await manager.installed([name])).get(name);
       if (installed !== undefined && !leftover) return undefined;
       const change: PackageChange = {
