@@ -3,6 +3,7 @@ import { connect, createServer, type Server, type TLSSocket } from "node:tls";
 import { failed } from "../core/errors.ts";
 import { log } from "../core/log.ts";
 import { agentPort } from "../core/paths.ts";
+import { isSilentNeighbor } from "../host/neighbor.ts";
 import { isRemoved } from "./admission.ts";
 import { Channel, peerFrameBytes, peerUnreachable, strangerFrameBytes } from "./channel.ts";
 import { Crowd } from "./crowd.ts";
@@ -306,7 +307,7 @@ export function openTls(
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted) return abort();
     socket.on("error", (error: NodeJS.ErrnoException) =>
-      fail(error.code === "ECONNRESET" || error.code === "EPIPE" ? new ClosedEarly() : plain(error)),
+      fail(error.code === "ECONNRESET" || error.code === "EPIPE" ? new ClosedEarly() : plain(error, host)),
     );
     socket.once("close", () => fail(new ClosedEarly()));
     socket.once("secureConnect", () => {
@@ -317,7 +318,9 @@ export function openTls(
 }
 
 /** What errno means to an operator. */
-function plain(error: NodeJS.ErrnoException): Error {
+function plain(error: NodeJS.ErrnoException, host: string): Error {
+  if (error.code === "ECONNREFUSED" && isSilentNeighbor(host))
+    return new Error("no machine answers at this address");
   const meaning: Record<string, string> = {
     ECONNREFUSED: "connection refused (no agent is listening there)",
     EHOSTUNREACH: "no route to host",

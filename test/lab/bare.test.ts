@@ -218,10 +218,12 @@ describe("bare nodes", () => {
     const token = await freshToken();
     await on(node1).cutPort("silent");
     try {
+      // Else it depends on how old the neighbor's entry is whether the kernel or our limit ends the wait.
+      await on(node2).run(["ip", "neighbor", "flush", "dev", "eth0"]);
       const started = performance.now();
       const answer = await chime(on(node2), witness, { env: { CHIME_TOKEN: token } });
       expect(verdict(answer)).toEqual([1, "join.unreachable"]);
-      expect(answer.json.error?.message).toContain(on(node1).address);
+      expect(answer.json.error?.message).toContain(`${on(node1).address}: no machine answers at this address`);
       expect(performance.now() - started).toBeLessThan(30_000);
     } finally {
       await on(node1).heal();
