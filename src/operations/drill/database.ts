@@ -1,4 +1,4 @@
-import { SQL } from "bun";
+import type { SQL } from "bun";
 
 /** How a client reaches a server. */
 export interface Connection {
@@ -13,7 +13,7 @@ export interface Connection {
 export function connect({ host: hostname, port, user: username, password, database }: Connection): SQL {
   const where = { adapter: "mysql", hostname, port, username, password, database } as const;
   // Without TLS, MySQL's caching_sha2_password takes the password under the server's public key.
-  return new SQL({ ...where, max: 1, idleTimeout: 0, allowPublicKeyRetrieval: true });
+  return new Bun.SQL({ ...where, max: 1, idleTimeout: 0, allowPublicKeyRetrieval: true });
 }
 
 /** Closes without waiting: the server may never answer. */

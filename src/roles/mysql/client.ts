@@ -1,4 +1,5 @@
-import { SQL } from "bun";
+// The type alone: the runtime's drivers, some milliseconds of each command's start, are loaded where they are used.
+import type { SQL } from "bun";
 import { failed } from "../../core/errors.ts";
 import { mask } from "../../core/mask.ts";
 
@@ -67,7 +68,7 @@ export class Session {
   }
 
   #open(): SQL {
-    const sql = new SQL({
+    const sql = new Bun.SQL({
       adapter: "mysql",
       path: this.#options.socket,
       // Empty fields would be filled from MYSQL_* variables of the environment.
