@@ -1,7 +1,7 @@
 import type { RoleName } from "../cluster/types.ts";
 import { failed } from "../core/errors.ts";
 import { until } from "../core/until.ts";
-import { showUnit, startSoon } from "../host/systemd.ts";
+import { isAtRest, showUnit, startSoon, type UnitState } from "../host/systemd.ts";
 import type { GuardDeps } from "./guard.ts";
 import { heardOthers, isGuarded } from "./of-role.ts";
 
@@ -10,14 +10,27 @@ const leftMs = 5_000;
 /** A keepalived that is being reloaded stands by again within a second, and tells it with its agent's next look. */
 const heirMs = 10_000;
 const everyMs = 20;
+/** A server that meets a port not yet free, or a disk not yet there, is up after fewer. */
+const mostRestarts = 5;
 
 type Waits = Pick<GuardDeps["clock"], "now" | "sleep">;
 
 /** Starts this node's server where it is down, and waits for nothing. @returns why it does not start, where it is known */
 export async function startServer(unit: string): Promise<string | null> {
-  const { active } = await showUnit(unit);
-  if (active === "inactive" || active === "failed") await startSoon(unit);
-  return active === "failed" ? `${unit} failed: journalctl -u ${unit}` : null;
+  const state = await showUnit(unit);
+  if (isAtRest(state)) await startSoon(unit);
+  return whyNotUp(unit, state);
+}
+
+/** What systemd knows of a server that is not there; null: it may only be starting. Pure. */
+export function whyNotUp(
+  unit: string,
+  { active, restarts, result }: Pick<UnitState, "active" | "restarts" | "result">,
+): string | null {
+  if (active === "failed") return `${unit} failed: journalctl -u ${unit}`;
+  // Without their number: it is another one at each look, and nobody is told the same twice.
+  const ends = active === "activating" && restarts >= mostRestarts;
+  return ends ? `${unit} ends each time it is started (${result}): journalctl -u ${unit}` : null;
 }
 
 /** Lets clients end what they have under way, closes this node's way to the VIP, and waits until that has left, or for at most `limitMs`. */

@@ -11,6 +11,8 @@ FragmentPath=/etc/systemd/system/x.service
 InvocationID=7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d
 NeedDaemonReload=no
 MainPID=4711
+NRestarts=3
+Result=signal
 ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
 `),
   ).toEqual({
@@ -22,6 +24,8 @@ ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
     invocation: "7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d",
     needDaemonReload: false,
     runs: true,
+    restarts: 3,
+    result: "signal",
     startedAt: Date.UTC(2026, 10, 21, 9, 18, 58),
   });
 });
@@ -42,7 +46,7 @@ test("parseShow of a unit that does not exist", () => {
     parseShow(
       "LoadState=not-found\nActiveState=inactive\nUnitFileState=\nInvocationID=\nNeedDaemonReload=no\nMainPID=0\nExecMainStartTimestamp=\n",
     ),
-  ).toMatchObject({ load: "not-found", file: "", runs: false, startedAt: 0 });
+  ).toMatchObject({ load: "not-found", file: "", runs: false, restarts: 0, startedAt: 0 });
 });
 
 describe("telling", () => {

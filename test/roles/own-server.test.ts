@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { GuardDeps } from "../../src/roles/guard.ts";
-import { awaitHeir, giveVipUp } from "../../src/roles/own-server.ts";
+import { awaitHeir, giveVipUp, whyNotUp } from "../../src/roles/own-server.ts";
 import { member } from "../agent/members.ts";
 
 let now = 0;
@@ -92,4 +92,18 @@ describe("before it is given up", () => {
     });
     expect(now).toBeWithin(10_000, 10_100);
   });
+});
+
+const unit = "influxdb.service";
+test.each([
+  ["is being started", { active: "activating", restarts: 0, result: "success" }, null],
+  ["ended once and is started again", { active: "activating", restarts: 1, result: "exit-code" }, null],
+  ["ends each time", { active: "activating", restarts: 5, result: "exit-code" }, "ends each time"],
+  ["ends each time, and was started just now", { active: "active", restarts: 9, result: "success" }, null],
+  ["systemd gave it up", { active: "failed", restarts: 5, result: "exit-code" }, "failed: journalctl"],
+  ["was stopped", { active: "inactive", restarts: 0, result: "success" }, null],
+])("why a server that %s is not up", (_, state, why) => {
+  const said = whyNotUp(unit, state);
+  if (why === null) expect(said).toBeNull();
+  else expect(said).toContain(`${unit} ${why}`);
 });

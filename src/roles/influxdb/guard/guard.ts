@@ -116,6 +116,8 @@ export class TwinGuard implements Guard {
   #slowUntil = 0;
   /** Why not, or why its server is not one of the twins yet. */
   #trouble: string | null = null;
+  /** Why its server does not come up, until it does. */
+  #down: string | null = null;
   /** What its server needs to be one of the twins. */
   #remedy: string | null = null;
   #leaving = false;
@@ -235,7 +237,8 @@ export class TwinGuard implements Guard {
   }
 
   awaiting(): string {
-    const because = this.#trouble === null ? "" : ` (${this.#trouble})`;
+    const why = this.#vigil.attention ? this.#trouble : this.#down;
+    const because = why === null ? "" : ` (${why})`;
     if (!this.#vigil.attention) return `waiting for the server to start${because}`;
     if (!this.#joined) return this.#trouble ?? "waiting for the server to be set up";
     if (!this.#well) return `waiting for a point to go in and out${because}`;
@@ -313,7 +316,11 @@ export class TwinGuard implements Guard {
     if (!this.#vigil.attention) await this.#vigil.look();
     this.#watch.signal.throwIfAborted();
     if (!this.#vigil.attention) {
-      if (!this.#leaving && !this.#deps.inMaintenance()) this.#trouble = await startServer(this.#unit());
+      if (!this.#leaving && !this.#deps.inMaintenance()) {
+        // A slow one that ended again and again may look as though it were only starting.
+        this.#down = (await startServer(this.#unit())) ?? this.#down;
+        this.#trouble = this.#down;
+      }
     } else {
       if (!this.#joined) await this.#form();
       // At once: before a point went in and out nobody knows that it serves.
@@ -416,7 +423,8 @@ export class TwinGuard implements Guard {
   }
 
   async #attend(attention: Attention | undefined): Promise<void> {
-    if (!attention) return this.#fail("the server is not there");
+    if (!attention) return this.#fail(this.#down ?? "the server is not there");
+    this.#down = null;
     const { invocation } = await showUnit(this.#unit());
     // Its data may be others.
     if (invocation !== this.#run) {
