@@ -3,6 +3,7 @@ import type { Status } from "../../agent/status.ts";
 import { systemClock } from "../../core/clock.ts";
 import { failed, refused, toChimeError, usageError } from "../../core/errors.ts";
 import { withLock } from "../../core/lock.ts";
+import { connectionTo } from "../connection.ts";
 import { readContext } from "../context.ts";
 import type { Io } from "../io.ts";
 import type { RoleContext } from "../../roles/types.ts";
@@ -34,8 +35,8 @@ interface Deps extends Io {
 /**
  * Rehearses failures on the cluster that serves: clients change things through the VIP, what comes back by itself is
  * broken, and what was acknowledged is compared with what each node holds. Nothing of it is left.
- * @throws ChimeError `drill.not_served`, `drill.not_undoable`, `drill.wrong_cluster`, `drill.not_level`, `drill.running`
- *   (exit 3); `drill.needs_name`, `usage.unknown_role` (exit 2)
+ * @throws ChimeError `secrets.not_here`, `drill.not_served`, `drill.not_undoable`, `drill.wrong_cluster`,
+ *   `drill.not_level`, `drill.running` (exit 3); `drill.needs_name`, `usage.unknown_role` (exit 2)
  */
 export async function drill(options: DrillOptions, io: Deps): Promise<DrillReport> {
   const { role } = options;
@@ -50,6 +51,8 @@ export async function drill(options: DrillOptions, io: Deps): Promise<DrillRepor
       "chime-node status shows what it serves",
     );
   }
+  // Its clients are an application's.
+  connectionTo(context, role);
   const service = serviceOf(status, role);
   const kinds = options.kinds.map((kind) => undoable(kind, service));
   await confirmName(name, options, io);
