@@ -9,7 +9,15 @@ import type { Held } from "../gap/sides.ts";
 import type { Range } from "../gap/time.ts";
 import type { Gap } from "../gap/windows.ts";
 import { probeBucket } from "../layout.ts";
-import { importance, isPast, together, type Past, type Importance, type Outage } from "../outages.ts";
+import {
+  importance,
+  isAlike,
+  isPast,
+  together,
+  type Past,
+  type Importance,
+  type Outage,
+} from "../outages.ts";
 import { levelBuckets } from "./level-buckets.ts";
 import {
   contentsMs,
@@ -29,6 +37,9 @@ import {
 
 /** What could not be filled is tried again after so long, ms; other outages meanwhile. */
 const againMs = 30_000;
+/** The same, where a server was only not there: it is being started, or was cut off for a moment. */
+const awayMs = 2_000;
+const away = new Set(["influxdb.unreachable", "influxdb.starting"]);
 
 /** Two servers, and who is asked which: `mine` was away. */
 export interface Sides {
@@ -134,15 +145,28 @@ export class Filler {
     const settling = this.#settle(outage, prepare, { ...limits, signal: AbortSignal.any(signals) });
     this.#run = { halt, ended: settling.catch(() => undefined), importance: importance(outage) };
     try {
-      return await settling;
+      const settled = await settling;
+      for (const key of this.#keysOf(outage)) this.#later.delete(key);
+      return settled;
     } catch (error) {
       signal?.throwIfAborted();
       if (halt.signal.aborted) return undefined;
-      this.#later.set(keyOf(outage), { until: this.#clock.now() + againMs, why: toChimeError(error) });
+      const why = toChimeError(error);
+      const until = this.#clock.now() + (away.has(why.code) ? awayMs : againMs);
+      for (const key of this.#keysOf(outage)) this.#later.set(key, { until, why });
       throw error;
     } finally {
       this.#run = undefined;
     }
+  }
+
+  /** Of all those that are settled together with it. */
+  #keysOf(outage: Outage): string[] {
+    const parts = this.#outages.filter(
+      (one) =>
+        isAlike(one, outage) && outage.from <= one.from && (one.to ?? Infinity) <= (outage.to ?? Infinity),
+    );
+    return [outage, ...parts].map(keyOf);
   }
 
   async #settle(outage: Outage, prepare: () => Promise<Sides>, limits: Limits): Promise<Settled> {

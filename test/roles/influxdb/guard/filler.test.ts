@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
+import { failed } from "../../../../src/core/errors.ts";
 import { Filler, type Sides } from "../../../../src/roles/influxdb/guard/filler.ts";
 import type { Outage, Past } from "../../../../src/roles/influxdb/outages.ts";
 
-const clock = { now: () => 0, wall: () => 1_000_000, sleep: () => Promise.resolve() };
+let now = 0;
+const clock = { now: () => now, wall: () => 1_000_000, sleep: () => Promise.resolve() };
 const unseen: Outage = { from: 100_000, to: 110_000, sure: false };
 const missing: Outage = { from: 300_000, to: 310_000, sure: true };
 
@@ -35,4 +37,37 @@ test("what was found missing by a look at all times is due whatever its time, an
   expect(filler.next([all, ahead])).toEqual(all as Past);
   expect(filler.next([all, unseen])).toEqual(unseen as Past);
   expect(filler.next([all, old, unseen])).toEqual(old as Past);
+});
+
+const fails = (filler: Filler, outage: Outage, code: string) =>
+  expect(
+    filler.settle(outage, () => Promise.reject(failed(code, "not now")), { timeoutMs: 1_000 }),
+  ).rejects.toMatchObject({ code });
+
+test.each([
+  ["a server that was only not there", "influxdb.unreachable", 2_000],
+  ["one that is being started", "influxdb.starting", 2_000],
+  ["one that refuses", "influxdb.denied", 30_000],
+])("what came to no end is left for a while: %s", async (_, code, ms) => {
+  now = 0;
+  const filler = new Filler(clock, "/nonexistent/fill");
+  expect(filler.next([unseen, missing])).toEqual(missing as Past);
+  await fails(filler, missing, code);
+  expect(filler.trouble?.code).toBe(code);
+  expect(filler.next([unseen, missing])).toEqual(unseen as Past);
+  now = ms - 1;
+  expect(filler.next([missing])).toBeUndefined();
+  now = ms;
+  expect(filler.next([missing])).toEqual(missing as Past);
+});
+
+test("outages that are compared as one are left as one", async () => {
+  now = 0;
+  const filler = new Filler(clock, "/nonexistent/fill");
+  const outages = [missing, { ...missing, from: 320_000, to: 330_000 }];
+  const whole = filler.next(outages);
+  expect(whole).toEqual({ ...missing, to: 330_000 });
+  await fails(filler, whole as Past, "influxdb.denied");
+  expect(filler.next(outages)).toBeUndefined();
+  expect(filler.trouble?.code).toBe("influxdb.denied");
 });
