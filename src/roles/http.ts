@@ -94,9 +94,19 @@ export class Limit {
       const limit = `${Math.round(this.#limits.timeoutMs) / 1000} s`;
       return failed(`${role}.timeout`, `${where} did not answer within ${limit}`, details);
     }
-    const { message = String(error) } = error as Partial<Error>;
-    return failed(`${role}.unreachable`, mask(`${where} cannot be reached: ${message}`), details);
+    return failed(`${role}.unreachable`, mask(`${where} cannot be reached: ${whyNot(error)}`), details);
   }
+}
+
+/** The runtime's own words advise its programmer (Bun 1.4.5). */
+const plain: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "it closed the connection",
+};
+
+function whyNot(error: unknown): string {
+  const { code = "", message = String(error) } = error as Partial<NodeJS.ErrnoException>;
+  return plain[code] ?? message;
 }
 
 /** An answer that is longer is none, where nothing else is said. */

@@ -434,6 +434,7 @@ test("a bucket that is kept longer by one of them holds up that one alone, until
   expect(settled?.more[0]).toEqual({ ...outage, bucket: longer });
   await expectBoth(points);
   const alone: Outage = { ...outage, bucket: longer };
+  filler.next([alone]);
   await expect(settle(alone)).rejects.toMatchObject({ code: "influxdb.retention_differs" });
   expect(filler.trouble?.message).toContain(longer);
   expect(filler.trouble?.remedy).toContain(longer);

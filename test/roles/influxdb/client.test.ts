@@ -133,6 +133,7 @@ test("a server that is silent is late, one that does not listen cannot be reache
   expect(await isUp(silent, { timeoutMs: 50 })).toBe(false);
   expect(await errorOf(ask({ ...silent, port: 1 }, ping, limits))).toMatchObject({
     code: "influxdb.unreachable",
+    message: "the server at 127.0.0.1:1 cannot be reached: connection refused",
   });
   const ended = new Error("ended by the caller");
   const signal = AbortSignal.abort(ended);

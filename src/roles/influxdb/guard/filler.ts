@@ -95,9 +95,11 @@ export class Filler {
     return Math.floor(this.#done * 20) / 20;
   }
 
-  /** Why one of them does not come to an end. */
+  /** Why one of them does not come to an end: of what is known to be missing, where anything is. */
   get trouble(): ChimeError | undefined {
-    return this.#later.values().next().value?.why;
+    const sure = this.#outages.filter((one) => one.sure);
+    const told = sure.length > 0 ? sure : this.#outages;
+    return told.map((one) => this.#later.get(keyOf(one))?.why).find((why) => why !== undefined);
   }
 
   /** Which outage is the next: what is sure comes first, then what nobody has looked at, the newest first, with those beside it; undefined: none can be compared yet. */

@@ -71,3 +71,15 @@ test("outages that are compared as one are left as one", async () => {
   expect(filler.next(outages)).toBeUndefined();
   expect(filler.trouble?.code).toBe("influxdb.denied");
 });
+
+test("why it comes to no end is told of what is missing, where anything is", async () => {
+  now = 0;
+  const filler = new Filler(clock, "/nonexistent/fill");
+  filler.next([unseen]);
+  await fails(filler, unseen, "influxdb.unreachable");
+  expect(filler.trouble?.code).toBe("influxdb.unreachable");
+  filler.next([unseen, missing]);
+  expect(filler.trouble).toBeUndefined();
+  await fails(filler, missing, "influxdb.denied");
+  expect(filler.trouble?.code).toBe("influxdb.denied");
+});
