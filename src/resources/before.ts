@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { lstat, readFile, readlink, rm, symlink } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { chmod, lstat, readFile, readlink, rm, symlink } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import * as v from "valibot";
 import { failed } from "../core/errors.ts";
 import {
@@ -54,9 +54,13 @@ export async function remember(path: string, backups: string): Promise<Before> {
   };
 }
 
-/** Whether nothing was at the path. */
-export function wasAbsent(noted: unknown): boolean {
-  return v.parse(beforeSchema, noted).was.type === "absent";
+/** Where the program that was at the path can be run now; undefined where there was none. */
+export async function runnable(path: string, noted: unknown): Promise<string | undefined> {
+  const { was } = v.parse(beforeSchema, noted);
+  if (was.type === "link") return resolve(dirname(path), was.target);
+  if (was.type === "absent" || (was.mode & 0o111) === 0) return undefined;
+  await chmod(was.copy, 0o700);
+  return was.copy;
 }
 
 /** Puts back what `remember` saw. */

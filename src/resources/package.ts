@@ -4,8 +4,7 @@ import * as v from "valibot";
 import { fileError, isMissing, makePrivateDirectory } from "../host/files.ts";
 import type { FreshData, PackageSource, PackageWork, Repository } from "../host/packages/types.ts";
 import { packageManager } from "../host/packages/index.ts";
-import { remember, wasAbsent } from "./before.ts";
-import { file, fileKind } from "./file.ts";
+import { allowStart, denyStart, isStartDenied } from "./deny-start.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { ApplyContext, Change, Kind, Resource } from "./types.ts";
 
@@ -93,8 +92,8 @@ export function pkg(options: PackageOptions): PackageResource {
     lane: "packages",
     async inspect({ ledger }) {
       const manager = packageManager(family, from);
-      // A killed run's policy would keep our services down for ever.
-      const leftover = ledger.noted(policyId) !== undefined && ledger.noted(id) !== undefined;
+      // A killed run has left it: it goes with the next one.
+      const leftover = isStartDenied(ledger) && ledger.noted(id) !== undefined;
       const installed = (await manager.installed([name])).get(name);
       if (installed !== undefined && !leftover) return undefined;
       const change: PackageChange = {
@@ -120,10 +119,6 @@ export function pkg(options: PackageOptions): PackageResource {
     },
   };
 }
-
-/** Asked by Debian's maintainer scripts before they start a service (invoke-rc.d(8)). */
-const policyPath = "/usr/sbin/policy-rc.d";
-const policyId = `file:${policyPath}`;
 
 async function install(
   { family, from }: Pick<PackageOptions, "family" | "from">,
@@ -157,10 +152,7 @@ async function install(
     await manager.install({ names, repositories, record, fresh, log, answers, giveUp }, context);
   } finally {
     // Interrupted, the package tools go on and must still find it; the next run takes it away.
-    if (!signal.aborted && ledger.noted(policyId) !== undefined) {
-      await fileKind.undo(policyId, ledger.noted(policyId), context);
-      await ledger.forget(policyId);
-    }
+    if (!signal.aborted) await allowStart(context);
   }
 }
 
@@ -171,26 +163,6 @@ async function isEmpty(directory: string): Promise<boolean> {
     if (isMissing(error)) return true;
     throw fileError(directory, error);
   }
-}
-
-async function denyStart(units: readonly string[], context: ApplyContext): Promise<void> {
-  const names = units.flatMap((unit) => [unit, unit.replace(/\.service$/, "")]);
-  const { ledger } = context;
-  if (ledger.noted(policyId) === undefined) {
-    await ledger.before(policyId, await remember(policyPath, ledger.backups));
-  }
-  // A policy that was there before says no to everything, as a rule: then so do we.
-  const ours = wasAbsent(ledger.noted(policyId)) ? names.join("|") || "''" : "*";
-  const content = [
-    "#!/bin/sh",
-    "# Written by chime-node while it installs packages; gone when that is done.",
-    `case "$1" in ${ours}) exit 101 ;; esac`,
-    "exit 0",
-    "",
-  ].join("\n");
-  const policy = file({ path: policyPath, content, mode: 0o755 });
-  const change = await policy.inspect({ ledger, pending: () => false });
-  await change?.apply(context);
 }
 
 const beforeSchema = v.object({
@@ -207,7 +179,7 @@ export const packageKind: Kind = {
   async undo(_id, before, context) {
     const { family, record, log } = v.parse(beforeSchema, before);
     const manager = packageManager(family);
-    await manager.purge(await manager.brought(record), log, {
+    await manager.purge(record, log, {
       signal: new AbortController().signal,
       progress: (line) => context.progress(line),
     });

@@ -57,8 +57,15 @@ describe("an interrupted join", () => {
         if (how === "interrupted") await waitUntil("it to say who goes on", 10_000, isSaid);
         else expect(isSaid()).toBe(false);
       }
+      // What is left denies an administrator nothing; 101 would.
+      const asked = await node.run(["invoke-rc.d", "--query", "keepalived", "reload"], { check: false });
+      expect([104, 105]).toContain(asked.code);
 
       expect(await chime(node, join)).toMatchObject({ code: 0 });
+      // Nothing was started by its package, with its own configuration.
+      expect(await node.read("/var/lib/chime-node/backups/packages.log")).toMatch(
+        /policy-rc\.d returned 101, not running '(start|restart) keepalived/,
+      );
       const { json } = await chime<Status>(node, ["status"]);
       expect(json.roles["mysql"]?.writable).toEqual(["node1"]);
       const { stdout } = await node.sh("ls /usr/sbin/policy-rc.d 2>/dev/null || dpkg --audit");

@@ -21,6 +21,7 @@ import { noRepository } from "./no-repository.ts";
 import { Claim } from "./claim.ts";
 import { lockHolder, waitForLock } from "./dpkg-lock.ts";
 import { runLogged } from "./logged-run.ts";
+import { installing } from "./start-policy.ts";
 import { vendorEnv } from "./vendor-env.ts";
 import type { AptSources } from "./apt-sources.ts";
 import type { InstallRequest, PackageManager, PackageWork } from "./types.ts";
@@ -34,6 +35,8 @@ const env = {
   APT_LISTCHANGES_FRONTEND: "none",
   ...vendorEnv,
 };
+
+const installEnv = { ...env, ...installing };
 
 const aptOptions = [
   "-o=Dpkg::Use-Pty=0",
@@ -106,8 +109,6 @@ export function aptFrom(find: () => Promise<AptSources | undefined>): PackageMan
       if (output !== undefined) throw installError(request.names, output, request.log, told);
     },
 
-    brought: async (record) => parseRecord((await readText(record)) ?? ""),
-
     purge,
   };
 }
@@ -122,15 +123,17 @@ async function isAtRest(): Promise<boolean> {
   return (await lockHolder()) === undefined && !(await interrupted());
 }
 
-async function purge(names: readonly string[], log: string, work: PackageWork): Promise<void> {
-  // Somebody, or what an interrupted run of ours left to go on by itself, may still be unpacking some of them.
+async function purge(record: string, log: string, work: PackageWork): Promise<void> {
+  // Somebody may still be unpacking some of them, and what an interrupted run of ours left to go on by itself brings more.
   await waitForLock(work);
-  const there = (await query(names)).filter((p) => p.status !== "not-installed").map((p) => p.name);
+  const brought = parseRecord((await readText(record)) ?? "");
+  const there = (await query(brought)).filter((p) => p.status !== "not-installed").map((p) => p.name);
   if (there.length === 0) return;
   work.progress(`removing ${there.length} packages`);
   const argv = ["dpkg", "--force-remove-reinstreq", "--abort-after=1000", "--purge", ...there];
   // Exit 1: some stay, because other packages need them by now.
-  const { output } = await run(argv, log, work);
+  // What they started is stopped, whatever the policy says to installations.
+  const { output } = await run(argv, log, work, { env });
   const left = (await query(there)).filter((p) => p.status !== "not-installed").map((p) => p.name);
   const needed = left.every((name) => output.includes(`error processing package ${name}`));
   const dependency = /dependency problems/.test(output);
@@ -258,6 +261,8 @@ async function unpackTorn(sources: AptSources, request: InstallRequest, work: Pa
 
 interface RunOptions {
   onAbort?: "kill" | "leave";
+  /** Default: that of an installation. */
+  env?: Record<string, string>;
   cwd?: string;
   /** Kills it: at any time, or as long as the claim can be taken. */
   giveUp?: AbortSignal | undefined;
@@ -272,7 +277,7 @@ async function run(
   argv: readonly string[],
   log: string,
   work: PackageWork,
-  { onAbort = "leave", cwd, giveUp, claim }: RunOptions = {},
+  { onAbort = "leave", env = installEnv, cwd, giveUp, claim }: RunOptions = {},
 ): Promise<{ code: number; output: string }> {
   giveUp?.throwIfAborted();
   const given = new AbortController();

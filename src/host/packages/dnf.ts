@@ -114,8 +114,6 @@ export function dnfFrom(find: () => Promise<DnfRepositories | undefined>): Packa
       }
     },
 
-    brought,
-
     purge,
   };
 }
@@ -124,8 +122,8 @@ async function brought(record: string): Promise<string[]> {
   return [...new Set(((await readText(record)) ?? "").split("\n").filter(Boolean))];
 }
 
-async function purge(names: readonly string[], log: string, work: PackageWork): Promise<void> {
-  let going = await present(names);
+async function purge(record: string, log: string, work: PackageWork): Promise<void> {
+  let going = await present(await brought(record));
   if (going.length === 0) return;
   work.progress(`removing ${going.length} packages`);
   for (;;) {

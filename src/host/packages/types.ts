@@ -11,7 +11,7 @@ export interface InstallRequest {
   names: readonly string[];
   /**
    * Names of packages that were not there and are about to be unpacked are appended to this file, durably and
-   * before the first of them: a killed run knows what it brought. Read it with `brought`.
+   * before the first of them: a killed run knows what it brought.
    */
   record: string;
   /**
@@ -99,8 +99,9 @@ export interface PackageManager {
    * `packages.conflict`, `packages.failed`
    */
   install(request: InstallRequest, work: PackageWork): Promise<void>;
-  /** What `install` noted in a record file, whether or not it is still there. */
-  brought(record: string): Promise<string[]>;
-  /** Removes them with their configuration; those that something else needs by now stay. Data directories stay. */
-  purge(names: readonly string[], log: string, work: PackageWork): Promise<void>;
+  /**
+   * Removes what `install` noted in the record with its configuration; what something else needs by now stays. Data
+   * directories stay.
+   */
+  purge(record: string, log: string, work: PackageWork): Promise<void>;
 }

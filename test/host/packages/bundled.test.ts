@@ -25,7 +25,6 @@ function manager(name: string, has: readonly string[], calls: string[], error?: 
       calls.push(`${name} installs`);
       return error ? Promise.reject(error) : Promise.resolve();
     },
-    brought: () => Promise.resolve([]),
     purge: () => Promise.resolve(),
   };
 }
