@@ -29,7 +29,7 @@ import { bringUp } from "./bring-up.ts";
 import { chooseForRoles, recordDisks, requireDisks, requireFitDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
 import { chooseAddress, chooseName } from "./local.ts";
-import { PackagesAhead, type Begun } from "./packages-ahead.ts";
+import { PackagesAhead, unlessRefused, type Begun } from "./packages-ahead.ts";
 import { requireFit, requireFitAlone } from "./preflight.ts";
 import { requireRoleNames, unconfiguredRole } from "./role-names.ts";
 import { keepSpecCopy } from "./spec-copy.ts";
@@ -67,7 +67,7 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
   requireRoot();
   requireInstalled(options.binary);
   requireRoleNames(options.role);
-  return withLock("apply", "join", async () => {
+  const work = async () => {
     io.progress("checking this machine");
     const facts = await readFacts();
     const member = await membership(options);
@@ -97,7 +97,8 @@ export async function joinCluster(options: JoinOptions, io: Io): Promise<JoinRes
       listening?.close();
       await ahead?.stop();
     }
-  });
+  };
+  return withLock("apply", "join", () => unlessRefused(work, io));
 }
 
 /** The cluster that this node is in already; a token for another one is a mistake. */

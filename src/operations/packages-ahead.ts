@@ -1,8 +1,13 @@
-import { toChimeError } from "../core/errors.ts";
-import type { Ledger } from "../plan/ledger.ts";
+import { Exit, toChimeError } from "../core/errors.ts";
+import { openLedger, type Ledger } from "../plan/ledger.ts";
 import { undoAll } from "../plan/reset.ts";
 import { kinds } from "../resources/index.ts";
-import { packagesAlone, type PackageResource } from "../resources/package.ts";
+import {
+  packagesAlone,
+  packagesOnTop,
+  type PackageResource,
+  unfinishedPackages,
+} from "../resources/package.ts";
 import type { Resource } from "../resources/types.ts";
 import type { Io } from "./io.ts";
 import { make } from "./make.ts";
@@ -65,15 +70,46 @@ export class PackagesAhead {
 
   /** @param why the node is refused: told at once, for what dpkg has begun is finished first */
   async takeBack(why: unknown): Promise<void> {
-    const { signal, progress, note, warn } = this.#io;
-    note(`${toChimeError(why).message}; the packages that were begun meanwhile are taken back`);
-    try {
+    await takingBack(why, this.#io, async () => {
       this.#giveUp.abort(why);
       await this.#over;
-      await undoAll(this.begun.ledger, kinds, { signal, progress }, (id) => !this.#known.has(id));
-    } catch (error) {
-      warn(`not all packages were taken back: ${toChimeError(error).message}; chime-node reset does it`);
-    }
+      await undoAll(this.begun.ledger, kinds, this.#io, (id) => !this.#known.has(id));
+    });
+  }
+}
+
+/**
+ * Does the work of a join. Where it is refused, packages that an earlier one has left go, which was cut off while it
+ * installed them: exit 3 says that the machine is as it was. What they may be wanted for by now is told.
+ */
+export async function unlessRefused<T>(work: () => Promise<T>, io: Io): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (toChimeError(error).exit === Exit.refused) await takeBackLeft(error, await openLedger(), io);
+    throw error;
+  }
+}
+
+/** @param why this run is refused */
+export async function takeBackLeft(why: unknown, ledger: Ledger, io: Io): Promise<void> {
+  const top = packagesOnTop(ledger);
+  if (top.length > 0) {
+    return takingBack(why, io, () => undoAll(ledger, kinds, io, (id) => top.includes(id)));
+  }
+  const left = unfinishedPackages(ledger);
+  if (left.length === 0) return;
+  io.warn(
+    `what an interrupted run has begun is still here (${left.join(", ")}): a join that is not refused finishes it, chime-node reset takes everything back`,
+  );
+}
+
+async function takingBack(why: unknown, { note, warn }: Io, undo: () => Promise<void>): Promise<void> {
+  note(`${toChimeError(why).message}; the packages that were begun are taken back`);
+  try {
+    await undo();
+  } catch (error) {
+    warn(`not all packages were taken back: ${toChimeError(error).message}; chime-node reset does it`);
   }
 }
 

@@ -6,6 +6,11 @@ import type { ApplyContext } from "./types.ts";
 
 const id = `file:${startPolicyPath}`;
 
+/** Whether it is what keeps services down while their packages are installed. */
+export function isStartDenial(resource: string): boolean {
+  return resource === id;
+}
+
 /** Whether that is there, or was left. */
 export function isStartDenied(ledger: Pick<Ledger, "noted">): boolean {
   return ledger.noted(id) !== undefined;

@@ -4,7 +4,8 @@ import * as v from "valibot";
 import { fileError, isMissing, makePrivateDirectory } from "../host/files.ts";
 import type { FreshData, PackageSource, PackageWork, Repository } from "../host/packages/types.ts";
 import { packageManager } from "../host/packages/index.ts";
-import { allowStart, denyStart, isStartDenied } from "./deny-start.ts";
+import type { Ledger } from "../plan/ledger.ts";
+import { allowStart, denyStart, isStartDenial, isStartDenied } from "./deny-start.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { ApplyContext, Change, Kind, Resource } from "./types.ts";
 
@@ -172,6 +173,30 @@ const beforeSchema = v.object({
   /** The data directory, if it was not there or empty. */
   fresh: v.nullable(v.string()),
 });
+
+const prefix = "package:";
+
+/**
+ * Ids of what the ledger has of packages, where it is sure that they are wanted for nothing yet: nothing was made since the
+ * first of them, and none has filled a directory. Taken back, they leave nothing behind. None where it is not.
+ */
+export function packagesOnTop(ledger: Pick<Ledger, "ids" | "noted">): string[] {
+  const ids = ledger.ids();
+  const first = ids.findIndex((id) => id.startsWith(prefix) || isStartDenial(id));
+  const top = first === -1 ? [] : ids.slice(first);
+  const isSure = top.every((id) => {
+    if (!id.startsWith(prefix)) return isStartDenial(id);
+    const { family, fresh } = v.parse(beforeSchema, ledger.noted(id));
+    return fresh === null && packageManager(family).purgeWaits;
+  });
+  return isSure ? top : [];
+}
+
+/** Names of packages whose installation was begun, and no run of ours has seen its end. */
+export function unfinishedPackages(ledger: Pick<Ledger, "ids" | "reached">): string[] {
+  const ids = ledger.ids().filter((id) => id.startsWith(prefix) && ledger.reached(id) === undefined);
+  return ids.map((id) => id.slice(prefix.length));
+}
 
 export const packageKind: Kind = {
   name: "package",

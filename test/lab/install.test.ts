@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { buildBinary } from "../../scripts/build.ts";
 import { chime, verdict } from "./chime.ts";
+import { holdDpkgLock } from "./dpkg-locker.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { initCommand } from "./pair.ts";
@@ -63,8 +64,7 @@ describe("installing", () => {
   }, 200_000);
 
   test("dpkg locked by another program: it waits, says by whom, and goes on; a second join is refused", async () => {
-    const locker = node.start(["perl", "-MFcntl", "-e", lock, "/var/lib/dpkg/lock-frontend"]);
-    await waitUntil("the lock to be taken", 30_000, () => locker.lines.includes("locked"));
+    const locker = await holdDpkgLock(node);
     const joining = node.start(["chime-node", ...join]);
     await waitUntil("the run to say whom it waits for", 60_000, () =>
       joining.lines.some((line) => /waiting.*perl/.test(line)),
@@ -103,7 +103,3 @@ describe("installing", () => {
     expect(again.json.applied).toBe(0);
   });
 });
-
-/** Takes dpkg's frontend lock as another package tool would (fcntl, struct flock of 64-bit Linux). */
-const lock = `open F, ">", shift; my $l = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0); fcntl(F, F_SETLK, $l) or die $!;
-  $| = 1; print "locked\\n"; sleep 600`;

@@ -1,9 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { buildBinary } from "../../scripts/build.ts";
+import { paths } from "../../src/core/paths.ts";
+import { openLedger } from "../../src/plan/ledger.ts";
+import { packagesOnTop } from "../../src/resources/package.ts";
 import { chime, packageList } from "./chime.ts";
+import { holdDpkgLock } from "./dpkg-locker.ts";
 import { Lab } from "./lab.ts";
 import type { LabNode } from "./node.ts";
 import { initCommand, type Status } from "./pair.ts";
+import { twinInit, twinVip } from "./twins.ts";
 import { waitUntil } from "./wait.ts";
 
 const join = ["join", "--role", "mysql"];
@@ -76,6 +82,57 @@ describe("an interrupted join", () => {
       expect(await packageList(node)).toEqual(bare);
     },
     200_000,
+  );
+
+  test.each(moments[1] ? ["interrupted", "without power"] : ["interrupted"])(
+    "what one that is %s has begun of packages goes where the next one is refused",
+    async (how) => {
+      await node.run(["cp", "/bin/true", "/root/influxd"]);
+      expect(await chime(node, twinInit())).toMatchObject({ code: 0 });
+      const twin = ["chime-node", "join", "--role", "influxdb"];
+      const backups = "/var/lib/chime-node/backups";
+      const hasLeft = async () => packagesOnTop(await openLedger(node.path(paths.ledger)));
+      // On a busy machine the network answers before dpkg begins, and more is made than packages.
+      for (let attempt = 1; ; attempt++) {
+        const joining = node.start(twin);
+        await waitUntil("dpkg to begin", 60_000, () => existsSync(node.path(`${backups}/packages.claim`)), 2);
+        if (how === "without power") await node.powerOff();
+        else joining.signal("SIGINT");
+        await joining.exited;
+        if (how === "without power") await node.boot();
+        if ((await hasLeft()).length > 0) break;
+        expect(attempt).toBeLessThan(5);
+        expect((await chime(node, ["reset", "--yes"])).code).toBe(0);
+        expect((await chime(node, twinInit())).code).toBe(0);
+      }
+
+      await waitUntil("apt to end", 60_000, async () => {
+        return (await node.run(["pgrep", "-x", "apt-get|dpkg"], { check: false })).code === 1;
+      });
+      // As if it was still fetching what it has noted by then.
+      const record = await node.read(`${backups}/packages`);
+      await node.put(`${backups}/packages`, "");
+      const locker = await holdDpkgLock(node);
+      await lab.client.sh(`ip address add ${twinVip}/24 dev eth0`);
+      const refused = node.start(twin);
+      try {
+        await waitUntil("it to wait for the lock", 60_000, () =>
+          refused.lines.some((line) => line.includes("waiting for perl")),
+        );
+        expect(refused.lines.join("\n")).toContain("vip.in-use");
+        await node.put(`${backups}/packages`, record);
+      } finally {
+        locker.signal("SIGKILL");
+      }
+      expect(await refused.exited).toBe(3);
+      expect(await packageList(node)).toEqual(bare);
+      expect((await node.sh("ls /usr/sbin/policy-rc.d 2>/dev/null || dpkg --audit")).stdout).toBe("");
+      expect(await hasLeft()).toEqual([]);
+
+      await lab.client.sh(`ip address delete ${twinVip}/24 dev eth0`);
+      expect((await chime(node, ["reset", "--yes"])).code).toBe(0);
+    },
+    60_000,
   );
 
   test("what is enabled is heard of by systemd once nobody waits any more", async () => {

@@ -55,6 +55,7 @@ const lockAttempts = 20;
 export function aptFrom(find: () => Promise<AptSources | undefined>): PackageManager {
   return {
     startsServices: true,
+    purgeWaits: true,
 
     repository: aptSource,
 
@@ -126,13 +127,21 @@ async function isAtRest(): Promise<boolean> {
 async function purge(record: string, log: string, work: PackageWork): Promise<void> {
   // Somebody may still be unpacking some of them, and what an interrupted run of ours left to go on by itself brings more.
   await waitForLock(work);
-  const brought = parseRecord((await readText(record)) ?? "");
-  const there = (await query(brought)).filter((p) => p.status !== "not-installed").map((p) => p.name);
+  await remove(parseRecord((await readText(record)) ?? ""), log, work);
+  // A run that was cut off has left to the next one what other packages do about those that came.
+  if ((await queryAll()).some(({ status }) => status.startsWith("triggers-"))) {
+    await run(["dpkg", "--triggers-only", "--pending"], log, work, { env });
+  }
+}
+
+/** With their configuration, and whatever state they are in. @throws ChimeError `packages.failed` */
+async function remove(names: readonly string[], log: string, work: PackageWork): Promise<void> {
+  const there = (await query(names)).filter((p) => p.status !== "not-installed").map((p) => p.name);
   if (there.length === 0) return;
   work.progress(`removing ${there.length} packages`);
   const argv = ["dpkg", "--force-remove-reinstreq", "--abort-after=1000", "--purge", ...there];
-  // Exit 1: some stay, because other packages need them by now.
-  // What they started is stopped, whatever the policy says to installations.
+  // Exit 1: some stay, because other packages need them by now. What they started is stopped, whatever the policy says to
+  // installations.
   const { output } = await run(argv, log, work, { env });
   const left = (await query(there)).filter((p) => p.status !== "not-installed").map((p) => p.name);
   const needed = left.every((name) => output.includes(`error processing package ${name}`));

@@ -39,6 +39,7 @@ const lockPollMs = 3_000;
 export function dnfFrom(find: () => Promise<DnfRepositories | undefined>): PackageManager {
   return {
     startsServices: false,
+    purgeWaits: false,
 
     repository: dnfSource,
 

@@ -65,6 +65,8 @@ export interface RepositoryFiles {
 export interface PackageManager {
   /** True where packages start their services as they are installed, unless a policy says no (Debian). */
   readonly startsServices: boolean;
+  /** True where `purge` waits for whoever is at work on packages, such as what an interrupted run left to go on by itself. */
+  readonly purgeWaits: boolean;
   /** Pure: how it is told of a vendor's repository. */
   repository(source: Repository): RepositoryFiles;
   /**

@@ -11,6 +11,7 @@ const request = { names: ["a", "b"], record: "", fresh: [], repositories: [], an
 function manager(name: string, has: readonly string[], calls: string[], error?: Error): PackageManager {
   return {
     startsServices: true,
+    purgeWaits: true,
     repository: () => ({ key: "", path: "", content: "", check: [], requires: [] }),
     fetch: () => Promise.resolve(new Uint8Array()),
     installed: () => Promise.resolve(new Map()),
