@@ -101,6 +101,32 @@ describe("a vendor's repository, by apt", () => {
     expect(await fileTree(node, left)).toEqual(bare);
   });
 
+  test.skipIf(!process.env["CHIME_LONG"])(
+    "one of another architecture is unpacked again, and not the native one (--long)",
+    async () => {
+      const { stdout: native } = await node.run(["dpkg", "--print-architecture"]);
+      const foreign = native.trim() === "i386" ? "amd64" : "i386";
+      await node.sh(makeBoth, { env: { BOTH: `${native.trim()} ${foreign}` } });
+      await node.run(["dpkg", "--add-architecture", foreign]);
+      await node.run(["apt-get", "update", "-q"]);
+      await node.run(["apt-get", "install", "-y", `stand-in-twin:${foreign}`]);
+      const torn = "/^Package: stand-in-twin$/,/^$/s/^Status: .*/Status: install reinstreq unpacked/";
+      await node.run(["sed", "-i", torn, "/var/lib/dpkg/status"]);
+      expect(await vendor.run(node, "apply", wanted())).toMatchObject({ applied: expect.any(Array) });
+      const shown = "--showformat=${Architecture} ${db:Status-Status} ${db:Status-Eflag}\\n";
+      expect((await node.run(["dpkg-query", "--show", shown, "stand-in-twin"])).stdout).toBe(
+        `${foreign} installed ok\n`,
+      );
+      await vendor.run(node, "undo", wanted());
+      await node.run(["dpkg", "--purge", `stand-in-twin:${foreign}`]);
+      await node.run(["dpkg", "--remove-architecture", foreign]);
+      await node.sh(
+        "rm -rf /var/lib/stand-in /tmp/twins /etc/apt/sources.list.d/twins.list; apt-get update -q",
+      );
+      expect(await fileTree(node, left)).toEqual(bare);
+    },
+  );
+
   /** Of this lab's node, with the lab's mirror. */
   const bundled = (changed: Partial<Wanted["source"]> = {}): Wanted => ({
     ...wanted(changed),
@@ -214,3 +240,16 @@ describe("a vendor's repository, by apt", () => {
     });
   });
 });
+
+/** A repository on the node with the same package for $BOTH architectures. */
+const makeBoth = `
+for arch in $BOTH; do
+  mkdir -p /tmp/twins/$arch/DEBIAN
+  cd /tmp/twins
+  printf 'Package: stand-in-twin\\nVersion: 1.0\\nArchitecture: %s\\nMaintainer: stand-in <stand-in@localhost>\\nDescription: stands in\\n' $arch >$arch/DEBIAN/control
+  dpkg-deb -b $arch $arch.deb
+  { dpkg-deb -f $arch.deb; echo "Filename: ./$arch.deb"; stat -c 'Size: %s' $arch.deb; echo "SHA256: $(sha256sum <$arch.deb | cut -d' ' -f1)"; echo; } >>Packages
+done
+chmod -R a+rX /tmp/twins
+echo 'deb [trusted=yes] file:/tmp/twins ./' >/etc/apt/sources.list.d/twins.list
+`;

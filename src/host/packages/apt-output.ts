@@ -5,10 +5,12 @@ import { mask } from "../../core/mask.ts";
 
 /** One line a package, for dpkg-query(1). `Config-Version`: the version that was configured last, if any ever was. */
 export const statusFormat =
-  "${Package}\\t${db:Status-Status}\\t${Version}\\t${Config-Version}\\t${db:Status-Eflag}\\n";
+  "${Package}\\t${db:Status-Status}\\t${Version}\\t${Config-Version}\\t${db:Status-Eflag}\\t${binary:Package}\\n";
 
 export interface PackageStatus {
   name: string;
+  /** The same with `:ARCHITECTURE` where it needs that: of another architecture, or one that may be there for several. */
+  qualified: string;
   /** `installed`, `config-files`, `not-installed`, or a state that a cut-off run left (dpkg(1)). */
   status: string;
   version: string;
@@ -20,8 +22,9 @@ export interface PackageStatus {
 
 export function parseStatus(text: string): PackageStatus[] {
   return text.split("\n").flatMap((line) => {
-    const [name, status, version = "", configured = "", flag = ""] = line.split("\t");
-    return name && status ? [{ name, status, version, configured, torn: flag === "reinstreq" }] : [];
+    const [name, status, version = "", configured = "", flag = "", qualified = ""] = line.split("\t");
+    const torn = flag === "reinstreq";
+    return name && status ? [{ name, qualified, status, version, configured, torn }] : [];
   });
 }
 

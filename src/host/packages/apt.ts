@@ -249,7 +249,7 @@ async function repair(sources: AptSources, request: InstallRequest, work: Packag
  * @returns whether there was one
  */
 async function unpackTorn(sources: AptSources, request: InstallRequest, work: PackageWork): Promise<boolean> {
-  const torn = (await queryAll()).filter((one) => one.torn).map(({ name }) => name);
+  const torn = (await queryAll()).filter((one) => one.torn).map(({ qualified }) => qualified);
   const names = [...(await candidatesOf(sources, torn)).keys()];
   if (names.length === 0) return false;
   const cwd = `${request.log}.torn`;

@@ -15,16 +15,17 @@ import {
 
 test("parseStatus and what a cut-off run left", () => {
   const statuses = parseStatus(
-    "bash\tinstalled\t5.2.15-2+b7\t\tok\nmysql-common\tconfig-files\t5.8\t5.8\tok\nrsync\thalf-configured\t3.2\t3.1\tok\nsocat\tunpacked\t1\t\treinstreq\nnano\tnot-installed\t\t\tok\n",
+    "bash\tinstalled\t5.2.15-2+b7\t\tok\tbash\nmysql-common\tconfig-files\t5.8\t5.8\tok\tmysql-common\nrsync\thalf-configured\t3.2\t3.1\tok\trsync\nsocat\tunpacked\t1\t\treinstreq\tsocat:i386\nnano\tnot-installed\t\t\tok\tnano\n",
   );
   expect(statuses[0]).toEqual({
     name: "bash",
+    qualified: "bash",
     status: "installed",
     version: "5.2.15-2+b7",
     configured: "",
     torn: false,
   });
-  expect(statuses.filter(({ torn }) => torn).map(({ name }) => name)).toEqual(["socat"]);
+  expect(statuses.filter(({ torn }) => torn).map(({ qualified }) => qualified)).toEqual(["socat:i386"]);
   expect(statuses.filter(neverConfigured).map(({ name }) => name)).toEqual(["socat"]);
   expect(unsettled(statuses)).toEqual(["rsync", "socat"]);
   expect(parseStatus("")).toEqual([]);
