@@ -11,6 +11,7 @@ import {
 import { defineGroup, defineVerb } from "../command.ts";
 import { operationIo } from "../operation.ts";
 import { parseMoment } from "../moment.ts";
+import { interrupted } from "../prompt.ts";
 import type { Style } from "../style.ts";
 import { table } from "../table.ts";
 
@@ -76,6 +77,10 @@ const repair = defineVerb({
   },
 });
 
+/** What the agents have begun they finish. */
+const goesOn =
+  "what was begun goes on, on one server after the other; to wait for its end: run the same command again";
+
 const remove = defineVerb({
   name: "delete",
   summary: "delete points on both servers, so that no repair brings them back",
@@ -99,7 +104,10 @@ const remove = defineVerb({
     const { from, to, bucket, where } = context.args;
     const now = systemClock.wall();
     const moments = { from: parseMoment("--from", from, now), to: parseMoment("--to", to, now) };
-    const deleted = await deleteFromServers({ ...moments, bucket, where }, operationIo(context));
+    const request = { ...moments, bucket, where };
+    const deleted = await deleteFromServers(request, operationIo(context)).catch((error: unknown) => {
+      throw context.signal.aborted ? interrupted(goesOn) : error;
+    });
     context.out.result(deleted, deleted.summary);
   },
 });

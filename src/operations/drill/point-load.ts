@@ -1,4 +1,3 @@
-import { callAgent } from "../../agent/socket.ts";
 import { refused } from "../../core/errors.ts";
 import type { Server } from "../../roles/influxdb/client.ts";
 import { deletePoints } from "../../roles/influxdb/delete.ts";
@@ -6,6 +5,7 @@ import { queryJson } from "../../roles/influxdb/influxql.ts";
 import { influxdbSpec, nodes, roleName } from "../../roles/influxdb/layout.ts";
 import { serverOf, vipServer } from "../../roles/influxdb/servers.ts";
 import type { RoleContext } from "../../roles/types.ts";
+import { deleteByAgent } from "../influxdb-deletion.ts";
 import { missingByNode, type Load } from "./load.ts";
 import { PointClients } from "./points.ts";
 
@@ -18,8 +18,8 @@ const pace = { readers: 4, batch: 20, pauseMs: 20 };
 /** A connection to a server that has vanished is given up after it, ms: the next one finds the VIP where it is by then. */
 const requestMs = 500;
 const limits = { timeoutMs: 10_000 };
-/** A deletion waits for the end of a filling, on both. */
-const deleteMs = 120_000;
+/** Also what a drill that is interrupted leaves is deleted. */
+const untold = { signal: new AbortController().signal, progress: () => {}, note: () => {} };
 
 /**
  * What a client of a busy machine gave up and nobody noticed is looked for each minute, up to a quarter of a minute ago, and
@@ -51,11 +51,7 @@ export function pointLoad(context: RoleContext): Load {
     };
     if (context.self.roles.includes(roleName)) {
       // As an operator's: what a filling has read is not given back, and a server that is away does it before it is filled.
-      await callAgent(
-        "role.command",
-        { role: roleName, method: "delete", params: all },
-        { timeoutMs: deleteMs },
-      );
+      await deleteByAgent(all, untold);
       return;
     }
     // No agent here does that: what a filling under way gives back, the next drill removes.

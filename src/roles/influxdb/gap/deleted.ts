@@ -15,6 +15,8 @@ const deletionSchema = v.object({
   predicate: text,
   /** When it was asked for. */
   at: v.pipe(v.string(), v.isoTimestamp(), v.maxLength(40)),
+  /** The node on which it was asked for: there it is done first. Those of older agents do not say. */
+  by: v.optional(v.pipe(v.string(), v.maxLength(64))),
   /** The nodes on whose servers it was done. */
   done: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(16)),
 });
@@ -36,7 +38,6 @@ export class Deletions {
   readonly #path: string;
   #all: Deletion[];
   #changing: Promise<unknown> = Promise.resolve();
-  #applying: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string, all: Deletion[]) {
     this.#path = path;
@@ -56,6 +57,16 @@ export class Deletions {
   /** Those that this node's server does not know of, oldest first. */
   pendingOn(node: string): Deletion[] {
     return this.#all.filter(({ done }) => !done.includes(node));
+  }
+
+  /**
+   * Those of them that may be done there now: on one server after the other. A point that is written meanwhile to a series
+   * that is being deleted may be in nobody's index afterwards [tried]: only the server that does not delete has it for sure.
+   * @param present the nodes that have the role
+   */
+  dueOn(node: string, present: readonly string[]): Deletion[] {
+    const isFirst = ({ by }: Deletion) => by === undefined || by === node || !present.includes(by);
+    return this.pendingOn(node).filter((one) => isFirst(one) || one.done.length > 0);
   }
 
   /**
@@ -87,11 +98,6 @@ export class Deletions {
     return deletion;
   }
 
-  /** It was done nowhere, and never will be. */
-  drop(id: string, now: number): Promise<void> {
-    return this.#change((all) => all.filter((one) => one.id !== id), now);
-  }
-
   /** Takes over what another node knows: of deletions, and of where they were done. */
   merge(others: readonly Deletion[], now: number): Promise<void> {
     return this.#change((all) => {
@@ -106,28 +112,30 @@ export class Deletions {
   }
 
   /**
-   * Does on a node's server what was not done there yet. Killed in between it is done again, which deletes points in that
-   * part of time that were written since: a repair brings them from the other node. So each node does it on its own server
-   * alone, and never twice at a time.
-   * @throws ChimeError `influxdb.*`
+   * Does one of them on a node's server. Killed in between it is done again, which deletes points in that part of time that
+   * were written since: a repair brings them from the other node. So each node does it on its own server alone, and never
+   * twice at a time. What the first server does not understand is done nowhere, and forgotten.
+   * @throws ChimeError `influxdb.refused`, `influxdb.*`
    */
-  applyOn(node: string, server: Server, limits: Limits, now: number): Promise<number> {
-    const applied = this.#applying.then(() => this.#applyOn(node, server, limits, now));
-    this.#applying = applied.catch(() => undefined);
-    return applied;
-  }
-
-  async #applyOn(node: string, server: Server, limits: Limits, now: number): Promise<number> {
-    const pending = this.pendingOn(node);
-    for (const { id, ...deletion } of pending) {
-      await deletePoints(server, deletion, limits).catch((error: unknown) => {
-        // Where the bucket is not, there is nothing to delete.
-        if (!(error instanceof ChimeError && error.code === "influxdb.missing")) throw error;
-      });
-      const isDone = (one: Deletion) => (one.id === id ? { ...one, done: [...one.done, node].sort() } : one);
-      await this.#change((all) => all.map(isDone), now);
+  async applyOn(
+    node: string,
+    server: Server,
+    deletion: Deletion,
+    limits: Limits,
+    now: number,
+  ): Promise<void> {
+    const { id, by, at: _, done, ...what } = deletion;
+    try {
+      await deletePoints(server, what, limits);
+    } catch (error) {
+      const code = error instanceof ChimeError ? error.code : undefined;
+      const isNonsense = code === "influxdb.refused" && by === node && done.length === 0;
+      if (isNonsense) await this.#change((all) => all.filter((one) => one.id !== id), now);
+      // Where the bucket is not, there is nothing to delete.
+      if (code !== "influxdb.missing") throw error;
     }
-    return pending.length;
+    const isDone = (one: Deletion) => (one.id === id ? { ...one, done: [...one.done, node].sort() } : one);
+    await this.#change((all) => all.map(isDone), now);
   }
 
   /** One after the other, each from what the one before has left; on the disk before it counts. */

@@ -12,10 +12,12 @@ export interface Own {
   server: Server;
 }
 
-/** The other node: told what this one knows it does what it has not done, and answers with what it knows then. */
+/** The other node: told what this one knows it begins what it has not done, and answers with what it knows then. */
 export interface OtherNode {
   name: string;
   ask(all: readonly Deletion[]): Promise<unknown>;
+  /** Whether something is being deleted on its server. */
+  isDeleting(): Promise<boolean>;
   /** Ends a filling that is under way there. */
   halt(): Promise<void>;
 }
@@ -26,6 +28,14 @@ interface Beside {
   halt(): Promise<void>;
   /** Points that were written since it was asked for may be gone here with it: that time is to be compared. */
   late(range: { from: number; to: number }): Promise<void>;
+}
+
+/** Who waits for a deletion. */
+export interface Waiting {
+  /** It is on the disk: what becomes of this agent or of who waits, it will be done. */
+  begun: (id: string) => void;
+  /** The node whose server it is waited for. */
+  awaits: (node: string) => void;
 }
 
 /** What `influxdb delete` asks for, as it comes from the command line. */
@@ -45,6 +55,12 @@ export interface DeletionResult {
 
 /** One that is done so long after it was asked for may delete what was written since, ms. */
 const lateMs = 60_000;
+/** Who only asks hears so soon whether it is done already; it goes on. */
+const answerMs = 1_000;
+/** What wants to fill waits for so long, ms. */
+const patienceMs = 10_000;
+/** How often the other node is asked whether its server goes on, ms. */
+const againMs = 1_000;
 
 /** Sees to it that what was deleted on one of the servers is deleted on both, and before anything is filled. */
 export class Deleting {
@@ -52,6 +68,8 @@ export class Deleting {
   readonly #beside: Beside;
   readonly #path: string;
   #deletions: Promise<Deletions> | undefined;
+  /** What is being deleted on this node's server. */
+  #run: Promise<void> | undefined;
 
   constructor(clock: Clock, beside: Beside, path: string = paths.influxdbDeletions) {
     this.#clock = clock;
@@ -59,29 +77,57 @@ export class Deleting {
     this.#path = path;
   }
 
-  /** The other node says what it knows. Where this node's server does not answer it stays to be done. */
-  async told(params: unknown, own: Own, limits: Limits): Promise<readonly Deletion[]> {
+  /** Something is being deleted on this node's server. */
+  get isDeleting(): boolean {
+    return this.#run !== undefined;
+  }
+
+  /**
+   * The other node says what it knows. What is due here is begun; it may take an hour, and where the server does not answer
+   * it stays to be done.
+   */
+  async told(params: unknown, own: Own, from: string, limits: Limits): Promise<readonly Deletion[]> {
     const deletions = await this.#load();
     await deletions.merge(v.parse(deletionsSchema, params), this.#clock.wall());
     if (deletions.pendingOn(own.name).length > 0) await this.#beside.halt();
-    await this.#apply(deletions, own, limits).catch(() => undefined);
+    const run = this.#begin(deletions, own, [own.name, from], limits);
+    await this.#within(answerMs, run).catch(() => undefined);
     return deletions.all;
+  }
+
+  /** What an agent that was restarted had begun, or a server refused that was not well. @throws ChimeError `influxdb.*` */
+  async resume(own: Own, other: string | undefined, limits: Limits): Promise<void> {
+    await this.#begin(await this.#load(), own, presentOf(own, other), limits);
   }
 
   /** Nothing may be filled before. @throws ChimeError `influxdb.delete_pending`, `influxdb.*` */
   async settle(own: Own, other: OtherNode, limits: Limits): Promise<void> {
-    const deletions = await this.#exchange(own, other, limits);
-    const [pending] = deletions.pendingOn(other.name);
+    const deletions = await this.#load();
+    const present = presentOf(own, other.name);
+    const giveUp = this.#clock.now() + patienceMs;
+    const isPending = (name: string) => deletions.pendingOn(name).length > 0;
+    await this.#tell(deletions, other);
+    if (isPending(own.name)) {
+      await this.#within(patienceMs, this.#begin(deletions, own, present, limits));
+      await this.#tell(deletions, other);
+    }
+    if (!isPending(own.name)) {
+      const isOver = () => !isPending(other.name) || this.#clock.now() > giveUp;
+      await this.#untilDone(deletions, other, isOver, limits);
+    }
+    const [pending] = [own, other].flatMap(({ name }) => deletions.pendingOn(name));
     if (!pending) return;
+    const { bucket, at, done } = pending;
+    const where = present.toSorted().filter((name) => !done.includes(name));
     throw failed(
       "influxdb.delete_pending",
-      `what was deleted of ${pending.bucket} at ${pending.at} is not deleted on ${other.name} yet`,
-      "chime-node status",
+      `what was deleted of ${bucket} at ${at} is not deleted on ${where.join(" and ")} yet`,
+      "wait; chime-node status says whether the servers are well",
     );
   }
 
   /**
-   * Deletes on this node's server, and on the other one's now or as soon as it can be.
+   * Deletes on this node's server, and then on the other one's: now, or as soon as it can be.
    * @throws ChimeError `influxdb.refused` where the server does not understand what: then nothing was deleted
    */
   async delete(
@@ -89,44 +135,83 @@ export class Deleting {
     own: Own,
     other: OtherNode | undefined,
     limits: Limits,
+    waiting: Waiting,
   ): Promise<DeletionResult> {
     const deletions = await this.#load();
     const wanted = v.parse(wantedSchema, params);
-    const present = [own, ...(other ? [other] : [])].map(({ name }) => name);
-    const { id } = await deletions.add(wanted, this.#clock.wall(), present);
+    const present = presentOf(own, other?.name);
+    const { id } = await deletions.add({ ...wanted, by: own.name }, this.#clock.wall(), present);
+    waiting.begun(id);
     // What is begun from now on asks first what was deleted.
     await Promise.all([this.#beside.halt(), other?.halt().catch(() => undefined)]);
-    try {
-      await this.#apply(deletions, own, limits);
-    } catch (error) {
-      if (error instanceof ChimeError && error.code === "influxdb.refused")
-        await deletions.drop(id, this.#clock.wall());
-      throw error;
+    waiting.awaits(own.name);
+    // Another one that is under way is waited for: its failure is its own.
+    await this.#run?.catch(() => undefined);
+    await this.#begin(deletions, own, present, limits).catch((error: unknown) => {
+      throw stays(own.name, error);
+    });
+    const doneOn = () => deletions.all.find((one) => one.id === id)?.done ?? [];
+    if (other) {
+      waiting.awaits(other.name);
+      const isDone = () => doneOn().includes(other.name);
+      // It may be away: it hears of it before it is filled.
+      await this.#tell(deletions, other)
+        .then(() => this.#untilDone(deletions, other, isDone, limits))
+        .catch(() => undefined);
     }
-    // It may be away: it hears of it before it is filled.
-    if (other) await this.#exchange(own, other, limits).catch(() => undefined);
-    const done = deletions.all.find((one) => one.id === id)?.done ?? [];
+    const done = doneOn();
     return { id, done, pending: other && !done.includes(other.name) ? [other.name] : [] };
   }
 
-  async #exchange(own: Own, other: OtherNode, limits: Limits): Promise<Deletions> {
-    const deletions = await this.#load();
-    const now = this.#clock.wall();
-    await deletions.merge(v.parse(deletionsSchema, await other.ask(deletions.all)), now);
-    const applied = await this.#apply(deletions, own, limits);
-    if (applied > 0) await other.ask(deletions.all);
-    return deletions;
+  /** As long as the other node's server is at work. @throws what asking it fails with */
+  async #untilDone(
+    deletions: Deletions,
+    other: OtherNode,
+    isDone: () => boolean,
+    { signal }: Limits,
+  ): Promise<void> {
+    while (!isDone()) {
+      const goesOn = await other.isDeleting();
+      await this.#tell(deletions, other);
+      if (!goesOn) return;
+      if (!isDone()) await this.#clock.sleep(againMs, signal);
+    }
   }
 
-  /** @returns how many were done @throws ChimeError `influxdb.*` */
-  async #apply(deletions: Deletions, { name, server }: Own, limits: Limits): Promise<number> {
-    const now = this.#clock.wall();
-    const late = deletions.pendingOn(name).filter(({ at }) => now - Date.parse(at) > lateMs);
-    // Before it is done: killed in between, that time is compared all the same.
-    for (const { start, stop } of late) {
-      await this.#beside.late({ from: Math.max(1, Date.parse(start)), to: Date.parse(stop) + 1 });
+  /** Each takes over what the other one knows. */
+  async #tell(deletions: Deletions, other: OtherNode): Promise<void> {
+    const answer = await other.ask(deletions.all);
+    await deletions.merge(v.parse(deletionsSchema, answer), this.#clock.wall());
+  }
+
+  /** Deletes on this node's server what is due there; what goes on already takes up what is due meanwhile. */
+  #begin(deletions: Deletions, own: Own, present: readonly string[], limits: Limits): Promise<void> {
+    this.#run ??= this.#apply(deletions, own, present, limits).finally(() => (this.#run = undefined));
+    return this.#run;
+  }
+
+  /** @throws ChimeError `influxdb.*` */
+  async #apply(deletions: Deletions, own: Own, present: readonly string[], limits: Limits): Promise<void> {
+    for (;;) {
+      const [next] = deletions.dueOn(own.name, present);
+      if (!next) return;
+      const now = this.#clock.wall();
+      // Before it is done: killed in between, that time is compared all the same.
+      if (now - Date.parse(next.at) > lateMs) {
+        await this.#beside.late({ from: Math.max(1, Date.parse(next.start)), to: Date.parse(next.stop) + 1 });
+      }
+      await deletions.applyOn(own.name, own.server, next, limits, now);
     }
-    return deletions.applyOn(name, server, limits, now);
+  }
+
+  /** Waits for so long at most: the work goes on. @throws what it fails with until then */
+  async #within(ms: number, work: Promise<void>): Promise<void> {
+    const over = new AbortController();
+    try {
+      await Promise.race([work, this.#clock.sleep(ms, over.signal)]);
+    } finally {
+      over.abort();
+    }
   }
 
   /** Without it nothing is filled: a file that is not understood is said, and not taken for an empty one. */
@@ -142,4 +227,18 @@ export class Deleting {
       });
     }
   }
+}
+
+const presentOf = (own: Own, other: string | undefined): string[] => [
+  own.name,
+  ...(other === undefined ? [] : [other]),
+];
+
+/** It is written down all the same, but for what the server does not understand. */
+function stays(node: string, error: unknown): unknown {
+  if (!(error instanceof ChimeError) || error.code === "influxdb.refused") return error;
+  return failed(error.code, `not deleted on ${node} yet: ${error.message}`, {
+    remedy: `${error.remedy ?? "chime-node status"}; its agent tries again each minute, and then deletes on the other node`,
+    cause: error,
+  });
 }

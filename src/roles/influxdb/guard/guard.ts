@@ -39,6 +39,7 @@ import { Record } from "../record.ts";
 import { serverOf, speaksTls } from "../servers.ts";
 import { judge, type Verdict } from "../standing.ts";
 import { keptTokens, tokensSchema } from "../tokens.ts";
+import { Begun } from "./begun.ts";
 import { Deleting, type OtherNode, type Own } from "./deleting.ts";
 import { Exclusion, type UnderWay } from "./exclusion.ts";
 import { weekMs } from "../gap/time.ts";
@@ -70,8 +71,11 @@ const calmMs = 5_000;
 const requestMs = 10_000;
 /** One request among many. */
 const fillMs = 60_000;
-/** What another node asks for a deletion: it waits for `fillMs`. */
-const toldMs = 50_000;
+/**
+ * A server writes to its disk three times for each series that it deletes, one after the other [tried]: a hundred thousand take
+ * a minute on an SSD, an hour on a slow disk. One that takes so long hangs, ms.
+ */
+const deleteMs = 24 * hourMs;
 /** Another agent's answer. */
 const askMs = 5_000;
 /** keepalived says within 0.1 s that its gate is open. */
@@ -95,6 +99,7 @@ export class TwinGuard implements Guard {
   readonly #revival: Revival;
   readonly #filler: Filler;
   readonly #deleting: Deleting;
+  readonly #begun: Begun;
   readonly #turn: Turn;
   readonly #exclusion: Exclusion;
   readonly #wayHome: WayHome;
@@ -134,6 +139,7 @@ export class TwinGuard implements Guard {
       halt: () => this.#filler.halt(),
       late: (range) => this.#record.add({ ...range, sure: false }),
     });
+    this.#begun = new Begun(deps.clock);
     this.#wayHome = new WayHome(deps.clock);
     this.#exclusion = new Exclusion(deps.clock, () => deps.context().self.name);
     this.#revival = new Revival(deps.clock, () => layout(deps.context()).data);
@@ -158,6 +164,7 @@ export class TwinGuard implements Guard {
     this.#watch.every(fillEveryMs, () => this.#fill());
     this.#watch.every(minuteMs, () => this.#lookBack(4 * minuteMs, 1.25 * minuteMs));
     this.#watch.every(hourMs, () => this.#lookBack(25 * hourMs, hourMs));
+    this.#watch.every(minuteMs, () => this.#resumeDeletions());
     this.#watch.every(renewEveryMs, () => this.#renew());
     this.#watch.every(homeEveryMs, () => this.#goHome());
     this.#watch.every(gateEveryMs, () => {
@@ -185,8 +192,9 @@ export class TwinGuard implements Guard {
     if (method === "halt") return this.#filler.halt().then(() => null);
     if (method === "under_way") return this.#exclusion.underWay;
     if (method === "deletions") {
-      return this.#deleting.told(params, this.#own(), { ...this.#limits, timeoutMs: toldMs });
+      return this.#deleting.told(params, this.#own(), from, this.#deleteLimits);
     }
+    if (method === "is_deleting") return this.#deleting.isDeleting;
     throw failed("guard.unknown_method", `influxdb has no method ${method}`);
   }
 
@@ -197,13 +205,16 @@ export class TwinGuard implements Guard {
       const context = this.#deps.context();
       return drillServer(method, { unit: this.#unit(), data: layout(context).data, node: context.self.name });
     }
-    const { signal } = this.#watch;
     if (method === "delete") {
       const other = this.#other();
-      return this.#exclusion.delete(other, () =>
-        this.#deleting.delete(params, this.#own(), other, { timeoutMs: fillMs, signal }),
+      const limits = this.#deleteLimits;
+      return this.#begun.begin((waiting) =>
+        this.#exclusion.delete(other, () =>
+          this.#deleting.delete(params, this.#own(), other, limits, waiting),
+        ),
       );
     }
+    if (method === "deletion") return this.#begun.progress(v.parse(v.string(), params));
     if (method === "repair") {
       return this.#exclusion.repair(this.#other(), async () => {
         await this.#filler.halt();
@@ -286,6 +297,7 @@ export class TwinGuard implements Guard {
     return {
       name,
       ask: (all) => call("deletions", all, fillMs),
+      isDeleting: async () => v.parse(v.boolean(), await call("is_deleting", {}, fillMs)),
       halt: async () => void (await call("halt", {}, askMs)),
       underWay: async () => v.parse(underWaySchema, await call("under_way", {}, askMs)),
     } satisfies OtherNode & { underWay(): Promise<UnderWay> };
@@ -294,8 +306,17 @@ export class TwinGuard implements Guard {
   /** What was deleted while one of them was away is deleted there first: else it would be filled from there. */
   async #settleDeletions(): Promise<void> {
     const other = this.#other();
-    const { signal } = this.#watch;
-    if (other) await this.#deleting.settle(this.#own(), other, { timeoutMs: fillMs, signal });
+    if (other) await this.#deleting.settle(this.#own(), other, this.#deleteLimits);
+  }
+
+  get #deleteLimits(): Limits {
+    return { ...this.#limits, timeoutMs: deleteMs };
+  }
+
+  /** What this agent had begun before it was restarted, and what its server could not do then. */
+  async #resumeDeletions(): Promise<void> {
+    if (!this.#well) return;
+    await this.#deleting.resume(this.#own(), this.#other()?.name, this.#deleteLimits);
   }
 
   /** It has listened for others long enough to hear one that is there. */

@@ -42,13 +42,20 @@ afterEach(async () => {
 
 const load = (name = "one.json") => Deletions.load(join(directory, name));
 
+/** All that is due there. @returns how many */
+async function apply(deletions: Deletions, node: string, at = now): Promise<number> {
+  const due = deletions.dueOn(node, twins);
+  for (const one of due) await deletions.applyOn(node, server, one, limits, at);
+  return due.length;
+}
+
 test("it is recorded before it is done, done once on each node, and known after a restart", async () => {
   const deletions = await load();
   await deletions.add(wanted, now, twins);
   expect((await load()).pendingOn("node1")).toMatchObject([wanted]);
-  expect(await (await load()).applyOn("node1", server, limits, now)).toBe(1);
+  expect(await apply(await load(), "node1")).toBe(1);
   const again = await load();
-  expect(await again.applyOn("node1", server, limits, now)).toBe(0);
+  expect(await apply(again, "node1")).toBe(0);
   expect(again.pendingOn("node2")).toHaveLength(1);
   const { bucket: _, ...rest } = wanted;
   expect(asked).toEqual([rest]);
@@ -58,10 +65,35 @@ test("one that the server refuses stays to be done", async () => {
   const deletions = await load();
   await deletions.add(wanted, now, twins);
   status = 500;
-  await expect(deletions.applyOn("node1", server, limits, now)).rejects.toMatchObject({
+  await expect(apply(deletions, "node1")).rejects.toMatchObject({
     code: "influxdb.broken",
   });
   expect((await load()).pendingOn("node1")).toHaveLength(1);
+});
+
+test("it is done on the node where it was asked for, and only then on the other one", async () => {
+  const deletions = await load();
+  await deletions.add({ ...wanted, by: "node1" }, now, twins);
+  expect(deletions.pendingOn("node2")).toHaveLength(1);
+  expect(deletions.dueOn("node2", twins)).toEqual([]);
+  // Whoever has left does nothing first.
+  expect(deletions.dueOn("node2", ["node2", "node3"])).toHaveLength(1);
+  expect([await apply(deletions, "node2"), await apply(deletions, "node1")]).toEqual([0, 1]);
+  expect(await apply(deletions, "node2")).toBe(1);
+});
+
+test.each([
+  ["by the node where it was asked for, forgotten", "node1", 0],
+  ["by the other one, still to be done", "node2", 1],
+  ["and nobody says where it was asked for, still to be done", undefined, 1],
+])("what is refused as nonsense is, %s", async (_, by, left) => {
+  const deletions = await load();
+  await deletions.add({ ...wanted, ...(by && { by }) }, now, ["node1"]);
+  status = 400;
+  const [one] = deletions.pendingOn("node1");
+  const applied = deletions.applyOn("node1", server, one!, limits, now);
+  await expect(applied).rejects.toMatchObject({ code: "influxdb.refused" });
+  expect((await load()).all).toHaveLength(left);
 });
 
 test("it ends when it was asked for, at the latest", async () => {
@@ -72,12 +104,12 @@ test("it ends when it was asked for, at the latest", async () => {
 test("two nodes tell each other what is to be deleted, and where it was", async () => {
   const [one, two] = [await load("one.json"), await load("two.json")];
   await one.add(wanted, now, twins);
-  await one.applyOn("node1", server, limits, now);
+  await apply(one, "node1");
   await two.add({ ...wanted, bucket: "other" }, now + 1, twins);
   await two.merge(one.all, now);
   expect(two.pendingOn("node2").map(({ bucket }) => bucket)).toEqual(["chime", "other"]);
   expect(two.pendingOn("node1").map(({ bucket }) => bucket)).toEqual(["other"]);
-  await two.applyOn("node2", server, limits, now);
+  await apply(two, "node2");
   await one.merge(two.all, now);
   expect(one.pendingOn("node1").map(({ bucket }) => bucket)).toEqual(["other"]);
   expect(one.pendingOn("node2")).toEqual([]);
@@ -86,9 +118,9 @@ test("two nodes tell each other what is to be deleted, and where it was", async 
 test("it is forgotten two days after it was done on both, and never before", async () => {
   const deletions = await load();
   await deletions.add(wanted, now, twins);
-  await deletions.applyOn("node1", server, limits, now + 100 * day);
+  await apply(deletions, "node1", now + 100 * day);
   expect((await load()).all).toHaveLength(1);
-  await deletions.applyOn("node2", server, limits, now + 1 * day);
+  await apply(deletions, "node2", now + 1 * day);
   expect((await load()).all).toHaveLength(1);
   await deletions.merge([], now + 3 * day);
   expect((await load()).all).toEqual([]);

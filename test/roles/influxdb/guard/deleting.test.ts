@@ -1,9 +1,11 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../../../src/core/clock.ts";
+import { failed, refused } from "../../../../src/core/errors.ts";
 import { bothIncluded } from "../../../../src/roles/influxdb/delete.ts";
+import { Begun } from "../../../../src/roles/influxdb/guard/begun.ts";
 import { Deleting, type OtherNode, type Own } from "../../../../src/roles/influxdb/guard/deleting.ts";
 
 const limits = { timeoutMs: 5_000 };
@@ -14,12 +16,21 @@ const wanted = {
   predicate: "",
 };
 
+/** A hundred times as fast. */
+const clock = {
+  ...systemClock,
+  now: () => systemClock.now() * 100,
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal),
+};
+
 /** A node: its server, which counts what is deleted, and what it keeps. */
 interface Node extends Own {
   deleting: Deleting;
   path: string;
   deleted: number;
   status: number;
+  /** The server is at work until then. */
+  held: Promise<unknown>;
   http: Bun.Server<undefined>;
 }
 
@@ -39,6 +50,8 @@ beforeEach(async () => {
       port: 0,
       async fetch(request) {
         bodies.push((await request.json()) as { stop: string });
+        said.push(`${name} begins`);
+        await node.held;
         if (node.status === 204) {
           node.deleted++;
           said.push(`${name} deletes`);
@@ -52,7 +65,7 @@ beforeEach(async () => {
       server,
       path,
       deleting: new Deleting(
-        systemClock,
+        clock,
         {
           halt: () => Promise.resolve(void said.push(`${name} halts`)),
           late: ({ from, to }) => Promise.resolve(void said.push(`${name} compares ${from} to ${to}`)),
@@ -61,6 +74,7 @@ beforeEach(async () => {
       ),
       deleted: 0,
       status: 204,
+      held: Promise.resolve(),
       http,
     };
     return node;
@@ -72,22 +86,30 @@ afterEach(async () => {
 });
 
 const pair = () => nodes as [Node, Node];
+const from = (node: Node) => (node.name === "node1" ? "node2" : "node1");
 const other = (node: Node): OtherNode => ({
   name: node.name,
+  isDeleting: () => Promise.resolve(node.deleting.isDeleting),
   halt: () => Promise.resolve(void said.push(`${node.name} halts`)),
   // As it comes over the wire.
   ask: async (all) =>
-    JSON.parse(JSON.stringify(await node.deleting.told(JSON.parse(JSON.stringify(all)), node, limits))),
+    JSON.parse(
+      JSON.stringify(await node.deleting.told(JSON.parse(JSON.stringify(all)), node, from(node), limits)),
+    ),
 });
 const away = (node: Node): OtherNode => ({
   name: node.name,
   ask: () => Promise.reject(new Error("away")),
+  isDeleting: () => Promise.reject(new Error("away")),
   halt: () => Promise.reject(new Error("away")),
 });
+const nobody = { begun: () => {}, awaits: () => {} };
+const remove = (node: Node, there: OtherNode, what = wanted) =>
+  node.deleting.delete(what, node, there, limits, nobody);
 
 test("it is done on both, once", async () => {
   const [one, two] = pair();
-  const { done, pending } = await one.deleting.delete(wanted, one, other(two), limits);
+  const { done, pending } = await remove(one, other(two));
   expect([done, pending]).toEqual([["node1", "node2"], []]);
   await two.deleting.settle(two, other(one), limits);
   await one.deleting.settle(one, other(two), limits);
@@ -97,7 +119,7 @@ test("it is done on both, once", async () => {
 test("on a node that is away it is done before that is filled, by whichever of the two asks", async () => {
   for (const asker of [0, 1] as const) {
     const [one, two] = pair();
-    const { done, pending } = await one.deleting.delete(wanted, one, away(two), limits);
+    const { done, pending } = await remove(one, away(two));
     expect([done, pending]).toEqual([["node1"], ["node2"]]);
     const [asks, answers] = asker === 0 ? [one, two] : [two, one];
     await asks.deleting.settle(asks, other(answers), limits);
@@ -108,7 +130,7 @@ test("on a node that is away it is done before that is filled, by whichever of t
 test("while it is not done on the other server nothing may be filled", async () => {
   const [one, two] = pair();
   two.status = 503;
-  expect((await one.deleting.delete(wanted, one, other(two), limits)).pending).toEqual(["node2"]);
+  expect((await remove(one, other(two))).pending).toEqual(["node2"]);
   await expect(one.deleting.settle(one, other(two), limits)).rejects.toMatchObject({
     code: "influxdb.delete_pending",
   });
@@ -121,7 +143,7 @@ test("while it is not done on the other server nothing may be filled", async () 
 test("what the server does not understand is done nowhere, and never asked for again", async () => {
   const [one, two] = pair();
   one.status = 400;
-  const refused = one.deleting.delete({ ...wanted, predicate: "nonsense" }, one, other(two), limits);
+  const refused = remove(one, other(two), { ...wanted, predicate: "nonsense" });
   await expect(refused).rejects.toMatchObject({ code: "influxdb.refused" });
   one.status = 204;
   await one.deleting.settle(one, other(two), limits);
@@ -140,30 +162,36 @@ test("a record that is not understood stops the filling until somebody looked at
 
 test("what a peer says is checked", async () => {
   const [one] = pair();
-  await expect(one.deleting.told([{ id: "x", bucket: 7 }], one, limits)).rejects.toThrow();
+  await expect(one.deleting.told([{ id: "x", bucket: 7 }], one, "node2", limits)).rejects.toThrow();
 });
 
 test("nothing is being filled on either while it is done: what was read before would come back", async () => {
   const [one, two] = pair();
-  await one.deleting.delete(wanted, one, other(two), limits);
-  expect(said).toEqual(["node1 halts", "node2 halts", "node1 deletes", "node2 halts", "node2 deletes"]);
+  await remove(one, other(two));
+  const first = ["node1 halts", "node2 halts", "node1 begins", "node1 deletes"];
+  expect(said).toEqual([...first, "node2 halts", "node2 begins", "node2 deletes"]);
 });
 
 test("where it is done late, that time is compared: points of it may have been written since", async () => {
   const [one, two] = pair();
-  await one.deleting.delete(wanted, one, away(two), limits);
+  await remove(one, away(two));
   const asked = JSON.parse(await readFile(one.path, "utf8")) as { at: string }[];
   const old = asked.map((deletion) => ({ ...deletion, at: new Date(Date.now() - 3_600_000).toISOString() }));
   said = [];
-  await two.deleting.told(old, two, limits);
+  await two.deleting.told(old, two, "node1", limits);
   const [from, to] = [wanted.start, wanted.stop].map((moment) => Date.parse(moment));
-  expect(said).toEqual(["node2 halts", `node2 compares ${from} to ${(to ?? 0) + 1}`, "node2 deletes"]);
+  expect(said).toEqual([
+    "node2 halts",
+    `node2 compares ${from} to ${(to ?? 0) + 1}`,
+    "node2 begins",
+    "node2 deletes",
+  ]);
 });
 
 test("a bucket that a server does not have has nothing to be deleted", async () => {
   const [one, two] = pair();
   two.status = 404;
-  expect((await one.deleting.delete(wanted, one, other(two), limits)).pending).toEqual([]);
+  expect((await remove(one, other(two))).pending).toEqual([]);
 });
 
 test("what ends at a moment ends a nanosecond before it, on both", async () => {
@@ -175,6 +203,131 @@ test("what ends at a moment ends a nanosecond before it, on both", async () => {
   expect(bothIncluded({ from: from + 1, to: to + 1 }).stop).toBe("2026-11-02T00:00:00.000999999Z");
   const [one, two] = pair();
   const exact = { ...wanted, ...bothIncluded({ from, to }) };
-  const { pending } = await one.deleting.delete(exact, one, other(two), limits);
+  const { pending } = await remove(one, other(two), exact);
   expect([pending, bodies.map(({ stop }) => stop)]).toEqual([[], [exact.stop, exact.stop]]);
+});
+
+/** Held until it is let go. */
+function hold(node: Node): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  node.held = promise;
+  return resolve;
+}
+const until = async (what: () => boolean) => {
+  while (!what()) await Bun.sleep(1);
+};
+
+test("it is waited for as long as a server is at work, first on one and then on the other, and said for which", async () => {
+  const [one, two] = pair();
+  const [letOne, letTwo] = [hold(one), hold(two)];
+  const awaited: string[] = [];
+  const awaits = (name: string) => void awaited.push(name);
+  const deletion = one.deleting.delete(wanted, one, other(two), limits, { ...nobody, awaits });
+  await until(() => said.includes("node1 begins"));
+  // Whoever wants to fill is told so, and makes it begin nowhere else.
+  for (const [asks, answers] of [pair(), pair().toReversed()] as [Node, Node][]) {
+    await expect(asks.deleting.settle(asks, other(answers), limits)).rejects.toMatchObject({
+      code: "influxdb.delete_pending",
+      message: expect.stringContaining("not deleted on node1 and node2 yet"),
+    });
+  }
+  expect([awaited, said.filter((line) => line.endsWith("begins"))]).toEqual([["node1"], ["node1 begins"]]);
+  letOne();
+  await until(() => said.includes("node2 begins"));
+  await expect(one.deleting.settle(one, other(two), limits)).rejects.toMatchObject({
+    code: "influxdb.delete_pending",
+    message: expect.stringContaining("not deleted on node2 yet"),
+  });
+  letTwo();
+  expect(await deletion).toMatchObject({ done: ["node1", "node2"], pending: [] });
+  expect([awaited, nodes.map(({ deleted }) => deleted)]).toEqual([
+    ["node1", "node2"],
+    [1, 1],
+  ]);
+});
+
+test("an agent that is restarted meanwhile goes on with it by itself, and tells the other one when it is done", async () => {
+  const [one, two] = pair();
+  hold(one);
+  const deletion = remove(one, other(two));
+  await until(() => said.includes("node1 begins"));
+  deletion.catch(() => undefined);
+  const again = new Deleting(
+    clock,
+    { halt: () => Promise.resolve(), late: () => Promise.resolve() },
+    one.path,
+  );
+  await two.deleting.told(JSON.parse(await readFile(one.path, "utf8")), two, "node1", limits);
+  await two.deleting.resume(two, "node1", limits);
+  expect(two.deleted).toBe(0);
+  one.held = Promise.resolve();
+  await again.resume(one, "node2", limits);
+  await again.settle(one, other(two), limits);
+  expect(nodes.map(({ deleted }) => deleted)).toEqual([1, 1]);
+});
+
+test("a server that fails at it is said at once, and what is written down is done when it is well again", async () => {
+  const [one, two] = pair();
+  one.status = 500;
+  await expect(remove(one, other(two))).rejects.toMatchObject({
+    code: "influxdb.broken",
+    message: expect.stringContaining("not deleted on node1 yet"),
+    remedy: expect.stringContaining("tries again each minute"),
+  });
+  one.status = 204;
+  await one.deleting.resume(one, "node2", limits);
+  await two.deleting.settle(two, other(one), limits);
+  expect(nodes.map(({ deleted }) => deleted)).toEqual([1, 1]);
+});
+
+test("one that was asked for beside another is done, too, also where that fails", async () => {
+  const [one, two] = pair();
+  const let1 = hold(one);
+  one.status = 500;
+  const first = remove(one, other(two));
+  await until(() => said.includes("node1 begins"));
+  const second = remove(one, other(two), { ...wanted, bucket: "other" });
+  await until(() => bodies.length === 1 && one.deleting.isDeleting);
+  let1();
+  await expect(first).rejects.toMatchObject({ code: "influxdb.broken" });
+  one.status = 204;
+  expect((await second).pending).toEqual([]);
+});
+
+describe("what the command line has begun", () => {
+  const done = { id: "x", done: ["node1"], pending: [] };
+  const begin = (work: Parameters<Begun["begin"]>[0]) => {
+    const begun = new Begun(clock);
+    return { begun, id: begun.begin(work) };
+  };
+
+  test("is known as soon as it is written down, says for whom it waits, and what became of it", async () => {
+    const end = Promise.withResolvers<typeof done>();
+    const { begun, id } = begin(({ begun, awaits }) => {
+      begun("x");
+      awaits("node1");
+      return end.promise;
+    });
+    expect(await begun.progress(await id)).toEqual({ awaiting: "node1", result: null, failure: null });
+    end.resolve(done);
+    expect(await begun.progress("x")).toMatchObject({ result: done, failure: null });
+  });
+
+  test("is refused as it is, where it cannot begin", async () => {
+    const no = refused("influxdb.repairing", "a repair is under way", "wait");
+    await expect(begin(() => Promise.reject(no)).id).rejects.toBe(no);
+  });
+
+  test("failed, says why", async () => {
+    const { begun, id } = begin(({ begun }) => {
+      begun("x");
+      return Promise.reject(failed("influxdb.broken", "no", "look"));
+    });
+    const failure = { code: "influxdb.broken", message: "no", node: null, remedy: "look" };
+    expect(await begun.progress(await id)).toMatchObject({ result: null, failure });
+  });
+
+  test("by an agent that was restarted, is not known", async () => {
+    await expect(new Begun(clock).progress("x")).rejects.toMatchObject({ code: "influxdb.no_deletion" });
+  });
 });
