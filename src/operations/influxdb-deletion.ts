@@ -1,6 +1,6 @@
 import { callAgent } from "../agent/socket.ts";
 import { systemClock } from "../core/clock.ts";
-import { ChimeError, Exit } from "../core/errors.ts";
+import { ChimeError, Exit, failed, toChimeError } from "../core/errors.ts";
 import type { Deleted } from "../roles/influxdb/delete.ts";
 import type { DeletionProgress } from "../roles/influxdb/guard/begun.ts";
 import type { DeletionResult } from "../roles/influxdb/guard/deleting.ts";
@@ -33,7 +33,11 @@ export async function deleteByAgent(
   const id = await call<string>("delete", what, beginMs);
   let isTold = false;
   for (;;) {
-    const { awaiting, result, failure } = await call<DeletionProgress>("deletion", id);
+    const { awaiting, result, failure } = await call<DeletionProgress>("deletion", id).catch(
+      (error: unknown) => {
+        throw signal.aborted ? error : unheard(error);
+      },
+    );
     if (result) return result;
     if (failure) {
       const { code, message, remedy, node } = failure;
@@ -48,4 +52,14 @@ export async function deleteByAgent(
       isTold = true;
     }
   }
+}
+
+/** The agent was restarted. */
+function unheard(error: unknown): ChimeError {
+  const { code, message } = toChimeError(error);
+  return failed(
+    code,
+    message,
+    "what is to be deleted is written down, and the agents go on with it: run the same command again to wait for its end",
+  );
 }

@@ -57,8 +57,7 @@ export class Begun {
     if (!one) {
       throw failed(
         "influxdb.no_deletion",
-        "this agent was restarted meanwhile: what is to be deleted is written down, and it goes on with that",
-        "run the same command again: it ends when that is done",
+        "this agent did not begin that deletion: it was restarted meanwhile",
       );
     }
     const slow = new AbortController();

@@ -51,12 +51,13 @@ beforeEach(async () => {
       async fetch(request) {
         bodies.push((await request.json()) as { stop: string });
         said.push(`${name} begins`);
+        const { status } = node;
         await node.held;
-        if (node.status === 204) {
+        if (status === 204) {
           node.deleted++;
           said.push(`${name} deletes`);
         }
-        return new Response(null, { status: node.status });
+        return new Response(null, { status });
       },
     });
     const server = { address: "127.0.0.1", port: http.port ?? 0, org: "chime" };
@@ -282,15 +283,18 @@ test("a server that fails at it is said at once, and what is written down is don
 
 test("one that was asked for beside another is done, too, also where that fails", async () => {
   const [one, two] = pair();
-  const let1 = hold(one);
+  const end = hold(one);
   one.status = 500;
   const first = remove(one, other(two));
   await until(() => said.includes("node1 begins"));
-  const second = remove(one, other(two), { ...wanted, bucket: "other" });
-  await until(() => bodies.length === 1 && one.deleting.isDeleting);
-  let1();
-  await expect(first).rejects.toMatchObject({ code: "influxdb.broken" });
   one.status = 204;
+  const waiting = Promise.withResolvers<string>();
+  const awaits = (name: string) => waiting.resolve(name);
+  const what = { ...wanted, bucket: "other" };
+  const second = one.deleting.delete(what, one, other(two), limits, { ...nobody, awaits });
+  expect(await waiting.promise).toBe("node1");
+  end();
+  await expect(first).rejects.toMatchObject({ code: "influxdb.broken" });
   expect((await second).pending).toEqual([]);
 });
 
