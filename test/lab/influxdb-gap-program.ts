@@ -17,6 +17,7 @@ import { Deletions } from "../../src/roles/influxdb/gap/deleted.ts";
 import { FillRecord } from "../../src/roles/influxdb/gap/record.ts";
 import { compareTwins, repairTwins, type RepairOptions } from "../../src/roles/influxdb/gap/repair.ts";
 import { Filler } from "../../src/roles/influxdb/guard/filler.ts";
+import { levelBuckets } from "../../src/roles/influxdb/guard/level-buckets.ts";
 import { merged, oldBefore, type Outage, type Past } from "../../src/roles/influxdb/outages.ts";
 import { Record } from "../../src/roles/influxdb/record.ts";
 import { isUp } from "../../src/roles/influxdb/setup.ts";
@@ -454,7 +455,7 @@ test("a bucket that is kept longer by one of them holds up that one alone, until
   }
 });
 
-test("a bucket that one of them lacks is made there as the other one has it, and filled", async () => {
+test("a bucket that a server lacks is made as the other one has it, noted first, and filled", async () => {
   const lost = "lost";
   const made = await makeBucket(one.server, lost, 7_200);
   const now = Date.now();
@@ -463,6 +464,13 @@ test("a bucket that one of them lacks is made there as the other one has it, and
   const filler = new Filler(systemClock, recordPath);
   const sides = { mine: two.server, other: one.server, isOtherWhole: true };
   const outage: Outage = { from: now - 600_000, to: now - 500_000, sure: true };
+  const noted: string[] = [];
+  const isThere = async () => (await listBuckets(two.server, limits)).some(({ name }) => name === lost);
+  await levelBuckets(two.server, one.server, limits, async (name) => {
+    expect(await isThere()).toBe(false);
+    noted.push(name);
+  });
+  expect(noted).toEqual([lost]);
   expect(await filler.settle(outage, () => Promise.resolve(sides), limits)).toMatchObject({
     done: [outage],
     points: points.length,

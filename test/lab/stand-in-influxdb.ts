@@ -1,9 +1,3 @@
-const buckets = ["chime", "chime-node", "raw"].map((name, i) => ({ id: `b${i}`, orgID: "o", name }));
-const databases = buckets.map(({ id, name }) => ({
-  database: name,
-  retention_policy: "autogen",
-  bucketID: id,
-}));
 const authorizations = ["read", "write"].map((kind) => ({
   id: kind,
   description: `chime-node: may only ${kind}`,
@@ -18,6 +12,8 @@ export class StandInServer {
   #refusal: { status: number; code: string; message: string; path: string } | undefined;
   #forgets = false;
   #last = "";
+  /** By their names; each ID is of this server alone. */
+  readonly buckets = ["chime", "chime-node", "raw"];
   /** For how long its bucket raw keeps points, s. */
   rawSeconds = 3_600;
   /** How many were asked for. */
@@ -64,9 +60,14 @@ export class StandInServer {
       const { status, code, message } = this.#refusal;
       return Response.json({ code, message }, { status });
     }
+    if (pathname === "/api/v2/orgs") return Response.json({ orgs: [{ id: "o", name: "chime" }] });
+    if (pathname === "/api/v2/buckets" && request.method === "POST") {
+      this.buckets.push(((await request.json()) as { name: string }).name);
+      return Response.json(this.#described(this.buckets.at(-1) ?? ""), { status: 201 });
+    }
     if (pathname === "/api/v2/buckets") return Response.json({ buckets: this.#bucketsOf(request) });
     if (pathname === "/api/v2/authorizations") return Response.json({ authorizations });
-    if (pathname === "/api/v2/dbrps") return Response.json({ content: databases });
+    if (pathname === "/api/v2/dbrps") return Response.json({ content: this.#databases() });
     if (pathname === "/api/v2/write") return this.#write(await request.text());
     if (pathname === "/query") return this.#query(new URLSearchParams(await request.text()).get("q") ?? "");
     return Response.json({ code: "not found", message: pathname }, { status: 404 });
@@ -74,10 +75,27 @@ export class StandInServer {
 
   #bucketsOf({ url }: Request) {
     const name = new URL(url).searchParams.get("name");
+    return this.buckets
+      .filter((bucket) => name === null || bucket === name)
+      .map((bucket) => this.#described(bucket));
+  }
+
+  #described(name: string) {
     const everySeconds: Record<string, number> = { "chime-node": 3_600, raw: this.rawSeconds };
-    return buckets
-      .filter((bucket) => name === null || bucket.name === name)
-      .map((bucket) => ({ ...bucket, retentionRules: [{ everySeconds: everySeconds[bucket.name] ?? 0 }] }));
+    const retentionRules = [{ everySeconds: everySeconds[name] ?? 0 }];
+    return { id: this.#idOf(name), orgID: "o", name, retentionRules };
+  }
+
+  #databases() {
+    return this.buckets.map((name) => ({
+      database: name,
+      retention_policy: "autogen",
+      bucketID: this.#idOf(name),
+    }));
+  }
+
+  #idOf(name: string): string {
+    return `${name} at ${this.#http.hostname}`;
   }
 
   #write(body: string): Response {

@@ -81,6 +81,8 @@ interface Stage {
   history: Happening[];
   maintenance: boolean;
   members: MemberView[];
+  /** What the other node's agent was asked. */
+  asked: string[];
 }
 
 interface Given {
@@ -111,7 +113,15 @@ async function open({
   const published: Published[] = [];
   const history: Happening[] = [];
   const never = () => Promise.reject(new Error("the test does not expect this"));
-  const made: Stage = { guard: undefined as never, gates, published, history, maintenance, members: [] };
+  const made: Stage = {
+    guard: undefined as never,
+    gates,
+    published,
+    history,
+    maintenance,
+    members: [],
+    asked: [],
+  };
   made.members = there ? [self, there] : [self];
   const deps: GuardDeps = {
     clock,
@@ -122,8 +132,11 @@ async function open({
       spec: () => ({ version: 1, toml: "", publisher: "", signature: "" }),
       pause: () => ({ at: Number.NEGATIVE_INFINITY, ms: 0 }),
       onChange: () => () => undefined,
-      // Nothing was deleted.
-      call: (_, method) => Promise.resolve(method.endsWith(".deletions") ? [] : null),
+      call: (_, method) => {
+        made.asked.push(method);
+        // Nothing was deleted.
+        return Promise.resolve(method.endsWith(".deletions") ? [] : null);
+      },
     },
     context: () => twinContext(made.members),
     setEligible: (eligible) => void gates.push(eligible),
@@ -399,6 +412,29 @@ test.each<[string, () => Given, RegExp]>([
   await open(given());
   await decided();
   expect(await stage.guard.handle("turn", {}, "node2")).toEqual({ why: expect.stringMatching(why) });
+});
+
+test.each<[string, (made: Stage) => Promise<unknown>]>([
+  ["it compares", () => Promise.resolve()],
+  ["the other one asks for it", ({ guard }) => guard.handle("level", {}, "node2")],
+])("a bucket that its server lacks is made, and compared over all times: %s", async (_, prompt) => {
+  other.buckets.push("byhand");
+  other.hold(true, "/query");
+  await open({ mate: {}, isSecond: false });
+  expect(await decided()).toBe(true);
+  await prompt(stage);
+  await waitUntil("it to be made", 8_000, () => own.buckets.includes("byhand"));
+  const { outages } = JSON.parse(await readFile(paths.influxdbGap, "utf8")) as { outages: Outage[] };
+  expect(outages).toContainEqual({ from: 0, to: expect.any(Number), sure: false, bucket: "byhand" });
+  expect(own.buckets.filter((name) => name === "byhand")).toHaveLength(1);
+  expect(stage.gates.at(-1)).toBe(true);
+});
+
+test("the other one is asked to make what it lacks before it is compared with, and this node does not", async () => {
+  own.buckets.push("byhand");
+  await open({ outages: [outage(4)], mate: {} });
+  await waitUntil("it to be asked", 5_000, () => stage.asked.includes("guard.influxdb.level"));
+  expect(other.buckets).not.toContain("byhand");
 });
 
 test("nobody but the other one of the twins is answered", async () => {

@@ -4,7 +4,7 @@ export interface Found {
   isNew: boolean;
   /** It was one of the twins before. */
   wasJoined: boolean;
-  /** It knows the same buckets by the same IDs as the other one's; null where there is none to compare with. */
+  /** It knows the organisation by the same ID as the other one's; null where there is none to compare with. */
   isTwin: boolean | null;
   mate: MateInFormation | undefined;
 }

@@ -18,7 +18,6 @@ import {
   type Importance,
   type Outage,
 } from "../outages.ts";
-import { levelBuckets } from "./level-buckets.ts";
 import {
   contentsMs,
   contentsOf,
@@ -174,7 +173,6 @@ export class Filler {
   async #settle(outage: Outage, prepare: () => Promise<Sides>, limits: Limits): Promise<Settled> {
     this.#done = 0;
     const sides = await prepare();
-    await levelBuckets(sides.mine, sides.other, limits);
     const now = this.#clock.wall();
     const until = Math.min((outage.to ?? now) + marginMs, now - underWayMs);
     const slice = isOfAllTimes(outage) ? sliceOf(outage, now, this.#sliceMs) : undefined;

@@ -2,13 +2,13 @@ import { log } from "../../../core/log.ts";
 import { refused, ChimeError } from "../../../core/errors.ts";
 import type { RoleContext } from "../../types.ts";
 import { ensureBuckets } from "../bucket-resource.ts";
-import { findBucket, listBuckets } from "../buckets.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import { formation, type Formation } from "../formation.ts";
 import { influxdbSpec, layout, userName } from "../layout.ts";
 import type { Twin } from "../mate.ts";
 import { readMetadata, restoreMetadata } from "../metadata.ts";
+import { organisationId } from "../organisation.ts";
 import { serverOf } from "../servers.ts";
 import { isNew, setUp } from "../setup.ts";
 import { findTokens, keepTokens, keptTokens, makeTokens, type Tokens } from "../tokens.ts";
@@ -54,13 +54,11 @@ export async function form(forming: Forming, limits: Limits): Promise<Formed> {
 async function look(forming: Forming, limits: Limits): Promise<Formation> {
   const { context, twin, wasJoined } = forming;
   const server = serverOf(context.self, context);
-  const { bucket } = influxdbSpec(context);
   const fresh = await isNew(server, limits);
   // One whose server is away cannot be asked: this node goes by what it remembers.
   const isThere = twin?.alive === true && twin.said?.serving === true;
   const own = fresh ? null : await idOf(forming, limits);
-  const theirs =
-    isThere && !fresh ? await theirId(serverOf(twin.member, context), bucket, wasJoined, limits) : null;
+  const theirs = isThere && !fresh ? await theirId(serverOf(twin.member, context), wasJoined, limits) : null;
   return formation({
     isNew: fresh,
     wasJoined,
@@ -74,15 +72,10 @@ async function look(forming: Forming, limits: Limits): Promise<Formation> {
   });
 }
 
-/** The main bucket's on the other one; null where that ends at this moment, and this node need not know. @throws ChimeError `influxdb.*` */
-async function theirId(
-  server: Server,
-  bucket: string,
-  wasJoined: boolean,
-  limits: Limits,
-): Promise<string | null> {
+/** The organisation's on the other one; null where that ends at this moment, and this node need not know. @throws ChimeError `influxdb.*` */
+async function theirId(server: Server, wasJoined: boolean, limits: Limits): Promise<string | null> {
   try {
-    return (await findBucket(server, bucket, limits)).id;
+    return await organisationId(server, limits);
   } catch (error) {
     if (wasJoined && error instanceof ChimeError && away.has(error.code)) return null;
     throw error;
@@ -92,16 +85,15 @@ async function theirId(
 const away = new Set(["influxdb.unreachable", "influxdb.timeout"]);
 
 /**
- * The main bucket's; null where it is not there.
+ * The organisation's; null where it is not there.
  * @throws ChimeError `influxdb.other_setup`, and of a server that was one of the twins `influxdb.token_gone`, `influxdb.org_gone`
  */
 async function idOf({ context, twin, wasJoined }: Forming, limits: Limits): Promise<string | null> {
-  const { org, bucket } = influxdbSpec(context);
+  const { org } = influxdbSpec(context);
   const { name } = context.self;
   const server = serverOf(context.self, context);
   try {
-    const found = await listBuckets(server, limits);
-    return found.find((one) => one.name === bucket)?.id ?? null;
+    return await organisationId(server, limits);
   } catch (error) {
     const code = error instanceof ChimeError ? error.code : undefined;
     if (code === "influxdb.missing") {

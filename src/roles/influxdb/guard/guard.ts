@@ -47,6 +47,7 @@ import { holdsNothing } from "../empty.ts";
 import { forgone } from "../forgone.ts";
 import { drillServer, isDrillFault } from "./drill-faults.ts";
 import { form } from "./form.ts";
+import { levelBuckets } from "./level-buckets.ts";
 import { Filler } from "./filler.ts";
 import { Isolation } from "./isolation.ts";
 import { renewal } from "./renewal.ts";
@@ -126,6 +127,8 @@ export class TwinGuard implements Guard {
   /** What its server needs to be one of the twins. */
   #remedy: string | null = null;
   #leaving = false;
+  /** Under way: what two ask for at once is done once. */
+  #levelling: Promise<void> | undefined;
 
   constructor(deps: GuardDeps) {
     this.#deps = deps;
@@ -190,6 +193,7 @@ export class TwinGuard implements Guard {
     if (method === "tokens") return keptTokens() ?? null;
     if (method === turnMethod) return this.#answerTurn(v.parse(turnSchema, params));
     if (method === "halt") return this.#filler.halt().then(() => null);
+    if (method === "level") return this.#levelBuckets().then(() => null);
     if (method === "under_way") return this.#exclusion.underWay;
     if (method === "deletions") {
       return this.#deleting.told(params, this.#own(), from, this.#deleteLimits);
@@ -299,8 +303,9 @@ export class TwinGuard implements Guard {
       ask: (all) => call("deletions", all, fillMs),
       isDeleting: async () => v.parse(v.boolean(), await call("is_deleting", {}, fillMs)),
       halt: async () => void (await call("halt", {}, askMs)),
+      level: async () => void (await call("level", {}, askMs)),
       underWay: async () => v.parse(underWaySchema, await call("under_way", {}, askMs)),
-    } satisfies OtherNode & { underWay(): Promise<UnderWay> };
+    } satisfies OtherNode & { level(): Promise<void>; underWay(): Promise<UnderWay> };
   }
 
   /** What was deleted while one of them was away is deleted there first: else it would be filled from there. */
@@ -567,6 +572,11 @@ export class TwinGuard implements Guard {
     const start = this.#deps.clock.now();
     const prepare = async () => {
       await this.#settleDeletions();
+      await this.#levelBuckets();
+      // One that does not answer, or is of a version that does not know this, has its own comparisons.
+      await this.#other()
+        ?.level()
+        .catch((error: unknown) => log.debug("influxdb:", error));
       return {
         mine: serverOf(context.self, context),
         other: serverOf(twin.member, context),
@@ -580,6 +590,23 @@ export class TwinGuard implements Guard {
     const isWorthTelling = points > 0 || (outage.sure && outage.from > 0);
     if (done.length > 0 && isWorthTelling) this.#tell(outage, points, this.#deps.clock.now() - start);
     await this.#tellAll();
+  }
+
+  /** A bucket that somebody deleted here, or made on the other one alone, is made here, and compared over all times. */
+  #levelBuckets(): Promise<void> {
+    return (this.#levelling ??= this.#levelNow().finally(() => (this.#levelling = undefined)));
+  }
+
+  async #levelNow(): Promise<void> {
+    const context = this.#deps.context();
+    const twin = this.#twin();
+    if (!this.#well || !twin?.said?.serving) return;
+    const note = async (bucket: string) => {
+      log.info(`influxdb: the bucket ${bucket} is made as ${twin.member.name} has it`);
+      await this.#record.add({ from: 0, to: this.#deps.clock.wall(), sure: false, bucket });
+    };
+    const [mine, other] = [serverOf(context.self, context), serverOf(twin.member, context)];
+    await levelBuckets(mine, other, this.#limits, note);
   }
 
   /** Nobody has anything else, nor will have: whoever has left never comes back as the same member. */

@@ -1,20 +1,31 @@
 import { createBucket, listBuckets } from "../buckets.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
+import { probeBucket } from "../layout.ts";
+import { organisationId } from "../organisation.ts";
 
-/** A bucket that one of them lacks is made there as the other one has it. @throws ChimeError `influxdb.*` */
-export async function levelBuckets(mine: Server, other: Server, limits: Limits): Promise<void> {
+/**
+ * Buckets that this node's server lacks are made as the other one has them, whether somebody made them there alone or deleted
+ * them here. The other one makes its own.
+ * @param note told of each before it is made: it may lack points of any time
+ * @throws ChimeError `influxdb.*`
+ */
+export async function levelBuckets(
+  mine: Server,
+  other: Server,
+  limits: Limits,
+  note: (bucket: string) => Promise<void>,
+): Promise<void> {
   const [here = [], there = []] = await Promise.all(
     [mine, other].map((server) => listBuckets(server, limits)),
   );
-  for (const [server, own, theirs] of [
-    [mine, here, there],
-    [other, there, here],
-  ] as const) {
-    const orgId = own[0]?.orgId ?? "";
-    const missing = theirs.filter(({ name }) => !own.some((bucket) => bucket.name === name));
-    for (const { name, retentionSeconds, shardSeconds } of missing) {
-      await createBucket(server, { orgId, name, retentionSeconds, shardSeconds }, limits);
-    }
+  const missing = there
+    .filter(({ name }) => name !== probeBucket.name)
+    .filter(({ name }) => !here.some((bucket) => bucket.name === name));
+  if (missing.length === 0) return;
+  const orgId = (await organisationId(mine, limits)) ?? "";
+  for (const { name, retentionSeconds, shardSeconds } of missing) {
+    await note(name);
+    await createBucket(mine, { orgId, name, retentionSeconds, shardSeconds }, limits);
   }
 }

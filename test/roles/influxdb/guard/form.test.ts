@@ -68,3 +68,37 @@ test("an organisation that was renamed or deleted is told as that; of a setup th
     code: "influxdb.missing",
   });
 });
+
+test.each([
+  ["the same organisation, and a bucket that was made anew on one of them", "o1", "join"],
+  ["another organisation of that name", "o2", "influxdb.waits"],
+])("two servers that were set up: %s", async (_, theirs, wanted) => {
+  const otherAddress = "127.86.0.2";
+  const answers = (id: string, bucket: string) => ({
+    orgs: [{ id, name: "chime" }],
+    buckets: [
+      { id: bucket, orgID: id, name: "chime" },
+      { id: `${bucket}p`, orgID: id, name: "chime-node", retentionRules: [{ everySeconds: 3_600 }] },
+    ],
+    authorizations: [],
+  });
+  [status, body] = [200, answers("o1", "b1")];
+  const other = Bun.serve({
+    hostname: otherAddress,
+    port: 8086,
+    fetch: () => Response.json(answers(theirs, "b2")),
+  });
+  try {
+    const members = [
+      { ...twinNode(1), address },
+      { ...twinNode(2), address: otherAddress },
+    ];
+    const context = twinContext(members);
+    const twin = twinOf(context.self, members);
+    const forming = { context, twin, wasJoined: true, askTokens: () => Promise.resolve(undefined) };
+    const done = await form(forming, limits).catch((error: { code: string }) => error.code);
+    expect(done).toBe(wanted);
+  } finally {
+    await other.stop(true);
+  }
+});
