@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { Stats } from "node:fs";
-import { chmod, copyFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { chmod, copyFile, open, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import * as v from "valibot";
 import { refused } from "../core/errors.ts";
+import { whyNoProgram } from "../host/elf.ts";
 import {
   isMissing,
   makeParents,
@@ -33,7 +33,8 @@ export async function notedHash(path: string): Promise<string | undefined> {
 
 /**
  * An operator's own program, copied to a place where nobody changes it by accident. A source that is gone, or that this
- * process may not see, changes nothing; a new one is told by its size and time.
+ * process may not see, changes nothing; a new one is told by its size and time, and by its bytes where only the time is
+ * another. What cannot run here never takes the place of what does: `program.unfit` (exit 3).
  */
 export function program({ from, to }: { from: string; to: string }): FileResource {
   const id = `program:${to}`;
@@ -47,6 +48,7 @@ export function program({ from, to }: { from: string; to: string }): FileResourc
       const [there, source, hash] = await Promise.all([look(to), look(from), notedHash(to)]);
       const isWhole = there !== undefined && hash !== undefined && (there.mode & 0o7777) === 0o755;
       if (isWhole && (!source || isCopy(source, there))) return undefined;
+      if (isWhole && source?.size === there.size && (await holdSame(from, to, hash))) return undefined;
       return {
         action: there ? "update" : "create",
         impact: "none",
@@ -71,6 +73,14 @@ async function copy(from: string, to: string, source: Stats): Promise<void> {
   const next = temporaryOf(to);
   await rm(next, { force: true });
   await copyFile(from, next);
+  // As it was copied: the operator may be copying it just now.
+  const why = await whyNoProgram(next);
+  if (why !== undefined) {
+    await rm(next);
+    throw refused("program.unfit", `${from} ${why}: what ran before goes on`, {
+      remedy: `copy the server's program to ${from} again, for this machine, then run this again`,
+    });
+  }
   const hash = await sha256Of(next);
   await chmod(next, 0o755);
   await utimes(next, source.atimeMs / 1000, source.mtimeMs / 1000);
@@ -81,16 +91,37 @@ async function copy(from: string, to: string, source: Stats): Promise<void> {
   await syncPath(dirname(to));
 }
 
-/** Mapped, for reading costs half as much again; an agent has its turn between two pieces. @returns hex */
+/** What was hashed already: of each file, as it was then. */
+const hashed = new Map<string, { as: string; hash: string }>();
+
+/** Whether both files have that hash. Once for each state of them: `status` asks, too. */
+async function holdSame(one: string, other: string, hash: string): Promise<boolean> {
+  for (const path of [one, other]) {
+    const { ino, size, mtimeMs, ctimeMs } = await stat(path);
+    const as = [ino, size, mtimeMs, ctimeMs].join();
+    if (hashed.get(path)?.as !== as) hashed.set(path, { as, hash: await sha256Of(path) });
+    if (hashed.get(path)?.hash !== hash) return false;
+  }
+  return true;
+}
+
+/**
+ * Read, not mapped: the runtime maps a file to write to it, so that one that runs cannot be (`ETXTBSY`), and one that was
+ * cannot be run until the mapping is collected. An agent has its turn between two pieces. @returns hex
+ */
 async function sha256Of(path: string): Promise<string> {
   const hash = createHash("sha256");
-  // Nothing cannot be mapped (mmap(2)).
-  const bytes = Bun.file(path).size === 0 ? new Uint8Array() : Bun.mmap(path);
-  for (let at = 0; at < bytes.length; at += pieceBytes) {
-    hash.update(bytes.subarray(at, at + pieceBytes));
-    await setImmediate();
+  const piece = Buffer.allocUnsafe(pieceBytes);
+  const handle = await open(path, "r");
+  try {
+    for (;;) {
+      const { bytesRead } = await handle.read(piece, 0, pieceBytes);
+      if (bytesRead === 0) return hash.digest("hex");
+      hash.update(piece.subarray(0, bytesRead));
+    }
+  } finally {
+    await handle.close();
   }
-  return hash.digest("hex");
 }
 
 /** utimes(2) by the runtime is exact to the second. */

@@ -3,12 +3,15 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checks } from "../../../src/roles/minio/checks.ts";
+import { elf } from "../../host/elf.ts";
 import { storeContext, storeNode } from "./context.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "chime-checks-"));
 afterAll(() => rm(directory, { recursive: true }));
 const program = join(directory, "minio");
-await writeFile(program, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2]));
+await writeFile(program, elf("minio"));
+const cut = join(directory, "cut");
+await writeFile(cut, elf("minio", { loaded: 1_000 }));
 const script = join(directory, "script");
 await writeFile(script, "#!/bin/sh\n");
 
@@ -56,6 +59,7 @@ test.each([
   ['engine = "minio"', ["error", expect.stringContaining("source only")]],
   [`engine = "minio"\nbinary = "${program}"`, undefined],
   [`engine = "minio"\nbinary = "${script}"`, ["error", `${script} is not a program`]],
+  [`engine = "minio"\nbinary = "${cut}"`, ["error", `${cut} is only a part of a program: it was cut short`]],
   [`engine = "minio"\nbinary = "${program}x"`, ["error", `there is no ${program}x`]],
 ] as const)("the program: %s", async (toml, expected) => {
   expect(await found("minio.binary", toml)).toEqual(expected as never);
