@@ -29,11 +29,11 @@ export interface CompareRequest {
   to: number | undefined;
   /** Also all values, where there are as many of them on both. */
   contents: boolean;
+  /** The node whose value counts where both have another one, once it is repaired. */
+  prefer?: string | undefined;
 }
 
 export interface RepairRequest extends CompareRequest {
-  /** The node whose value counts where both have another one. */
-  prefer: string | undefined;
   /** Without leaving the servers to their clients. */
   fast: boolean;
 }
@@ -89,12 +89,13 @@ interface Twins {
 
 /**
  * Where the two servers differ. Nothing is touched.
- * @throws ChimeError `influxdb.no_twin` (exit 3), `influxdb.*`
+ * @throws ChimeError `usage.range`, `usage.node` (exit 2), `influxdb.no_twin` (exit 3), `influxdb.*`
  */
 export async function compareServers(request: CompareRequest, io: Io): Promise<CompareResult> {
   const started = systemClock.now();
   const range = rangeOf(request);
   const twins = await findTwins();
+  preferred(request.prefer, twins);
   const { gaps, held } = await compareTwins(twins.mine, twins.other, range, compareOptions(request, io));
   return { ...describe(twins, gaps), held: heldOf(held), seconds: since(started) };
 }
@@ -104,7 +105,10 @@ export async function compareServers(request: CompareRequest, io: Io): Promise<C
  * was read before would be given back.
  * @throws ChimeError `influxdb.delete_pending`, `influxdb.deleting`, `influxdb.repair_late`, `lock.held` (exit 3), and of `compareServers`
  */
-export function repairServers(request: RepairRequest, io: Io): Promise<RepairResult> {
+export async function repairServers(request: RepairRequest, io: Io): Promise<RepairResult> {
+  // What is refused is refused before the guards halt what they fill.
+  rangeOf(request);
+  preferred(request.prefer, await findTwins());
   return withLock(roleName, "influxdb repair", async () => {
     const over = new AbortController();
     const signal = AbortSignal.any([io.signal, over.signal]);
@@ -230,7 +234,9 @@ async function findTwins(isOneEnough = false): Promise<Twins> {
 function rangeOf({ from, to }: Pick<CompareRequest, "from" | "to">): Range {
   const range = { from: from ?? allTime.from, to: to ?? systemClock.wall() - underWayMs };
   if (range.from < range.to) return range;
-  throw usageError("usage.range", `--from is not before --to: ${rangeText(range)}`);
+  const what =
+    to === undefined ? "--from is not before now, less the last ten seconds" : "--from is not before --to";
+  throw usageError("usage.range", `${what}: ${rangeText(range)}`);
 }
 
 function compareOptions({ contents }: CompareRequest, io: Io): CompareOptions {
