@@ -1,6 +1,7 @@
+import { systemClock } from "../../core/clock.ts";
 import { ChimeError } from "../../core/errors.ts";
 import { fingerprint } from "../../resources/fingerprint.ts";
-import type { Kind, Resource } from "../../resources/types.ts";
+import type { ApplyContext, Kind, Resource } from "../../resources/types.ts";
 import type { InfluxdbBucket } from "../../spec/types.ts";
 import type { RoleContext } from "../types.ts";
 import { createBucket, listBuckets, setRetention, type Bucket } from "./buckets.ts";
@@ -8,8 +9,12 @@ import type { Limits } from "../http.ts";
 import type { Server } from "./client.ts";
 import { influxdbSpec, probeBucket } from "./layout.ts";
 import { ownServer } from "./servers.ts";
+import { isUp } from "./setup.ts";
 
 const timeoutMs = 20_000;
+/** A server that was just started reads its shards before it answers. */
+const startMs = 60_000;
+const lookEveryMs = 100;
 /** To look, which `status` does, too. */
 const lookLimits: Limits = { timeoutMs: 2_000 };
 /** It cannot be asked now, and what is in it stays as it is. */
@@ -32,18 +37,28 @@ export function buckets(context: RoleContext, needs: readonly string[]): Resourc
       });
       if (steps.length === 0) return undefined;
       return {
-        action: "create",
+        action: steps.some(({ now }) => !now) ? "create" : "update",
         // What is older than a shorter retention is gone for good.
         impact: steps.some(({ bucket, now }) => now && isShorter(bucket, now)) ? "data" : "none",
         diff: steps.map(line).join("\n"),
         async apply(run) {
           await run.ledger.before(id, null);
+          await untilUp(server, run);
           run.progress(`making the buckets ${wanted.map(({ name }) => name).join(", ")}`);
           await ensureBuckets(server, wanted, { timeoutMs, signal: run.signal });
         },
       };
     },
   };
+}
+
+/** It may have been started by the same run. One that does not come up is told by what is asked of it next. */
+async function untilUp(server: Server, { signal, progress }: Pick<ApplyContext, "signal" | "progress">) {
+  const giveUp = systemClock.now() + startMs;
+  while (!(await isUp(server, { ...lookLimits, signal })) && systemClock.now() < giveUp) {
+    progress("waiting for the server to answer");
+    await systemClock.sleep(lookEveryMs, signal);
+  }
 }
 
 /** Also the bucket in which the nodes prove that points go in and out. @throws ChimeError `influxdb.*` */

@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openLedger } from "../../../src/plan/ledger.ts";
+import { apply, plan } from "../../../src/plan/run.ts";
+import { buckets } from "../../../src/roles/influxdb/bucket-resource.ts";
+import { StandInServer } from "../../lab/stand-in-influxdb.ts";
+import { twinContext, twinNode } from "./context.ts";
+
+const address = "127.86.2.1";
+
+let directory: string;
+let server: StandInServer | undefined;
+beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), "chime-buckets-"))));
+afterEach(async () => {
+  await server?.stop();
+  await rm(directory, { recursive: true });
+});
+
+const ledger = () => openLedger(join(directory, "ledger"));
+const wanted = (toml: string) => buckets(twinContext([{ ...twinNode(1), address }], toml), []);
+const signal = new AbortController().signal;
+
+test("a server that was just started is waited for, and gets the buckets that it lacks", async () => {
+  const lines: string[] = [];
+  const progress = (line: string) => {
+    lines.push(line);
+    if (line.startsWith("waiting")) server ??= StandInServer.start(address, 8086);
+  };
+  const { failed, applied } = await apply([wanted('buckets = ["traces:30d"]')], await ledger(), {
+    signal,
+    progress,
+  });
+  expect(failed.map(({ error }) => error.message)).toEqual([]);
+  expect(applied).toEqual(["influxdb:buckets"]);
+  expect(lines).toContain("waiting for the server to answer");
+  expect(server?.buckets).toContain("traces");
+});
+
+test.each([
+  ["one that is not there is created", 'buckets = ["traces:30d"]', "create", "none"],
+  [
+    "one that is kept for a shorter time is updated, at the price of data",
+    'retention = "7d"',
+    "update",
+    "data",
+  ],
+])("%s", async (_, toml, action, impact) => {
+  server = StandInServer.start(address, 8086);
+  expect(await plan([wanted(toml)], await ledger())).toMatchObject([{ action, impact }]);
+});
