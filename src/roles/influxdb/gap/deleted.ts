@@ -114,8 +114,8 @@ export class Deletions {
   /**
    * Does one of them on a node's server. Killed in between it is done again, which deletes points in that part of time that
    * were written since: a repair brings them from the other node. So each node does it on its own server alone, and never
-   * twice at a time. What the first server does not understand is done nowhere, and forgotten.
-   * @throws ChimeError `influxdb.refused`, `influxdb.*`
+   * twice at a time.
+   * @throws ChimeError `influxdb.refused` where the server does not understand it, `influxdb.*`
    */
   async applyOn(
     node: string,
@@ -124,18 +124,24 @@ export class Deletions {
     limits: Limits,
     now: number,
   ): Promise<void> {
-    const { id, by, at: _, done, ...what } = deletion;
-    try {
-      await deletePoints(server, what, limits);
-    } catch (error) {
-      const code = error instanceof ChimeError ? error.code : undefined;
-      const isNonsense = code === "influxdb.refused" && by === node && done.length === 0;
-      if (isNonsense) await this.#change((all) => all.filter((one) => one.id !== id), now);
+    const { id, by: _by, at: _at, done: _done, ...what } = deletion;
+    await deletePoints(server, what, limits).catch((error: unknown) => {
       // Where the bucket is not, there is nothing to delete.
-      if (code !== "influxdb.missing") throw error;
-    }
+      if (!(error instanceof ChimeError && error.code === "influxdb.missing")) throw error;
+    });
     const isDone = (one: Deletion) => (one.id === id ? { ...one, done: [...one.done, node].sort() } : one);
     await this.#change((all) => all.map(isDone), now);
+  }
+
+  /**
+   * It is to be done nowhere. The other node may have heard of it already: it counts as done everywhere, for what is only
+   * forgotten here would come back from there, and keep both from being filled.
+   * @param present the nodes that have the role
+   */
+  giveUp(id: string, present: readonly string[], now: number): Promise<void> {
+    const done = present.toSorted();
+    const given = (one: Deletion) => (one.id !== id ? [one] : done.length > 1 ? [{ ...one, done }] : []);
+    return this.#change((all) => all.flatMap(given), now);
   }
 
   /** One after the other, each from what the one before has left; on the disk before it counts. */

@@ -200,7 +200,12 @@ export class Deleting {
       if (now - Date.parse(next.at) > lateMs) {
         await this.#beside.late({ from: Math.max(1, Date.parse(next.start)), to: Date.parse(next.stop) + 1 });
       }
-      await deletions.applyOn(own.name, own.server, next, limits, now);
+      try {
+        await deletions.applyOn(own.name, own.server, next, limits, now);
+      } catch (error) {
+        if (isNonsense(error, next, own.name)) await deletions.giveUp(next.id, present, now);
+        throw error;
+      }
     }
   }
 
@@ -233,6 +238,11 @@ const presentOf = (own: Own, other: string | undefined): string[] => [
   own.name,
   ...(other === undefined ? [] : [other]),
 ];
+
+/** The first server that was asked does not understand it. */
+function isNonsense(error: unknown, { by, done }: Deletion, node: string): boolean {
+  return error instanceof ChimeError && error.code === "influxdb.refused" && by === node && done.length === 0;
+}
 
 /** It is written down all the same, but for what the server does not understand. */
 function stays(node: string, error: unknown): unknown {

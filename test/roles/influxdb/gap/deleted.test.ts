@@ -82,18 +82,26 @@ test("it is done on the node where it was asked for, and only then on the other 
   expect(await apply(deletions, "node2")).toBe(1);
 });
 
-test.each([
-  ["by the node where it was asked for, forgotten", "node1", 0],
-  ["by the other one, still to be done", "node2", 1],
-  ["and nobody says where it was asked for, still to be done", undefined, 1],
-])("what is refused as nonsense is, %s", async (_, by, left) => {
+test("what the server does not understand is told, and still to be done", async () => {
   const deletions = await load();
-  await deletions.add({ ...wanted, ...(by && { by }) }, now, ["node1"]);
+  await deletions.add({ ...wanted, by: "node1" }, now, twins);
   status = 400;
-  const [one] = deletions.pendingOn("node1");
-  const applied = deletions.applyOn("node1", server, one!, limits, now);
-  await expect(applied).rejects.toMatchObject({ code: "influxdb.refused" });
-  expect((await load()).all).toHaveLength(left);
+  await expect(apply(deletions, "node1")).rejects.toMatchObject({ code: "influxdb.refused" });
+  expect(deletions.dueOn("node1", twins)).toHaveLength(1);
+});
+
+test("what is given up does not come back from the other node, which has heard of it", async () => {
+  const [one, two] = [await load("one.json"), await load("two.json")];
+  const { id } = await one.add({ ...wanted, by: "node1" }, now, twins);
+  await two.merge(one.all, now);
+  await one.giveUp(id, twins, now);
+  await one.merge(two.all, now);
+  await two.merge(one.all, now);
+  for (const node of twins) expect([...one.pendingOn(node), ...two.pendingOn(node)]).toEqual([]);
+
+  const alone = await load("alone.json");
+  await alone.giveUp((await alone.add(wanted, now, ["node1"])).id, ["node1"], now);
+  expect(alone.all).toEqual([]);
 });
 
 test("it ends when it was asked for, at the latest", async () => {

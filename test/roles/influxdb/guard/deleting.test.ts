@@ -148,6 +148,7 @@ test("what the server does not understand is done nowhere, and never asked for a
   await expect(refused).rejects.toMatchObject({ code: "influxdb.refused" });
   one.status = 204;
   await one.deleting.settle(one, other(two), limits);
+  await two.deleting.settle(two, other(one), limits);
   expect(nodes.map(({ deleted }) => deleted)).toEqual([0, 0]);
 });
 
