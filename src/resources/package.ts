@@ -176,12 +176,15 @@ const beforeSchema = v.object({
 
 const prefix = "package:";
 
+/** What every member has, and its agent makes at any time, rests on no package. */
+const besideAll = /^(hosts|port):/;
+
 /**
  * Ids of what the ledger has of packages, where it is sure that they are wanted for nothing yet: nothing was made since the
  * first of them, and none has filled a directory. Taken back, they leave nothing behind. None where it is not.
  */
 export function packagesOnTop(ledger: Pick<Ledger, "ids" | "noted">): string[] {
-  const ids = ledger.ids();
+  const ids = ledger.ids().filter((id) => !besideAll.test(id));
   const first = ids.findIndex((id) => id.startsWith(prefix) || isStartDenial(id));
   const top = first === -1 ? [] : ids.slice(first);
   const isSure = top.every((id) => {

@@ -19,6 +19,8 @@ const pkg = (name: string, changed: { family?: string; fresh?: string } = {}): N
 ];
 const agent: Noted = ["service:chime-node.service", { enabled: false, active: false }];
 const policy: Noted = ["file:/usr/sbin/policy-rc.d", { directories: [], was: { type: "absent" } }];
+const members: Noted = ["hosts:members", { path: "/etc/hosts" }];
+const port: Noted = ["port:8820/tcp", null];
 const config: Noted = ["file:/etc/keepalived/keepalived.conf", null];
 
 describe("packages that can be taken back by themselves", () => {
@@ -31,7 +33,12 @@ describe("packages that can be taken back by themselves", () => {
     ],
     ["installed, and then cut off", [agent, pkg("keepalived"), pkg("haproxy")], both],
     ["cut off before the first of them", [agent, policy], [policy[0]]],
-    ["none", [agent, config], []],
+    [
+      "its agent has made since what every member has",
+      [agent, policy, pkg("keepalived"), members, port],
+      [policy[0], "package:keepalived"],
+    ],
+    ["none", [agent, config, members], []],
     ["something was made since", [agent, policy, pkg("keepalived"), config], []],
     [
       "more of them, beside a role that is served",
