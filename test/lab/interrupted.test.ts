@@ -46,7 +46,7 @@ describe("an interrupted join", () => {
 
   /** What must not be left of an installation. */
   const untidy = async () => {
-    const left = "/usr/sbin/policy-rc.d";
+    const left = "/usr/sbin/policy-rc.d /run/systemd/system-preset";
     return (await node.sh(`ls -d ${left} 2>/dev/null || :; dpkg --audit`)).stdout;
   };
 
@@ -74,9 +74,10 @@ describe("an interrupted join", () => {
       expect([104, 105]).toContain(asked.code);
 
       expect(await chime(node, join)).toMatchObject({ code: 0 });
-      // Nothing was started by its package with its own configuration.
+      // Nothing was started by its package with its own configuration, nor would have been by a boot.
       const log = await node.read("/var/lib/chime-node/backups/packages.log");
       expect(log).toMatch(/policy-rc\.d returned 101, not running '(start|restart) keepalived/);
+      expect(log).not.toMatch(/Created symlink .*multi-user\.target\.wants/);
       const { json } = await chime<Status>(node, ["status"]);
       expect(json.roles["mysql"]?.writable).toEqual(["node1"]);
       expect(await untidy()).toBe("");

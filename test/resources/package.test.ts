@@ -19,6 +19,7 @@ const pkg = (name: string, changed: { family?: string; fresh?: string } = {}): N
 ];
 const agent: Noted = ["service:chime-node.service", { enabled: false, active: false }];
 const policy: Noted = ["file:/usr/sbin/policy-rc.d", { directories: [], was: { type: "absent" } }];
+const preset: Noted = ["file:/run/systemd/system-preset/00-chime-node.preset", policy[1]];
 const members: Noted = ["hosts:members", { path: "/etc/hosts" }];
 const port: Noted = ["port:8820/tcp", null];
 const config: Noted = ["file:/etc/keepalived/keepalived.conf", null];
@@ -28,8 +29,8 @@ describe("packages that can be taken back by themselves", () => {
   const cases: [what: string, noted: Noted[], ids: string[]][] = [
     [
       "cut off: with what keeps their services down",
-      [agent, policy, pkg("keepalived")],
-      [policy[0], "package:keepalived"],
+      [agent, policy, preset, pkg("keepalived")],
+      [policy[0], preset[0], "package:keepalived"],
     ],
     ["installed, and then cut off", [agent, pkg("keepalived"), pkg("haproxy")], both],
     ["cut off before the first of them", [agent, policy], [policy[0]]],

@@ -29,5 +29,17 @@ export function startPolicy(units: readonly string[], earlier?: string): string 
   ].join("\n");
 }
 
+/** Gone with a boot, as everything in /run. */
+export const startPresetPath = "/run/systemd/system-preset/00-chime-node.preset";
+
+/**
+ * Pure: what has packages that are new here leave these units disabled (deb-systemd-helper(1p), systemd.preset(5)): enabled,
+ * a power cut would have them started at boot, with their packages' own configuration.
+ */
+export function startPreset(units: readonly string[]): string {
+  const lines = units.map((unit) => `disable ${unit}\n`);
+  return `# Written by chime-node while it installs their packages: it enables these services itself.\n${lines.join("")}`;
+}
+
 /** One word of a shell's. */
 const quoted = (word: string) => `'${word.replaceAll("'", String.raw`'\''`)}'`;

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exec } from "../../../src/core/exec.ts";
-import { installing, startPolicy } from "../../../src/host/packages/start-policy.ts";
+import { installing, startPolicy, startPreset } from "../../../src/host/packages/start-policy.ts";
 
 /** As a shell runs it, in the ways in which invoke-rc.d and deb-systemd-invoke do. */
 describe("the policy while our packages are installed", () => {
@@ -54,4 +54,13 @@ describe("the policy while our packages are installed", () => {
     const policy = await put("policy-rc.d", startPolicy(units, join(directory, "gone")));
     expect(await ask(policy, ["keepalived.service", "start"], {})).toBe(0);
   });
+});
+
+test("the preset names each unit, and no other", () => {
+  const lines = startPreset(["keepalived.service", "haproxy.service"]).split("\n");
+  expect(lines.filter((line) => !line.startsWith("#"))).toEqual([
+    "disable keepalived.service",
+    "disable haproxy.service",
+    "",
+  ]);
 });
