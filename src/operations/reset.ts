@@ -13,6 +13,7 @@ import { openLedger, type Ledger } from "../plan/ledger.ts";
 import { undoAll } from "../plan/reset.ts";
 import { kinds } from "../resources/index.ts";
 import { roleKinds } from "../roles/index.ts";
+import { readMarker, type Marker } from "../roles/marker.ts";
 import { requireRoot } from "./context.ts";
 import type { Io } from "./io.ts";
 import { warnOfLoss } from "./leave-loss.ts";
@@ -134,14 +135,29 @@ async function hasBundles(): Promise<boolean> {
   return (await missingDirectories(paths.bundles)).length === 0;
 }
 
-/** The intent of a reset that was killed, or the one of now; undefined where the node is in no cluster any more. */
+/** The intent of a reset that was killed, or the one of now; undefined where the node is in no cluster and has no data of one. */
 async function readIntent(ledger: Ledger): Promise<Intent | undefined> {
   const file = Bun.file(intentFile);
   if (await file.exists()) return v.parse(intentSchema, await file.json());
+  const data = dataDirectories(ledger);
   const identity = await loadIdentity(clusterFiles.pki);
-  if (!identity) return undefined;
+  if (!identity) return intentByMarkers(data);
   const { cluster, self } = identity;
-  return { cluster: cluster.name, node: self.name, data: dataDirectories(ledger) };
+  return { cluster: cluster.name, node: self.name, data };
+}
+
+/** After a leave only the data know whose they are: those of one cluster, whichever is found first. */
+export async function intentByMarkers(directories: readonly string[]): Promise<Intent | undefined> {
+  const marked: { directory: string; marker: Marker }[] = [];
+  for (const directory of directories) {
+    const marker = await readMarker(directory);
+    if (marker) marked.push({ directory, marker });
+  }
+  const [first] = marked;
+  if (!first) return undefined;
+  const { cluster, clusterName, node } = first.marker;
+  const data = marked.filter(({ marker }) => marker.cluster === cluster).map(({ directory }) => directory);
+  return { cluster: clusterName, node, data };
 }
 
 /** Directories with data of ours: those that got a marker. */

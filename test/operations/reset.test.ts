@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
-import { dataFound } from "../../src/operations/reset.ts";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { dataFound, intentByMarkers } from "../../src/operations/reset.ts";
 
 const disk = (slot: number) => {
   const numbers = { model: "DISK 4000", serial: `S${slot}`, wwn: null, size: 4e12 };
@@ -27,4 +30,31 @@ test.each([
   ],
 ])("what became of a node's data: %s", (_, left, found) => {
   expect(dataFound(["/data"], disks, left)).toEqual(found);
+});
+
+test("after a leave the data tell whose they are; those of another cluster, or of nobody, are not ours", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "chime-reset-"));
+  try {
+    const place = async (name: string, cluster?: string) => {
+      const data = join(directory, name);
+      await mkdir(data);
+      const marker = { cluster, clusterName: `${cluster} by name`, node: "node1" };
+      if (cluster !== undefined) await writeFile(join(data, "chime-node.json"), JSON.stringify(marker));
+      return data;
+    };
+    const [bare, mine, more, other] = [
+      await place("bare"),
+      await place("mine", "one"),
+      await place("more", "one"),
+      await place("other", "two"),
+    ];
+    expect(await intentByMarkers([bare, join(directory, "gone"), mine, more, other])).toEqual({
+      cluster: "one by name",
+      node: "node1",
+      data: [mine, more],
+    });
+    expect(await intentByMarkers([bare])).toBeUndefined();
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });
