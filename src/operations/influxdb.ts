@@ -1,6 +1,6 @@
 import { callAgent } from "../agent/socket.ts";
 import { systemClock } from "../core/clock.ts";
-import { refused, usageError } from "../core/errors.ts";
+import { failed, refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
 import { findBucket } from "../roles/influxdb/buckets.ts";
@@ -16,6 +16,7 @@ import type { Gap } from "../roles/influxdb/gap/windows.ts";
 import type { DeletionResult } from "../roles/influxdb/guard/deleting.ts";
 import { influxdbSpec, nodes, probeBucket, roleName } from "../roles/influxdb/layout.ts";
 import { twinOf } from "../roles/influxdb/mate.ts";
+import { isUp } from "../roles/influxdb/setup.ts";
 import { serverOf } from "../roles/influxdb/servers.ts";
 import { renderTelegraf } from "../roles/influxdb/telegraf.ts";
 import { keptTokens } from "../roles/influxdb/tokens.ts";
@@ -74,6 +75,8 @@ export interface RepairResult extends CompareResult {
 
 /** One request among many. */
 const requestMs = 60_000;
+/** A server that is there and busy answers a ping within it, ms. */
+const upMs = 10_000;
 /** How often a repair says that it goes on, ms. */
 const goOnMs = 4_000;
 /** What clients write to one and then to the other is under way for so long at most, ms. */
@@ -89,13 +92,14 @@ interface Twins {
 
 /**
  * Where the two servers differ. Nothing is touched.
- * @throws ChimeError `usage.range`, `usage.node` (exit 2), `influxdb.no_twin` (exit 3), `influxdb.*`
+ * @throws ChimeError `usage.range`, `usage.node` (exit 2), `influxdb.no_twin` (exit 3), `influxdb.not_both`, `influxdb.*`
  */
 export async function compareServers(request: CompareRequest, io: Io): Promise<CompareResult> {
   const started = systemClock.now();
   const range = rangeOf(request);
   const twins = await findTwins();
   preferred(request.prefer, twins);
+  await requireBoth(twins, io);
   const { gaps, held } = await compareTwins(twins.mine, twins.other, range, compareOptions(request, io));
   return { ...describe(twins, gaps), held: heldOf(held), seconds: since(started) };
 }
@@ -103,12 +107,14 @@ export async function compareServers(request: CompareRequest, io: Io): Promise<C
 /**
  * Gives each server what the other one has, and proves it. Run again it goes on. Not beside a deletion on either node: what
  * was read before would be given back.
- * @throws ChimeError `influxdb.delete_pending`, `influxdb.deleting`, `influxdb.repair_late`, `lock.held` (exit 3), and of `compareServers`
+ * @throws ChimeError `influxdb.not_both`, `influxdb.delete_pending`, `influxdb.deleting`, `influxdb.repair_late`, `lock.held` (exit 3), and of `compareServers`
  */
 export async function repairServers(request: RepairRequest, io: Io): Promise<RepairResult> {
   // What is refused is refused before the guards halt what they fill.
   rangeOf(request);
-  preferred(request.prefer, await findTwins());
+  const twins = await findTwins();
+  preferred(request.prefer, twins);
+  await requireBoth(twins, io);
   return withLock(roleName, "influxdb repair", async () => {
     const over = new AbortController();
     const signal = AbortSignal.any([io.signal, over.signal]);
@@ -228,6 +234,20 @@ async function findTwins(isOneEnough = false): Promise<Twins> {
     other: serverOf(other, context),
     bucket: influxdbSpec(context).bucket,
   };
+}
+
+/** Within seconds: a node that is switched off answers nothing for as long as it is waited for. @throws ChimeError `influxdb.not_both` */
+export async function requireBoth(
+  { names, mine, other }: Pick<Twins, "names" | "mine" | "other">,
+  { signal, progress }: Io,
+) {
+  progress("asking whether both servers are there");
+  const isThere = await Promise.all([mine, other].map((server) => isUp(server, { timeoutMs: upMs, signal })));
+  const silent = [names.mine, names.other].filter((_, nth) => !isThere[nth]);
+  if (silent.length === 0) return;
+  throw failed("influxdb.not_both", `${silent.join(" and ")}: no InfluxDB answers there, and it takes both`, {
+    remedy: "chime-node status says why",
+  });
 }
 
 /** @throws ChimeError `usage.range` */

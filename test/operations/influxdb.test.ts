@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { paths } from "../../src/core/paths.ts";
-import { compareServers, repairServers } from "../../src/operations/influxdb.ts";
+import { compareServers, repairServers, requireBoth } from "../../src/operations/influxdb.ts";
+import { StandInServer } from "../lab/stand-in-influxdb.ts";
 
 const io = {
   signal: new AbortController().signal,
@@ -32,4 +33,24 @@ test("a repair where there is no cluster says so, as a comparison does, and leav
   expect(["node.no_cluster", "node.not_root"]).toContain(why as string);
   await expect(repairServers(request, io)).rejects.toMatchObject({ code: why });
   expect(existsSync(paths.run)).toBe(isThere);
+});
+
+test("a server that is not there is named before anything is compared", async () => {
+  const [here, gone] = ["127.86.3.1", "127.86.3.2"].map((address) => ({ address, port: 8086, org: "chime" }));
+  if (!here || !gone) throw new Error("two were made");
+  const server = StandInServer.start(here.address, here.port);
+  try {
+    const names = { mine: "node1", other: "node2" };
+    await requireBoth({ names, mine: here, other: here }, io);
+    await expect(requireBoth({ names, mine: here, other: gone }, io)).rejects.toMatchObject({
+      code: "influxdb.not_both",
+      exit: 1,
+      message: "node2: no InfluxDB answers there, and it takes both",
+    });
+    await expect(requireBoth({ names, mine: gone, other: gone }, io)).rejects.toMatchObject({
+      message: "node1 and node2: no InfluxDB answers there, and it takes both",
+    });
+  } finally {
+    await server.stop();
+  }
 });
