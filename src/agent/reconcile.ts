@@ -15,6 +15,38 @@ export function mayReconcile(change: Pick<PlannedChange, "cause" | "impact">): b
   return change.cause === "spec" && (change.impact === "none" || change.impact === "reload");
 }
 
+/**
+ * What only an operator's `apply` does, as `status` tells it. Pure.
+ * @param wasMade whether a resource was in its desired state once: what was not is being made by a join
+ */
+export function leftToApply(
+  node: string,
+  changes: readonly Pick<PlannedChange, "resource" | "cause" | "impact">[],
+  wasMade: (resource: string) => boolean,
+): Problem[] {
+  const byHand = changes.filter(({ cause }) => cause === "drift").map(({ resource }) => resource);
+  const bySpec = changes
+    .filter((change) => change.cause === "spec" && !mayReconcile(change) && wasMade(change.resource))
+    .map(({ resource, impact }) => `${resource} (${impact})`);
+  const problem = (code: string, what: string, names: readonly string[], does: string): Problem[] =>
+    names.length === 0
+      ? []
+      : [
+          {
+            code,
+            severity: "warning",
+            node,
+            message: `${what}: ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`,
+            remedy: `chime-node plan shows it, chime-node apply ${does}`,
+          },
+        ];
+  const isBehind = `what the cluster asks of ${node} is not done there yet, since it interrupts or deletes`;
+  return [
+    ...problem("drift", `changed by hand on ${node}`, byHand, "puts it back"),
+    ...problem("spec.not_applied", isBehind, bySpec, `on ${node} makes it so`),
+  ];
+}
+
 /** Changes of the membership come in bursts; one look after a burst is enough. */
 const settleMs = 300;
 /** After a run that failed or found the lock held. */
@@ -105,11 +137,12 @@ export class Reconciler {
     }
   }
 
-  /** What differs on this host and is left to `apply`, as one problem; looks afresh. Never fails: `status` must not. */
+  /** What differs on this host and is left to `apply`: by hand, and by a newer spec; looks afresh. Never fails: `status` must not. */
   async drift(): Promise<Problem[]> {
-    let found: Awaited<ReturnType<typeof plan>>;
     try {
-      found = await plan(this.#deps.resources("ready"), await openLedger());
+      const ledger = await openLedger();
+      const found = await plan(this.#deps.resources("ready"), ledger);
+      return leftToApply(this.#node, found, (id) => ledger.reached(id) !== undefined);
     } catch (error) {
       // A server that dies while its accounts are looked at.
       const { code, message } = errorJson(error);
@@ -123,18 +156,6 @@ export class Reconciler {
         },
       ];
     }
-    const changes = found.filter((change) => change.cause === "drift");
-    if (changes.length === 0) return [];
-    const names = changes.map((change) => change.resource);
-    return [
-      {
-        code: "drift",
-        severity: "warning",
-        node: this.#node,
-        message: `changed by hand on ${this.#node}: ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`,
-        remedy: "chime-node plan shows it, chime-node apply puts it back",
-      },
-    ];
   }
 
   problems(): Problem[] {
