@@ -52,7 +52,7 @@ function rolesOf({ status, membership }: Deps, to: string): RoleName[] {
     throw usageError(
       "failover.no_such_node",
       `${to} serves no role that has a writer`,
-      `--to one of: ${known || "none"}`,
+      known === "" ? "chime-node status: no role of this cluster has one" : `--to one of: ${known}`,
     );
   }
   const member = membership.members().find(({ name }) => name === to);

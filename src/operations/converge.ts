@@ -90,7 +90,7 @@ export async function applyNode(io: Io, role?: RoleName): Promise<{ outcome: Out
   // Asked before the lock is taken: until somebody answers, the agent can still follow the other members.
   const asked = await planOf(wanted.context, pick(wanted.context.self.roles, role));
   const agreed = interruptions(asked.changes);
-  if (agreed.length > 0 && !(await io.confirm(`Apply with interruption: ${agreed.join(", ")}?`))) {
+  if (agreed.length > 0 && !(await io.confirm(questionOf(asked.changes)))) {
     throw usageError("apply.declined", "nothing was changed");
   }
   return withLock("apply", "apply", async () => {
@@ -117,9 +117,22 @@ export async function applyNode(io: Io, role?: RoleName): Promise<{ outcome: Out
 
 /** What clients would notice, or data would. */
 function interruptions(changes: readonly PlannedChange[]): string[] {
-  return changes
-    .filter(({ impact }) => impact === "restart" || impact === "data")
-    .map(({ resource, impact }) => `${resource} (${impact})`);
+  return changes.filter(isInterruption).map(({ resource, impact }) => `${resource} (${impact})`);
+}
+
+const isInterruption = ({ impact }: Pick<PlannedChange, "impact">): boolean =>
+  impact === "restart" || impact === "data";
+
+/** What an operator is asked before it: of data what becomes of them, for nothing brings them back. Pure. */
+export function questionOf(changes: readonly Pick<PlannedChange, "resource" | "impact" | "diff">[]): string {
+  const told = changes.filter(isInterruption).map(({ resource, impact, diff }) => {
+    const lines = diff.split("\n").filter((line) => line !== "");
+    return `${resource} (${impact === "data" ? [impact, ...lines].join("; ") : impact})`;
+  });
+  const what = changes.some(({ impact }) => impact === "data")
+    ? "interruption or loss of data"
+    : "interruption";
+  return `Apply with ${what}: ${told.join(", ")}?`;
 }
 
 function pick(names: readonly RoleName[], role: RoleName | undefined): readonly RoleName[] {

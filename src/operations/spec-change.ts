@@ -38,13 +38,14 @@ export function requireChangeable(
       (found) => found as Record<string, unknown> | undefined,
     );
     if (!wanted) {
-      throw refused("spec.fixed", `[roles.${role}] is gone, and ${who} serves ${role} by it`, {
+      throw refused("spec.fixed", `[roles.${role}] is gone, and ${role} is served by it on ${who}`, {
         remedy: `put it back; to give the role up: chime-node reset on ${who}`,
       });
     }
     for (const [key, written] of Object.entries(fixed[role])) {
       const value = present?.[key];
-      if (wanted[key] !== value) throw fixedKey(`roles.${role}.${written}`, value, `${who} has data of it`);
+      if (wanted[key] !== value)
+        throw fixedKey(`roles.${role}.${written}`, value, `there are data of it on ${who}`);
     }
   }
 }

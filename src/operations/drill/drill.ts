@@ -80,7 +80,7 @@ function undoable(kind: (typeof drillKinds)[number], service: Service): LiveKind
   if (found) return found;
   throw refused(
     "drill.not_undoable",
-    `on a cluster that serves a drill of a ${service} does only what ends by itself (${possible.join(", ")}), not ${kind}`,
+    `on a cluster that serves a drill of ${service === "twins" ? "twins" : `a ${service}`} does only what ends by itself (${possible.join(", ")}), not ${kind}`,
     `scripts/bench ${benches[service]} rehearses others on nodes of its own; of these nodes: pull their plugs and cables`,
   );
 }

@@ -97,7 +97,8 @@ const days = (seconds: number): string => (seconds === 0 ? "for ever" : `for ${s
 function line({ bucket, now }: Step): string {
   const kept = days(bucket.retentionSeconds);
   if (!now) return `+ the bucket ${bucket.name}, which keeps points ${kept}`;
-  return `~ the bucket ${bucket.name} keeps points ${days(now.retentionSeconds)} → ${kept}`;
+  const loss = isShorter(bucket, now) ? ": older ones are deleted for good" : "";
+  return `~ the bucket ${bucket.name} keeps points ${days(now.retentionSeconds)} → ${kept}${loss}`;
 }
 
 function isShorter(bucket: InfluxdbBucket, now: Bucket): boolean {

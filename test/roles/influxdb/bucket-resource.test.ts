@@ -38,15 +38,24 @@ test("a server that was just started is waited for, and gets the buckets that it
   expect(server?.buckets).toContain("traces");
 });
 
-test.each([
-  ["one that is not there is created", 'buckets = ["traces:30d"]', "create", "none"],
+test.each<[string, string, string, string, RegExp]>([
+  [
+    "one that is not there is created",
+    'buckets = ["traces:30d"]',
+    "create",
+    "none",
+    /^\+ the bucket traces, which keeps points for 720 h$/,
+  ],
   [
     "one that is kept for a shorter time is updated, at the price of data",
     'retention = "7d"',
     "update",
     "data",
+    /chime keeps points for ever → for 168 h: older ones are deleted for good$/,
   ],
-])("%s", async (_, toml, action, impact) => {
+])("%s", async (_, toml, action, impact, diff) => {
   server = StandInServer.start(address, 8086);
-  expect(await plan([wanted(toml)], await ledger())).toMatchObject([{ action, impact }]);
+  expect(await plan([wanted(toml)], await ledger())).toMatchObject([
+    { action, impact, diff: expect.stringMatching(diff) },
+  ]);
 });
