@@ -246,7 +246,13 @@ function isNonsense(error: unknown, { by, done }: Deletion, node: string): boole
 
 /** It is written down all the same, but for what the server does not understand. */
 function stays(node: string, error: unknown): unknown {
-  if (!(error instanceof ChimeError) || error.code === "influxdb.refused") return error;
+  if (!(error instanceof ChimeError)) return error;
+  if (error.code === "influxdb.refused") {
+    return failed(error.code, `${error.message}: nothing is deleted`, {
+      remedy: `--where takes equality of tags and of _measurement, joined by AND: _measurement="cpu" AND host="a"`,
+      cause: error,
+    });
+  }
   return failed(error.code, `not deleted on ${node} yet: ${error.message}`, {
     remedy: `${error.remedy ?? "chime-node status"}; its agent tries again each minute, and then deletes on the other node`,
     cause: error,

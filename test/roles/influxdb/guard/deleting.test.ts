@@ -145,7 +145,10 @@ test("what the server does not understand is done nowhere, and never asked for a
   const [one, two] = pair();
   one.status = 400;
   const refused = remove(one, other(two), { ...wanted, predicate: "nonsense" });
-  await expect(refused).rejects.toMatchObject({ code: "influxdb.refused" });
+  await expect(refused).rejects.toMatchObject({
+    code: "influxdb.refused",
+    remedy: expect.stringContaining("--where"),
+  });
   one.status = 204;
   await one.deleting.settle(one, other(two), limits);
   await two.deleting.settle(two, other(one), limits);
