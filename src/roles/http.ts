@@ -46,11 +46,14 @@ export function addressOf({ address, port, ca }: Endpoint): string {
 
 const scheme = (ca: string | undefined): string => (ca ? "https" : "http");
 
-/** Never led elsewhere: nothing of the environment comes between, and the certificate is the name's. Partly Bun's own. */
+/**
+ * Never led elsewhere: nothing of the environment comes between, and the certificate is the name's. How long it may take is the
+ * caller's to say: Bun's own limit is six minutes [tried]. Partly Bun's own.
+ */
 export function direct({ address, name, ca }: Endpoint): RequestInit {
   return {
     redirect: "manual",
-    ...({ proxy: false } as object),
+    ...({ proxy: false, timeout: false } as object),
     ...(ca && { tls: { ca, serverName: name ?? address } }),
   };
 }

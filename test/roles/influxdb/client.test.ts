@@ -25,7 +25,7 @@ type Answerer = (request: Request) => Response | Promise<Response>;
 
 /** Stands in for a server. */
 function serve(fetch: Answerer, tls?: { cert: string; key: string }): Server {
-  server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch, ...(tls && { tls }) });
+  server = Bun.serve({ hostname: "127.0.0.1", port: 0, idleTimeout: 0, fetch, ...(tls && { tls }) });
   return { address: "127.0.0.1", port: server.port ?? 0, token: "a-token-of-the-test", org: "chime" };
 }
 
@@ -267,3 +267,16 @@ test("names and texts in a statement end where they should", () => {
   expect(identifier('a"b\\c\nd')).toBe('"a\\"b\\\\c\\nd"');
   expect(literal("it's\\")).toBe("'it\\'s\\\\'");
 });
+
+test.skipIf(process.env["CHIME_LONG"] === undefined)(
+  "an answer is waited for as long as its caller says, and not only for the runtime's own six minutes",
+  async () => {
+    const slow = Promise.withResolvers<Response>();
+    const timer = setTimeout(() => slow.resolve(new Response("late")), 400_000);
+    const from = serve(() => slow.promise);
+    const { body } = await ask(from, { ...ping, once: true }, { timeoutMs: 500_000 });
+    expect(Buffer.from(body).toString()).toBe("late");
+    clearTimeout(timer);
+  },
+  500_000,
+);
