@@ -173,6 +173,10 @@ export class Filler {
   async #settle(outage: Outage, prepare: () => Promise<Sides>, limits: Limits): Promise<Settled> {
     this.#done = 0;
     const sides = await prepare();
+    // Nothing else waits for a deletion any more either, nor is that why.
+    for (const [key, { why }] of this.#later) {
+      if (why.code === "influxdb.delete_pending") this.#later.delete(key);
+    }
     const now = this.#clock.wall();
     const until = Math.min((outage.to ?? now) + marginMs, now - underWayMs);
     const slice = isOfAllTimes(outage) ? sliceOf(outage, now, this.#sliceMs) : undefined;

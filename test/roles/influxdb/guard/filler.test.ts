@@ -83,3 +83,20 @@ test("why it comes to no end is told of what is missing, where anything is", asy
   await fails(filler, missing, "influxdb.denied");
   expect(filler.trouble?.code).toBe("influxdb.denied");
 });
+
+test("what waits for a deletion is told until that is done, whatever is compared next, and is due then", async () => {
+  now = 0;
+  const filler = new Filler(clock, "/nonexistent/fill");
+  const server = { address: "127.0.0.1", port: 1, org: "chime" };
+  const settle = (outage: Outage, prepare: () => Promise<Sides>) =>
+    expect(filler.settle(outage, prepare, { timeoutMs: 1_000 })).rejects.toThrow();
+  const pending = failed("influxdb.delete_pending", "not deleted on node2 yet");
+  filler.next([unseen]);
+  await settle(unseen, () => Promise.reject(pending));
+  expect(filler.trouble).toBe(pending);
+  expect(filler.next([unseen, missing])).toEqual(missing as Past);
+  // The deletion is done, and nobody answers.
+  await settle(missing, () => Promise.resolve({ mine: server, other: server, isOtherWhole: true }));
+  expect(filler.trouble?.code).toBe("influxdb.unreachable");
+  expect(filler.next([unseen])).toEqual(unseen as Past);
+});
