@@ -3,7 +3,12 @@ import { readFileSync } from "node:fs";
 import { registerSecret } from "../../core/mask.ts";
 import { paths } from "../../core/paths.ts";
 import { isMissing, makeParents, writeAtomically } from "../../host/files.ts";
-import { createAuthorization, listAuthorizations, type Permission } from "./authorizations.ts";
+import {
+  createAuthorization,
+  listAuthorizations,
+  type Authorization,
+  type Permission,
+} from "./authorizations.ts";
 import { findBucket } from "./buckets.ts";
 import type { Limits } from "../http.ts";
 import type { Server } from "./client.ts";
@@ -15,7 +20,7 @@ export const tokensSchema = v.object({ read: token, write: token });
 export type Tokens = v.InferOutput<typeof tokensSchema>;
 
 const kinds = ["read", "write"] as const;
-type TokenKind = (typeof kinds)[number];
+export type TokenKind = (typeof kinds)[number];
 
 /** What the server calls it: it makes the token's own value. */
 const descriptions: Record<TokenKind, string> = {
@@ -49,6 +54,20 @@ export async function findTokens(server: Server, limits: Limits): Promise<Tokens
       ?.token;
   const [read, write] = kinds.map(of);
   return read !== undefined && write !== undefined ? registered({ read, write }) : undefined;
+}
+
+/** Which of the kept ones the server does not take any more: somebody deleted or deactivated them there. @throws ChimeError `influxdb.*` */
+export async function lostTokens(server: Server, kept: Tokens, limits: Limits): Promise<TokenKind[]> {
+  return lostOf(await listAuthorizations(server, limits), kept);
+}
+
+/** The same, of what it lists. One that keeps hashes only tells no token: there the description has to do. Pure. */
+export function lostOf(listed: readonly Omit<Authorization, "id">[], kept: Tokens): TokenKind[] {
+  const isKnown = (kind: TokenKind) =>
+    listed.some(({ active, token, description }) =>
+      active && token === "" ? description === descriptions[kind] : active && token === kept[kind],
+    );
+  return kinds.filter((kind) => !isKnown(kind));
 }
 
 /** Made on one of the twins: the other one gets them with its metadata. @throws ChimeError `influxdb.*` */

@@ -38,7 +38,7 @@ import { publishedBy, type Published } from "../published.ts";
 import { Record } from "../record.ts";
 import { serverOf, speaksTls } from "../servers.ts";
 import { judge, type Verdict } from "../standing.ts";
-import { keptTokens, tokensSchema } from "../tokens.ts";
+import { keptTokens, lostTokens, tokensSchema, type TokenKind } from "../tokens.ts";
 import { Begun } from "./begun.ts";
 import { Deleting, type OtherNode, type Own } from "./deleting.ts";
 import { Exclusion, type UnderWay } from "./exclusion.ts";
@@ -127,6 +127,8 @@ export class TwinGuard implements Guard {
   /** What its server needs to be one of the twins. */
   #remedy: string | null = null;
   #leaving = false;
+  /** Those of applications that its server does not take. */
+  #lostTokens: readonly TokenKind[] = [];
   /** Under way: what two ask for at once is done once. */
   #levelling: Promise<void> | undefined;
 
@@ -168,6 +170,7 @@ export class TwinGuard implements Guard {
     this.#watch.every(minuteMs, () => this.#lookBack(4 * minuteMs, 1.25 * minuteMs));
     this.#watch.every(hourMs, () => this.#lookBack(25 * hourMs, hourMs));
     this.#watch.every(minuteMs, () => this.#resumeDeletions());
+    this.#watch.every(minuteMs, () => this.#lookAtTokens());
     this.#watch.every(renewEveryMs, () => this.#renew());
     this.#watch.every(homeEveryMs, () => this.#goHome());
     this.#watch.every(gateEveryMs, () => {
@@ -277,7 +280,14 @@ export class TwinGuard implements Guard {
       const how = `journalctl --dmesg on ${node} says why; check the file system, and mount it writable or boot ${node}`;
       return [problem("read_only", "read-only", how)];
     }
-    return this.#revival.isFull ? [problem("disk_full", "full", `make room (df -h ${data})`)] : [];
+    if (this.#revival.isFull) return [problem("disk_full", "full", `make room (df -h ${data})`)];
+    return this.#lostTokens.map((kind) => ({
+      code: "influxdb.token_lost",
+      severity: "error",
+      node,
+      message: `the server of ${node} does not take the ${kind} token any more: somebody deleted or deactivated it there`,
+      remedy: `deactivated: influx auth active on ${node}; deleted, and not made anew: build its server anew from the other one (docs/influxdb.md, "Other tokens"); made anew: systemctl restart chime-node`,
+    }));
   }
 
   #unit(): string {
@@ -316,6 +326,14 @@ export class TwinGuard implements Guard {
 
   get #deleteLimits(): Limits {
     return { ...this.#limits, timeoutMs: deleteMs };
+  }
+
+  /** Nobody else would notice: the two servers serve as before, and applications are refused at one of them. */
+  async #lookAtTokens(): Promise<void> {
+    const kept = keptTokens();
+    if (!this.#well || !kept) return;
+    const { server } = this.#own();
+    this.#lostTokens = await lostTokens(server, kept, this.#limits);
   }
 
   /** What this agent had begun before it was restarted, and what its server could not do then. */
