@@ -62,7 +62,13 @@ export class StandInServer {
     }
     if (pathname === "/api/v2/orgs") return Response.json({ orgs: [{ id: "o", name: "chime" }] });
     if (pathname === "/api/v2/buckets" && request.method === "POST") {
-      this.buckets.push(((await request.json()) as { name: string }).name);
+      const { name, orgID } = (await request.json()) as { name: string; orgID: string };
+      if (orgID === "")
+        return Response.json(
+          { code: "invalid", message: "id must have a length of 16 bytes" },
+          { status: 400 },
+        );
+      this.buckets.push(name);
       return Response.json(this.#described(this.buckets.at(-1) ?? ""), { status: 201 });
     }
     if (pathname === "/api/v2/buckets") return Response.json({ buckets: this.#bucketsOf(request) });

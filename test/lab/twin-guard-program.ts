@@ -8,6 +8,7 @@ import { paths } from "../../src/core/paths.ts";
 import type { MemberView } from "../../src/cluster/types.ts";
 import type { GuardDeps } from "../../src/roles/guard.ts";
 import type { Happening } from "../../src/roles/happening.ts";
+import { makingMethod } from "../../src/roles/influxdb/bucket-resource.ts";
 import { TwinGuard } from "../../src/roles/influxdb/guard/guard.ts";
 import { httpPort } from "../../src/roles/influxdb/layout.ts";
 import type { Outage } from "../../src/roles/influxdb/outages.ts";
@@ -428,6 +429,25 @@ test.each<[string, (made: Stage) => Promise<unknown>]>([
   expect(outages).toContainEqual({ from: 0, to: expect.any(Number), sure: false, bucket: "byhand" });
   expect(own.buckets.filter((name) => name === "byhand")).toHaveLength(1);
   expect(stage.gates.at(-1)).toBe(true);
+});
+
+test.each<[string, () => Given, boolean]>([
+  ["the other one is away", () => ({ mate: { state: "down" } }), true],
+  ["the other one has it", () => ({ mate: {}, maintenance: true }), true],
+  ["the other one lacks it, too", () => ({ mate: {} }), false],
+  ["there is no other one", () => ({}), false],
+])("a bucket that apply is about to make is compared over all times: %s", async (why, given, isCompared) => {
+  const lose = (server: StandInServer) => server.buckets.splice(server.buckets.indexOf("chime"), 1);
+  other.hold(true, "/query");
+  if (why.includes("lacks it")) lose(other);
+  await open(given());
+  await decided();
+  lose(own);
+  await stage.guard.command(makingMethod, {});
+  const { outages } = JSON.parse(await readFile(paths.influxdbGap, "utf8")) as { outages: Outage[] };
+  const noted = { from: 0, to: expect.any(Number), sure: false, bucket: "chime" };
+  if (isCompared) expect(outages).toContainEqual(noted);
+  else expect(outages).not.toContainEqual(noted);
 });
 
 test("the other one is asked to make what it lacks before it is compared with, and this node does not", async () => {

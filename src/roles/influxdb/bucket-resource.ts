@@ -7,7 +7,8 @@ import type { RoleContext } from "../types.ts";
 import { createBucket, listBuckets, setRetention, type Bucket } from "./buckets.ts";
 import type { Limits } from "../http.ts";
 import type { Server } from "./client.ts";
-import { influxdbSpec, probeBucket } from "./layout.ts";
+import { influxdbSpec, probeBucket, roleName } from "./layout.ts";
+import { organisationId } from "./organisation.ts";
 import { ownServer } from "./servers.ts";
 import { isUp } from "./setup.ts";
 
@@ -44,6 +45,7 @@ export function buckets(context: RoleContext, needs: readonly string[]): Resourc
         async apply(run) {
           await run.ledger.before(id, null);
           await untilUp(server, run);
+          await tellGuard(run);
           run.progress(`making the buckets ${wanted.map(({ name }) => name).join(", ")}`);
           await ensureBuckets(server, wanted, { timeoutMs, signal: run.signal });
         },
@@ -61,15 +63,30 @@ async function untilUp(server: Server, { signal, progress }: Pick<ApplyContext, 
   }
 }
 
+/**
+ * The guard's command: buckets that the server lacks are about to be made. One that somebody deleted is empty then, and nothing
+ * else would say so.
+ */
+export const makingMethod = "making";
+
+/** Where no guard runs there were no points; one of an older version makes nothing of it. */
+async function tellGuard({ ask }: Pick<ApplyContext, "ask">): Promise<void> {
+  await ask(roleName, makingMethod).catch((error: unknown) => {
+    if (!(error instanceof ChimeError && unheard.has(error.code))) throw error;
+  });
+}
+
+const unheard = new Set(["role.not_here", "guard.unknown_command"]);
+
 /** Also the bucket in which the nodes prove that points go in and out. @throws ChimeError `influxdb.*` */
 export async function ensureBuckets(
   server: Server,
   wanted: readonly InfluxdbBucket[],
   limits: Limits,
 ): Promise<void> {
-  const all = await listBuckets(server, limits);
-  for (const { bucket, now } of difference([...wanted, probeBucket], all)) {
-    const orgId = all[0]?.orgId ?? "";
+  const steps = difference([...wanted, probeBucket], await listBuckets(server, limits));
+  const orgId = steps.some(({ now }) => !now) ? ((await organisationId(server, limits)) ?? "") : "";
+  for (const { bucket, now } of steps) {
     if (!now) await createBucket(server, { orgId, ...bucket }, limits);
     else await setRetention(server, now.id, bucket, limits);
   }

@@ -2,9 +2,10 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { failed } from "../../../src/core/errors.ts";
 import { openLedger } from "../../../src/plan/ledger.ts";
 import { apply, plan } from "../../../src/plan/run.ts";
-import { buckets } from "../../../src/roles/influxdb/bucket-resource.ts";
+import { buckets, ensureBuckets } from "../../../src/roles/influxdb/bucket-resource.ts";
 import { StandInServer } from "../../lab/stand-in-influxdb.ts";
 import { twinContext, twinNode } from "./context.ts";
 
@@ -36,6 +37,46 @@ test("a server that was just started is waited for, and gets the buckets that it
   expect(applied).toEqual(["influxdb:buckets"]);
   expect(lines).toContain("waiting for the server to answer");
   expect(server?.buckets).toContain("traces");
+});
+
+test.each([
+  ["is told", undefined],
+  ["does not run", failed("role.not_here", "no guard")],
+  ["is of an older version", failed("guard.unknown_command", "what is that")],
+])("before a bucket is made that somebody may have deleted the guard %s", async (_, refusal) => {
+  const store = (server = StandInServer.start(address, 8086));
+  const asked: string[] = [];
+  const { failed: not } = await apply([wanted('buckets = ["traces:30d"]')], await ledger(), {
+    signal,
+    progress: () => {},
+    ask(role, method) {
+      expect(store.buckets).not.toContain("traces");
+      asked.push(`${role} ${method}`);
+      return refusal ? Promise.reject(refusal) : Promise.resolve(null);
+    },
+  });
+  expect(not).toEqual([]);
+  expect(asked).toEqual(["influxdb making"]);
+  expect(store.buckets).toContain("traces");
+});
+
+test("what the guard could not note is not made: nobody would compare it", async () => {
+  const store = (server = StandInServer.start(address, 8086));
+  const ask = () => Promise.reject(failed("agent.not_running", "no agent"));
+  const outcome = await apply([wanted('buckets = ["traces:30d"]')], await ledger(), {
+    signal,
+    progress: () => {},
+    ask,
+  });
+  expect(outcome.failed).toMatchObject([{ error: { code: "agent.not_running" } }]);
+  expect(store.buckets).not.toContain("traces");
+});
+
+test("a server without any bucket gets its own again", async () => {
+  const store = (server = StandInServer.start(address, 8086));
+  store.buckets.length = 0;
+  await ensureBuckets({ address, port: 8086, org: "chime" }, [], { timeoutMs: 5_000 });
+  expect(store.buckets).toEqual(["chime-node"]);
 });
 
 test.each<[string, string, string, string, RegExp]>([

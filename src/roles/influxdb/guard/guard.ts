@@ -12,6 +12,7 @@ import { homeOf } from "../../home.ts";
 import { awaitHeir, giveVipUp, startServer } from "../../own-server.ts";
 import { Watch } from "../../watch.ts";
 import type { Limits } from "../../http.ts";
+import { makingMethod } from "../bucket-resource.ts";
 import { httpPort, influxdbSpec, layout, roleName } from "../layout.ts";
 import {
   comparing,
@@ -36,7 +37,7 @@ import {
 import { probe } from "../probe.ts";
 import { publishedBy, type Published } from "../published.ts";
 import { Record } from "../record.ts";
-import { serverOf, speaksTls } from "../servers.ts";
+import { ownServer, serverOf, speaksTls } from "../servers.ts";
 import { judge, type Verdict } from "../standing.ts";
 import { keptTokens, lostTokens, tokensSchema, type TokenKind } from "../tokens.ts";
 import { Begun } from "./begun.ts";
@@ -47,7 +48,7 @@ import { holdsNothing } from "../empty.ts";
 import { forgone } from "../forgone.ts";
 import { drillServer, isDrillFault } from "./drill-faults.ts";
 import { form } from "./form.ts";
-import { levelBuckets } from "./level-buckets.ts";
+import { lackedBuckets, levelBuckets } from "./level-buckets.ts";
 import { Filler } from "./filler.ts";
 import { Isolation } from "./isolation.ts";
 import { renewal } from "./renewal.ts";
@@ -207,6 +208,7 @@ export class TwinGuard implements Guard {
 
   async command(method: string, params: unknown): Promise<unknown> {
     if (method === "kill") return killUnit(this.#unit());
+    if (method === makingMethod) return this.#noteLacked().then(() => null);
     if (method === turnMethod) return { awaiting: (await this.#takeTurn()) ?? null };
     if (isDrillFault(method)) {
       const context = this.#deps.context();
@@ -621,10 +623,26 @@ export class TwinGuard implements Guard {
     if (!this.#well || !twin?.said?.serving) return;
     const note = async (bucket: string) => {
       log.info(`influxdb: the bucket ${bucket} is made as ${twin.member.name} has it`);
-      await this.#record.add({ from: 0, to: this.#deps.clock.wall(), sure: false, bucket });
+      await this.#noteBucket(bucket);
     };
     const [mine, other] = [serverOf(context.self, context), serverOf(twin.member, context)];
     await levelBuckets(mine, other, this.#limits, note);
+  }
+
+  /** What `apply` is about to make here may be what somebody deleted here, and the other one has its points. */
+  async #noteLacked(): Promise<void> {
+    const context = this.#deps.context();
+    const twin = this.#twin();
+    if (!twin || !this.#record.wasJoined) return;
+    const other = twin.said?.serving ? serverOf(twin.member, context) : undefined;
+    const names = influxdbSpec(context).buckets.map(({ name }) => name);
+    const lacked = await lackedBuckets(names, await ownServer(context), other, this.#limits);
+    for (const bucket of lacked) await this.#noteBucket(bucket);
+  }
+
+  /** It is compared over all times. */
+  #noteBucket(bucket: string): Promise<void> {
+    return this.#record.add({ from: 0, to: this.#deps.clock.wall(), sure: false, bucket });
   }
 
   /** Nobody has anything else, nor will have: whoever has left never comes back as the same member. */

@@ -29,3 +29,22 @@ export async function levelBuckets(
     await createBucket(mine, { orgId, name, retentionSeconds, shardSeconds }, limits);
   }
 }
+
+/**
+ * Those of the named buckets that this node's server lacks and the other one has, or may have: it is away.
+ * @throws ChimeError `influxdb.*` of this node's server
+ */
+export async function lackedBuckets(
+  names: readonly string[],
+  mine: Server,
+  other: Server | undefined,
+  limits: Limits,
+): Promise<string[]> {
+  const [here, there] = await Promise.all([
+    listBuckets(mine, limits),
+    other && listBuckets(other, limits).catch(() => undefined),
+  ]);
+  return names
+    .filter((wanted) => !here.some(({ name }) => name === wanted))
+    .filter((wanted) => there?.some(({ name }) => name === wanted) ?? true);
+}
