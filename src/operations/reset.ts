@@ -32,7 +32,13 @@ export interface ResetResult {
 
 /** What a reset that was killed must remember, because the cluster is not there to be asked any more. */
 const intentFile = `${paths.state}/reset.json`;
-const intentSchema = v.object({ cluster: v.string(), node: v.string(), data: v.array(v.string()) });
+const intentSchema = v.object({
+  cluster: v.string(),
+  node: v.string(),
+  data: v.array(v.string()),
+  /** Directories that say that they are another cluster's, which this node has left with its data kept: they stay. */
+  foreign: v.optional(v.array(v.string()), []),
+});
 type Intent = v.InferOutput<typeof intentSchema>;
 
 /**
@@ -65,11 +71,11 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
       await rm(clusterFiles.pki, { recursive: true, force: true });
     }
     await undoAll(ledger, [...kinds, ...roleKinds], io);
-    const directories = intent?.data ?? [];
+    const { data: directories = [], foreign = [] } = intent ?? {};
     const disks = await loadGiven();
     const left = options.deleteData === undefined ? undefined : await deleteData(directories, disks, io);
     await forgetEverything();
-    const found = dataFound(directories, disks, left);
+    const found = dataFound(directories, disks, left, foreign);
     for (const disk of found.not_found) io.warn(`not deleted: ${disk}; ${eraseByHand}`);
     return {
       node: intent?.node ?? null,
@@ -101,16 +107,18 @@ type Found = Pick<ResetResult, "kept" | "deleted" | "not_found">;
 /**
  * What became of the data of this node. Pure.
  * @param left by label, why a disk was not made blank; undefined where all was to be kept
+ * @param foreign data of another cluster
  */
 export function dataFound(
   directories: readonly string[],
   disks: readonly Pick<GivenDisk, "label" | "identity">[],
   left: ReadonlyMap<string, string> | undefined,
+  foreign: readonly string[] = [],
 ): Found {
   const told = (some: typeof disks) => some.map(({ label, identity }) => `${label} on ${identity.name}`);
-  if (!left) return { kept: [...directories, ...told(disks)], deleted: [], not_found: [] };
+  if (!left) return { kept: [...directories, ...foreign, ...told(disks)], deleted: [], not_found: [] };
   return {
-    kept: [],
+    kept: [...foreign],
     deleted: [...directories, ...told(disks.filter(({ label }) => !left.has(label)))],
     // By its numbers: it may be in a drawer, and its name be another one's by now.
     not_found: disks.flatMap(({ label, identity }) => {
@@ -126,7 +134,8 @@ const eraseByHand =
 /** The same in one line. */
 function aboutData({ kept, deleted, not_found: left }: Found): string {
   if (deleted.length === 0 && left.length === 0) return `data kept: ${kept.join(", ") || "none"}`;
-  const gone = `data deleted: ${deleted.join(", ") || "none"}`;
+  const stay = kept.length === 0 ? "" : `; kept, of another cluster: ${kept.join(", ")}`;
+  const gone = `data deleted: ${deleted.join(", ") || "none"}${stay}`;
   return left.length === 0 ? gone : `${gone}; NOT deleted: ${left.join(", ")}`;
 }
 
@@ -143,21 +152,33 @@ async function readIntent(ledger: Ledger): Promise<Intent | undefined> {
   const identity = await loadIdentity(clusterFiles.pki);
   if (!identity) return intentByMarkers(data);
   const { cluster, self } = identity;
-  return { cluster: cluster.name, node: self.name, data };
+  return { cluster: cluster.name, node: self.name, ...(await dataOf(cluster.id, data)) };
+}
+
+/** Which of these directories are a cluster's: all that do not say that they are another one's. */
+export async function dataOf(
+  cluster: string,
+  directories: readonly string[],
+): Promise<Pick<Intent, "data" | "foreign">> {
+  const sorted: Pick<Intent, "data" | "foreign"> = { data: [], foreign: [] };
+  for (const directory of directories) {
+    const marker = await readMarker(directory);
+    sorted[marker && marker.cluster !== cluster ? "foreign" : "data"].push(directory);
+  }
+  return sorted;
 }
 
 /** After a leave only the data know whose they are: those of one cluster, whichever is found first. */
 export async function intentByMarkers(directories: readonly string[]): Promise<Intent | undefined> {
-  const marked: { directory: string; marker: Marker }[] = [];
+  const marked: string[] = [];
+  let first: Marker | undefined;
   for (const directory of directories) {
     const marker = await readMarker(directory);
-    if (marker) marked.push({ directory, marker });
+    if (marker) marked.push(directory);
+    first ??= marker;
   }
-  const [first] = marked;
   if (!first) return undefined;
-  const { cluster, clusterName, node } = first.marker;
-  const data = marked.filter(({ marker }) => marker.cluster === cluster).map(({ directory }) => directory);
-  return { cluster: clusterName, node, data };
+  return { cluster: first.clusterName, node: first.node, ...(await dataOf(first.cluster, marked)) };
 }
 
 /** Directories with data of ours: those that got a marker. */

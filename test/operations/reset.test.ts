@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dataFound, intentByMarkers } from "../../src/operations/reset.ts";
+import { dataFound, dataOf, intentByMarkers } from "../../src/operations/reset.ts";
 
 const disk = (slot: number) => {
   const numbers = { model: "DISK 4000", serial: `S${slot}`, wwn: null, size: 4e12 };
@@ -32,6 +32,13 @@ test.each([
   expect(dataFound(["/data"], disks, left)).toEqual(found);
 });
 
+test.each([
+  ["kept", undefined, { kept: ["/data", "/theirs"], deleted: [], not_found: [] }],
+  ["deleted", new Map<string, string>(), { kept: ["/theirs"], deleted: ["/data"], not_found: [] }],
+])("data of another cluster stay where those of this one are %s", (_, left, found) => {
+  expect(dataFound(["/data"], [], left, ["/theirs"])).toEqual(found);
+});
+
 test("after a leave the data tell whose they are; those of another cluster, or of nobody, are not ours", async () => {
   const directory = await mkdtemp(join(tmpdir(), "chime-reset-"));
   try {
@@ -52,7 +59,10 @@ test("after a leave the data tell whose they are; those of another cluster, or o
       cluster: "one by name",
       node: "node1",
       data: [mine, more],
+      foreign: [other],
     });
+    // A member's are all that nobody else's word is on.
+    expect(await dataOf("one", [bare, mine, other])).toEqual({ data: [bare, mine], foreign: [other] });
     expect(await intentByMarkers([bare])).toBeUndefined();
   } finally {
     await rm(directory, { recursive: true });
