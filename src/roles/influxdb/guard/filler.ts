@@ -170,9 +170,13 @@ export class Filler {
     return [outage, ...parts].map(keyOf);
   }
 
-  async #settle(outage: Outage, prepare: () => Promise<Sides>, limits: Limits): Promise<Settled> {
+  async #settle(
+    outage: Outage,
+    prepare: () => Promise<Sides>,
+    limits: Limits & { signal: AbortSignal },
+  ): Promise<Settled> {
     this.#done = 0;
-    const sides = await prepare();
+    const sides = await unlessEnded(prepare(), limits.signal);
     // Nothing else waits for a deletion any more either, nor is that why.
     for (const [key, { why }] of this.#later) {
       if (why.code === "influxdb.delete_pending") this.#later.delete(key);
@@ -242,6 +246,22 @@ export class Filler {
 }
 
 const ignored = [probeBucket.name];
+
+/**
+ * What is prepared goes on by itself: it asks the other node, which may be waiting for the end of this filling before it
+ * answers, as this node may be for the other one's. @throws the signal's reason
+ */
+async function unlessEnded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const ended = Promise.withResolvers<never>();
+  const end = () => ended.reject(signal.reason);
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  try {
+    return await Promise.race([work, ended.promise]);
+  } finally {
+    signal.removeEventListener("abort", end);
+  }
+}
 
 const keyOf = ({ from, sure, hint, bucket }: Outage): string => JSON.stringify([from, sure, hint, bucket]);
 
