@@ -21,21 +21,24 @@ export async function whyNoProgram(path: string): Promise<string | undefined> {
     const isOfHere =
       head[4] === 2 && head[5] === 1 && head.readUInt16LE(header.machine) === machines[process.arch];
     if (!isOfHere) return `is a program for another kind of processor than this node's (${process.arch})`;
-    const ends = await segmentEnds(handle, head);
-    return ends.some((end) => end > size) ? "is only a part of a program: it was cut short" : undefined;
+    const tableAt = head.readBigUInt64LE(header.tableAt);
+    const entries = head.readUInt16LE(header.entries);
+    if (entries === 0) return "is not a program";
+    const tableEnd = tableAt + BigInt(entry.bytes * entries);
+    const isWhole =
+      tableEnd <= size && (await segmentEnds(handle, Number(tableAt), entries)).every((end) => end <= size);
+    return isWhole ? undefined : "is only a part of a program: it was cut short";
   } finally {
     await handle.close();
   }
 }
 
 /** Up to where each part of it that is loaded reaches in the file. */
-async function segmentEnds(handle: FileHandle, head: Buffer): Promise<number[]> {
-  const tableAt = Number(head.readBigUInt64LE(header.tableAt));
-  const count = head.readUInt16LE(header.entries);
+async function segmentEnds(handle: FileHandle, tableAt: number, count: number): Promise<bigint[]> {
   const table = await bytesAt(handle, tableAt, entry.bytes * count);
   return Array.from({ length: count }, (_, nth) => {
     const at = nth * entry.bytes;
-    return Number(table.readBigUInt64LE(at + entry.offset) + table.readBigUInt64LE(at + entry.fileBytes));
+    return table.readBigUInt64LE(at + entry.offset) + table.readBigUInt64LE(at + entry.fileBytes);
   });
 }
 

@@ -73,6 +73,13 @@ test.each<[string, Buffer, RegExp]>([
   ["a script", Buffer.from("#!/bin/sh\n"), /is not a program/],
   ["for another machine", elf("x", { machine: 2 }), /another kind of processor/],
   ["cut short", elf("x", { loaded: 4_000 }), /cut short/],
+  ["cut short after its header", elf("x").subarray(0, 64), /cut short/],
+  [
+    "damaged",
+    Buffer.concat([elf("x").subarray(0, 32), Buffer.alloc(8, 0xff), elf("x").subarray(40)]),
+    /cut short/,
+  ],
+  ["a part to be linked", Buffer.concat([elf("x").subarray(0, 56), Buffer.alloc(8)]), /is not a program/],
 ])("one that cannot run here does not take the place of what does: %s", async (_, bytes, why) => {
   await make();
   await writeFile(from, bytes);
