@@ -32,8 +32,6 @@ export interface UnitState {
   runs: boolean;
   /** How often systemd has started it again by itself, since it was told to start it. */
   restarts: number;
-  /** How it ended last, `success` while it did not: `exit-code`, `signal`, `core-dump`, … (systemd.exec(5), $SERVICE_RESULT). */
-  result: string;
   /** When the main process was started, ms since the epoch: not later than that, and a second earlier at most; 0 = never. */
   startedAt: number;
 }
@@ -48,7 +46,6 @@ const properties = {
   needDaemonReload: "NeedDaemonReload",
   runs: "MainPID",
   restarts: "NRestarts",
-  result: "Result",
   startedAt: "ExecMainStartTimestamp",
   startedAfter: "ExecMainStartTimestampMonotonic",
 } as const;
@@ -85,7 +82,6 @@ export function parseShow(text: string, now?: Moment): UnitState {
     needDaemonReload: get("needDaemonReload") === "yes",
     runs: Number(get("runs")) > 0,
     restarts: Number(get("restarts")) || 0,
-    result: get("result"),
     startedAt: Number.isNaN(second) ? 0 : refined(second, Number(get("startedAfter")) / 1000, now),
   };
 }

@@ -12,6 +12,8 @@ const heirMs = 10_000;
 const everyMs = 20;
 /** A server that meets a port not yet free, or a disk not yet there, is up after fewer. */
 const mostRestarts = 5;
+/** One that has run for so long without being up is at work, as on its way through a log, however often it has ended before. */
+const startingMs = 60_000;
 
 type Waits = Pick<GuardDeps["clock"], "now" | "sleep">;
 
@@ -19,18 +21,22 @@ type Waits = Pick<GuardDeps["clock"], "now" | "sleep">;
 export async function startServer(unit: string): Promise<string | null> {
   const state = await showUnit(unit);
   if (isAtRest(state)) await startSoon(unit);
-  return whyNotUp(unit, state);
+  return whyNotUp(unit, state, Date.now());
 }
 
-/** What systemd knows of a server that is not there; null: it may only be starting. Pure. */
+/**
+ * What systemd knows of a server that is not there; null: it may only be starting. Pure.
+ * @param now ms since the epoch
+ */
 export function whyNotUp(
   unit: string,
-  { active, restarts, result }: Pick<UnitState, "active" | "restarts" | "result">,
+  { active, restarts, runs, startedAt }: Pick<UnitState, "active" | "restarts" | "runs" | "startedAt">,
+  now: number,
 ): string | null {
   if (active === "failed") return `${unit} failed: journalctl -u ${unit}`;
-  // Without their number: it is another one at each look, and nobody is told the same twice.
-  const ends = active === "activating" && restarts >= mostRestarts;
-  return ends ? `${unit} ends each time it is started (${result}): journalctl -u ${unit}` : null;
+  // Without their number, and how it ended last: both change from look to look, and nobody is told the same twice.
+  const ends = active === "activating" && restarts >= mostRestarts && !(runs && now - startedAt > startingMs);
+  return ends ? `${unit} ends each time it is started: journalctl -u ${unit}` : null;
 }
 
 /** Lets clients end what they have under way, closes this node's way to the VIP, and waits until that has left, or for at most `limitMs`. */

@@ -12,7 +12,6 @@ InvocationID=7f1f0d9e4e5c4a1f9c2d3e4f5a6b7c8d
 NeedDaemonReload=no
 MainPID=4711
 NRestarts=3
-Result=signal
 ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
 `),
   ).toEqual({
@@ -25,7 +24,6 @@ ExecMainStartTimestamp=Sat 2026-11-21 09:18:58 UTC
     needDaemonReload: false,
     runs: true,
     restarts: 3,
-    result: "signal",
     startedAt: Date.UTC(2026, 10, 21, 9, 18, 58),
   });
 });

@@ -95,15 +95,27 @@ describe("before it is given up", () => {
 });
 
 const unit = "influxdb.service";
+const at = 1_800_000_000_000;
+const ended = { runs: false, startedAt: at - 2_000 };
 test.each([
-  ["is being started", { active: "activating", restarts: 0, result: "success" }, null],
-  ["ended once and is started again", { active: "activating", restarts: 1, result: "exit-code" }, null],
-  ["ends each time", { active: "activating", restarts: 5, result: "exit-code" }, "ends each time"],
-  ["ends each time, and was started just now", { active: "active", restarts: 9, result: "success" }, null],
-  ["systemd gave it up", { active: "failed", restarts: 5, result: "exit-code" }, "failed: journalctl"],
-  ["was stopped", { active: "inactive", restarts: 0, result: "success" }, null],
+  ["is being started", { active: "activating", restarts: 0 }, null],
+  ["ended once and is started again", { active: "activating", restarts: 1 }, null],
+  ["ends each time", { active: "activating", restarts: 5 }, "ends each time it is started: journalctl"],
+  [
+    "ends each time, and runs for the moment",
+    { active: "activating", restarts: 5, runs: true },
+    "ends each time it is started: journalctl",
+  ],
+  [
+    "ended often in a year, and waits for the others now",
+    { active: "activating", restarts: 5, runs: true, startedAt: at - 61_000 },
+    null,
+  ],
+  ["ends each time, and was started just now", { active: "active", restarts: 9 }, null],
+  ["systemd gave it up", { active: "failed", restarts: 5 }, "failed: journalctl"],
+  ["was stopped", { active: "inactive", restarts: 0 }, null],
 ])("why a server that %s is not up", (_, state, why) => {
-  const said = whyNotUp(unit, state);
+  const said = whyNotUp(unit, { ...ended, ...state }, at);
   if (why === null) expect(said).toBeNull();
   else expect(said).toContain(`${unit} ${why}`);
 });
