@@ -26,8 +26,8 @@ export interface OtherNode {
 interface Beside {
   /** Ends a filling that is under way here: what it has read would be given to a server that has just deleted it. */
   halt(): Promise<void>;
-  /** Points that were written since it was asked for may be gone here with it: that time is to be compared. */
-  late(range: { from: number; to: number }): Promise<void>;
+  /** Points that were written since it was asked for may be gone here with it: that time of its bucket is to be compared. */
+  late(where: { from: number; to: number; bucket: string }): Promise<void>;
 }
 
 /** Who waits for a deletion. */
@@ -198,7 +198,8 @@ export class Deleting {
       const now = this.#clock.wall();
       // Before it is done: killed in between, that time is compared all the same.
       if (now - Date.parse(next.at) > lateMs) {
-        await this.#beside.late({ from: Math.max(1, Date.parse(next.start)), to: Date.parse(next.stop) + 1 });
+        const { bucket, start, stop } = next;
+        await this.#beside.late({ from: Math.max(1, Date.parse(start)), to: Date.parse(stop) + 1, bucket });
       }
       try {
         await deletions.applyOn(own.name, own.server, next, limits, now);

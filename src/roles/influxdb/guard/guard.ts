@@ -143,7 +143,7 @@ export class TwinGuard implements Guard {
     this.#turn = new Turn(deps.clock);
     this.#deleting = new Deleting(deps.clock, {
       halt: () => this.#filler.halt(),
-      late: (range) => this.#record.add({ ...range, sure: false }),
+      late: (where) => this.#record.add({ ...where, sure: false }),
     });
     this.#begun = new Begun(deps.clock);
     this.#wayHome = new WayHome(deps.clock);

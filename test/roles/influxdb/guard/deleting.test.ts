@@ -69,7 +69,8 @@ beforeEach(async () => {
         clock,
         {
           halt: () => Promise.resolve(void said.push(`${name} halts`)),
-          late: ({ from, to }) => Promise.resolve(void said.push(`${name} compares ${from} to ${to}`)),
+          late: ({ from, to, bucket }) =>
+            Promise.resolve(void said.push(`${name} compares ${from} to ${to} of ${bucket}`)),
         },
         path,
       ),
@@ -187,7 +188,7 @@ test("where it is done late, that time is compared: points of it may have been w
   const [from, to] = [wanted.start, wanted.stop].map((moment) => Date.parse(moment));
   expect(said).toEqual([
     "node2 halts",
-    `node2 compares ${from} to ${(to ?? 0) + 1}`,
+    `node2 compares ${from} to ${(to ?? 0) + 1} of chime`,
     "node2 begins",
     "node2 deletes",
   ]);
