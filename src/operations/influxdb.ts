@@ -177,16 +177,17 @@ export interface DeleteRequest {
 
 /**
  * Deletes points on both servers, one after the other; on one that is away, before it is filled. Interrupted, the agents go on.
+ * @param asked called before the agent is: from then on it may have begun
  * @throws ChimeError `influxdb.delete_declined` (exit 2), `influxdb.repairing`, `influxdb.repair_unknown` (exit 3),
  * `influxdb.missing`, `influxdb.refused`
  */
-export function deleteFromServers(request: DeleteRequest, io: Io): Promise<Deleted> {
-  return withLock(roleName, "influxdb delete", () => deleteNow(request, io));
+export function deleteFromServers(request: DeleteRequest, io: Io, asked: () => void): Promise<Deleted> {
+  return withLock(roleName, "influxdb delete", () => deleteNow(request, io, asked));
 }
 
 type Deleted = DeletionResult & { summary: string };
 
-async function deleteNow(request: DeleteRequest, io: Io): Promise<Deleted> {
+async function deleteNow(request: DeleteRequest, io: Io, asked: () => void): Promise<Deleted> {
   const range = rangeOf(request);
   const twins = await findTwins(true);
   const bucket = request.bucket ?? twins.bucket;
@@ -195,8 +196,9 @@ async function deleteNow(request: DeleteRequest, io: Io): Promise<Deleted> {
   if (!(await io.confirm(`Delete ${what} of ${rangeText(range)} from bucket ${bucket} on both servers?`))) {
     throw usageError("influxdb.delete_declined", "nothing was deleted");
   }
-  const asked = { bucket, ...bothIncluded(range), predicate: request.where ?? "" };
-  const result = await deleteByAgent(asked, io);
+  asked();
+  const wanted = { bucket, ...bothIncluded(range), predicate: request.where ?? "" };
+  const result = await deleteByAgent(wanted, io);
   const later = result.pending.map((name) => `; on ${name} before it is filled`).join("");
   return { ...result, summary: `deleted on ${result.done.join(" and ")}${later}` };
 }

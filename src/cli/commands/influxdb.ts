@@ -105,8 +105,10 @@ const remove = defineVerb({
     const now = systemClock.wall();
     const moments = { from: parseMoment("--from", from, now), to: parseMoment("--to", to, now) };
     const request = { ...moments, bucket, where };
-    const deleted = await deleteFromServers(request, operationIo(context)).catch((error: unknown) => {
-      throw context.signal.aborted ? interrupted(goesOn) : error;
+    let isAsked = false;
+    const asked = () => (isAsked = true);
+    const deleted = await deleteFromServers(request, operationIo(context), asked).catch((error: unknown) => {
+      throw context.signal.aborted && isAsked ? interrupted(goesOn) : error;
     });
     context.out.result(deleted, deleted.summary);
   },
