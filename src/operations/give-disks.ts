@@ -140,7 +140,10 @@ export async function recordDisks(
   const more = wanted.flatMap((slot, i): GivenDisk[] => {
     const own = kept.find(({ label }) => label === slot.label);
     const disk = own?.disk ?? chosen[i];
-    return disk ? [{ ...slot, uuid: own?.uuid ?? randomUUID(), identity: identify(disk.facts) }] : [];
+    const { id: cluster } = context.cluster;
+    return disk
+      ? [{ ...slot, uuid: own?.uuid ?? randomUUID(), identity: identify(disk.facts), cluster }]
+      : [];
   });
   await keepGiven([...given, ...more]);
 }

@@ -36,6 +36,8 @@ const intentSchema = v.object({
   cluster: v.string(),
   node: v.string(),
   data: v.array(v.string()),
+  /** ID of the cluster; null: a version that did not write it down was killed. */
+  id: v.optional(v.nullable(v.string()), null),
   /** Directories that say that they are another cluster's, which this node has left with its data kept: they stay. */
   foreign: v.optional(v.array(v.string()), []),
 });
@@ -72,10 +74,10 @@ export async function resetNode(options: { deleteData: string | undefined }, io:
     }
     await undoAll(ledger, [...kinds, ...roleKinds], io);
     const { data: directories = [], foreign = [] } = intent ?? {};
-    const disks = await loadGiven();
+    const { own: disks, others } = disksOf(intent?.id, await loadGiven());
     const left = options.deleteData === undefined ? undefined : await deleteData(directories, disks, io);
     await forgetEverything();
-    const found = dataFound(directories, disks, left, foreign);
+    const found = dataFound(directories, disks, left, [...foreign, ...named(others)]);
     for (const disk of found.not_found) io.warn(`not deleted: ${disk}; ${eraseByHand}`);
     return {
       node: intent?.node ?? null,
@@ -102,6 +104,19 @@ async function deleteData(
   return left;
 }
 
+/** A node that left a cluster and was not reset has its disks still. Pure. */
+export function disksOf<D extends Pick<GivenDisk, "cluster">>(
+  id: string | null | undefined,
+  disks: readonly D[],
+): { own: D[]; others: D[] } {
+  const isOther = ({ cluster }: D) => typeof id === "string" && cluster !== undefined && cluster !== id;
+  return { own: disks.filter((disk) => !isOther(disk)), others: disks.filter(isOther) };
+}
+
+function named(disks: readonly Pick<GivenDisk, "label" | "identity">[]): string[] {
+  return disks.map(({ label, identity }) => `${label} on ${identity.name}`);
+}
+
 type Found = Pick<ResetResult, "kept" | "deleted" | "not_found">;
 
 /**
@@ -115,11 +130,10 @@ export function dataFound(
   left: ReadonlyMap<string, string> | undefined,
   foreign: readonly string[] = [],
 ): Found {
-  const told = (some: typeof disks) => some.map(({ label, identity }) => `${label} on ${identity.name}`);
-  if (!left) return { kept: [...directories, ...foreign, ...told(disks)], deleted: [], not_found: [] };
+  if (!left) return { kept: [...directories, ...foreign, ...named(disks)], deleted: [], not_found: [] };
   return {
     kept: [...foreign],
-    deleted: [...directories, ...told(disks.filter(({ label }) => !left.has(label)))],
+    deleted: [...directories, ...named(disks.filter(({ label }) => !left.has(label)))],
     // By its numbers: it may be in a drawer, and its name be another one's by now.
     not_found: disks.flatMap(({ label, identity }) => {
       const why = left.get(label);
@@ -152,7 +166,7 @@ async function readIntent(ledger: Ledger): Promise<Intent | undefined> {
   const identity = await loadIdentity(clusterFiles.pki);
   if (!identity) return intentByMarkers(data);
   const { cluster, self } = identity;
-  return { cluster: cluster.name, node: self.name, ...(await dataOf(cluster.id, data)) };
+  return { cluster: cluster.name, id: cluster.id, node: self.name, ...(await dataOf(cluster.id, data)) };
 }
 
 /** Which of these directories are a cluster's: all that do not say that they are another one's. */
@@ -178,7 +192,8 @@ export async function intentByMarkers(directories: readonly string[]): Promise<I
     first ??= marker;
   }
   if (!first) return undefined;
-  return { cluster: first.clusterName, node: first.node, ...(await dataOf(first.cluster, marked)) };
+  const { cluster: id, clusterName: cluster, node } = first;
+  return { cluster, id, node, ...(await dataOf(id, marked)) };
 }
 
 /** Directories with data of ours: those that got a marker. */
@@ -189,7 +204,8 @@ function dataDirectories(ledger: Ledger): string[] {
 
 async function ask(intent: Intent | undefined, deletes: boolean, io: Io): Promise<void> {
   const where = intent ? `${intent.node} out of ${intent.cluster} and ` : "";
-  const disks = (await loadGiven()).map(({ identity }) => describeDisk(identity));
+  const { own } = disksOf(intent?.id, await loadGiven());
+  const disks = own.map(({ identity }) => describeDisk(identity));
   const data = deletes ? `, DELETING ${[...(intent?.data ?? []), ...disks].join(", ")}` : "";
   if (!(await io.confirm(`Take ${where}everything that chime-node made here back${data}?`))) throw declined();
 }

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dataFound, dataOf, intentByMarkers } from "../../src/operations/reset.ts";
+import { dataFound, dataOf, disksOf, intentByMarkers } from "../../src/operations/reset.ts";
 
 const disk = (slot: number) => {
   const numbers = { model: "DISK 4000", serial: `S${slot}`, wwn: null, size: 4e12 };
@@ -39,6 +39,15 @@ test.each([
   expect(dataFound(["/data"], [], left, ["/theirs"])).toEqual(found);
 });
 
+test.each([
+  ["another cluster's stay", "one", ["own", "old"], ["theirs"]],
+  ["where nobody knows which cluster it is, all are its own", undefined, ["own", "theirs", "old"], []],
+])("which disks a reset makes blank: %s", (_, id, own, others) => {
+  const disks = [{ name: "own", cluster: "one" }, { name: "theirs", cluster: "two" }, { name: "old" }];
+  const found = disksOf(id, disks);
+  expect([found.own, found.others].map((some) => some.map(({ name }) => name))).toEqual([own, others]);
+});
+
 test("after a leave the data tell whose they are; those of another cluster, or of nobody, are not ours", async () => {
   const directory = await mkdtemp(join(tmpdir(), "chime-reset-"));
   try {
@@ -57,6 +66,7 @@ test("after a leave the data tell whose they are; those of another cluster, or o
     ];
     expect(await intentByMarkers([bare, join(directory, "gone"), mine, more, other])).toEqual({
       cluster: "one by name",
+      id: "one",
       node: "node1",
       data: [mine, more],
       foreign: [other],

@@ -12,6 +12,8 @@ const givenSchema = v.object({
   /** Where it is mounted. */
   at: v.pipe(v.string(), v.regex(/^(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$/)),
   identity: identitySchema,
+  /** ID of the cluster in which it was given. Older versions did not write it down. */
+  cluster: v.optional(v.string()),
 });
 export type GivenDisk = v.InferOutput<typeof givenSchema>;
 
