@@ -161,6 +161,35 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await untilComplete(lab);
   }, 200_000);
 
+  test("a bucket that is deleted on one server, and made again by apply, gets its points of all times", async () => {
+    await untilComplete(lab);
+    const node2 = lab.node("node2");
+    const { org, bucket, token } = await shown(node2);
+    const curl = ["curl", "-sSf", "-H", `Authorization: Token ${token}`];
+    const old = (Date.now() - 30 * 86_400_000) * 1e6;
+    const lines = Array.from({ length: 1_000 }, (_, nth) => `history f=${nth} ${old + nth * 1e9}`);
+    for (const { address } of lab.nodes) {
+      const url = `http://${address}:8086/api/v2/write?org=${org}&bucket=${bucket}`;
+      await lab.client.run([...curl, "--data-binary", "@-", url], { stdin: lines.join("\n") });
+    }
+    const url = `http://${node2.address}:8086/api/v2/buckets`;
+    // Nothing is compared meanwhile but the last minutes.
+    await waitUntil("all times to be compared", 120_000, async () => {
+      const records = await Promise.all(lab.nodes.map((node) => recordOf(node)));
+      return records.every(({ outages }) => outages.every(({ hint }) => hint === "routine"));
+    });
+    const { stdout } = await lab.client.run([...curl, `${url}?org=${org}&name=${bucket}`]);
+    const { buckets } = JSON.parse(stdout) as { buckets: { id: string }[] };
+    await lab.client.run([...curl, "-X", "DELETE", `${url}/${buckets[0]?.id}`]);
+    expect((await chime(node2, ["apply", "--role", "influxdb", "--yes"])).code).toBe(0);
+    const count = `http://${node2.address}:8086/query?db=${bucket}&rp=autogen`;
+    await waitUntil("its points of a month ago to be there", 120_000, async () => {
+      const q = "q=SELECT count(f) FROM history";
+      const told = await lab.client.run([...curl, "--data-urlencode", q, count], { check: false });
+      return told.stdout.includes(",1000]");
+    });
+  }, 300_000);
+
   test("an agent that is killed while it fills goes on", async () => {
     await untilComplete(lab);
     const node2 = lab.node("node2");
