@@ -223,7 +223,9 @@ describe("bare nodes", () => {
       const started = performance.now();
       const answer = await chime(on(node2), witness, { env: { CHIME_TOKEN: token } });
       expect(verdict(answer)).toEqual([1, "join.unreachable"]);
-      expect(answer.json.error?.message).toContain(`${on(node1).address}: no machine answers at this address`);
+      expect(answer.json.error?.message).toContain(
+        `${on(node1).address}: no machine answers at this address`,
+      );
       expect(performance.now() - started).toBeLessThan(30_000);
     } finally {
       await on(node1).heal();
