@@ -46,8 +46,8 @@ const eagerMs = 5_000;
  */
 const rise = 1.4;
 const fall = 0.9966;
-/** p99 may double: what the slowest of the last calm writes took. */
-const limit = 2;
+/** p99 may double: aimed at less, of what the slowest of the last calm writes took, for clients send more at once than we do. */
+const limit = 1.6;
 const calmWrites = 40;
 /** Before anything is asked so many are looked at. */
 const firstWrites = 20;
