@@ -1,5 +1,6 @@
 import { systemClock } from "../../core/clock.ts";
 import { ChimeError } from "../../core/errors.ts";
+import { until } from "../../core/until.ts";
 import { fingerprint } from "../../resources/fingerprint.ts";
 import type { ApplyContext, Kind, Resource } from "../../resources/types.ts";
 import type { InfluxdbBucket } from "../../spec/types.ts";
@@ -56,11 +57,11 @@ export function buckets(context: RoleContext, needs: readonly string[]): Resourc
 
 /** It may have been started by the same run. One that does not come up is told by what is asked of it next. */
 async function untilUp(server: Server, { signal, progress }: Pick<ApplyContext, "signal" | "progress">) {
-  const giveUp = systemClock.now() + startMs;
-  while (!(await isUp(server, { ...lookLimits, signal })) && systemClock.now() < giveUp) {
-    progress("waiting for the server to answer");
-    await systemClock.sleep(lookEveryMs, signal);
-  }
+  await until(systemClock, { limitMs: startMs, everyMs: lookEveryMs, signal }, async () => {
+    const isThere = await isUp(server, { ...lookLimits, signal });
+    if (!isThere) progress("waiting for the server to answer");
+    return isThere;
+  });
 }
 
 /**

@@ -64,8 +64,9 @@ export async function lostTokens(server: Server, kept: Tokens, limits: Limits): 
 /** The same, of what it lists. One that keeps hashes only tells no token: there the description has to do. Pure. */
 export function lostOf(listed: readonly Omit<Authorization, "id">[], kept: Tokens): TokenKind[] {
   const isKnown = (kind: TokenKind) =>
-    listed.some(({ active, token, description }) =>
-      active && token === "" ? description === descriptions[kind] : active && token === kept[kind],
+    listed.some(
+      ({ active, token, description }) =>
+        active && (token === "" ? description === descriptions[kind] : token === kept[kind]),
     );
   return kinds.filter((kind) => !isKnown(kind));
 }
