@@ -69,6 +69,35 @@ async function agree(word: string, disks: readonly Disk[], io: Io): Promise<void
 }
 
 /**
+ * A node that has left a cluster keeps its disks with what is on them: they are not for the next cluster. Pure.
+ * @param cluster ID of the one that the node is to be in
+ * @throws ChimeError `disk.other_cluster` (exit 3)
+ */
+export function requireDisksOf(
+  cluster: string,
+  names: readonly RoleName[],
+  given: readonly GivenDisk[],
+): void {
+  const others = givenTo(names, given).filter((one) => one.cluster !== undefined && one.cluster !== cluster);
+  if (others.length === 0) return;
+  const disks = others.map(({ label, identity }) => `${label} on ${identity.name}`).join(", ");
+  throw refused(
+    "disk.other_cluster",
+    `this node gave its disks to another cluster, which it left: ${disks}`,
+    {
+      remedy:
+        "chime-node reset keeps what is on them and forgets them here; then join with --disk and disks that are free",
+    },
+  );
+}
+
+/** Those that these roles have already. */
+function givenTo(names: readonly RoleName[], given: readonly GivenDisk[]): GivenDisk[] {
+  const labels = roles.filter(({ name }) => names.includes(name)).flatMap((role) => role.keptDisks ?? []);
+  return given.filter((one) => labels.some(({ label }) => label.test(one.label)));
+}
+
+/**
  * Whether they can be the roles', as far as this node alone can tell. Pure.
  * @returns how many are given now; undefined where the roles have theirs
  * @throws ChimeError `disk.unequal`, `disk.given`, `disk.taken` (exit 3)
@@ -78,8 +107,7 @@ export function requireFitDisks(
   chosen: readonly Disk[],
   given: readonly GivenDisk[],
 ): number | undefined {
-  const labels = roles.filter(({ name }) => names.includes(name)).flatMap((role) => role.keptDisks ?? []);
-  const own = given.filter((one) => labels.some(({ label }) => label.test(one.label)));
+  const own = givenTo(names, given);
   if (own.length > 0) {
     const other = chosen.find(
       ({ facts }) => !own.some(({ identity }) => isSameDisk(identity, identify(facts))),

@@ -26,7 +26,7 @@ import { pullBundle } from "./bundle/pull.ts";
 import { startAgent } from "./agent.ts";
 import { readContext, requireInstalled, requireRoot } from "./context.ts";
 import { bringUp } from "./bring-up.ts";
-import { chooseForRoles, recordDisks, requireDisks, requireFitDisks } from "./give-disks.ts";
+import { chooseForRoles, recordDisks, requireDisks, requireDisksOf, requireFitDisks } from "./give-disks.ts";
 import type { Io } from "./io.ts";
 import { chooseAddress, chooseName } from "./local.ts";
 import { PackagesAhead, unlessRefused, type Begun } from "./packages-ahead.ts";
@@ -147,6 +147,7 @@ async function enter(
     );
   }
   const token = parseToken(text);
+  requireDisksOf(token.cluster, options.role, await loadGiven());
   const address = chooseAddress(options.address, facts, token.addresses.map(hostOf));
   const local = { facts, node: name, address, clusterId: token.cluster, spec: undefined };
   // Not before somebody has typed the token.
@@ -193,7 +194,9 @@ async function takeRoles(
   const planned = { ...context, self: { ...context.self, roles: options.role } };
   // Roles that already run here were checked when they were taken.
   const fresh = options.role.filter((role) => !isGuarded(context.self.phase[role]));
-  requireDisks(options.role, disks, await loadGiven(), context.spec);
+  const given = await loadGiven();
+  requireDisksOf(context.cluster.id, options.role, given);
+  requireDisks(options.role, disks, given, context.spec);
   let packages: PackagesAhead | undefined;
   try {
     if (fresh.length > 0) {

@@ -2,7 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { identify } from "../../src/host/disks/identity.ts";
 import type { Disk } from "../../src/host/disks/look.ts";
 import type { GivenDisk } from "../../src/host/disks/record.ts";
-import { requireDisks, requireFitDisks, requireNoDisks } from "../../src/operations/give-disks.ts";
+import {
+  requireDisks,
+  requireDisksOf,
+  requireFitDisks,
+  requireNoDisks,
+} from "../../src/operations/give-disks.ts";
 import { parseSpec } from "../../src/spec/load.ts";
 import { diskOf, factsOf } from "../host/disks/facts.ts";
 
@@ -42,6 +47,20 @@ describe("what a node gives to its roles", () => {
     expect(requireFitDisks(["minio"], [], given2)).toBeUndefined();
     expect(() => requireFitDisks(["minio"], [a, c], given2)).toThrow(
       expect.objectContaining({ code: "disk.given", exit: 3 }),
+    );
+  });
+
+  test("what it gave to a cluster that it left is not for the next one", () => {
+    const left = [{ ...given(1, "A"), cluster: "a" }, given(2, "B")];
+    expect(() => requireDisksOf("a", ["minio"], left)).not.toThrow();
+    expect(() => requireDisksOf("b", ["mysql"], left)).not.toThrow();
+    expect(() => requireDisksOf("b", ["minio"], [given(2, "B")])).not.toThrow();
+    expect(() => requireDisksOf("b", ["mysql", "minio"], left)).toThrow(
+      expect.objectContaining({
+        code: "disk.other_cluster",
+        exit: 3,
+        message: expect.stringContaining("disk1 on "),
+      }),
     );
   });
 
