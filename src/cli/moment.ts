@@ -4,11 +4,12 @@ import { parseDuration } from "./duration.ts";
 const date = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:\d{2})?)?$/;
 
 /**
- * A moment as somebody types it: `2026-11-22`, `2026-11-22T08:00:00Z` (UTC where nothing else is said), or how long ago,
- * `90m`. Milliseconds since the Unix epoch. Pure.
+ * A moment as somebody types it: `2026-11-22`, `2026-11-22T08:00:00Z` (UTC where nothing else is said), how long ago,
+ * `90m`, or `now`. Milliseconds since the Unix epoch. Pure.
  * @throws ChimeError `usage.time`
  */
 export function parseMoment(flag: string, text: string, now: number): number {
+  if (text === "now") return now;
   const ago = parseDuration(text);
   if (ago !== undefined) return now - ago;
   const [, day, time = "00:00", zone = "Z"] = date.exec(text) ?? [];
@@ -19,6 +20,6 @@ export function parseMoment(flag: string, text: string, now: number): number {
   throw usageError(
     "usage.time",
     `${flag} ${text} is no moment`,
-    `${flag} 2026-11-22T08:00:00Z, or ${flag} 2h for two hours ago`,
+    `${flag} 2026-11-22T08:00:00Z, ${flag} 2h for two hours ago, or ${flag} now`,
   );
 }

@@ -1,6 +1,7 @@
 import { usageError, type ChimeError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
-import { allArgs, flagName, hintOf, type Arg, type Args } from "./args.ts";
+import { allArgs, flagName, hintOf, type Arg } from "./args.ts";
+import type { Verb } from "./command.ts";
 import { parseDuration } from "./duration.ts";
 
 interface Flag {
@@ -16,7 +17,11 @@ interface Flag {
  * @throws ChimeError `usage.unknown_flag`, `usage.missing_value`, `usage.unexpected_value`, `usage.repeated_flag`,
  * `usage.bad_value`, `usage.missing_argument`, `usage.unexpected_argument`; all exit 2
  */
-export function parseArgs(path: string, args: Args, argv: readonly string[]): Record<string, unknown> {
+export function parseArgs(
+  path: string,
+  { args, example }: Pick<Verb, "args" | "example">,
+  argv: readonly string[],
+): Record<string, unknown> {
   const declared = allArgs(args);
   const flags = new Map<string, Flag>();
   for (const [key, arg] of declared) {
@@ -70,14 +75,27 @@ export function parseArgs(path: string, args: Args, argv: readonly string[]): Re
   }
 
   const values: Record<string, unknown> = {};
+  const missing: string[] = [];
   for (const [key, arg] of declared) {
     if (arg.type === "positional") {
-      values[key] = positional(path, arg, positionals.shift());
+      const value = positionals.shift();
+      if (!value && arg.required) missing.push(hintOf(arg));
+      values[key] = value ? positional(path, arg, value) : undefined;
     } else if (arg.type === "rest") {
       values[key] = rest;
     } else {
-      values[key] = convert(path, { key, name: flagName(key, arg), arg }, given.get(key));
+      const name = flagName(key, arg);
+      const isRequired = "required" in arg && arg.required;
+      if (isRequired && !given.has(key)) missing.push(`${name} ${hintOf(arg)}`);
+      values[key] = convert({ key, name, arg }, given.get(key));
     }
+  }
+  if (missing.length > 0) {
+    throw usageError(
+      "usage.missing_argument",
+      `${path} needs ${missing.join(" and ")}`,
+      `write it like ${example}`,
+    );
   }
   const [extra] = positionals;
   if (extra !== undefined) {
@@ -102,7 +120,7 @@ export function unknownFlag(name: string, path: string, known: Iterable<string>)
   );
 }
 
-function convert(path: string, { name, arg }: Flag, given: string[] | undefined): unknown {
+function convert({ name, arg }: Flag, given: string[] | undefined): unknown {
   const [first] = given ?? [];
   switch (arg.type) {
     case "flag":
@@ -110,7 +128,6 @@ function convert(path: string, { name, arg }: Flag, given: string[] | undefined)
     case "list":
       return given ?? [];
     case "words":
-      if (!given && arg.required) throw missing(path, `${name} ${arg.hint}`);
       return (given ?? [])
         .flatMap((value) => words(name, arg.hint, value))
         .filter(unique)
@@ -133,19 +150,12 @@ function convert(path: string, { name, arg }: Flag, given: string[] | undefined)
       if (!/^[1-9]\d{0,8}$/.test(first)) throw badValue(name, first, "a whole number from 1", `${name} 3`);
       return Number(first);
     }
-    case "string":
-      if (first === undefined && arg.required) throw missing(path, `${name} ${arg.hint}`);
-      return first;
     default:
       return first;
   }
 }
 
-function positional(path: string, arg: Arg & { type: "positional" }, value: string | undefined) {
-  if (!value) {
-    if (arg.required) throw missing(path, hintOf(arg));
-    return undefined;
-  }
+function positional(path: string, arg: Arg & { type: "positional" }, value: string): string {
   if (arg.options && !arg.options.includes(value)) throw notAmong(path, value, arg.options);
   return value;
 }
@@ -159,10 +169,6 @@ function words(name: string, hint: string, value: string): string[] {
 const unique = (word: string, index: number, all: string[]): boolean => all.indexOf(word) === index;
 
 const separator = (arg: Arg): string => (arg.type === "flag" ? "" : " ");
-
-function missing(path: string, what: string): ChimeError {
-  return usageError("usage.missing_argument", `${path} needs ${what}`, `see chime-node ${path} --help`);
-}
 
 function badValue(name: string, value: string, what: string, example: string): ChimeError {
   return usageError("usage.bad_value", `${name}: "${value}" is not ${what}`, `write it like ${example}`);

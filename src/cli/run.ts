@@ -58,7 +58,7 @@ export async function run(
   const out = open({ json: has("json"), yes: has("yes"), verbose: has("verbose") });
   let code: ExitCode = Exit.done;
   const execute: Execute = async (verb, path, rawArgs) => {
-    const args = parseArgs(path, verb.args, rawArgs);
+    const args = parseArgs(path, verb, rawArgs);
     if (out.redraws || args["verbose"]) {
       const { setLogWriter, setVerbose } = await import("../core/log.ts");
       setLogWriter(out.note);

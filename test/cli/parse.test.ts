@@ -36,12 +36,15 @@ const shell = {
   words: { type: "rest", summary: "" },
 } as const;
 
+const example = "chime-node join --role mysql";
+const parse = (path: string, args: Args, argv: readonly string[]) => parseArgs(path, { args, example }, argv);
+
 test("a flag of one letter stands for its long one", () => {
   const output = { output: { type: "string", hint: "FILE", summary: "", short: "o" } } as const;
-  expect(parseArgs("pack", output, ["-o", "x"])).toMatchObject({ output: "x" });
-  expect(parseArgs("pack", output, ["-o=x"])).toMatchObject({ output: "x" });
-  expect(() => parseArgs("pack", output, ["-o", "x", "--output", "y"])).toThrow("--output is given twice");
-  expect(() => parseArgs("pack", output, ["-o"])).toThrow("-o needs a value");
+  expect(parse("pack", output, ["-o", "x"])).toMatchObject({ output: "x" });
+  expect(parse("pack", output, ["-o=x"])).toMatchObject({ output: "x" });
+  expect(() => parse("pack", output, ["-o", "x", "--output", "y"])).toThrow("--output is given twice");
+  expect(() => parse("pack", output, ["-o"])).toThrow("-o needs a value");
 });
 
 describe("accepts", () => {
@@ -67,7 +70,7 @@ describe("accepts", () => {
       { json: true, yes: true, verbose: true },
     ],
   ])("%s", (_, argv, values) => {
-    expect(parseArgs("join", args, argv)).toEqual({ ...nothing, ...values });
+    expect(parse("join", args, argv)).toEqual({ ...nothing, ...values });
   });
 
   const common = { json: false, yes: false, verbose: false };
@@ -88,7 +91,7 @@ describe("accepts", () => {
       { shell: undefined, words: ["a", "--b", ""] },
     ],
   ])("%s", (_, args, argv, values) => {
-    expect(parseArgs("remove", args, argv)).toEqual({ ...common, ...values });
+    expect(parse("remove", args, argv)).toEqual({ ...common, ...values });
   });
 });
 
@@ -178,9 +181,26 @@ describe("refuses", () => {
   });
 });
 
+test("all that is missing is told at once, with an example", () => {
+  const moments = {
+    id: { type: "positional", hint: "ID", summary: "", required: true },
+    from: { type: "string", hint: "TIME", summary: "", required: true },
+    to: { type: "string", hint: "TIME", summary: "", required: true },
+    role: { ...args.role, required: true },
+  } as const;
+  const told = (argv: string[]) => failure(moments, argv);
+  expect(told([])).toEqual({
+    code: "usage.missing_argument",
+    message: "join needs ID and --from TIME and --to TIME and --role ROLE[,ROLE]",
+    remedy: `write it like ${example}`,
+    exit: 2,
+  });
+  expect(told(["x", "--to", "y"]).message).toBe("join needs --from TIME and --role ROLE[,ROLE]");
+});
+
 function failure(args: Args, argv: readonly string[]) {
   try {
-    parseArgs("join", args, argv);
+    parse("join", args, argv);
   } catch (error) {
     if (!(error instanceof ChimeError)) throw error;
     const { code, message, remedy, exit } = error;

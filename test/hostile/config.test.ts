@@ -132,9 +132,12 @@ onslaught("flags of the command line", {
     parseArgs(
       "x",
       {
-        role: { type: "words", hint: "ROLE", summary: "" },
-        ttl: { type: "duration", summary: "" },
-        uses: { type: "count", hint: "N", summary: "" },
+        args: {
+          role: { type: "words", hint: "ROLE", summary: "" },
+          ttl: { type: "duration", summary: "" },
+          uses: { type: "count", hint: "N", summary: "" },
+        },
+        example: "",
       },
       argv,
     ),

@@ -19,7 +19,7 @@ const range = {
   from: {
     type: "string",
     hint: "TIME",
-    summary: "2026-11-22T08:00:00Z, or 2h for two hours ago; default: all there is",
+    summary: "2026-11-22T08:00:00Z, 2h for two hours ago, or now; default: all there is",
   },
   to: { type: "string", hint: "TIME", summary: "the same; default: what is under way now is left out" },
   contents: { type: "flag", summary: "compare all values, not only how many there are: reads everything" },
@@ -89,7 +89,7 @@ const remove = defineVerb({
     from: {
       type: "string",
       hint: "TIME",
-      summary: "2026-11-22T08:00:00Z, or 2h for two hours ago",
+      summary: "2026-11-22T08:00:00Z, 2h for two hours ago, or now",
       required: true,
     },
     to: { type: "string", hint: "TIME", summary: "up to this moment, which is not included", required: true },
