@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 
 /** The System V ABI's e_machine of what this program itself was built for. */
@@ -13,9 +14,12 @@ const entry = { bytes: 56, offset: 8, fileBytes: 32 };
  * @throws as fs does
  */
 export async function whyNoProgram(path: string): Promise<string | undefined> {
-  const handle = await open(path, "r");
+  // A FIFO would hold us until somebody writes to it.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { size } = await handle.stat();
+    const info = await handle.stat();
+    if (!info.isFile()) return "is not a regular file";
+    const { size } = info;
     const head = await bytesAt(handle, 0, header.bytes);
     if (head.readUInt32BE(0) !== 0x7f454c46) return "is not a program";
     const isOfHere =
