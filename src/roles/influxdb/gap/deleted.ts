@@ -5,6 +5,7 @@ import { makeParents, readText, writeAtomically } from "../../../host/files.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import { deletePoints } from "../delete.ts";
+import { organisationId } from "../organisation.ts";
 
 const text = v.pipe(v.string(), v.maxLength(4096));
 const deletionSchema = v.object({
@@ -125,9 +126,10 @@ export class Deletions {
     now: number,
   ): Promise<void> {
     const { id, by: _by, at: _at, done: _done, ...what } = deletion;
-    await deletePoints(server, what, limits).catch((error: unknown) => {
-      // Where the bucket is not, there is nothing to delete.
+    await deletePoints(server, what, limits).catch(async (error: unknown) => {
       if (!(error instanceof ChimeError && error.code === "influxdb.missing")) throw error;
+      // Where the bucket is not, there is nothing to delete; where the organisation is not, it has another name.
+      if ((await organisationId(server, limits)) === null) throw error;
     });
     const isDone = (one: Deletion) => (one.id === id ? { ...one, done: [...one.done, node].sort() } : one);
     await this.#change((all) => all.map(isDone), now);

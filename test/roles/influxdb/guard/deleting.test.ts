@@ -29,6 +29,8 @@ interface Node extends Own {
   path: string;
   deleted: number;
   status: number;
+  /** What its server calls the organisation. */
+  org: string;
   /** The server is at work until then. */
   held: Promise<unknown>;
   http: Bun.Server<undefined>;
@@ -49,6 +51,7 @@ beforeEach(async () => {
       hostname: "127.0.0.1",
       port: 0,
       async fetch(request) {
+        if (request.method === "GET") return orgsOf(node);
         bodies.push((await request.json()) as { stop: string });
         said.push(`${name} begins`);
         const { status } = node;
@@ -76,6 +79,7 @@ beforeEach(async () => {
       ),
       deleted: 0,
       status: 204,
+      org: "chime",
       held: Promise.resolve(),
       http,
     };
@@ -86,6 +90,12 @@ afterEach(async () => {
   for (const { http } of nodes) await http.stop(true);
   await rm(directory, { recursive: true });
 });
+
+/** As InfluxDB answers [tried, 2.7.12]. */
+const orgsOf = ({ org }: Node): Response =>
+  org === "chime"
+    ? Response.json({ orgs: [{ id: "1", name: org }] })
+    : Response.json({ code: "not found", message: `organization name "chime" not found` }, { status: 404 });
 
 const pair = () => nodes as [Node, Node];
 const from = (node: Node) => (node.name === "node1" ? "node2" : "node1");
@@ -198,6 +208,15 @@ test("a bucket that a server does not have has nothing to be deleted", async () 
   const [one, two] = pair();
   two.status = 404;
   expect((await remove(one, other(two))).pending).toEqual([]);
+});
+
+test("a server whose organisation was renamed has it still to do", async () => {
+  const [one, two] = pair();
+  [two.status, two.org] = [404, "renamed"];
+  expect((await remove(one, other(two))).pending).toEqual(["node2"]);
+  [two.status, two.org] = [204, "chime"];
+  await two.deleting.resume(two, "node1", limits);
+  expect(two.deleted).toBe(1);
 });
 
 test("what ends at a moment ends a nanosecond before it, on both", async () => {
