@@ -16,6 +16,8 @@ export interface FileResource extends Resource {
   readonly files: readonly string[];
   /** A secret is changed beside `apply`, too: a service that refuses its files is not given an old one back. */
   readonly secret?: boolean;
+  /** A program of which the files tell. */
+  readonly program?: string;
 }
 
 /** The service's own checker (law 5): runs on a copy of the new content before that replaces the old. */

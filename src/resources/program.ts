@@ -17,6 +17,7 @@ import {
 } from "../host/files.ts";
 import type { FileResource } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { acceptedOf } from "./stamp.ts";
 import type { Kind } from "./types.ts";
 
 const pieceBytes = 2 ** 20;
@@ -44,6 +45,7 @@ export function program({ from, to }: { from: string; to: string }): FileResourc
     desired: fingerprint({ from, to }),
     // Small, and changes exactly with the program.
     files: [hashFile(to)],
+    program: to,
     async inspect() {
       const [there, source, hash] = await Promise.all([look(to), look(from), notedHash(to)]);
       const isWhole = there !== undefined && hash !== undefined && (there.mode & 0o7777) === 0o755;
@@ -147,7 +149,10 @@ export const programKind: Kind = {
   async undo(id, before) {
     const to = id.slice("program:".length);
     const { missing } = v.parse(beforeSchema, before);
-    for (const path of [temporaryOf(to), to, hashFile(to)]) await rm(path, { force: true });
+    const kept = acceptedOf(to);
+    for (const path of [temporaryOf(to), to, hashFile(to), temporaryOf(kept), kept]) {
+      await rm(path, { force: true });
+    }
     await removeEmptyDirectories(missing);
   },
 };

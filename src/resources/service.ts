@@ -39,8 +39,8 @@ export interface ServiceOptions {
 /**
  * A running systemd service that has read its present files, also after a killed run: compared are the files with
  * what this very run of the service (InvocationID) accepted last, or, where nobody noted that, the age of the
- * process with the age of the files. When a restart or a reload fails, the files accepted last are put back, but for
- * secret ones.
+ * process with the age of the files. When a restart or a reload fails, the files accepted last are put back, programs with
+ * them, but for secret ones.
  */
 export function service(options: ServiceOptions): Resource {
   const { unit, enabled = true, restartOn = [], reloadOn = [], needs = [] } = options;
@@ -48,6 +48,11 @@ export function service(options: ServiceOptions): Resource {
   const watched = [...restartOn, ...reloadOn];
   const restartFiles = restartOn.flatMap((resource) => resource.files);
   const reloadFiles = reloadOn.flatMap((resource) => resource.files);
+  const programs = new Map(
+    watched.flatMap(({ files, program }) =>
+      program === undefined ? [] : files.map((path) => [path, program] as const),
+    ),
+  );
   const secretFiles = watched.filter(({ secret }) => secret).flatMap((resource) => resource.files);
 
   /**
@@ -114,8 +119,8 @@ export function service(options: ServiceOptions): Resource {
       if (!verb || verb === "stop") return;
       await goBack(failed("service.failed", `${unit} is ${active} after ${verb}`), "restart", stamp, signal);
     }
-    const accepted = { invocation, restart: restartFiles, reload: reloadFiles, secret: secretFiles };
-    await writeStamp(ledger.backups, unit, accepted);
+    const files = { restart: restartFiles, reload: reloadFiles, secret: secretFiles, programs };
+    await writeStamp(ledger.backups, unit, { invocation, ...files });
 
     async function act(verb: NonNullable<Todo["verb"]>): Promise<void> {
       context.progress(`${verb} ${unit}`);

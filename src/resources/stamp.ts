@@ -1,8 +1,15 @@
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { link, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import * as v from "valibot";
-import { isMissing, makePrivateDirectory, readText, writeAtomically } from "../host/files.ts";
+import {
+  isMissing,
+  makePrivateDirectory,
+  readText,
+  syncPath,
+  temporaryOf,
+  writeAtomically,
+} from "../host/files.ts";
 
 /**
  * What a service was last seen to accept: which run of it (systemd's InvocationID), the hashes of the files it had
@@ -13,7 +20,15 @@ const stampSchema = v.object({
   restart: v.string(),
   reload: v.string(),
   files: v.array(
-    v.object({ path: v.string(), mode: v.number(), uid: v.number(), gid: v.number(), copy: v.string() }),
+    v.object({
+      path: v.string(),
+      mode: v.number(),
+      uid: v.number(),
+      gid: v.number(),
+      copy: v.string(),
+      /** The program of which it tells. */
+      program: v.optional(v.string()),
+    }),
   ),
 });
 export interface Stamp extends v.InferOutput<typeof stampSchema> {
@@ -33,6 +48,9 @@ export async function readStamp(directory: string, unit: string): Promise<Stamp 
   }
 }
 
+/** A program is too large to be copied, and is replaced, never written to: it is kept as a hard link beside it. */
+export const acceptedOf = (program: string): string => `${program}.accepted`;
+
 /** Of the secret ones among the files there is no copy. */
 export async function writeStamp(
   directory: string,
@@ -42,6 +60,8 @@ export async function writeStamp(
     restart: readonly string[];
     reload: readonly string[];
     secret: readonly string[];
+    /** By the file that tells of it. */
+    programs?: ReadonlyMap<string, string>;
   },
 ): Promise<void> {
   await makePrivateDirectory(directory);
@@ -53,7 +73,9 @@ export async function writeStamp(
     if (!info) continue;
     const copy = join(directory, `${unit}.${createHash("sha256").update(path).digest("hex").slice(0, 12)}`);
     await writeAtomically(copy, await readFile(path), root);
-    files.push({ path, mode: info.mode & 0o7777, uid: info.uid, gid: info.gid, copy });
+    const program = accepted.programs?.get(path);
+    if (program !== undefined) await relink(program, acceptedOf(program));
+    files.push({ path, mode: info.mode & 0o7777, uid: info.uid, gid: info.gid, copy, program });
   }
   const stamp: v.InferOutput<typeof stampSchema> = {
     invocation: accepted.invocation,
@@ -68,6 +90,12 @@ export async function writeStamp(
 export async function revert(stamp: Stamp): Promise<string[]> {
   const reverted: string[] = [];
   for (const entry of stamp.files) {
+    if (entry.program !== undefined) {
+      // First, so that no program that was refused is ever there under the hash of the one before.
+      const isPut = await relink(acceptedOf(entry.program), entry.program).catch(missingIsUndefined);
+      if (isPut === undefined) continue;
+      if (isPut) reverted.push(entry.program);
+    }
     const accepted = await readFile(entry.copy);
     const now = await readFile(entry.path).catch(missingIsUndefined);
     if (now?.equals(accepted)) continue;
@@ -75,6 +103,18 @@ export async function revert(stamp: Stamp): Promise<string[]> {
     reverted.push(entry.path);
   }
   return reverted;
+}
+
+/** Gives a file another name, as one act, in place of what has it. @returns false where it has it already */
+async function relink(from: string, to: string): Promise<boolean> {
+  const [one, other] = await Promise.all([stat(from), stat(to).catch(missingIsUndefined)]);
+  if (one.dev === other?.dev && one.ino === other.ino) return false;
+  const next = temporaryOf(to);
+  await rm(next, { force: true });
+  await link(from, next);
+  await rename(next, to);
+  await syncPath(dirname(to));
+  return true;
 }
 
 export async function hashFiles(files: readonly string[]): Promise<string> {

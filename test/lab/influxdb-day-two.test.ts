@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Status } from "../../src/agent/status.ts";
 import type { TwinStatus } from "../../src/roles/types.ts";
 import type { CompareResult, RepairResult } from "../../src/operations/influxdb.ts";
+import type { OutcomeJson } from "../../src/plan/render.ts";
 import { chime } from "./chime.ts";
 import { influxdBinary } from "./influxdb-binary.ts";
 import type { Lab } from "./lab.ts";
@@ -9,7 +10,7 @@ import { metric } from "./metrics.ts";
 import type { LabNode } from "./node.ts";
 import { PointLoad } from "./point-load.ts";
 import { readFrom, untilComplete } from "./twin-faults.ts";
-import { formTwins, openTwinLab, recordOf, shown } from "./twins.ts";
+import { formTwins, openTwinLab, recordOf, shown, twinStatus } from "./twins.ts";
 import { waitUntil } from "./wait.ts";
 
 const long = process.env["CHIME_LONG"] !== undefined;
@@ -198,6 +199,24 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await node2.kill("chime-node");
     await untilComplete(lab);
   }, 200_000);
+
+  test("a program that ends as soon as it is started is taken back, and told as the one that runs", async () => {
+    await untilComplete(lab);
+    const node2 = lab.node("node2");
+    const hashes = async () => (await twinStatus(node2)).nodes.map(({ binary_sha256: hash }) => hash);
+    const before = await hashes();
+    await node2.sh("mv /root/influxd /root/influxd.good; cp /bin/false /root/influxd");
+    for (const nth of ["once", "again"]) {
+      const { json } = await chime<OutcomeJson>(node2, ["apply", "--role", "influxdb", "--yes"]);
+      const message = expect.stringContaining("influxd.sha256 put back as before");
+      expect([nth, json.errors]).toMatchObject([nth, [{ code: "service.refused", message }]]);
+      await node2.sh("cmp /root/influxd.good /usr/local/lib/chime-node/influxd");
+      await untilComplete(lab);
+      expect(await hashes()).toEqual(before);
+    }
+    await node2.sh("mv /root/influxd.good /root/influxd");
+    expect((await chime(node2, ["apply", "--role", "influxdb"])).json).toMatchObject({ changes: [] });
+  }, 300_000);
 
   test("an agent that is restarted on the node that is read from moves nothing", async () => {
     await untilComplete(lab);

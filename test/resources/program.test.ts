@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { copyFile, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { copyFile, link, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLedger } from "../../src/plan/ledger.ts";
 import { apply, plan } from "../../src/plan/run.ts";
 import { notedHash, program, programKind } from "../../src/resources/program.ts";
+import { acceptedOf } from "../../src/resources/stamp.ts";
 import { elf } from "../host/elf.ts";
 
 let directory: string;
@@ -108,6 +109,7 @@ test("a copy without its hash is made again: it may be half of one", async () =>
 
 test("taken back with the directories that it made", async () => {
   await make();
+  await link(to, acceptedOf(to));
   const before = (await ledger()).noted(`program:${to}`);
   await programKind.undo(`program:${to}`, before, { progress: () => undefined });
   expect(await Bun.file(to).exists()).toBe(false);

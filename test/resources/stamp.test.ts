@@ -1,8 +1,18 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  acceptedOf,
   changedAt,
   hashFiles,
   readStamp,
@@ -36,6 +46,40 @@ test("remembers what a service accepted, and goes back to it", async () => {
   expect(await revert(stamp)).toEqual([path]);
   expect(readFileSync(path, "utf8")).toBe("good\n");
   expect(statSync(path).mode & 0o777).toBe(0o640);
+});
+
+test("goes back to a program and to what tells of it, both or neither", async () => {
+  const program = join(directory, "program");
+  const replace = (content: string) => {
+    writeFileSync(`${program}.next`, content);
+    renameSync(`${program}.next`, program);
+    writeFileSync(path, `hash of ${content}\n`);
+  };
+  const both = () => [readFileSync(program, "utf8"), readFileSync(path, "utf8")];
+  const accept = async () => {
+    const files = { restart: [path], reload: [], secret: [] };
+    await writeStamp(stamps, "x.service", {
+      invocation: "abc",
+      ...files,
+      programs: new Map([[path, program]]),
+    });
+    return (await readStamp(stamps, "x.service")) as Stamp;
+  };
+  replace("first");
+  await accept();
+  replace("second");
+  const stamp = await accept();
+  expect(await revert(await accept())).toEqual([]);
+  replace("third");
+  expect(await revert(stamp)).toEqual([program, path]);
+  expect(both()).toEqual(["second", "hash of second\n"]);
+  expect(await revert(stamp)).toEqual([]);
+  // Whatever somebody does to what is kept.
+  replace("third");
+  rmSync(acceptedOf(program));
+  expect(await revert(stamp)).toEqual([]);
+  expect(both()).toEqual(["third", "hash of third\n"]);
+  expect(readdirSync(directory).sort()).toEqual(["backups", "program", "service.conf"]);
 });
 
 test("goes back to no secret, of which it keeps no copy, and tells that one has changed", async () => {
