@@ -7,13 +7,15 @@ import { findBucket } from "../roles/influxdb/buckets.ts";
 import { bothIncluded } from "../roles/influxdb/delete.ts";
 import { originOf, type Limits } from "../roles/http.ts";
 import type { Server } from "../roles/influxdb/client.ts";
+import type { Withheld } from "../roles/influxdb/gap/deleted.ts";
 import type { Filled } from "../roles/influxdb/gap/fill.ts";
 import { FillRecord } from "../roles/influxdb/gap/record.ts";
 import { compareTwins, repairTwins, type CompareOptions } from "../roles/influxdb/gap/repair.ts";
 import type { Held, Which } from "../roles/influxdb/gap/sides.ts";
-import { allTime, rangeText, type Range } from "../roles/influxdb/gap/time.ts";
+import { allTime, overlap, rangeText, type Range } from "../roles/influxdb/gap/time.ts";
 import type { Gap } from "../roles/influxdb/gap/windows.ts";
 import type { DeletionResult } from "../roles/influxdb/guard/deleting.ts";
+import { whyWithheld } from "../roles/influxdb/guard/refused.ts";
 import { influxdbSpec, nodes, probeBucket, roleName } from "../roles/influxdb/layout.ts";
 import { twinOf } from "../roles/influxdb/mate.ts";
 import { isUp } from "../roles/influxdb/setup.ts";
@@ -120,9 +122,9 @@ export async function repairServers(request: RepairRequest, io: Io): Promise<Rep
     const signal = AbortSignal.any([io.signal, over.signal]);
     try {
       io.progress("deleting what was deleted on one of them");
-      await askGuard("repair", {}, io);
+      const withheld = await askGuard<Withheld[]>("repair", {}, io);
       sayItGoesOn(over, { ...io, signal });
-      return await repairNow(request, { ...io, signal });
+      return await repairNow(request, withheld, { ...io, signal });
     } finally {
       over.abort();
       await askGuard("repaired", {}, { ...io, signal: AbortSignal.timeout(requestMs) }).catch(
@@ -143,13 +145,18 @@ function sayItGoesOn(over: AbortController, io: Io): void {
   say().catch((error: unknown) => over.abort(error));
 }
 
-async function repairNow(request: RepairRequest, io: Io): Promise<RepairResult> {
+async function repairNow(
+  request: RepairRequest,
+  withheld: readonly Withheld[],
+  io: Io,
+): Promise<RepairResult> {
   const started = systemClock.now();
   const range = rangeOf(request);
   const twins = await findTwins();
   const authority = preferred(request.prefer, twins);
   const { found, filled, left, held } = await repairTwins(twins.mine, twins.other, range, {
     ...compareOptions(request, io),
+    withheld,
     isGentle: !request.fast,
     authority,
     record: await FillRecord.load(paths.influxdbRepair),
@@ -161,7 +168,7 @@ async function repairNow(request: RepairRequest, io: Io): Promise<RepairResult> 
     refused: named(twins, filled.refused),
     why: filled.why ?? null,
     left: describe(twins, left).gaps,
-    held: heldOf(held),
+    held: heldOf([...held, ...heldBy(withheld, range)]),
     seconds: since(started),
   };
 }
@@ -203,13 +210,8 @@ async function deleteNow(request: DeleteRequest, io: Io, asked: () => void): Pro
   return { ...result, summary: `deleted on ${result.done.join(" and ")}${later}` };
 }
 
-function askGuard(
-  method: string,
-  params: unknown,
-  { signal }: Io,
-  timeoutMs = 2 * requestMs,
-): Promise<unknown> {
-  return callAgent("role.command", { role: roleName, method, params }, { signal, timeoutMs });
+function askGuard<T>(method: string, params: unknown, { signal }: Io, timeoutMs = 2 * requestMs): Promise<T> {
+  return callAgent<T>("role.command", { role: roleName, method, params }, { signal, timeoutMs });
 }
 
 async function findTwins(isOneEnough = false): Promise<Twins> {
@@ -296,6 +298,12 @@ function heldOf(held: readonly Held[]): HeldBucket[] {
     message,
     remedy: remedy ?? null,
   }));
+}
+
+function heldBy(withheld: readonly Withheld[], range: Range): Held[] {
+  return withheld
+    .filter((one) => overlap(one, range))
+    .map((one) => ({ bucket: one.bucket, why: whyWithheld(one) }));
 }
 
 function describe({ names }: Twins, gaps: readonly Gap[]): Omit<CompareResult, "held" | "seconds"> {

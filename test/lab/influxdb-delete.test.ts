@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Status } from "../../src/agent/status.ts";
 import { paths } from "../../src/core/paths.ts";
+import type { RepairResult } from "../../src/operations/influxdb.ts";
 import type { DeletionResult } from "../../src/roles/influxdb/guard/deleting.ts";
 import type { Deletion } from "../../src/roles/influxdb/gap/deleted.ts";
 import { chime } from "./chime.ts";
@@ -170,6 +172,52 @@ describe.skipIf(!influxd)(`series are deleted beside clients${why}`, () => {
     },
     900_000,
   );
+
+  test("what only the second server refuses is told and holds up nothing else, and ends by the command that status gives", async () => {
+    await untilComplete(lab);
+    const [node1, node2] = [lab.node("node1"), lab.node("node2")];
+    const { org, bucket, token } = await shown(node1);
+    const at = Date.now() - 2 * hourMs;
+    await write("odd", 10, at);
+    await waitUntil("it to be on both", 60_000, async () => Bun.deepEquals(await held("odd"), [10, 10]));
+    // As though the server of node1 were of another version, which understands it.
+    const range = { start: new Date(at - 1_000).toISOString(), stop: new Date(at + 1_000).toISOString() };
+    const odd = { ...range, bucket, predicate: "odd OR even", at: new Date().toISOString() };
+    const before = await known(node1).catch(() => []);
+    await node1.run(["systemctl", "stop", "chime-node"]);
+    const argv = ["curl", "-sSf", "-H", `Authorization: Token ${token}`, "--data", JSON.stringify(range)];
+    const url = `http://${node1.address}:8086/api/v2/delete?org=${org}&bucket=${bucket}`;
+    await lab.client.run([...argv, url]);
+    const deletion = { ...odd, id: "odd", by: "node1", done: ["node1"] };
+    await node1.put(paths.influxdbDeletions, JSON.stringify([...before, deletion]));
+    await node1.run(["systemctl", "start", "chime-node"]);
+    const problem = async () =>
+      (await chime<Status>(node2, ["status"])).json.problems.find(
+        ({ code }) => code === "influxdb.delete_refused",
+      );
+    await waitUntil("it to be told", 120_000, async () => (await problem()) !== undefined);
+    expect(await problem()).toMatchObject({
+      node: "node2",
+      severity: "error",
+      message: expect.stringContaining("where odd OR even) is still on node2: "),
+    });
+
+    const other = await chime<DeletionResult>(node1, words("even", at));
+    expect([other.code, other.json.pending]).toEqual([0, []]);
+    const repaired = await chime<RepairResult>(node1, ["influxdb", "repair", "--from", "4h"]);
+    expect([repaired.code, repaired.json.held.map(({ code }) => code)]).toEqual([
+      4,
+      ["influxdb.delete_refused"],
+    ]);
+    expect(await held("odd")).toEqual([0, 10]);
+
+    const [, command = ""] = /: chime-node (.*)$/.exec((await problem())?.remedy ?? "") ?? [];
+    const ended = await chime<DeletionResult>(node1, [...command.split(" "), "--yes"]);
+    expect([ended.code, ended.json.done]).toEqual([0, ["node1", "node2"]]);
+    await waitUntil("it not to be told any more", 90_000, async () => (await problem()) === undefined);
+    await untilComplete(lab);
+    expect(await held("odd")).toEqual([0, 0]);
+  }, 500_000);
 
   test("whatever any server acknowledged is on both", async () => {
     await untilComplete(lab);

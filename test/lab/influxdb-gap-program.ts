@@ -12,8 +12,8 @@ import {
   type Bucket,
 } from "../../src/roles/influxdb/buckets.ts";
 import { askWell, type Server } from "../../src/roles/influxdb/client.ts";
-import { bothIncluded } from "../../src/roles/influxdb/delete.ts";
-import { Deletions } from "../../src/roles/influxdb/gap/deleted.ts";
+import { bothIncluded, deletePoints } from "../../src/roles/influxdb/delete.ts";
+import { Deletions, type Withheld } from "../../src/roles/influxdb/gap/deleted.ts";
 import { FillRecord } from "../../src/roles/influxdb/gap/record.ts";
 import { compareTwins, repairTwins, type RepairOptions } from "../../src/roles/influxdb/gap/repair.ts";
 import { Filler } from "../../src/roles/influxdb/guard/filler.ts";
@@ -140,7 +140,7 @@ test("what came late while one of them was away is found after that, whatever it
   await record.add(outage);
   // Nobody is left room by this one.
   const filler = new Filler({ ...systemClock, sleep: () => Promise.resolve() }, recordPath);
-  const sides = { mine: two.server, other: one.server, isOtherWhole: true };
+  const sides = { mine: two.server, other: one.server, isOtherWhole: true, withheld: [] };
   const step = async () => {
     const next = filler.next(record.outages);
     if (!next) throw new Error(`nothing is due of ${JSON.stringify(record.outages)}`);
@@ -310,7 +310,7 @@ test("a type that the other one refuses stays a gap, with the server's reason, a
   expect(await held(one)).toContain("good");
   // What cannot be filled is found by the agent once, and is then left for a while: not found for ever.
   const filler = new Filler(systemClock, recordPath);
-  const sides = { mine: two.server, other: one.server, isOtherWhole: true };
+  const sides = { mine: two.server, other: one.server, isOtherWhole: true, withheld: [] };
   let outages: Outage[] = [
     { from: monday - 1_000, to: monday + 1_000, sure: false, hint: "routine", bucket },
   ];
@@ -355,6 +355,47 @@ test("what was deleted is not brought back, and what was written there afterward
   });
   await expectBoth(new Model([...kept, later]).points());
   expect(await apply(again, "node2", two.server)).toBe(0);
+});
+
+test("what one of them refuses to delete is not brought back, while all else of its bucket is filled, and nothing is withheld once it is deleted", async () => {
+  const points = steady(monday, 60);
+  const [from, to] = [monday + 10_000, monday + 20_000];
+  const isIn = (start: number, end: number) => (point: Point) => {
+    const ms = Number(point.time / 1_000_000n);
+    return ms >= start && ms < end;
+  };
+  const kept = points.filter((point) => !isIn(from, to)(point));
+  await write(one, kept);
+  await write(
+    two,
+    points.filter((point) => !isIn(monday, monday + 5_000)(point)),
+  );
+  const withheld = [{ bucket, from, to }];
+  const record = await Record.load(join(directory, "withheld.json"));
+  await record.add({ from: monday, to: monday + 60_000, sure: true, bucket });
+  const settle = async (withheld: readonly Withheld[]) => {
+    const filler = new Filler({ ...systemClock, sleep: () => Promise.resolve() }, recordPath);
+    const sides = { mine: one.server, other: two.server, isOtherWhole: true, withheld };
+    let steps = 0;
+    for (let next = filler.next(record.outages); next && steps < 9; next = filler.next(record.outages)) {
+      const settled = await filler.settle(next, () => Promise.resolve(sides), limits);
+      await record.filled(settled?.done ?? [], settled?.more);
+      steps++;
+    }
+    expect(steps).toBeLessThan(4);
+    return filler.trouble?.code;
+  };
+  expect(await settle(withheld)).toBe("influxdb.delete_refused");
+  expect(record.outages).toEqual([{ from, to, sure: true, bucket }]);
+  expect(await settle(withheld)).toBe("influxdb.delete_refused");
+  expect((await repair({ withheld, contents: true })).left).toEqual([]);
+  expect(await held(one)).toBe(new Model(kept).toString());
+  expect(await held(two)).toBe(new Model(points).toString());
+
+  await deletePoints(two.server, { bucket, ...bothIncluded({ from, to }), predicate: "" }, limits);
+  expect(await settle([])).toBeUndefined();
+  expect(record.outages).toEqual([]);
+  await expectBoth(kept);
 });
 
 test("a filling that is killed at any request goes on, and is complete at the end", async () => {
@@ -429,7 +470,7 @@ test("a bucket that is kept longer by one of them holds up that one alone, until
   const body = Model.lines(points);
   await writeLines(one.server, { bucket: longer, body }, limits);
   const filler = new Filler(systemClock, recordPath);
-  const sides = { mine: two.server, other: one.server, isOtherWhole: true };
+  const sides = { mine: two.server, other: one.server, isOtherWhole: true, withheld: [] };
   const settle = (outage: Outage) => filler.settle(outage, () => Promise.resolve(sides), limits);
   const outage: Outage = { from: now - 600_000, to: now - 500_000, sure: true };
   const settled = await settle(outage);
@@ -462,7 +503,7 @@ test("a bucket that a server lacks is made as the other one has it, noted first,
   const points = steady(now - 600_000, 20);
   await writeLines(one.server, { bucket: lost, body: Model.lines(points) }, limits);
   const filler = new Filler(systemClock, recordPath);
-  const sides = { mine: two.server, other: one.server, isOtherWhole: true };
+  const sides = { mine: two.server, other: one.server, isOtherWhole: true, withheld: [] };
   const outage: Outage = { from: now - 600_000, to: now - 500_000, sure: true };
   const noted: string[] = [];
   const isThere = async () => (await listBuckets(two.server, limits)).some(({ name }) => name === lost);

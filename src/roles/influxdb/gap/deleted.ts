@@ -6,6 +6,7 @@ import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import { deletePoints } from "../delete.ts";
 import { organisationId } from "../organisation.ts";
+import type { Range } from "./time.ts";
 
 const text = v.pipe(v.string(), v.maxLength(4096));
 const deletionSchema = v.object({
@@ -20,11 +21,18 @@ const deletionSchema = v.object({
   by: v.optional(v.pipe(v.string(), v.maxLength(64))),
   /** The nodes on whose servers it was done. */
   done: v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(16)),
+  /** Those whose servers refuse it for good. */
+  refused: v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(64))), v.maxLength(16)), []),
 });
 
 /** As it is kept, and told to the other node. */
 export const deletionsSchema = v.pipe(v.array(deletionSchema), v.maxLength(10_000));
 export type Deletion = v.InferOutput<typeof deletionSchema>;
+
+/** What is neither compared nor filled: what was deleted there would come back from the server that still has it. */
+export interface Withheld extends Range {
+  bucket: string;
+}
 
 /** One that was done on both is kept for so long. */
 const keptMs = 2 * 86_400_000;
@@ -60,6 +68,16 @@ export class Deletions {
     return this.#all.filter(({ done }) => !done.includes(node));
   }
 
+  /** Those of them that are waited for. */
+  awaitedOn(node: string): Deletion[] {
+    return this.pendingOn(node).filter(({ refused }) => !refused.includes(node));
+  }
+
+  /** What one of these servers still has, for it refuses to delete it. */
+  withheldBy(nodes: readonly string[]): Withheld[] {
+    return joined(this.#all.filter(({ refused }) => refused.some((node) => nodes.includes(node))));
+  }
+
   /**
    * Those of them that may be done there now: on one server after the other. A point that is written meanwhile to a series
    * that is being deleted may be in nobody's index afterwards [tried]: only the server that does not delete has it for sure.
@@ -77,7 +95,7 @@ export class Deletions {
    * @throws ChimeError `influxdb.many_deletions` (exit 3)
    */
   async add(
-    wanted: Omit<Deletion, "id" | "at" | "done">,
+    wanted: Omit<Deletion, "id" | "at" | "done" | "refused">,
     now: number,
     present: readonly string[],
   ): Promise<Deletion> {
@@ -94,7 +112,7 @@ export class Deletions {
     }
     const at = new Date(now).toISOString();
     const stop = Date.parse(wanted.stop) > now ? at : wanted.stop;
-    const deletion = { ...wanted, stop, id: randomUUID(), at, done: [] };
+    const deletion = { ...wanted, stop, id: randomUUID(), at, done: [], refused: [] };
     await this.#change((all) => [...all.filter(({ id }) => id !== oldest?.id), deletion], now);
     return deletion;
   }
@@ -105,17 +123,18 @@ export class Deletions {
       const merged = new Map(all.map((deletion) => [deletion.id, deletion]));
       for (const theirs of others) {
         const ours = merged.get(theirs.id);
-        const done = [...new Set([...(ours?.done ?? []), ...theirs.done])].sort();
-        merged.set(theirs.id, { ...(ours ?? theirs), done });
+        const done = union(ours?.done, theirs.done);
+        const refused = union(ours?.refused, theirs.refused).filter((node) => !done.includes(node));
+        merged.set(theirs.id, { ...(ours ?? theirs), done, refused });
       }
       return [...merged.values()];
     }, now);
   }
 
   /**
-   * Does one of them on a node's server. Killed in between it is done again, which deletes points in that part of time that
-   * were written since: a repair brings them from the other node. So each node does it on its own server alone, and never
-   * twice at a time.
+   * Does one of them on a node's server, and with it those that this refused and of which nothing is left then. Killed in
+   * between it is done again, which deletes points in that part of time that were written since: a repair brings them from the
+   * other node. So each node does it on its own server alone, and never twice at a time.
    * @throws ChimeError `influxdb.refused` where the server does not understand it, `influxdb.*`
    */
   async applyOn(
@@ -125,14 +144,27 @@ export class Deletions {
     limits: Limits,
     now: number,
   ): Promise<void> {
-    const { id, by: _by, at: _at, done: _done, ...what } = deletion;
+    const { id, bucket, start, stop, predicate } = deletion;
+    const what = { bucket, start, stop, predicate };
     await deletePoints(server, what, limits).catch(async (error: unknown) => {
       if (!(error instanceof ChimeError && error.code === "influxdb.missing")) throw error;
       // Where the bucket is not, there is nothing to delete; where the organisation is not, it has another name.
       if ((await organisationId(server, limits)) === null) throw error;
     });
-    const isDone = (one: Deletion) => (one.id === id ? { ...one, done: [...one.done, node].sort() } : one);
-    await this.#change((all) => all.map(isDone), now);
+    const isDone = (one: Deletion) => one.id === id || (one.refused.includes(node) && holds(deletion, one));
+    const done = (one: Deletion) => ({
+      ...one,
+      done: union(one.done, [node]),
+      refused: one.refused.filter((other) => other !== node),
+    });
+    await this.#change((all) => all.map((one) => (isDone(one) ? done(one) : one)), now);
+  }
+
+  /** The node's server refuses it for good: what else is to be done is not held up by it. */
+  refuse(id: string, node: string, now: number): Promise<void> {
+    const refused = (one: Deletion) =>
+      one.id === id ? { ...one, refused: union(one.refused, [node]) } : one;
+    return this.#change((all) => all.map(refused), now);
   }
 
   /**
@@ -162,6 +194,33 @@ export class Deletions {
     await writeAtomically(this.#path, JSON.stringify(kept), { mode: 0o600, uid: 0, gid: 0 });
     this.#all = kept;
   }
+}
+
+const union = (some: readonly string[] = [], others: readonly string[]): string[] =>
+  [...new Set([...some, ...others])].sort();
+
+/** One of them deletes all that the other one does. Pure. */
+function holds(one: Deletion, other: Deletion): boolean {
+  const isOfAll = one.predicate === "" || one.predicate === other.predicate;
+  const [first, second] = [rangeOf(one), rangeOf(other)];
+  return one.bucket === other.bucket && isOfAll && first.from <= second.from && second.to <= first.to;
+}
+
+/** Whole milliseconds: a part of one counts as all of it. Pure. */
+export function rangeOf({ start, stop }: Pick<Deletion, "start" | "stop">): Range {
+  return { from: Date.parse(start), to: Date.parse(stop) + 1 };
+}
+
+/** Their times, one of those that meet. Pure. */
+function joined(deletions: readonly Deletion[]): Withheld[] {
+  const all = deletions.map((one) => ({ bucket: one.bucket, ...rangeOf(one) }));
+  const out: Withheld[] = [];
+  for (const next of all.sort((a, b) => a.from - b.from)) {
+    const last = out.findLast(({ bucket }) => bucket === next.bucket);
+    if (last && next.from <= last.to) last.to = Math.max(last.to, next.to);
+    else out.push(next);
+  }
+  return out;
 }
 
 const isOld = (at: string, now: number): boolean => now - Date.parse(at) >= keptMs;

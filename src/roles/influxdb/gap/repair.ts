@@ -1,6 +1,7 @@
 import type { Clock } from "../../../core/clock.ts";
 import type { Server } from "../client.ts";
 import { fill, nothingFilled, type Filled } from "./fill.ts";
+import type { Withheld } from "./deleted.ts";
 import type { FillRecord } from "./record.ts";
 import { atPace } from "./felt.ts";
 import type { Care } from "./pace.ts";
@@ -16,6 +17,8 @@ export interface CompareOptions extends Omit<FindOptions, "now"> {
   contents: boolean | Range;
   /** Leaves the servers to their clients most of the time. */
   isGentle: boolean;
+  /** What is left out. */
+  withheld?: readonly Withheld[];
 }
 
 export interface RepairOptions extends CompareOptions {
@@ -72,10 +75,17 @@ async function compareNow(
 }
 
 async function compareBucket(pair: Pair, range: Range, options: CompareOptions): Promise<Gap[]> {
+  const holes = options.withheld?.filter(({ bucket }) => bucket === pair.name) ?? [];
+  const gaps: Gap[] = [];
+  for (const piece of without(range, holes)) gaps.push(...(await comparePiece(pair, piece, options)));
+  return gaps;
+}
+
+async function comparePiece(pair: Pair, range: Range, options: CompareOptions): Promise<Gap[]> {
   const now = options.clock.wall();
   const gaps = await Array.fromAsync(gapsOf(pair, range, { ...options, now }));
   const { contents } = options;
-  const where = contents === true ? range : contents;
+  const where = contents === true ? range : contents && overlap(contents, range);
   const kept = where && overlap(where, keptBy(pair, now));
   if (!kept) return gaps;
   for (const measurement of await listMeasurements(pair, options.limits)) {

@@ -4,7 +4,8 @@ import { ChimeError, failed } from "../../../core/errors.ts";
 import { paths } from "../../../core/paths.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
-import { Deletions, deletionsSchema, type Deletion } from "../gap/deleted.ts";
+import { Deletions, deletionsSchema, rangeOf, type Deletion, type Withheld } from "../gap/deleted.ts";
+import type { Refused } from "./refused.ts";
 
 /** This node, and its server. */
 export interface Own {
@@ -70,6 +71,8 @@ export class Deleting {
   #deletions: Promise<Deletions> | undefined;
   /** What is being deleted on this node's server. */
   #run: Promise<void> | undefined;
+  /** What that last refused for good, the oldest first. */
+  #refused: readonly Refused[] = [];
 
   constructor(clock: Clock, beside: Beside, path: string = paths.influxdbDeletions) {
     this.#clock = clock;
@@ -82,6 +85,11 @@ export class Deleting {
     return this.#run !== undefined;
   }
 
+  /** What this node's server refuses for good, as far as this agent has asked it, the oldest first. */
+  get refused(): readonly Refused[] {
+    return this.#refused;
+  }
+
   /**
    * The other node says what it knows. What is due here is begun; it may take an hour, and where the server does not answer
    * it stays to be done.
@@ -89,23 +97,27 @@ export class Deleting {
   async told(params: unknown, own: Own, from: string, limits: Limits): Promise<readonly Deletion[]> {
     const deletions = await this.#load();
     await deletions.merge(v.parse(deletionsSchema, params), this.#clock.wall());
-    if (deletions.pendingOn(own.name).length > 0) await this.#beside.halt();
+    if (deletions.awaitedOn(own.name).length > 0) await this.#beside.halt();
     const run = this.#begin(deletions, own, [own.name, from], limits);
     await this.#within(answerMs, run).catch(() => undefined);
     return deletions.all;
   }
 
-  /** What an agent that was restarted had begun, or a server refused that was not well. @throws ChimeError `influxdb.*` */
+  /** What an agent that was restarted had begun, or a server refused that is well or another one by now. @throws ChimeError `influxdb.*` */
   async resume(own: Own, other: string | undefined, limits: Limits): Promise<void> {
     await this.#begin(await this.#load(), own, presentOf(own, other), limits);
   }
 
-  /** Nothing may be filled before. @throws ChimeError `influxdb.delete_pending`, `influxdb.*` */
-  async settle(own: Own, other: OtherNode, limits: Limits): Promise<void> {
+  /**
+   * Nothing may be filled before.
+   * @returns what may not be filled then either
+   * @throws ChimeError `influxdb.delete_pending`, `influxdb.*`
+   */
+  async settle(own: Own, other: OtherNode, limits: Limits): Promise<Withheld[]> {
     const deletions = await this.#load();
     const present = presentOf(own, other.name);
     const giveUp = this.#clock.now() + patienceMs;
-    const isPending = (name: string) => deletions.pendingOn(name).length > 0;
+    const isPending = (name: string) => deletions.awaitedOn(name).length > 0;
     await this.#tell(deletions, other);
     if (isPending(own.name)) {
       await this.#within(patienceMs, this.#begin(deletions, own, present, limits));
@@ -115,8 +127,8 @@ export class Deleting {
       const isOver = () => !isPending(other.name) || this.#clock.now() > giveUp;
       await this.#untilDone(deletions, other, isOver, limits);
     }
-    const [pending] = [own, other].flatMap(({ name }) => deletions.pendingOn(name));
-    if (!pending) return;
+    const [pending] = [own, other].flatMap(({ name }) => deletions.awaitedOn(name));
+    if (!pending) return deletions.withheldBy(present);
     const { bucket, at, done } = pending;
     const where = present.toSorted().filter((name) => !done.includes(name));
     throw failed(
@@ -128,7 +140,8 @@ export class Deleting {
 
   /**
    * Deletes on this node's server, and then on the other one's: now, or as soon as it can be.
-   * @throws ChimeError `influxdb.refused` where the server does not understand what: then nothing was deleted
+   * @throws ChimeError `influxdb.refused` where the server does not understand what: then nothing was deleted;
+   * `influxdb.delete_refused` where only the other one does not
    */
   async delete(
     params: unknown,
@@ -150,16 +163,17 @@ export class Deleting {
     await this.#begin(deletions, own, present, limits).catch((error: unknown) => {
       throw stays(own.name, error);
     });
-    const doneOn = () => deletions.all.find((one) => one.id === id)?.done ?? [];
+    const nodes = (which: "done" | "refused") => deletions.all.find((one) => one.id === id)?.[which] ?? [];
     if (other) {
       waiting.awaits(other.name);
-      const isDone = () => doneOn().includes(other.name);
+      const isOver = () => [...nodes("done"), ...nodes("refused")].includes(other.name);
       // It may be away: it hears of it before it is filled.
       await this.#tell(deletions, other)
-        .then(() => this.#untilDone(deletions, other, isDone, limits))
+        .then(() => this.#untilDone(deletions, other, isOver, limits))
         .catch(() => undefined);
+      if (nodes("refused").includes(other.name)) throw refusedBy(other.name, own.name);
     }
-    const done = doneOn();
+    const done = nodes("done");
     return { id, done, pending: other && !done.includes(other.name) ? [other.name] : [] };
   }
 
@@ -190,24 +204,33 @@ export class Deleting {
     return this.#run;
   }
 
-  /** @throws ChimeError `influxdb.*` */
+  /** @throws ChimeError `influxdb.*`; what is refused for good holds nothing up */
   async #apply(deletions: Deletions, own: Own, present: readonly string[], limits: Limits): Promise<void> {
+    const refused: Refused[] = [];
     for (;;) {
-      const [next] = deletions.dueOn(own.name, present);
-      if (!next) return;
+      const due = deletions.dueOn(own.name, present);
+      const next = due.find(({ id }) => !refused.some(({ deletion }) => deletion.id === id));
+      if (!next) break;
       const now = this.#clock.wall();
       // Before it is done: killed in between, that time is compared all the same.
       if (now - Date.parse(next.at) > lateMs) {
-        const { bucket, start, stop } = next;
-        await this.#beside.late({ from: Math.max(1, Date.parse(start)), to: Date.parse(stop) + 1, bucket });
+        const { from, to } = rangeOf(next);
+        await this.#beside.late({ from: Math.max(1, from), to, bucket: next.bucket });
       }
       try {
         await deletions.applyOn(own.name, own.server, next, limits, now);
       } catch (error) {
-        if (isNonsense(error, next, own.name)) await deletions.giveUp(next.id, present, now);
-        throw error;
+        if (!(error instanceof ChimeError && isForGood(error))) throw error;
+        if (isFirst(next, own.name)) {
+          await deletions.giveUp(next.id, present, now);
+          throw error;
+        }
+        await deletions.refuse(next.id, own.name, now);
+        refused.push({ deletion: next, why: error });
       }
     }
+    const pending = deletions.pendingOn(own.name);
+    this.#refused = refused.filter(({ deletion }) => pending.some(({ id }) => id === deletion.id));
   }
 
   /** Waits for so long at most: the work goes on. @throws what it fails with until then */
@@ -240,15 +263,31 @@ const presentOf = (own: Own, other: string | undefined): string[] => [
   ...(other === undefined ? [] : [other]),
 ];
 
-/** The first server that was asked does not understand it. */
-function isNonsense(error: unknown, { by, done }: Deletion, node: string): boolean {
-  return error instanceof ChimeError && error.code === "influxdb.refused" && by === node && done.length === 0;
+/** Codes of answers to a deletion that asking again does not change, as long as it is the same server. */
+const forGood = new Set(["influxdb.refused", "influxdb.partial", "influxdb.too_large"]);
+
+const isForGood = ({ code }: ChimeError): boolean => forGood.has(code);
+
+/** No other server was asked before: nothing is deleted. */
+function isFirst({ by, done }: Deletion, node: string): boolean {
+  return by === node && done.length === 0;
+}
+
+function refusedBy(node: string, own: string): ChimeError {
+  return failed(
+    "influxdb.delete_refused",
+    `deleted on ${own}, but the server of ${node} refuses to delete it`,
+    {
+      node,
+      remedy: "chime-node status says in which words, and what helps",
+    },
+  );
 }
 
 /** It is written down all the same, but for what the server does not understand. */
 function stays(node: string, error: unknown): unknown {
   if (!(error instanceof ChimeError)) return error;
-  if (error.code === "influxdb.refused") {
+  if (isForGood(error)) {
     return failed(error.code, `${error.message}: nothing is deleted`, {
       remedy: `--where takes equality of tags and of _measurement, joined by AND: _measurement="cpu" AND host="a"`,
       cause: error,

@@ -50,13 +50,14 @@ export class Exclusion {
    * A repair begins on this node, when `prepare` is done. The other one has to answer.
    * @throws ChimeError `influxdb.deleting` (exit 3), of the call, and of `prepare`
    */
-  async repair(other: Other | undefined, prepare: () => Promise<void>): Promise<void> {
+  async repair<T>(other: Other | undefined, prepare: () => Promise<T>): Promise<T> {
     this.#preparing++;
     try {
       if (this.underWay.deleting) throw deleting(this.#self());
       if ((await other?.underWay())?.deleting) throw deleting(other?.name ?? "");
-      await prepare();
+      const prepared = await prepare();
       this.#repairUntil = this.#clock.now() + leaseMs;
+      return prepared;
     } finally {
       this.#preparing--;
     }

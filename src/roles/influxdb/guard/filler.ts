@@ -3,6 +3,7 @@ import { failed, toChimeError, type ChimeError } from "../../../core/errors.ts";
 import { paths } from "../../../core/paths.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
+import type { Withheld } from "../gap/deleted.ts";
 import { FillRecord } from "../gap/record.ts";
 import { compareTwins, repairTwins, type Repaired } from "../gap/repair.ts";
 import type { Held } from "../gap/sides.ts";
@@ -18,10 +19,12 @@ import {
   type Importance,
   type Outage,
 } from "../outages.ts";
+import { whyWithheld } from "./refused.ts";
 import {
   contentsMs,
   contentsOf,
   isOfAllTimes,
+  isWithheld,
   lackedIn,
   later,
   marginMs,
@@ -32,6 +35,8 @@ import {
   sliceMs,
   sliceOf,
   underWayMs,
+  withheldOf,
+  type Waiting,
 } from "./times.ts";
 
 /** What could not be filled is tried again after so long, ms; other outages meanwhile. */
@@ -46,6 +51,8 @@ export interface Sides {
   other: Server;
   /** The other one has everything: of two values for one field of a point its counts. */
   isOtherWhole: boolean;
+  /** What is not to be compared yet. */
+  withheld: readonly Withheld[];
 }
 
 /** What became of an outage. */
@@ -146,8 +153,11 @@ export class Filler {
     const settling = this.#settle(outage, prepare, { ...limits, signal: AbortSignal.any(signals) });
     this.#run = { halt, ended: settling.catch(() => undefined), importance: importance(outage) };
     try {
-      const settled = await settling;
+      const { waiting, ...settled } = await settling;
       for (const key of this.#keysOf(outage)) this.#later.delete(key);
+      for (const one of waiting) {
+        this.#later.set(keyOf(one), { until: this.#clock.now() + againMs, why: whyWithheld(one) });
+      }
       return settled;
     } catch (error) {
       signal?.throwIfAborted();
@@ -174,7 +184,7 @@ export class Filler {
     outage: Outage,
     prepare: () => Promise<Sides>,
     limits: Limits & { signal: AbortSignal },
-  ): Promise<Settled> {
+  ): Promise<Settled & { waiting: Waiting[] }> {
     this.#done = 0;
     const sides = await unlessEnded(prepare(), limits.signal);
     // Nothing else waits for a deletion any more either, nor is that why.
@@ -182,6 +192,8 @@ export class Filler {
       if (why.code === "influxdb.delete_pending") this.#later.delete(key);
     }
     const now = this.#clock.wall();
+    const past: Past = { ...outage, to: outage.to ?? now };
+    if (isWithheld(past, sides.withheld)) return { done: [], more: [], waiting: [past], points: 0 };
     const until = Math.min((outage.to ?? now) + marginMs, now - underWayMs);
     const slice = isOfAllTimes(outage) ? sliceOf(outage, now, this.#sliceMs) : undefined;
     const next = Math.min(2 * this.#sliceMs, mostSliceMs);
@@ -193,26 +205,28 @@ export class Filler {
     for (const range of slice ? [slice] : rangesOf(outage, until, now)) {
       const ended = await this.#fill(range, outage, sides, { limits, seen });
       points += ended.points;
-      if (ended.missing.length > 0) return { done: [], more: ended.missing, points };
+      if (ended.missing.length > 0) return { done: [], more: ended.missing, waiting: [], points };
       for (const { bucket, why } of ended.held) held.set(bucket, why);
     }
     for (const [bucket, why] of held) if (bucket === outage.bucket) throw why;
     if (slice && isEmpty) this.#sliceMs = next;
-    const compared = slice ? { ...outage, from: Math.max(outage.from, slice.from), to: slice.to } : outage;
+    const compared = slice ? { ...outage, from: Math.max(outage.from, slice.from), to: slice.to } : past;
+    const waiting = withheldOf(compared, sides.withheld);
     const alone = [...held.keys()].map((bucket) => ({ ...compared, bucket }));
     const more = slice ? older(outage, slice) : [...later(outage, until), ...ofAllTimes(outage)];
-    return { done: [outage], more: [...alone, ...more], points };
+    return { done: [outage], more: [...waiting, ...alone, ...more], waiting, points };
   }
 
   /** @returns points that this node's server was given, or what it lacks, where nobody knew of it */
   async #fill(
     range: Range,
     outage: Outage,
-    { mine, other, isOtherWhole }: Sides,
+    { mine, other, isOtherWhole, withheld }: Sides,
     { limits, seen }: { limits: Limits; seen: () => void },
   ): Promise<Ended> {
     const contents = contentsOf(outage, range);
-    const options = { limits, ignored, only: outage.bucket, clock: this.#clock, isGentle: true, seen };
+    const [only, clock] = [outage.bucket, this.#clock];
+    const options = { limits, ignored, only, clock, isGentle: true, seen, withheld };
     const { gaps, held } = await compareTwins(mine, other, range, { ...options, contents: false });
     const missing = outage.sure
       ? []

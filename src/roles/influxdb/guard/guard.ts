@@ -43,6 +43,7 @@ import { keptTokens, lostTokens, tokensSchema, type TokenKind } from "../tokens.
 import { Begun } from "./begun.ts";
 import { Deleting, type OtherNode, type Own } from "./deleting.ts";
 import { Exclusion, type UnderWay } from "./exclusion.ts";
+import type { Withheld } from "../gap/deleted.ts";
 import { weekMs } from "../gap/time.ts";
 import { holdsNothing } from "../empty.ts";
 import { forgone } from "../forgone.ts";
@@ -51,6 +52,7 @@ import { form } from "./form.ts";
 import { lackedBuckets, levelBuckets } from "./level-buckets.ts";
 import { Filler } from "./filler.ts";
 import { Isolation } from "./isolation.ts";
+import { refusedProblems } from "./refused.ts";
 import { renewal } from "./renewal.ts";
 import { Revival } from "./revival.ts";
 import { WayHome } from "./way-home.ts";
@@ -227,7 +229,7 @@ export class TwinGuard implements Guard {
     if (method === "repair") {
       return this.#exclusion.repair(this.#other(), async () => {
         await this.#filler.halt();
-        await this.#settleDeletions();
+        return this.#settleDeletions();
       });
     }
     if (method === "repairing") return this.#exclusion.goOn();
@@ -283,13 +285,14 @@ export class TwinGuard implements Guard {
       return [problem("read_only", "read-only", how)];
     }
     if (this.#revival.isFull) return [problem("disk_full", "full", `make room (df -h ${data})`)];
-    return this.#lostTokens.map((kind) => ({
+    const lost = this.#lostTokens.map<Problem>((kind) => ({
       code: "influxdb.token_lost",
       severity: "error",
       node,
       message: `the server of ${node} does not take the ${kind} token any more: somebody deleted or deactivated it there`,
       remedy: `deactivated: influx auth active on ${node}; deleted, and not made anew: build its server anew from the other one (docs/influxdb.md, "Other tokens"); made anew: systemctl restart chime-node`,
     }));
+    return [...lost, ...refusedProblems(node, this.#deleting.refused)];
   }
 
   #unit(): string {
@@ -321,9 +324,9 @@ export class TwinGuard implements Guard {
   }
 
   /** What was deleted while one of them was away is deleted there first: else it would be filled from there. */
-  async #settleDeletions(): Promise<void> {
+  async #settleDeletions(): Promise<Withheld[]> {
     const other = this.#other();
-    if (other) await this.#deleting.settle(this.#own(), other, this.#deleteLimits);
+    return other ? this.#deleting.settle(this.#own(), other, this.#deleteLimits) : [];
   }
 
   get #deleteLimits(): Limits {
@@ -591,7 +594,7 @@ export class TwinGuard implements Guard {
     if (!outage || !mayCompare(importance(outage), twin)) return;
     const start = this.#deps.clock.now();
     const prepare = async () => {
-      await this.#settleDeletions();
+      const withheld = await this.#settleDeletions();
       await this.#levelBuckets();
       // One that does not answer, or is of a version that does not know this, has its own comparisons.
       await this.#other()
@@ -601,6 +604,7 @@ export class TwinGuard implements Guard {
         mine: serverOf(context.self, context),
         other: serverOf(twin.member, context),
         isOtherWhole: this.#twin()?.said?.away === 0,
+        withheld,
       };
     };
     const settled = await this.#filler.settle(outage, prepare, { ...this.#limits, timeoutMs: fillMs });

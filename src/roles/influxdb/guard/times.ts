@@ -1,6 +1,7 @@
-import { allTime, weekMs, type Range } from "../gap/time.ts";
+import { allTime, overlap, weekMs, type Range } from "../gap/time.ts";
+import type { Withheld } from "../gap/deleted.ts";
 import type { Gap } from "../gap/windows.ts";
-import type { Outage } from "../outages.ts";
+import type { Outage, Past } from "../outages.ts";
 
 /** Clocks of clients, and points that were held back, ms: so much before and after an outage is compared, too. */
 export const marginMs = 60_000;
@@ -68,6 +69,27 @@ export function sliceOf({ from, to }: Outage, now: number, lengthMs: number): Ra
 export function older(outage: Outage, slice: Range): Outage[] {
   return slice.from > outage.from ? [{ ...outage, to: slice.from }] : [];
 }
+
+/** What of it is withheld, by bucket: that is left to be compared. Pure. */
+export function withheldOf(outage: Past, withheld: readonly Withheld[]): Waiting[] {
+  return withheld.flatMap(({ bucket, ...range }) => {
+    const part = overlap(timesOf(outage), range);
+    if (!part || (outage.bucket ?? bucket) !== bucket) return [];
+    return [{ ...outage, from: Math.max(0, part.from), to: Math.max(1, part.to), bucket }];
+  });
+}
+
+/** Whether there is nothing of it that may be compared. Pure. */
+export function isWithheld(outage: Past, withheld: readonly Withheld[]): outage is Waiting {
+  const { from, to } = timesOf(outage);
+  return withheld.some((one) => one.bucket === outage.bucket && one.from <= from && to <= one.to);
+}
+
+/** A part of an outage that is to be compared later, of one bucket. */
+export type Waiting = Past & Withheld;
+
+/** What begins at 0 begins nowhere. */
+const timesOf = ({ from, to }: Past): Range => ({ from: from > 0 ? from : allTime.from, to });
 
 /**
  * What this node's server lacks. What lies ahead of the clients will not be over before then: it is filled as it was found, as

@@ -7,6 +7,7 @@ import { failed, refused } from "../../../../src/core/errors.ts";
 import { bothIncluded } from "../../../../src/roles/influxdb/delete.ts";
 import { Begun } from "../../../../src/roles/influxdb/guard/begun.ts";
 import { Deleting, type OtherNode, type Own } from "../../../../src/roles/influxdb/guard/deleting.ts";
+import { refusedProblems } from "../../../../src/roles/influxdb/guard/refused.ts";
 
 const limits = { timeoutMs: 5_000 };
 const wanted = {
@@ -29,6 +30,8 @@ interface Node extends Own {
   path: string;
   deleted: number;
   status: number;
+  /** A predicate that its server does not understand. */
+  refuses: string | undefined;
   /** What its server calls the organisation. */
   org: string;
   /** The server is at work until then. */
@@ -52,8 +55,12 @@ beforeEach(async () => {
       port: 0,
       async fetch(request) {
         if (request.method === "GET") return orgsOf(node);
-        bodies.push((await request.json()) as { stop: string });
+        const body = (await request.json()) as { stop: string; predicate?: string };
+        bodies.push(body);
         said.push(`${name} begins`);
+        if (body.predicate !== undefined && body.predicate === node.refuses) {
+          return Response.json({ code: "invalid", message: "invalid operator" }, { status: 400 });
+        }
         const { status } = node;
         await node.held;
         if (status === 204) {
@@ -79,6 +86,7 @@ beforeEach(async () => {
       ),
       deleted: 0,
       status: 204,
+      refuses: undefined,
       org: "chime",
       held: Promise.resolve(),
       http,
@@ -217,6 +225,80 @@ test("a server whose organisation was renamed has it still to do", async () => {
   [two.status, two.org] = [204, "chime"];
   await two.deleting.resume(two, "node1", limits);
   expect(two.deleted).toBe(1);
+});
+
+describe("what only the second server does not understand", () => {
+  const odd = { ...wanted, predicate: "odd" };
+  const range = { from: Date.parse(wanted.start), to: Date.parse(wanted.stop) + 1 };
+  const refuse = async () => {
+    const [one, two] = pair();
+    two.refuses = "odd";
+    await expect(remove(one, other(two), odd)).rejects.toMatchObject({
+      code: "influxdb.delete_refused",
+      message: "deleted on node1, but the server of node2 refuses to delete it",
+    });
+    return [one, two] as const;
+  };
+  const deleted = () => nodes.map((node) => node.deleted);
+
+  test("holds up no other deletion, and nothing but its bucket at its time", async () => {
+    const [one, two] = await refuse();
+    expect((await remove(one, other(two), { ...wanted, bucket: "other" })).pending).toEqual([]);
+    expect((await remove(two, other(one), { ...wanted, bucket: "third" })).pending).toEqual([]);
+    expect(deleted()).toEqual([3, 2]);
+    said = [];
+    for (const [asks, answers] of [pair(), pair().toReversed()] as [Node, Node][]) {
+      expect(await asks.deleting.settle(asks, other(answers), limits)).toEqual([
+        { bucket: "chime", ...range },
+      ]);
+    }
+    expect(said.filter((line) => line.endsWith("halts"))).toEqual([]);
+  });
+
+  test("is told in the server's words, and what helps, also by an agent that was restarted", async () => {
+    const [one, two] = await refuse();
+    await remove(one, other(two), { ...odd, bucket: "other" }).catch(() => undefined);
+    const again = new Deleting(
+      clock,
+      { halt: () => Promise.resolve(), late: () => Promise.resolve() },
+      two.path,
+    );
+    await again.resume(two, "node1", limits);
+    for (const { refused } of [two.deleting, again]) {
+      expect(refusedProblems("node2", refused)).toMatchObject([
+        {
+          code: "influxdb.delete_refused",
+          severity: "error",
+          node: "node2",
+          message: expect.stringMatching(
+            /^what was deleted of bucket chime at .* \(2026-11-01T00:00:00Z to 2026-11-02T00:00:00.001Z, where odd; and 1 more\) is still on node2: .* invalid operator$/,
+          ),
+          remedy: expect.stringContaining("chime-node influxdb delete --bucket chime --from 2026-11-01T"),
+        },
+      ]);
+    }
+    expect(one.deleting.refused).toEqual([]);
+  });
+
+  test("is done as soon as it does, and nothing is withheld then", async () => {
+    const [one, two] = await refuse();
+    await two.deleting.resume(two, "node1", limits);
+    two.refuses = undefined;
+    await two.deleting.resume(two, "node1", limits);
+    expect([deleted(), two.deleting.refused]).toEqual([[1, 1], []]);
+    expect(await one.deleting.settle(one, other(two), limits)).toEqual([]);
+  });
+
+  test("is done by another deletion of all that, in a way that it understands", async () => {
+    const [one, two] = await refuse();
+    const part = { ...wanted, stop: "2026-11-01T12:00:00.000Z" };
+    await remove(one, other(two), part);
+    expect(await one.deleting.settle(one, other(two), limits)).toHaveLength(1);
+    await remove(one, other(two), wanted);
+    await two.deleting.resume(two, "node1", limits);
+    expect([await one.deleting.settle(one, other(two), limits), two.deleting.refused]).toEqual([[], []]);
+    expect(deleted()).toEqual([3, 2]);
+  });
 });
 
 test("what ends at a moment ends a nanosecond before it, on both", async () => {

@@ -96,7 +96,28 @@ test("what waits for a deletion is told until that is done, whatever is compared
   expect(filler.trouble).toBe(pending);
   expect(filler.next([unseen, missing])).toEqual(missing as Past);
   // The deletion is done, and nobody answers.
-  await settle(missing, () => Promise.resolve({ mine: server, other: server, isOtherWhole: true }));
+  await settle(missing, () =>
+    Promise.resolve({ mine: server, other: server, isOtherWhole: true, withheld: [] }),
+  );
   expect(filler.trouble?.code).toBe("influxdb.unreachable");
   expect(filler.next([unseen])).toEqual(unseen as Past);
+});
+
+test("what is withheld altogether asks no server, is told, and is left for a while", async () => {
+  now = 0;
+  const filler = new Filler(clock, "/nonexistent/fill");
+  const waiting: Past = { ...(missing as Past), bucket: "raw" };
+  const server = { address: "127.0.0.1", port: 1, org: "chime" };
+  const withheld = [{ bucket: "raw", from: 300_000, to: 400_000 }];
+  expect(filler.next([waiting])).toEqual(waiting);
+  const sides = { mine: server, other: server, isOtherWhole: true, withheld };
+  expect(await filler.settle(waiting, () => Promise.resolve(sides), { timeoutMs: 1_000 })).toEqual({
+    done: [],
+    more: [],
+    points: 0,
+  });
+  expect(filler.next([waiting])).toBeUndefined();
+  expect(filler.trouble?.code).toBe("influxdb.delete_refused");
+  now = 30_000;
+  expect(filler.next([waiting])).toEqual(waiting);
 });

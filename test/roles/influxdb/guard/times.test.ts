@@ -2,14 +2,16 @@ import { expect, test } from "bun:test";
 import { allTime, type Range } from "../../../../src/roles/influxdb/gap/time.ts";
 import {
   contentsOf,
+  isWithheld,
   lackedIn,
   later,
   ofAllTimes,
   older,
   rangesOf,
   sliceOf,
+  withheldOf,
 } from "../../../../src/roles/influxdb/guard/times.ts";
-import type { Outage } from "../../../../src/roles/influxdb/outages.ts";
+import type { Outage, Past } from "../../../../src/roles/influxdb/outages.ts";
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -102,4 +104,33 @@ test.each<[string, Outage, number, Outage[]]>([
     { ...gap, missing: { mine: 0, other: 1 } },
   ];
   expect(lackedIn(gaps, outage, { to: allTime.to, now })).toEqual(lacked);
+});
+
+const raw = { bucket: "raw", from: now - 3 * hour, to: now - 2 * hour };
+const before1970 = { bucket: "raw", from: -day, to: -hour };
+const seen: Past = { from: now - day, to: now, sure: true };
+
+test.each<[string, Past, Outage[]]>([
+  [
+    "all of it where all was away",
+    { ...seen, from: 0 },
+    [
+      { ...seen, ...before1970, from: 0, to: 1 },
+      { ...seen, ...raw },
+    ],
+  ],
+  ["of any bucket no more than both", { ...seen, to: raw.to - 1 }, [{ ...seen, ...raw, to: raw.to - 1 }]],
+  ["of the same bucket", { ...seen, bucket: "raw" }, [{ ...seen, ...raw }]],
+  ["nothing of another bucket", { ...seen, bucket: "other" }, []],
+  ["nothing of another time", { ...seen, from: raw.to }, []],
+])("what is withheld is left to be compared: %s", (_, outage, waiting) => {
+  expect(withheldOf(outage, [before1970, raw])).toEqual(waiting as Past[] as ReturnType<typeof withheldOf>);
+});
+
+test("what is left of an outage is withheld altogether, and is not looked at again and again", () => {
+  const [left] = withheldOf(seen, [raw]);
+  expect(isWithheld(left as Past, [raw])).toBe(true);
+  expect(isWithheld(seen, [raw])).toBe(false);
+  expect(isWithheld({ ...seen, bucket: "raw" }, [raw])).toBe(false);
+  expect(isWithheld({ ...(left as Past), bucket: "other" }, [raw])).toBe(false);
 });
