@@ -214,8 +214,9 @@ export class Deleting {
       const now = this.#clock.wall();
       // Before it is done: killed in between, that time is compared all the same.
       if (now - Date.parse(next.at) > lateMs) {
+        // A record has no times before 1970: from 0 on it is all of those, too.
         const { from, to } = rangeOf(next);
-        await this.#beside.late({ from: Math.max(1, from), to, bucket: next.bucket });
+        await this.#beside.late({ from: Math.max(0, from), to: Math.max(1, to), bucket: next.bucket });
       }
       try {
         await deletions.applyOn(own.name, own.server, next, limits, now);

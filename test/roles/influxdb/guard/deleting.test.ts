@@ -196,21 +196,30 @@ test("nothing is being filled on either while it is done: what was read before w
   expect(said).toEqual([...first, "node2 halts", "node2 begins", "node2 deletes"]);
 });
 
-test("where it is done late, that time is compared: points of it may have been written since", async () => {
-  const [one, two] = pair();
-  await remove(one, away(two));
-  const asked = JSON.parse(await readFile(one.path, "utf8")) as { at: string }[];
-  const old = asked.map((deletion) => ({ ...deletion, at: new Date(Date.now() - 3_600_000).toISOString() }));
-  said = [];
-  await two.deleting.told(old, two, "node1", limits);
-  const [from, to] = [wanted.start, wanted.stop].map((moment) => Date.parse(moment));
-  expect(said).toEqual([
-    "node2 halts",
-    `node2 compares ${from} to ${(to ?? 0) + 1} of chime`,
-    "node2 begins",
-    "node2 deletes",
-  ]);
-});
+test.each<[string, string, string, number, number]>([
+  ["of a day", wanted.start, wanted.stop, Date.parse(wanted.start), Date.parse(wanted.stop) + 1],
+  ["from before 1970", "1960-01-01T00:00:00.000Z", wanted.stop, 0, Date.parse(wanted.stop) + 1],
+  ["before 1970, where a record has no times", "1960-01-01T00:00:00.000Z", "1961-01-01T00:00:00.000Z", 0, 1],
+])(
+  "where it is done late, that time is compared: points of it may have been written since: %s",
+  async (_, start, stop, from, to) => {
+    const [one, two] = pair();
+    await remove(one, away(two), { ...wanted, start, stop });
+    const asked = JSON.parse(await readFile(one.path, "utf8")) as { at: string }[];
+    const old = asked.map((deletion) => ({
+      ...deletion,
+      at: new Date(Date.now() - 3_600_000).toISOString(),
+    }));
+    said = [];
+    await two.deleting.told(old, two, "node1", limits);
+    expect(said).toEqual([
+      "node2 halts",
+      `node2 compares ${from} to ${to} of chime`,
+      "node2 begins",
+      "node2 deletes",
+    ]);
+  },
+);
 
 test("a bucket that a server does not have has nothing to be deleted", async () => {
   const [one, two] = pair();
