@@ -5,6 +5,7 @@ import { paths } from "../../../core/paths.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import { Deletions, deletionsSchema, rangeOf, type Deletion, type Withheld } from "../gap/deleted.ts";
+import { againMs, OneServer, type OtherServer, type Stage } from "./one-server.ts";
 import type { Refused } from "./refused.ts";
 
 /** This node, and its server. */
@@ -14,8 +15,7 @@ export interface Own {
 }
 
 /** The other node: told what this one knows it begins what it has not done, and answers with what it knows then. */
-export interface OtherNode {
-  name: string;
+export interface OtherNode extends OtherServer {
   ask(all: readonly Deletion[]): Promise<unknown>;
   /** Whether something is being deleted on its server. */
   isDeleting(): Promise<boolean>;
@@ -60,14 +60,13 @@ const lateMs = 60_000;
 const answerMs = 1_000;
 /** What wants to fill waits for so long, ms. */
 const patienceMs = 10_000;
-/** How often the other node is asked whether its server goes on, ms. */
-const againMs = 1_000;
 
 /** Sees to it that what was deleted on one of the servers is deleted on both, and before anything is filled. */
 export class Deleting {
   readonly #clock: Clock;
   readonly #beside: Beside;
   readonly #path: string;
+  readonly #oneServer: OneServer;
   #deletions: Promise<Deletions> | undefined;
   /** What is being deleted on this node's server. */
   #run: Promise<void> | undefined;
@@ -78,11 +77,17 @@ export class Deleting {
     this.#clock = clock;
     this.#beside = beside;
     this.#path = path;
+    this.#oneServer = new OneServer(clock);
   }
 
-  /** Something is being deleted on this node's server. */
+  /** Something is being deleted on this node's server, or about to be. */
   get isDeleting(): boolean {
     return this.#run !== undefined;
+  }
+
+  /** As the other node is told, so that one server deletes at a time. */
+  get stage(): Stage {
+    return this.#oneServer.stage;
   }
 
   /** What this node's server refuses for good, as far as this agent has asked it, the oldest first. */
@@ -94,18 +99,18 @@ export class Deleting {
    * The other node says what it knows. What is due here is begun; it may take an hour, and where the server does not answer
    * it stays to be done.
    */
-  async told(params: unknown, own: Own, from: string, limits: Limits): Promise<readonly Deletion[]> {
+  async told(params: unknown, own: Own, other: OtherServer, limits: Limits): Promise<readonly Deletion[]> {
     const deletions = await this.#load();
     await deletions.merge(v.parse(deletionsSchema, params), this.#clock.wall());
     if (deletions.awaitedOn(own.name).length > 0) await this.#beside.halt();
-    const run = this.#begin(deletions, own, [own.name, from], limits);
+    const run = this.#begin(deletions, own, other, limits);
     await this.#within(answerMs, run).catch(() => undefined);
     return deletions.all;
   }
 
   /** What an agent that was restarted had begun, or a server refused that is well or another one by now. @throws ChimeError `influxdb.*` */
-  async resume(own: Own, other: string | undefined, limits: Limits): Promise<void> {
-    await this.#begin(await this.#load(), own, presentOf(own, other), limits);
+  async resume(own: Own, other: OtherServer | undefined, limits: Limits): Promise<void> {
+    await this.#begin(await this.#load(), own, other, limits);
   }
 
   /**
@@ -115,12 +120,12 @@ export class Deleting {
    */
   async settle(own: Own, other: OtherNode, limits: Limits): Promise<Withheld[]> {
     const deletions = await this.#load();
-    const present = presentOf(own, other.name);
+    const present = presentOf(own, other);
     const giveUp = this.#clock.now() + patienceMs;
     const isPending = (name: string) => deletions.awaitedOn(name).length > 0;
     await this.#tell(deletions, other);
     if (isPending(own.name)) {
-      await this.#within(patienceMs, this.#begin(deletions, own, present, limits));
+      await this.#within(patienceMs, this.#begin(deletions, own, other, limits));
       await this.#tell(deletions, other);
     }
     if (!isPending(own.name)) {
@@ -152,7 +157,7 @@ export class Deleting {
   ): Promise<DeletionResult> {
     const deletions = await this.#load();
     const wanted = v.parse(wantedSchema, params);
-    const present = presentOf(own, other?.name);
+    const present = presentOf(own, other);
     const { id } = await deletions.add({ ...wanted, by: own.name }, this.#clock.wall(), present);
     waiting.begun(id);
     // What is begun from now on asks first what was deleted.
@@ -160,7 +165,7 @@ export class Deleting {
     waiting.awaits(own.name);
     // Another one that is under way is waited for: its failure is its own.
     await this.#run?.catch(() => undefined);
-    await this.#begin(deletions, own, present, limits).catch((error: unknown) => {
+    await this.#begin(deletions, own, other, limits).catch((error: unknown) => {
       throw stays(own.name, error);
     });
     const nodes = (which: "done" | "refused") => deletions.all.find((one) => one.id === id)?.[which] ?? [];
@@ -199,39 +204,61 @@ export class Deleting {
   }
 
   /** Deletes on this node's server what is due there; what goes on already takes up what is due meanwhile. */
-  #begin(deletions: Deletions, own: Own, present: readonly string[], limits: Limits): Promise<void> {
-    this.#run ??= this.#apply(deletions, own, present, limits).finally(() => (this.#run = undefined));
+  #begin(deletions: Deletions, own: Own, other: OtherServer | undefined, limits: Limits): Promise<void> {
+    this.#run ??= this.#apply(deletions, own, other, limits).finally(() => (this.#run = undefined));
     return this.#run;
   }
 
   /** @throws ChimeError `influxdb.*`; what is refused for good holds nothing up */
-  async #apply(deletions: Deletions, own: Own, present: readonly string[], limits: Limits): Promise<void> {
+  async #apply(
+    deletions: Deletions,
+    own: Own,
+    other: OtherServer | undefined,
+    limits: Limits,
+  ): Promise<void> {
+    const present = presentOf(own, other);
     const refused: Refused[] = [];
-    for (;;) {
+    const next = () => {
       const due = deletions.dueOn(own.name, present);
-      const next = due.find(({ id }) => !refused.some(({ deletion }) => deletion.id === id));
-      if (!next) break;
-      const now = this.#clock.wall();
-      // Before it is done: killed in between, that time is compared all the same.
-      if (now - Date.parse(next.at) > lateMs) {
-        // A record has no times before 1970: from 0 on it is all of those, too.
-        const { from, to } = rangeOf(next);
-        await this.#beside.late({ from: Math.max(0, from), to: Math.max(1, to), bucket: next.bucket });
-      }
-      try {
-        await deletions.applyOn(own.name, own.server, next, limits, now);
-      } catch (error) {
-        if (!(error instanceof ChimeError && isForGood(error))) throw error;
-        if (isFirst(next, own.name)) {
-          await deletions.giveUp(next.id, present, now);
-          throw error;
-        }
-        await deletions.refuse(next.id, own.name, now);
-        refused.push({ deletion: next, why: error });
-      }
-    }
+      return due.find(({ id }) => !refused.some(({ deletion }) => deletion.id === id));
+    };
+    const doNext = async () => {
+      const deletion = next();
+      const why = deletion && (await this.#applyOne(deletions, deletion, own, present, limits));
+      if (why) refused.push({ deletion, why });
+    };
+    while (next()) await this.#oneServer.alone(own.name, other, doNext, limits.signal);
     const pending = deletions.pendingOn(own.name);
     this.#refused = refused.filter(({ deletion }) => pending.some(({ id }) => id === deletion.id));
+  }
+
+  /** @returns why it is refused for good here, where it is done on the other server @throws ChimeError `influxdb.*` */
+  async #applyOne(
+    deletions: Deletions,
+    deletion: Deletion,
+    own: Own,
+    present: readonly string[],
+    limits: Limits,
+  ): Promise<ChimeError | undefined> {
+    const now = this.#clock.wall();
+    // Before it is done: killed in between, that time is compared all the same.
+    if (now - Date.parse(deletion.at) > lateMs) {
+      // A record has no times before 1970: from 0 on it is all of those, too.
+      const { from, to } = rangeOf(deletion);
+      await this.#beside.late({ from: Math.max(0, from), to: Math.max(1, to), bucket: deletion.bucket });
+    }
+    try {
+      await deletions.applyOn(own.name, own.server, deletion, limits, now);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ChimeError && isForGood(error))) throw error;
+      if (isFirst(deletion, own.name)) {
+        await deletions.giveUp(deletion.id, present, now);
+        throw error;
+      }
+      await deletions.refuse(deletion.id, own.name, now);
+      return error;
+    }
   }
 
   /** Waits for so long at most: the work goes on. @throws what it fails with until then */
@@ -259,9 +286,9 @@ export class Deleting {
   }
 }
 
-const presentOf = (own: Own, other: string | undefined): string[] => [
+const presentOf = (own: Own, other: OtherServer | undefined): string[] => [
   own.name,
-  ...(other === undefined ? [] : [other]),
+  ...(other ? [other.name] : []),
 ];
 
 /** Codes of answers to a deletion that asking again does not change, as long as it is the same server. */

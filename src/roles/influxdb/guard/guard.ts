@@ -52,6 +52,7 @@ import { form } from "./form.ts";
 import { lackedBuckets, levelBuckets } from "./level-buckets.ts";
 import { Filler } from "./filler.ts";
 import { Isolation } from "./isolation.ts";
+import { stages } from "./one-server.ts";
 import { refusedProblems } from "./refused.ts";
 import { renewal } from "./renewal.ts";
 import { Revival } from "./revival.ts";
@@ -86,6 +87,7 @@ const askMs = 5_000;
 const gateMs = 2_000;
 /** After the agent's start: another node that is there is heard within it. */
 const settleMs = 3_000;
+const stageSchema = v.picklist(stages);
 const underWaySchema = v.object({ repairing: v.boolean(), deleting: v.boolean() });
 /** With it the server waits for minutes until it closes a connection that nobody uses, without for 10 s. */
 const greeting = "HEAD /ping HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -193,7 +195,8 @@ export class TwinGuard implements Guard {
 
   /** What the other one of the twins asks. A server that has taken over this one's metadata may not tell the tokens. */
   async handle(method: string, params: unknown, from: string): Promise<unknown> {
-    if (from !== this.#twin()?.member.name) {
+    const other = this.#other();
+    if (from !== other?.name) {
       throw failed("guard.bad_question", `${from} is not the other node of influxdb`);
     }
     if (method === "tokens") return keptTokens() ?? null;
@@ -202,8 +205,9 @@ export class TwinGuard implements Guard {
     if (method === "level") return this.#levelBuckets().then(() => null);
     if (method === "under_way") return this.#exclusion.underWay;
     if (method === "deletions") {
-      return this.#deleting.told(params, this.#own(), from, this.#deleteLimits);
+      return this.#deleting.told(params, this.#own(), other, this.#deleteLimits);
     }
+    if (method === "stage") return this.#deleting.stage;
     if (method === "is_deleting") return this.#deleting.isDeleting;
     throw failed("guard.unknown_method", `influxdb has no method ${method}`);
   }
@@ -316,6 +320,7 @@ export class TwinGuard implements Guard {
     return {
       name,
       ask: (all) => call("deletions", all, fillMs),
+      stage: async () => v.parse(stageSchema, await call("stage", {}, askMs)),
       isDeleting: async () => v.parse(v.boolean(), await call("is_deleting", {}, fillMs)),
       halt: async () => void (await call("halt", {}, askMs)),
       level: async () => void (await call("level", {}, askMs)),
@@ -344,7 +349,7 @@ export class TwinGuard implements Guard {
   /** What this agent had begun before it was restarted, and what its server could not do then. */
   async #resumeDeletions(): Promise<void> {
     if (!this.#well) return;
-    await this.#deleting.resume(this.#own(), this.#other()?.name, this.#deleteLimits);
+    await this.#deleting.resume(this.#own(), this.#other(), this.#deleteLimits);
   }
 
   /** It has listened for others long enough to hear one that is there. */

@@ -23,9 +23,11 @@ function node(name: string) {
 }
 type Node = ReturnType<typeof node>;
 
-const seenFrom = ({ own: asker }: Node, { own, filler, deleting }: Node): OtherNode => ({
+const seenFrom = (asker: Node, node: Node): OtherNode => otherOf(node, () => seenFrom(node, asker));
+const otherOf = ({ own, filler, deleting }: Node, asker: () => OtherNode): OtherNode => ({
   name: own.name,
-  ask: (all) => deleting.told(all, own, asker.name, limits),
+  ask: (all) => deleting.told(all, own, asker(), limits),
+  stage: () => Promise.resolve(deleting.stage),
   isDeleting: () => Promise.resolve(deleting.isDeleting),
   halt: () => filler.halt(),
 });

@@ -106,20 +106,22 @@ const orgsOf = ({ org }: Node): Response =>
     : Response.json({ code: "not found", message: `organization name "chime" not found` }, { status: 404 });
 
 const pair = () => nodes as [Node, Node];
-const from = (node: Node) => (node.name === "node1" ? "node2" : "node1");
+const mate = (node: Node): OtherNode => other(nodes.find(({ name }) => name !== node.name) ?? node);
 const other = (node: Node): OtherNode => ({
   name: node.name,
+  stage: () => Promise.resolve(node.deleting.stage),
   isDeleting: () => Promise.resolve(node.deleting.isDeleting),
   halt: () => Promise.resolve(void said.push(`${node.name} halts`)),
   // As it comes over the wire.
   ask: async (all) =>
     JSON.parse(
-      JSON.stringify(await node.deleting.told(JSON.parse(JSON.stringify(all)), node, from(node), limits)),
+      JSON.stringify(await node.deleting.told(JSON.parse(JSON.stringify(all)), node, mate(node), limits)),
     ),
 });
 const away = (node: Node): OtherNode => ({
   name: node.name,
   ask: () => Promise.reject(new Error("away")),
+  stage: () => Promise.reject(new Error("away")),
   isDeleting: () => Promise.reject(new Error("away")),
   halt: () => Promise.reject(new Error("away")),
 });
@@ -186,7 +188,7 @@ test("a record that is not understood stops the filling until somebody looked at
 
 test("what a peer says is checked", async () => {
   const [one] = pair();
-  await expect(one.deleting.told([{ id: "x", bucket: 7 }], one, "node2", limits)).rejects.toThrow();
+  await expect(one.deleting.told([{ id: "x", bucket: 7 }], one, mate(one), limits)).rejects.toThrow();
 });
 
 test("nothing is being filled on either while it is done: what was read before would come back", async () => {
@@ -211,7 +213,7 @@ test.each<[string, string, string, number, number]>([
       at: new Date(Date.now() - 3_600_000).toISOString(),
     }));
     said = [];
-    await two.deleting.told(old, two, "node1", limits);
+    await two.deleting.told(old, two, mate(two), limits);
     expect(said).toEqual([
       "node2 halts",
       `node2 compares ${from} to ${to} of chime`,
@@ -232,7 +234,7 @@ test("a server whose organisation was renamed has it still to do", async () => {
   [two.status, two.org] = [404, "renamed"];
   expect((await remove(one, other(two))).pending).toEqual(["node2"]);
   [two.status, two.org] = [204, "chime"];
-  await two.deleting.resume(two, "node1", limits);
+  await two.deleting.resume(two, mate(two), limits);
   expect(two.deleted).toBe(1);
 });
 
@@ -272,7 +274,7 @@ describe("what only the second server does not understand", () => {
       { halt: () => Promise.resolve(), late: () => Promise.resolve() },
       two.path,
     );
-    await again.resume(two, "node1", limits);
+    await again.resume(two, mate(two), limits);
     for (const { refused } of [two.deleting, again]) {
       expect(refusedProblems("node2", refused)).toMatchObject([
         {
@@ -291,9 +293,9 @@ describe("what only the second server does not understand", () => {
 
   test("is done as soon as it does, and nothing is withheld then", async () => {
     const [one, two] = await refuse();
-    await two.deleting.resume(two, "node1", limits);
+    await two.deleting.resume(two, mate(two), limits);
     two.refuses = undefined;
-    await two.deleting.resume(two, "node1", limits);
+    await two.deleting.resume(two, mate(two), limits);
     expect([deleted(), two.deleting.refused]).toEqual([[1, 1], []]);
     expect(await one.deleting.settle(one, other(two), limits)).toEqual([]);
   });
@@ -304,7 +306,7 @@ describe("what only the second server does not understand", () => {
     await remove(one, other(two), part);
     expect(await one.deleting.settle(one, other(two), limits)).toHaveLength(1);
     await remove(one, other(two), wanted);
-    await two.deleting.resume(two, "node1", limits);
+    await two.deleting.resume(two, mate(two), limits);
     expect([await one.deleting.settle(one, other(two), limits), two.deleting.refused]).toEqual([[], []]);
     expect(deleted()).toEqual([3, 2]);
   });
@@ -362,6 +364,21 @@ test("it is waited for as long as a server is at work, first on one and then on 
   ]);
 });
 
+test("two that are asked for at once, on both nodes, are done on one server at a time", async () => {
+  const [one, two] = pair();
+  for (const node of nodes) node.held = systemClock.sleep(50);
+  await Promise.all([
+    remove(one, other(two)),
+    remove(two, other(one), { ...wanted, predicate: '_measurement="cpu"' }),
+  ]);
+  await one.deleting.settle(one, other(two), limits);
+  const works = said.filter((line) => / (begins|deletes)$/.test(line));
+  expect(works).toHaveLength(8);
+  for (const [i, line] of works.entries()) {
+    if (i % 2 === 0) expect([line, works[i + 1]]).toEqual([line, line.replace("begins", "deletes")]);
+  }
+});
+
 test("an agent that is restarted meanwhile goes on with it by itself, and tells the other one when it is done", async () => {
   const [one, two] = pair();
   hold(one);
@@ -373,11 +390,12 @@ test("an agent that is restarted meanwhile goes on with it by itself, and tells 
     { halt: () => Promise.resolve(), late: () => Promise.resolve() },
     one.path,
   );
-  await two.deleting.told(JSON.parse(await readFile(one.path, "utf8")), two, "node1", limits);
-  await two.deleting.resume(two, "node1", limits);
+  one.deleting = again;
+  await two.deleting.told(JSON.parse(await readFile(one.path, "utf8")), two, mate(two), limits);
+  await two.deleting.resume(two, mate(two), limits);
   expect(two.deleted).toBe(0);
   one.held = Promise.resolve();
-  await again.resume(one, "node2", limits);
+  await again.resume(one, mate(one), limits);
   await again.settle(one, other(two), limits);
   expect(nodes.map(({ deleted }) => deleted)).toEqual([1, 1]);
 });
@@ -391,7 +409,7 @@ test("a server that fails at it is said at once, and what is written down is don
     remedy: expect.stringContaining("tries again each minute"),
   });
   one.status = 204;
-  await one.deleting.resume(one, "node2", limits);
+  await one.deleting.resume(one, mate(one), limits);
   await two.deleting.settle(two, other(one), limits);
   expect(nodes.map(({ deleted }) => deleted)).toEqual([1, 1]);
 });
