@@ -4,6 +4,14 @@ const authorizations = ["read", "write"].map((kind) => ({
   token: `token-to-${kind}`,
 }));
 
+/** s. */
+interface Rule {
+  everySeconds: number;
+  shardGroupDurationSeconds: number;
+}
+
+const weekSeconds = 604_800;
+
 /** A server that was set up, and holds nothing but the last point by which its node looks at it. */
 export class StandInServer {
   readonly #http: Bun.Server<undefined>;
@@ -16,6 +24,8 @@ export class StandInServer {
   readonly buckets = ["chime", "chime-node", "raw"];
   /** For how long its bucket raw keeps points, s. */
   rawSeconds = 3_600;
+  /** What was set of each bucket later, by its name. */
+  readonly rules = new Map<string, Rule>();
   /** How many were asked for. */
   writes = 0;
 
@@ -72,6 +82,8 @@ export class StandInServer {
       return Response.json(this.#described(this.buckets.at(-1) ?? ""), { status: 201 });
     }
     if (pathname === "/api/v2/buckets") return Response.json({ buckets: this.#bucketsOf(request) });
+    if (request.method === "PATCH")
+      return this.#change(pathname, (await request.json()) as { retentionRules: [Partial<Rule>] });
     if (pathname === "/api/v2/authorizations") return Response.json({ authorizations });
     if (pathname === "/api/v2/dbrps") return Response.json({ content: this.#databases() });
     if (pathname === "/api/v2/write") return this.#write(await request.text());
@@ -87,9 +99,27 @@ export class StandInServer {
   }
 
   #described(name: string) {
+    return { id: this.#idOf(name), orgID: "o", name, retentionRules: [this.#ruleOf(name)] };
+  }
+
+  #ruleOf(name: string): Rule {
     const everySeconds: Record<string, number> = { "chime-node": 3_600, raw: this.rawSeconds };
-    const retentionRules = [{ everySeconds: everySeconds[name] ?? 0 }];
-    return { id: this.#idOf(name), orgID: "o", name, retentionRules };
+    const every = everySeconds[name] ?? 0;
+    const made = { everySeconds: every, shardGroupDurationSeconds: every === 0 ? weekSeconds : 3_600 };
+    return this.rules.get(name) ?? made;
+  }
+
+  /** As it was tried with 2.7.12. */
+  #change(pathname: string, { retentionRules }: { retentionRules: [Partial<Rule>] }): Response {
+    const id = decodeURIComponent(pathname.slice(pathname.lastIndexOf("/") + 1));
+    const name = this.buckets.find((bucket) => this.#idOf(bucket) === id) ?? "";
+    const rule = { ...this.#ruleOf(name), ...retentionRules[0] };
+    if (rule.everySeconds > 0 && rule.everySeconds < rule.shardGroupDurationSeconds) {
+      const message = "shard-group duration must also be updated to be smaller than new retention duration";
+      return Response.json({ code: "unprocessable entity", message }, { status: 422 });
+    }
+    this.rules.set(name, rule);
+    return Response.json(this.#described(name));
   }
 
   #databases() {

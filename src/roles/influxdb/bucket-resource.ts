@@ -89,8 +89,19 @@ export async function ensureBuckets(
   const orgId = steps.some(({ now }) => !now) ? ((await organisationId(server, limits)) ?? "") : "";
   for (const { bucket, now } of steps) {
     if (!now) await createBucket(server, { orgId, ...bucket }, limits);
-    else await setRetention(server, now.id, bucket, limits);
+    else await setRetention(server, now.id, fitting(bucket, now), limits);
   }
+}
+
+const hour = 3_600;
+
+/** The server refuses a time that is shorter than its shards: they become as long as it makes them for such a time [tried]. */
+function fitting({ retentionSeconds }: InfluxdbBucket, { shardSeconds }: Bucket) {
+  const isTooShort = retentionSeconds > 0 && retentionSeconds < shardSeconds;
+  return {
+    retentionSeconds,
+    ...(isTooShort && { shardSeconds: retentionSeconds < 48 * hour ? hour : 24 * hour }),
+  };
 }
 
 interface Step {

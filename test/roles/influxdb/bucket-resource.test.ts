@@ -79,6 +79,27 @@ test("a server without any bucket gets its own again", async () => {
   expect(store.buckets).toEqual(["chime-node"]);
 });
 
+test.each([
+  ["30d", 720, 168],
+  ["2d", 48, 24],
+  ["1h", 1, 1],
+])(
+  "points are kept for %s, whose shards are a week long: those become shorter where they have to",
+  async (retention, hours, shard) => {
+    const store = (server = StandInServer.start(address, 8086));
+    const { failed: not } = await apply([wanted(`retention = "${retention}"`)], await ledger(), {
+      signal,
+      progress: () => {},
+      ask: () => Promise.resolve(null),
+    });
+    expect(not.map(({ error }) => error.message)).toEqual([]);
+    expect(store.rules.get("chime")).toMatchObject({
+      everySeconds: hours * 3_600,
+      shardGroupDurationSeconds: shard * 3_600,
+    });
+  },
+);
+
 test.each<[string, string, string, string, RegExp]>([
   [
     "one that is not there is created",
