@@ -450,6 +450,16 @@ test.each<[string, () => Given, boolean]>([
   else expect(outages).not.toContainEqual(noted);
 });
 
+test("a bucket that apply is about to keep for longer is compared over all times: what was dropped here the other one may have", async () => {
+  other.hold(true, "/query");
+  await open({ mate: {} });
+  await decided();
+  own.rules.set("chime", { everySeconds: 172_800, shardGroupDurationSeconds: 86_400 });
+  await stage.guard.command(makingMethod, {});
+  const { outages } = JSON.parse(await readFile(paths.influxdbGap, "utf8")) as { outages: Outage[] };
+  expect(outages).toContainEqual({ from: 0, to: expect.any(Number), sure: false, bucket: "chime" });
+});
+
 test("the other one is asked to make what it lacks before it is compared with, and this node does not", async () => {
   own.buckets.push("byhand");
   await open({ outages: [outage(4)], mate: {} });

@@ -5,7 +5,7 @@ import { fingerprint } from "../../resources/fingerprint.ts";
 import type { ApplyContext, Kind, Resource } from "../../resources/types.ts";
 import type { InfluxdbBucket } from "../../spec/types.ts";
 import type { RoleContext } from "../types.ts";
-import { createBucket, listBuckets, setRetention, type Bucket } from "./buckets.ts";
+import { createBucket, isShorter, listBuckets, setRetention, type Bucket } from "./buckets.ts";
 import type { Limits } from "../http.ts";
 import type { Server } from "./client.ts";
 import { influxdbSpec, probeBucket, roleName } from "./layout.ts";
@@ -65,8 +65,8 @@ async function untilUp(server: Server, { signal, progress }: Pick<ApplyContext, 
 }
 
 /**
- * The guard's command: buckets that the server lacks are about to be made. One that somebody deleted is empty then, and nothing
- * else would say so.
+ * The guard's command: buckets that the server lacks are about to be made, or kept for longer. One that somebody deleted is
+ * empty then, and what was dropped before is missing then; nothing else would say so.
  */
 export const makingMethod = "making";
 
@@ -129,12 +129,6 @@ function line({ bucket, now }: Step): string {
   const loss = isShorter(bucket, now) ? ": older ones are deleted for good" : "";
   return `~ the bucket ${bucket.name} keeps points ${days(now.retentionSeconds)} → ${kept}${loss}`;
 }
-
-function isShorter(bucket: InfluxdbBucket, now: Bucket): boolean {
-  return span(bucket.retentionSeconds) < span(now.retentionSeconds);
-}
-
-const span = (seconds: number): number => (seconds === 0 ? Number.POSITIVE_INFINITY : seconds);
 
 /** They are in the server, and stay there with their points. */
 export const influxdbKind: Kind = {

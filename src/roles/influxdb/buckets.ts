@@ -30,6 +30,17 @@ export interface Bucket {
   shardSeconds: number;
 }
 
+/** Keeps points for a shorter time than the other one. Pure. */
+export function isShorter(
+  one: Pick<Bucket, "retentionSeconds">,
+  other: Pick<Bucket, "retentionSeconds">,
+): boolean {
+  return span(one) < span(other);
+}
+
+const span = ({ retentionSeconds }: Pick<Bucket, "retentionSeconds">): number =>
+  retentionSeconds === 0 ? Number.POSITIVE_INFINITY : retentionSeconds;
+
 const pageSize = 100;
 
 /** All but the server's own (`_tasks`, `_monitoring`). @throws ChimeError `influxdb.*` */

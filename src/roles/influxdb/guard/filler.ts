@@ -23,6 +23,7 @@ import { whyWithheld } from "./refused.ts";
 import {
   contentsMs,
   contentsOf,
+  everythingOf,
   isOfAllTimes,
   isWithheld,
   lackedIn,
@@ -212,7 +213,11 @@ export class Filler {
     if (slice && isEmpty) this.#sliceMs = next;
     const compared = slice ? { ...outage, from: Math.max(outage.from, slice.from), to: slice.to } : past;
     const waiting = withheldOf(compared, sides.withheld);
-    const alone = [...held.keys()].map((bucket) => ({ ...compared, bucket }));
+    const alone = [...held].flatMap(([bucket, { code }]) => [
+      { ...compared, bucket },
+      // What one of them keeps for a shorter time it drops, whenever it was: the other one still has it.
+      ...(code === "influxdb.retention_differs" ? [everythingOf(bucket, now)] : []),
+    ]);
     const more = slice ? older(outage, slice) : [...later(outage, until), ...ofAllTimes(outage)];
     return { done: [outage], more: [...waiting, ...alone, ...more], waiting, points };
   }

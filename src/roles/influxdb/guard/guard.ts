@@ -56,6 +56,7 @@ import { stages } from "./one-server.ts";
 import { refusedProblems } from "./refused.ts";
 import { renewal } from "./renewal.ts";
 import { Revival } from "./revival.ts";
+import { everythingOf } from "./times.ts";
 import { WayHome } from "./way-home.ts";
 
 /** How often a server that is well is asked, and one that is not. */
@@ -638,20 +639,20 @@ export class TwinGuard implements Guard {
     await levelBuckets(mine, other, this.#limits, note);
   }
 
-  /** What `apply` is about to make here may be what somebody deleted here, and the other one has its points. */
+  /** What `apply` is about to make here, or to keep for longer, may be deleted or dropped here, and the other one has its points. */
   async #noteLacked(): Promise<void> {
     const context = this.#deps.context();
     const twin = this.#twin();
     if (!twin || !this.#record.wasJoined) return;
     const other = twin.said?.serving ? serverOf(twin.member, context) : undefined;
-    const names = influxdbSpec(context).buckets.map(({ name }) => name);
-    const lacked = await lackedBuckets(names, await ownServer(context), other, this.#limits);
+    const { buckets } = influxdbSpec(context);
+    const lacked = await lackedBuckets(buckets, await ownServer(context), other, this.#limits);
     for (const bucket of lacked) await this.#noteBucket(bucket);
   }
 
   /** It is compared over all times. */
   #noteBucket(bucket: string): Promise<void> {
-    return this.#record.add({ from: 0, to: this.#deps.clock.wall(), sure: false, bucket });
+    return this.#record.add(everythingOf(bucket, this.#deps.clock.wall()));
   }
 
   /** Nobody has anything else, nor will have: whoever has left never comes back as the same member. */

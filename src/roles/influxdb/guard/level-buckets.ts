@@ -1,6 +1,7 @@
-import { createBucket, listBuckets } from "../buckets.ts";
+import { createBucket, isShorter, listBuckets } from "../buckets.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
+import type { InfluxdbBucket } from "../../../spec/types.ts";
 import { probeBucket } from "../layout.ts";
 import { organisationId } from "../organisation.ts";
 
@@ -31,11 +32,12 @@ export async function levelBuckets(
 }
 
 /**
- * Those of the named buckets that this node's server lacks and the other one has, or may have: it is away.
+ * Those of the buckets that this node's server lacks, or has kept for a shorter time, and the other one has, or may have: it is
+ * away.
  * @throws ChimeError `influxdb.*` of this node's server
  */
 export async function lackedBuckets(
-  names: readonly string[],
+  wanted: readonly InfluxdbBucket[],
   mine: Server,
   other: Server | undefined,
   limits: Limits,
@@ -44,7 +46,12 @@ export async function lackedBuckets(
     listBuckets(mine, limits),
     other && listBuckets(other, limits).catch(() => undefined),
   ]);
-  return names
-    .filter((wanted) => !here.some(({ name }) => name === wanted))
+  const isLacked = (bucket: InfluxdbBucket) => {
+    const now = here.find(({ name }) => name === bucket.name);
+    return !now || isShorter(now, bucket);
+  };
+  return wanted
+    .filter(isLacked)
+    .map(({ name }) => name)
     .filter((wanted) => there?.some(({ name }) => name === wanted) ?? true);
 }

@@ -54,6 +54,14 @@ export function ofAllTimes({ from, hint, bucket }: Outage): Outage[] {
   return [{ from: 0, to: allTime.to, sure: false, hint: "old" }];
 }
 
+/** One of the two may have lost points of any time of a bucket. Pure. */
+export const everythingOf = (bucket: string, now: number): Outage => ({
+  from: 0,
+  to: now,
+  sure: false,
+  bucket,
+});
+
 export const isOfAllTimes = ({ sure, hint }: Outage): boolean => hint === "old" && !sure;
 
 /** The newest part of it that is to be compared: first what is ahead of the clients, then so much of the past. Pure. */

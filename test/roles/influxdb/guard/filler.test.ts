@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { failed } from "../../../../src/core/errors.ts";
 import { Filler, type Sides } from "../../../../src/roles/influxdb/guard/filler.ts";
+import { StandInServer } from "../../../lab/stand-in-influxdb.ts";
 import type { Outage, Past } from "../../../../src/roles/influxdb/outages.ts";
 
 let now = 0;
@@ -120,4 +121,35 @@ test("what is withheld altogether asks no server, is told, and is left for a whi
   expect(filler.trouble?.code).toBe("influxdb.delete_refused");
   now = 30_000;
   expect(filler.next([waiting])).toEqual(waiting);
+});
+
+test("what one of them keeps for a shorter time is compared over all times once both keep it alike: it drops what the other one has", async () => {
+  const [mine, other] = ["127.86.4.1", "127.86.4.2"].map((address) => ({
+    address,
+    port: 8086,
+    org: "chime",
+  }));
+  if (!mine || !other) throw new Error("two were made");
+  const stands = [mine, other].map(({ address, port }) => StandInServer.start(address, port));
+  const settled = async (outage: Outage) =>
+    new Filler(clock, "/nonexistent/fill").settle(
+      outage,
+      () => Promise.resolve({ mine, other, isOtherWhole: true, withheld: [] }),
+      { timeoutMs: 5_000 },
+    );
+  const routine: Outage = { ...unseen, hint: "routine" };
+  const everything: Outage = { from: 0, to: 1_000_000, sure: false, bucket: "raw" };
+  try {
+    for (const stand of stands) stand.rawSeconds = 7_200;
+    expect(await settled(routine)).toEqual({ done: [routine], more: [], points: 0 });
+    stands[0]?.rules.set("raw", { everySeconds: 3_600, shardGroupDurationSeconds: 3_600 });
+    expect(await settled(routine)).toEqual({
+      done: [routine],
+      more: [{ ...routine, bucket: "raw" }, everything],
+      points: 0,
+    });
+    await expect(settled(everything)).rejects.toMatchObject({ code: "influxdb.retention_differs" });
+  } finally {
+    await Promise.all(stands.map((stand) => stand.stop()));
+  }
 });
