@@ -5,6 +5,7 @@ import { paths } from "../../../core/paths.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import { Deletions, deletionsSchema, rangeOf, type Deletion, type Withheld } from "../gap/deleted.ts";
+import { findsNobody } from "./exclusion.ts";
 import { againMs, OneServer, type OtherServer, type Stage } from "./one-server.ts";
 import type { Refused } from "./refused.ts";
 
@@ -14,13 +15,14 @@ export interface Own {
   server: Server;
 }
 
-/** The other node: told what this one knows it begins what it has not done, and answers with what it knows then. */
+/**
+ * The other node: told what this one knows it ends a filling, begins what it has not done, and answers with what it knows
+ * then.
+ */
 export interface OtherNode extends OtherServer {
   ask(all: readonly Deletion[]): Promise<unknown>;
   /** Whether something is being deleted on its server. */
   isDeleting(): Promise<boolean>;
-  /** Ends a filling that is under way there. */
-  halt(): Promise<void>;
 }
 
 /** What is to be done beside a deletion. */
@@ -99,7 +101,7 @@ export class Deleting {
    * The other node says what it knows. What is due here is begun; it may take an hour, and where the server does not answer
    * it stays to be done.
    */
-  async told(params: unknown, own: Own, other: OtherServer, limits: Limits): Promise<readonly Deletion[]> {
+  async told(params: unknown, own: Own, other: OtherNode, limits: Limits): Promise<readonly Deletion[]> {
     const deletions = await this.#load();
     await deletions.merge(v.parse(deletionsSchema, params), this.#clock.wall());
     if (deletions.awaitedOn(own.name).length > 0) await this.#beside.halt();
@@ -109,7 +111,7 @@ export class Deleting {
   }
 
   /** What an agent that was restarted had begun, or a server refused that is well or another one by now. @throws ChimeError `influxdb.*` */
-  async resume(own: Own, other: OtherServer | undefined, limits: Limits): Promise<void> {
+  async resume(own: Own, other: OtherNode | undefined, limits: Limits): Promise<void> {
     await this.#begin(await this.#load(), own, other, limits);
   }
 
@@ -161,7 +163,7 @@ export class Deleting {
     const { id } = await deletions.add({ ...wanted, by: own.name }, this.#clock.wall(), present);
     waiting.begun(id);
     // What is begun from now on asks first what was deleted.
-    await Promise.all([this.#beside.halt(), other?.halt().catch(() => undefined)]);
+    await this.#beside.halt();
     waiting.awaits(own.name);
     // Another one that is under way is waited for: its failure is its own.
     await this.#run?.catch(() => undefined);
@@ -204,18 +206,13 @@ export class Deleting {
   }
 
   /** Deletes on this node's server what is due there; what goes on already takes up what is due meanwhile. */
-  #begin(deletions: Deletions, own: Own, other: OtherServer | undefined, limits: Limits): Promise<void> {
+  #begin(deletions: Deletions, own: Own, other: OtherNode | undefined, limits: Limits): Promise<void> {
     this.#run ??= this.#apply(deletions, own, other, limits).finally(() => (this.#run = undefined));
     return this.#run;
   }
 
   /** @throws ChimeError `influxdb.*`; what is refused for good holds nothing up */
-  async #apply(
-    deletions: Deletions,
-    own: Own,
-    other: OtherServer | undefined,
-    limits: Limits,
-  ): Promise<void> {
+  async #apply(deletions: Deletions, own: Own, other: OtherNode | undefined, limits: Limits): Promise<void> {
     const present = presentOf(own, other);
     const refused: Refused[] = [];
     const next = () => {
@@ -223,6 +220,8 @@ export class Deleting {
       return due.find(({ id }) => !refused.some(({ deletion }) => deletion.id === id));
     };
     const doNext = async () => {
+      // Before it is gone anywhere: what the other node's filling has read would be given to a server that has just deleted it.
+      if (other && next()?.done.length === 0) await this.#tell(deletions, other).catch(unlessNobody);
       const deletion = next();
       const why = deletion && (await this.#applyOne(deletions, deletion, own, present, limits));
       if (why) refused.push({ deletion, why });
@@ -284,6 +283,11 @@ export class Deleting {
       });
     }
   }
+}
+
+/** A node that is away asks before it fills; one that does not answer may be at it. */
+function unlessNobody(error: unknown): void {
+  if (!findsNobody(error)) throw error;
 }
 
 const presentOf = (own: Own, other: OtherServer | undefined): string[] => [

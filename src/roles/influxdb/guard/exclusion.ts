@@ -7,6 +7,8 @@ const leaseMs = 15_000;
 /** Codes of calls that find nobody: no agent, or one whose guard does not run, without which nothing is repaired by hand. */
 const nobody = new Set(["peer.unreachable", "peer.no_method", "role.not_here"]);
 
+export const findsNobody = (error: unknown): boolean => nobody.has(toChimeError(error).code);
+
 /** What is under way on a node. */
 export interface UnderWay {
   repairing: boolean;
@@ -94,8 +96,8 @@ export class Exclusion {
 }
 
 function unlessAway(node: string, error: unknown): undefined {
-  const { code, message } = toChimeError(error);
-  if (nobody.has(code)) return undefined;
+  if (findsNobody(error)) return undefined;
+  const { message } = toChimeError(error);
   throw refused(
     "influxdb.repair_unknown",
     `${node} does not say whether chime-node influxdb repair is under way there: ${message}`,

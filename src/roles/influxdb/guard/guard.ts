@@ -202,6 +202,7 @@ export class TwinGuard implements Guard {
     }
     if (method === "tokens") return keptTokens() ?? null;
     if (method === turnMethod) return this.#answerTurn(v.parse(turnSchema, params));
+    // An older agent asks it before it deletes.
     if (method === "halt") return this.#filler.halt().then(() => null);
     if (method === "level") return this.#levelBuckets().then(() => null);
     if (method === "under_way") return this.#exclusion.underWay;
@@ -323,7 +324,6 @@ export class TwinGuard implements Guard {
       ask: (all) => call("deletions", all, fillMs),
       stage: async () => v.parse(stageSchema, await call("stage", {}, askMs)),
       isDeleting: async () => v.parse(v.boolean(), await call("is_deleting", {}, fillMs)),
-      halt: async () => void (await call("halt", {}, askMs)),
       level: async () => void (await call("level", {}, askMs)),
       underWay: async () => v.parse(underWaySchema, await call("under_way", {}, askMs)),
     } satisfies OtherNode & { level(): Promise<void>; underWay(): Promise<UnderWay> };

@@ -29,7 +29,6 @@ const otherOf = ({ own, filler, deleting }: Node, asker: () => OtherNode): Other
   ask: (all) => deleting.told(all, own, asker(), limits),
   stage: () => Promise.resolve(deleting.stage),
   isDeleting: () => Promise.resolve(deleting.isDeleting),
-  halt: () => filler.halt(),
 });
 
 test("two that begin to fill while something is to be deleted on both do not wait for each other", async () => {

@@ -111,20 +111,19 @@ const other = (node: Node): OtherNode => ({
   name: node.name,
   stage: () => Promise.resolve(node.deleting.stage),
   isDeleting: () => Promise.resolve(node.deleting.isDeleting),
-  halt: () => Promise.resolve(void said.push(`${node.name} halts`)),
   // As it comes over the wire.
   ask: async (all) =>
     JSON.parse(
       JSON.stringify(await node.deleting.told(JSON.parse(JSON.stringify(all)), node, mate(node), limits)),
     ),
 });
-const away = (node: Node): OtherNode => ({
-  name: node.name,
-  ask: () => Promise.reject(new Error("away")),
-  stage: () => Promise.reject(new Error("away")),
-  isDeleting: () => Promise.reject(new Error("away")),
-  halt: () => Promise.reject(new Error("away")),
+const without = ({ name }: Node, answer: Error): OtherNode => ({
+  name,
+  ask: () => Promise.reject(answer),
+  stage: () => Promise.reject(answer),
+  isDeleting: () => Promise.reject(answer),
 });
+const away = (node: Node) => without(node, failed("peer.unreachable", "away"));
 const nobody = { begun: () => {}, awaits: () => {} };
 const remove = (node: Node, there: OtherNode, what = wanted) =>
   node.deleting.delete(what, node, there, limits, nobody);
@@ -222,6 +221,17 @@ test.each<[string, string, string, number, number]>([
     ]);
   },
 );
+
+test("a node that does not answer may fill with what it has read: nothing is deleted until it does", async () => {
+  const [one, two] = pair();
+  await expect(remove(one, without(two, failed("peer.timeout", "late")))).rejects.toMatchObject({
+    code: "peer.timeout",
+    message: expect.stringContaining("not deleted on node1 yet"),
+  });
+  expect(one.deleted).toBe(0);
+  await one.deleting.resume(one, other(two), limits);
+  expect(said).toEqual(["node1 halts", "node2 halts", "node1 begins", "node1 deletes"]);
+});
 
 test("a bucket that a server does not have has nothing to be deleted", async () => {
   const [one, two] = pair();
