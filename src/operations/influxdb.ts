@@ -7,7 +7,7 @@ import { findBucket } from "../roles/influxdb/buckets.ts";
 import { bothIncluded } from "../roles/influxdb/delete.ts";
 import { originOf, type Limits } from "../roles/http.ts";
 import type { Server } from "../roles/influxdb/client.ts";
-import type { Withheld } from "../roles/influxdb/gap/deleted.ts";
+import { mostPredicate, type Withheld } from "../roles/influxdb/gap/deleted.ts";
 import type { Filled } from "../roles/influxdb/gap/fill.ts";
 import { FillRecord } from "../roles/influxdb/gap/record.ts";
 import { compareTwins, repairTwins, type CompareOptions } from "../roles/influxdb/gap/repair.ts";
@@ -185,10 +185,11 @@ export interface DeleteRequest {
 /**
  * Deletes points on both servers, one after the other; on one that is away, before it is filled. Interrupted, the agents go on.
  * @param asked called before the agent is: from then on it may have begun
- * @throws ChimeError `influxdb.delete_declined` (exit 2), `influxdb.repairing`, `influxdb.repair_unknown` (exit 3),
+ * @throws ChimeError `influxdb.delete_declined`, `influxdb.long_where` (exit 2), `influxdb.repairing`, `influxdb.repair_unknown` (exit 3),
  * `influxdb.missing`, `influxdb.refused`
  */
-export function deleteFromServers(request: DeleteRequest, io: Io, asked: () => void): Promise<Deleted> {
+export async function deleteFromServers(request: DeleteRequest, io: Io, asked: () => void): Promise<Deleted> {
+  requireShort(request.where);
   return withLock(roleName, "influxdb delete", () => deleteNow(request, io, asked));
 }
 
@@ -208,6 +209,16 @@ async function deleteNow(request: DeleteRequest, io: Io, asked: () => void): Pro
   const result = await deleteByAgent(wanted, io);
   const later = result.pending.map((name) => `; on ${name} before it is filled`).join("");
   return { ...result, summary: `deleted on ${result.done.join(" and ")}${later}` };
+}
+
+/** Each deletion is kept for days, and told to the other node whenever one is to be filled. */
+function requireShort(where = ""): void {
+  if (where.length <= mostPredicate) return;
+  throw usageError(
+    "influxdb.long_where",
+    `--where has ${where.length} characters, and may have ${mostPredicate}`,
+    "delete by fewer tags",
+  );
 }
 
 function askGuard<T>(method: string, params: unknown, { signal }: Io, timeoutMs = 2 * requestMs): Promise<T> {

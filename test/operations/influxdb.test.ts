@@ -1,7 +1,12 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { paths } from "../../src/core/paths.ts";
-import { compareServers, repairServers, requireBoth } from "../../src/operations/influxdb.ts";
+import {
+  compareServers,
+  deleteFromServers,
+  repairServers,
+  requireBoth,
+} from "../../src/operations/influxdb.ts";
 import { StandInServer } from "../lab/stand-in-influxdb.ts";
 
 const io = {
@@ -24,6 +29,12 @@ test("a repair of a time that is none is wrong usage, before anything is asked o
       message: expect.stringContaining("--from is not before --to"),
     });
   }
+});
+
+test("a deletion that is too long to be told is wrong usage, before anything is asked of anybody", async () => {
+  const where = `host="${"x".repeat(2_048)}"`;
+  const run = deleteFromServers({ from: 0, to: 1, bucket: undefined, where }, io, () => undefined);
+  await expect(run).rejects.toMatchObject({ code: "influxdb.long_where", exit: 2 });
 });
 
 /** As whoever runs the tests: root, on a machine that is in no cluster, or somebody else. */

@@ -36,8 +36,11 @@ export interface Withheld extends Range {
 
 /** One that was done on both is kept for so long. */
 const keptMs = 2 * 86_400_000;
-/** All of them are told in one message of 1 MiB (`peerFrameBytes`). */
+/** So many on each node, and so much: what both know is told in one message of 1 MiB (`peerFrameBytes`). */
 const most = 1_000;
+const mostBytes = 400_000;
+/** Of what is deleted, characters. */
+export const mostPredicate = 2_048;
 
 /**
  * What was deleted by `influxdb delete`, and on which of the nodes: counts do not see a deletion, and a repair would bring
@@ -99,21 +102,18 @@ export class Deletions {
     now: number,
     present: readonly string[],
   ): Promise<Deletion> {
-    const isOver = ({ at, done }: Deletion) => isOld(at, now) && present.every((node) => done.includes(node));
-    const oldest = this.#all.length >= most ? this.#all.find(isOver) : undefined;
-    if (this.#all.length >= most && !oldest) {
-      throw refused(
-        "influxdb.many_deletions",
-        `${most} deletions are not done on ${present.join(" and ")} yet, or were done in the last two days`,
-        present.length > 1
-          ? "bring the node back on which they are to be done, or chime-node remove it; delete more at a time"
-          : "delete more at a time",
-      );
-    }
     const at = new Date(now).toISOString();
     const stop = Date.parse(wanted.stop) > now ? at : wanted.stop;
     const deletion = { ...wanted, stop, id: randomUUID(), at, done: [], refused: [] };
-    await this.#change((all) => [...all.filter(({ id }) => id !== oldest?.id), deletion], now);
+    const isOver = ({ at, done }: Deletion) => isOld(at, now) && present.every((node) => done.includes(node));
+    const gone = new Set<string>();
+    const withIt = (all: readonly Deletion[]) => [...all.filter(({ id }) => !gone.has(id)), deletion];
+    while (!fits(withIt(this.#all))) {
+      const oldest = this.#all.find((one) => isOver(one) && !gone.has(one.id));
+      if (!oldest) throw tooMany(present);
+      gone.add(oldest.id);
+    }
+    await this.#change(withIt, now);
     return deletion;
   }
 
@@ -221,6 +221,19 @@ function joined(deletions: readonly Deletion[]): Withheld[] {
     else out.push(next);
   }
   return out;
+}
+
+const fits = (all: readonly Deletion[]): boolean =>
+  all.length <= most && Buffer.byteLength(JSON.stringify(all)) <= mostBytes;
+
+function tooMany(present: readonly string[]): Error {
+  return refused(
+    "influxdb.many_deletions",
+    `too many deletions are not done on ${present.join(" and ")} yet, or were done in the last two days`,
+    present.length > 1
+      ? "bring the node back on which they are to be done, or chime-node remove it; delete more at a time"
+      : "delete more at a time",
+  );
 }
 
 const isOld = (at: string, now: number): boolean => now - Date.parse(at) >= keptMs;

@@ -4,7 +4,14 @@ import { ChimeError, failed } from "../../../core/errors.ts";
 import { paths } from "../../../core/paths.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
-import { Deletions, deletionsSchema, rangeOf, type Deletion, type Withheld } from "../gap/deleted.ts";
+import {
+  Deletions,
+  deletionsSchema,
+  mostPredicate,
+  rangeOf,
+  type Deletion,
+  type Withheld,
+} from "../gap/deleted.ts";
 import { findsNobody } from "./exclusion.ts";
 import { againMs, OneServer, type OtherServer, type Stage } from "./one-server.ts";
 import type { Refused } from "./refused.ts";
@@ -46,7 +53,7 @@ const wantedSchema = v.object({
   bucket: v.string(),
   start: v.pipe(v.string(), v.isoTimestamp()),
   stop: v.pipe(v.string(), v.isoTimestamp()),
-  predicate: v.string(),
+  predicate: v.pipe(v.string(), v.maxLength(mostPredicate)),
 });
 
 /** Where a deletion was done, and where it is still to be done. */

@@ -2,7 +2,9 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Deletions } from "../../../../src/roles/influxdb/gap/deleted.ts";
+import { peerFrameBytes } from "../../../../src/cluster/channel.ts";
+import { encodeFrame } from "../../../../src/cluster/frame.ts";
+import { Deletions, mostPredicate } from "../../../../src/roles/influxdb/gap/deleted.ts";
 import type { Server } from "../../../../src/roles/influxdb/client.ts";
 
 const limits = { timeoutMs: 5_000 };
@@ -155,6 +157,27 @@ test.each<[string, string[], number, boolean]>([
     expect([ids.length, ids[0], ids.includes("1")]).toEqual([1_000, "0", !isTaken]);
   },
 );
+
+test("what both nodes know can be told in one message, however much it says", async () => {
+  const large = { ...wanted, predicate: `host="${"é".repeat(mostPredicate - 7)}"` };
+  const deletions = await load();
+  const add = async (): Promise<number> => {
+    for (let n = 0; ; n++) {
+      const error = await deletions.add(large, now, twins).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (error === undefined) continue;
+      expect(error).toMatchObject({ code: "influxdb.many_deletions", exit: 3 });
+      return n;
+    }
+  };
+  expect(await add()).toBeGreaterThan(50);
+  // Apart from each other both were full.
+  expect(encodeFrame({ id: 1, params: [...deletions.all, ...deletions.all] }).length).toBeLessThan(
+    0.9 * peerFrameBytes,
+  );
+});
 
 test("a record that is not understood is not taken for none", async () => {
   await writeFile(join(directory, "one.json"), "[{}]");

@@ -24,7 +24,7 @@ function node(name: string) {
 type Node = ReturnType<typeof node>;
 
 const seenFrom = (asker: Node, node: Node): OtherNode => otherOf(node, () => seenFrom(node, asker));
-const otherOf = ({ own, filler, deleting }: Node, asker: () => OtherNode): OtherNode => ({
+const otherOf = ({ own, deleting }: Node, asker: () => OtherNode): OtherNode => ({
   name: own.name,
   ask: (all) => deleting.told(all, own, asker(), limits),
   stage: () => Promise.resolve(deleting.stage),

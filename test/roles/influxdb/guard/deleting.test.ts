@@ -213,6 +213,8 @@ test.each<[string, string, string, number, number]>([
     }));
     said = [];
     await two.deleting.told(old, two, mate(two), limits);
+    // The answer does not wait for its end.
+    await until(() => said.includes("node2 deletes"));
     expect(said).toEqual([
       "node2 halts",
       `node2 compares ${from} to ${to} of chime`,
