@@ -4,7 +4,7 @@ import { failed, toChimeError } from "../core/errors.ts";
 import { daemonReload, setAtBoot, showUnit, systemctl, type UnitState } from "../host/systemd.ts";
 import type { FileCheck, FileResource } from "./file.ts";
 import { fingerprint } from "./fingerprint.ts";
-import { changedAt, hashFiles, readStamp, revert, writeStamp, type Stamp } from "./stamp.ts";
+import { changedAt, hashFiles, isAccepted, readStamp, revert, writeStamp, type Stamp } from "./stamp.ts";
 import type { ApplyContext, Impact, InspectContext, Kind, Resource } from "./types.ts";
 
 /** For a unit file (law 5). A drop-in alone cannot be verified. It reads all units of the machine: 40 ms of CPU a call. */
@@ -87,6 +87,11 @@ export function service(options: ServiceOptions): Resource {
     return todo.lines.length > 0 ? todo : undefined;
   }
 
+  /** One that this service has not accepted yet. */
+  async function hasOtherProgram(): Promise<boolean> {
+    return (await Promise.all([...programs.values()].map(isAccepted))).includes(false);
+  }
+
   /** What has a process that runs, or is being started, take its present files. */
   async function outdated(context: InspectContext, { state, stamp }: Todo): Promise<Todo["verb"]> {
     if (goesByAnother(state) || restartOn.some((r) => context.pending(r.id))) return "restart";
@@ -114,7 +119,8 @@ export function service(options: ServiceOptions): Resource {
     if (mustReload) await daemonReload();
     // systemd hears at the end of the command that it is enabled: a reload would hold up what is to be started next.
     await (verb && act(verb));
-    const { active, invocation } = await showUnit(unit);
+    const isInDoubt = verb === "restart" && (await hasOtherProgram());
+    const { active, invocation } = isInDoubt ? await proven(unit, signal) : await showUnit(unit);
     if (active !== "active" && active !== "reloading") {
       if (!verb || verb === "stop") return;
       await goBack(failed("service.failed", `${unit} is ${active} after ${verb}`), "restart", stamp, signal);
@@ -178,6 +184,20 @@ interface Todo {
 
 /** Unit file states that `systemctl enable` cannot or need not change (systemctl(1)). */
 const fixedFiles = new Set(["static", "indirect", "generated", "transient", "alias", "enabled-runtime"]);
+
+/** systemd calls a simple service active before its program has done anything: one that cannot serve ends within, ms. */
+const provenMs = 2_000;
+
+/** The unit's state once its program has run for so long, or has ended; systemd may have started it again. */
+async function proven(unit: string, signal: AbortSignal): Promise<UnitState> {
+  const giveUp = systemClock.now() + provenMs;
+  const first = await showUnit(unit);
+  for (let state = first; ; state = await showUnit(unit)) {
+    if (state.invocation !== first.invocation) return { ...state, active: "failed" };
+    if (state.active !== "active" || systemClock.now() > giveUp) return state;
+    await systemClock.sleep(lookMs, signal);
+  }
+}
 
 /** A start that takes longer is stopped all the same. */
 const startMs = 30_000;

@@ -105,10 +105,17 @@ export async function revert(stamp: Stamp): Promise<string[]> {
   return reverted;
 }
 
+/** Whether it is the one that was accepted last. */
+export const isAccepted = (program: string): Promise<boolean> => areOne(program, acceptedOf(program));
+
+async function areOne(one: string, name: string): Promise<boolean> {
+  const [{ dev, ino }, other] = await Promise.all([stat(one), stat(name).catch(missingIsUndefined)]);
+  return dev === other?.dev && ino === other.ino;
+}
+
 /** Gives a file another name, as one act, in place of what has it. @returns false where it has it already */
 async function relink(from: string, to: string): Promise<boolean> {
-  const [one, other] = await Promise.all([stat(from), stat(to).catch(missingIsUndefined)]);
-  if (one.dev === other?.dev && one.ino === other.ino) return false;
+  if (await areOne(from, to)) return false;
   const next = temporaryOf(to);
   await rm(next, { force: true });
   await link(from, next);

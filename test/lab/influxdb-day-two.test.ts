@@ -200,7 +200,7 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await untilComplete(lab);
   }, 200_000);
 
-  test("a program that ends as soon as it is started is taken back, and told as the one that runs", async () => {
+  test("a program that ends when it is started is taken back, and told as the one that runs", async () => {
     await untilComplete(lab);
     const node2 = lab.node("node2");
     const hashes = async () => (await twinStatus(node2)).nodes.map(({ binary_sha256: hash }) => hash);
