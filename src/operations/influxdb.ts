@@ -3,7 +3,7 @@ import { systemClock } from "../core/clock.ts";
 import { failed, refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
-import { findBucket } from "../roles/influxdb/buckets.ts";
+import { listBuckets } from "../roles/influxdb/buckets.ts";
 import { bothIncluded } from "../roles/influxdb/delete.ts";
 import { originOf, type Limits } from "../roles/http.ts";
 import type { Server } from "../roles/influxdb/client.ts";
@@ -185,12 +185,13 @@ export interface DeleteRequest {
 /**
  * Deletes points on both servers, one after the other; on one that is away, before it is filled. Interrupted, the agents go on.
  * @param asked called before the agent is: from then on it may have begun
- * @throws ChimeError `influxdb.delete_declined`, `influxdb.long_where` (exit 2), `influxdb.repairing`, `influxdb.repair_unknown` (exit 3),
- * `influxdb.missing`, `influxdb.refused`
+ * @throws ChimeError `usage.range`, `influxdb.long_where`, `influxdb.no_bucket`, `influxdb.delete_declined` (exit 2),
+ * `influxdb.repairing`, `influxdb.repair_unknown` (exit 3), `influxdb.refused`
  */
 export async function deleteFromServers(request: DeleteRequest, io: Io, asked: () => void): Promise<Deleted> {
+  const range = pastOf(rangeOf(request));
   requireShort(request.where);
-  return withLock(roleName, "influxdb delete", () => deleteNow(request, io, asked));
+  return withLock(roleName, "influxdb delete", () => deleteNow({ ...request, ...range }, io, asked));
 }
 
 type Deleted = DeletionResult & { summary: string };
@@ -199,7 +200,7 @@ async function deleteNow(request: DeleteRequest, io: Io, asked: () => void): Pro
   const range = rangeOf(request);
   const twins = await findTwins(true);
   const bucket = request.bucket ?? twins.bucket;
-  await findBucket(twins.mine, bucket, limitsOf(io));
+  await requireBucket(bucket, twins, limitsOf(io));
   const what = request.where === undefined ? "ALL points" : `points where ${request.where}`;
   if (!(await io.confirm(`Delete ${what} of ${rangeText(range)} from bucket ${bucket} on both servers?`))) {
     throw usageError("influxdb.delete_declined", "nothing was deleted");
@@ -263,6 +264,31 @@ export async function requireBoth(
   throw failed("influxdb.not_both", `${silent.join(" and ")}: no InfluxDB answers there, and it takes both`, {
     remedy: "chime-node status says why",
   });
+}
+
+/** @throws ChimeError `influxdb.no_bucket` */
+export async function requireBucket(
+  wanted: string,
+  { names, mine }: Pick<Twins, "names" | "mine">,
+  limits: Limits,
+): Promise<void> {
+  const all = (await listBuckets(mine, limits)).map(({ name }) => name);
+  if (all.includes(wanted)) return;
+  throw usageError(
+    "influxdb.no_bucket",
+    `${names.mine} has no bucket ${wanted}: its buckets are ${all.join(", ")}`,
+    "name one of them with --bucket; chime-node apply --role influxdb makes those of cluster.toml",
+  );
+}
+
+/** What comes later than now nobody has seen. @throws ChimeError `usage.range` */
+function pastOf({ from, to }: Range): Range {
+  const now = systemClock.wall();
+  if (from < now) return { from, to: Math.min(to, now) };
+  throw usageError(
+    "usage.range",
+    `--from is in the future, and delete goes up to now: ${rangeText({ from, to })}`,
+  );
 }
 
 /** @throws ChimeError `usage.range` */

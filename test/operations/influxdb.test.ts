@@ -6,6 +6,7 @@ import {
   deleteFromServers,
   repairServers,
   requireBoth,
+  requireBucket,
 } from "../../src/operations/influxdb.ts";
 import { StandInServer } from "../lab/stand-in-influxdb.ts";
 
@@ -35,6 +36,32 @@ test("a deletion that is too long to be told is wrong usage, before anything is 
   const where = `host="${"x".repeat(2_048)}"`;
   const run = deleteFromServers({ from: 0, to: 1, bucket: undefined, where }, io, () => undefined);
   await expect(run).rejects.toMatchObject({ code: "influxdb.long_where", exit: 2 });
+});
+
+test("to delete what lies ahead is wrong usage: it was said to be done, and nothing was", async () => {
+  const from = Date.now() + 3_600_000;
+  const ahead = { from, to: from + 1, bucket: undefined, where: undefined };
+  await expect(deleteFromServers(ahead, io, () => undefined)).rejects.toMatchObject({
+    code: "usage.range",
+    exit: 2,
+    message: expect.stringContaining("--from is in the future, and delete goes up to now"),
+  });
+});
+
+test("a bucket that nobody made is told with those that there are", async () => {
+  const mine = { address: "127.86.3.3", port: 8086, org: "chime" };
+  const server = StandInServer.start(mine.address, mine.port);
+  const twins = { names: { mine: "node1", other: "node2" }, mine };
+  try {
+    await requireBucket("raw", twins, { timeoutMs: 5_000 });
+    await expect(requireBucket("row", twins, { timeoutMs: 5_000 })).rejects.toMatchObject({
+      code: "influxdb.no_bucket",
+      exit: 2,
+      message: "node1 has no bucket row: its buckets are chime, chime-node, raw",
+    });
+  } finally {
+    await server.stop();
+  }
 });
 
 /** As whoever runs the tests: root, on a machine that is in no cluster, or somebody else. */
