@@ -7,6 +7,7 @@ import {
   type StoreStatus,
   type TwinStatus,
 } from "../roles/types.ts";
+import { sinceText } from "../roles/influxdb/outages.ts";
 import type { Style } from "./style.ts";
 import { sizeText } from "../core/size.ts";
 import { renderHistory } from "./render-history.ts";
@@ -71,7 +72,7 @@ function twinTable(title: string, { nodes }: TwinStatus, style: Style): string {
     name,
     state === "serving" ? style.green(state) : style.red(state),
     complete ? "yes" : style.red("no"),
-    gap ? `since ${gap.since}, ${Math.round(gap.done * 100)} % filled` : "-",
+    gap ? `${sinceText(gap)}, ${Math.round(gap.done * 100)} % filled` : "-",
     comparedLater(before),
   ]);
   return table([[title, "STATE", "COMPLETE", "MAY LACK", "TO BE COMPARED"].map(style.dim), ...rows]);

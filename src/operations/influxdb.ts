@@ -121,7 +121,7 @@ export async function repairServers(request: RepairRequest, io: Io): Promise<Rep
     const over = new AbortController();
     const signal = AbortSignal.any([io.signal, over.signal]);
     try {
-      io.progress("deleting what was deleted on one of them");
+      io.progress("seeing to it that what was deleted is deleted on both");
       const withheld = await askGuard<Withheld[]>("repair", {}, io);
       sayItGoesOn(over, { ...io, signal });
       return await repairNow(request, withheld, { ...io, signal });

@@ -71,7 +71,7 @@ const bucket = text(
 /** InfluxDB's own limits are wider (no `_` in front, no quotes): these words need no escaping in any of its languages. */
 const influxName = text(
   /^(?!chime-node$)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/,
-  "up to 64 of A-Z, a-z, 0-9, _, . and -, like chime",
+  "up to 64 of A-Z, a-z, 0-9, _, . and -, a letter or digit first, like chime; chime-node is taken",
 );
 
 const retentionWord = "forever|[1-9]\\d{0,3}[hdw]";
@@ -84,7 +84,7 @@ const influxBuckets = v.pipe(
   v.array(
     text(
       new RegExp(`^(?!chime-node:)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}:(${retentionWord})$`),
-      'a bucket and how long it keeps points, like "traces:30d"',
+      'a bucket (up to 64 of A-Z, a-z, 0-9, _, . and -, a letter or digit first; chime-node is taken) and for how many hours, days or weeks it keeps points, like "traces:30d"',
     ),
     'must be a list of buckets, like ["traces:30d", "audit:forever"]',
   ),

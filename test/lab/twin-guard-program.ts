@@ -341,7 +341,7 @@ test.each([
     "organisation was renamed",
     () => own.refuse(404, 'organization name "chime" not found', "not found", "/api"),
     "the server of node1 has no organisation chime any more",
-    "influx org update --name chime",
+    "influx org update --id ID --name chime",
   ],
 ])(
   "a server whose %s: the gate is closed, and what brings it back is told",

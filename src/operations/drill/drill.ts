@@ -128,7 +128,7 @@ async function perform({ cluster, role, kinds, load }: Rehearsal, io: Deps): Pro
       told(round) {
         rounds.push(round);
         io.note(
-          `${round.kind} of ${round.victim}: ${Math.round(round.outage.ms)} ms without an acknowledged change`,
+          `${round.kind} of ${round.victim}: ${Math.round(round.outage.ms)} ms without ${what === "points" ? "an answered read" : "an acknowledged change"}`,
         );
       },
     });

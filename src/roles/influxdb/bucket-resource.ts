@@ -5,7 +5,7 @@ import { fingerprint } from "../../resources/fingerprint.ts";
 import type { ApplyContext, Kind, Resource } from "../../resources/types.ts";
 import type { InfluxdbBucket } from "../../spec/types.ts";
 import type { RoleContext } from "../types.ts";
-import { createBucket, isShorter, listBuckets, setRetention, type Bucket } from "./buckets.ts";
+import { createBucket, isShorter, keptFor, listBuckets, setRetention, type Bucket } from "./buckets.ts";
 import type { Limits } from "../http.ts";
 import type { Server } from "./client.ts";
 import { influxdbSpec, probeBucket, roleName } from "./layout.ts";
@@ -121,13 +121,11 @@ function difference(wanted: readonly InfluxdbBucket[], all: readonly Bucket[]): 
   });
 }
 
-const days = (seconds: number): string => (seconds === 0 ? "for ever" : `for ${seconds / 3_600} h`);
-
 function line({ bucket, now }: Step): string {
-  const kept = days(bucket.retentionSeconds);
+  const kept = keptFor(bucket);
   if (!now) return `+ the bucket ${bucket.name}, which keeps points ${kept}`;
   const loss = isShorter(bucket, now) ? ": older ones are deleted for good" : "";
-  return `~ the bucket ${bucket.name} keeps points ${days(now.retentionSeconds)} → ${kept}${loss}`;
+  return `~ the bucket ${bucket.name} keeps points ${keptFor(now)} → ${kept}${loss}`;
 }
 
 /** They are in the server, and stay there with their points. */

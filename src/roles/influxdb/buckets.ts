@@ -41,6 +41,10 @@ export function isShorter(
 const span = ({ retentionSeconds }: Pick<Bucket, "retentionSeconds">): number =>
   retentionSeconds === 0 ? Number.POSITIVE_INFINITY : retentionSeconds;
 
+/** For people and messages. Pure. */
+export const keptFor = ({ retentionSeconds }: Pick<Bucket, "retentionSeconds">): string =>
+  retentionSeconds === 0 ? "for ever" : `for ${retentionSeconds / 3_600} h`;
+
 const pageSize = 100;
 
 /** All but the server's own (`_tasks`, `_monitoring`). @throws ChimeError `influxdb.*` */

@@ -90,5 +90,9 @@ export function overallOf(outages: readonly Outage[]): Outage[] {
   return outages.filter(({ bucket }) => bucket === undefined);
 }
 
+/** Since when points may be missing, as people are told it. Pure. */
+export const sinceText = ({ since }: { since: string }): string =>
+  Date.parse(since) === 0 ? "of any time" : `since ${since}`;
+
 /** A moment of one, as people and scripts are told it. Pure. */
 export const timeText = (ms: number): string => new Date(ms).toISOString();

@@ -2,6 +2,7 @@ import { phases, type MemberView } from "../../cluster/types.ts";
 import type { Problem } from "../guard.ts";
 import type { RoleContext, TwinNodeStatus, TwinStatus } from "../types.ts";
 import { nodes, roleName } from "./layout.ts";
+import { sinceText } from "./outages.ts";
 import { publishedBy, type Published } from "./published.ts";
 
 /** One of the twins, and what it says of itself. */
@@ -111,7 +112,7 @@ function nodeProblems(
       code: "influxdb.gap",
       severity: "error",
       node: name,
-      message: `the server of ${name} may lack points since ${gap.since}, ${Math.round(gap.done * 100)} % of it is compared and filled${why}`,
+      message: `the server of ${name} may lack points ${sinceText(gap)}, ${Math.round(gap.done * 100)} % of it is compared and filled${why}`,
       remedy:
         beyondStatus(gap.remedy) ??
         (isOtherBetter
@@ -135,13 +136,13 @@ function start(name: string, said: Published | null): string {
 type Gap = NonNullable<Published["gap"]>;
 
 /** Nobody knows of anything that is missing. */
-function notCompared(node: string, { since, remedy }: Gap, trouble: string): Problem {
+function notCompared(node: string, gap: Gap, trouble: string): Problem {
   return {
     code: "influxdb.not_compared",
     severity: "warning",
     node,
-    message: `what ${node} has of the time since ${since} could not be compared: ${trouble}`,
-    remedy: beyondStatus(remedy) ?? "chime-node influxdb compare",
+    message: `what ${node} has ${sinceText(gap)} could not be compared: ${trouble}`,
+    remedy: beyondStatus(gap.remedy) ?? "chime-node influxdb compare",
   };
 }
 

@@ -32,6 +32,15 @@ test("one that may lack points is an error, and says who has more", () => {
   expect(problem?.remedy).toContain("node1 serves");
 });
 
+test("where nobody knows since when, no day of 1970 is told", () => {
+  const since = "1970-01-01T00:00:00.000Z";
+  const [missing] = told(twinNode(1), twinNode(2, { gap: { ...gap, since } })).problems;
+  expect(missing?.message).toStartWith("the server of node2 may lack points of any time, ");
+  const unsure = { ...gap, since, away: 0, trouble: "not now" };
+  const [uncompared] = told(twinNode(1), twinNode(2, { gap: unsure })).problems;
+  expect(uncompared?.message).toBe("what node2 has of any time could not be compared: not now");
+});
+
 test("who reads status is not told to run it", () => {
   const trouble = "the server at 10.0.0.12:8086 did not answer within 60 s";
   for (const away of [0, 4]) {

@@ -1,5 +1,5 @@
 import { ChimeError, refused } from "../../../core/errors.ts";
-import { databaseOf, listBuckets, type Bucket } from "../buckets.ts";
+import { databaseOf, keptFor, listBuckets, type Bucket } from "../buckets.ts";
 import type { Limits } from "../../http.ts";
 import { whereOf, type Server } from "../client.ts";
 import type { Database } from "../influxql.ts";
@@ -86,13 +86,10 @@ function requireSameRetention(mine: Server, one: Bucket, other: Server, another:
   if (one.retentionSeconds === another.retentionSeconds) return;
   throw refused(
     "influxdb.retention_differs",
-    `bucket ${one.name} keeps points ${kept(one)} on ${whereOf(mine)}, and ${kept(another)} on ${whereOf(other)}`,
-    `if roles.influxdb names ${one.name}: chime-node apply --role influxdb on both; else: influx bucket update --name ${one.name} --retention, on one of them`,
+    `bucket ${one.name} keeps points ${keptFor(one)} on ${whereOf(mine)}, and ${keptFor(another)} on ${whereOf(other)}`,
+    `if roles.influxdb names ${one.name}: chime-node apply --role influxdb on both; else, on one of them: influx bucket update --id ID --retention TIME (the ID: influx bucket list --name ${one.name})`,
   );
 }
-
-const kept = ({ retentionSeconds }: Bucket): string =>
-  retentionSeconds === 0 ? "for ever" : `for ${retentionSeconds} s`;
 
 function requireBucket(server: Server, name: string, bucket: Bucket | undefined): Bucket {
   if (bucket) return bucket;

@@ -101,7 +101,7 @@ async function idOf({ context, twin, wasJoined }: Forming, limits: Limits): Prom
       throw refused(
         "influxdb.org_gone",
         `the server of ${name} has no organisation ${org} any more: it was renamed or deleted there`,
-        `if it was renamed: influx org update --name ${org}, on ${name}; else ${anew(context, twin)}`,
+        `if it was renamed: influx org update --id ID --name ${org}, on ${name}; else ${anew(context, twin)}`,
       );
     }
     if (code !== "influxdb.denied") throw error;

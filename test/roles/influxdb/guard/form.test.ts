@@ -62,7 +62,7 @@ test("an organisation that was renamed or deleted is told as that; of a setup th
     code: "influxdb.org_gone",
     exit: 3,
     message: expect.stringContaining("no organisation chime"),
-    remedy: expect.stringContaining("influx org update --name chime"),
+    remedy: expect.stringContaining("influx org update --id ID --name chime"),
   });
   await expect(attempt({ wasJoined: false, alone: true })).rejects.toMatchObject({
     code: "influxdb.missing",
