@@ -79,11 +79,21 @@ export async function bringUp(
       madeFor = now;
       await complete(going(some), context, "configured");
     };
-    for (const role of going(some))
-      await guarded(stopped, [role], io, () => untilReady(role, deadline, readyMs, io, follow));
-    if (going(some).length === 0) return;
-    await complete(going(some), (await readContext(facts)).context, "ready");
-    await markReady(going(some));
+    await lastSteps({
+      left: () => going(some),
+      isReady: async (role) => (await callAgent<RoleProgress>("role.progress", { role })).ready,
+      wait: (role, takeReady) => {
+        const meanwhile = async () => {
+          await follow();
+          await takeReady();
+        };
+        return guarded(stopped, [role], io, () => untilReady(role, deadline, readyMs, io, meanwhile));
+      },
+      take: async (ready) => {
+        await complete(ready, (await readContext(facts)).context, "ready");
+        await markReady(going(ready));
+      },
+    });
   };
   const { context } = await readContext(facts);
   await complete(names, context, "installed");
@@ -100,6 +110,33 @@ export async function bringUp(
     clearInterval(telling);
   }
   tell(names, stopped, io);
+}
+
+interface LastSteps {
+  /** The roles that have not failed. */
+  left: () => readonly RoleName[];
+  isReady: (role: RoleName) => Promise<boolean>;
+  /** Until it is ready, or fails; `takeReady` is called some times a second. */
+  wait: (role: RoleName, takeReady: () => Promise<void>) => Promise<void>;
+  take: (ready: readonly RoleName[]) => Promise<void>;
+}
+
+/** Each role takes its last step as soon as it is ready: one that is filled for hours, or fails, holds up no other. */
+export async function lastSteps({ left, isReady, wait, take }: LastSteps): Promise<void> {
+  const taken = new Set<RoleName>();
+  const takeAll = async (ready: readonly RoleName[]) => {
+    if (ready.length === 0) return;
+    for (const role of ready) taken.add(role);
+    await take(ready);
+  };
+  const rest = () => left().filter((role) => !taken.has(role));
+  const takeReady = async () => {
+    const ready: RoleName[] = [];
+    for (const role of rest()) if (await isReady(role)) ready.push(role);
+    await takeAll(ready);
+  };
+  for (const role of left()) if (!taken.has(role)) await wait(role, takeReady);
+  await takeAll(rest());
 }
 
 function planOf(name: RoleName, context: RoleContext): RolePlan {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { failed } from "../../src/core/errors.ts";
-import { failureOf, whoIsWhat } from "../../src/operations/bring-up.ts";
+import { failureOf, lastSteps, whoIsWhat } from "../../src/operations/bring-up.ts";
 import { member } from "../agent/members.ts";
 
 const error = failed("x", "broken");
@@ -24,4 +24,41 @@ test("a node's configuration is made anew when somebody takes a role, comes or l
     [one, two, member("node3")],
   ];
   for (const members of changed) expect(whoIsWhat(members)).not.toBe(made);
+});
+
+test("a role that is ready takes its last step while another one is still filled, whichever was named first, or fails", async () => {
+  for (const names of [
+    ["mysql", "influxdb"],
+    ["influxdb", "mysql"],
+  ]) {
+    for (const ends of [true, false]) {
+      const told: string[] = [];
+      const ready = new Set(["mysql"]);
+      const stopped = new Set<string>();
+      await lastSteps({
+        left: () => names.filter((role) => !stopped.has(role)),
+        isReady: (role) => Promise.resolve(ready.has(role)),
+        async wait(role, takeReady) {
+          await takeReady();
+          if (role === "mysql") return;
+          told.push("influxdb is over");
+          if (ends) ready.add(role);
+          else stopped.add(role);
+        },
+        take: (roles) => Promise.resolve(void told.push(...roles)),
+      });
+      expect(told).toEqual(["mysql", "influxdb is over", ...(ends ? ["influxdb"] : [])]);
+    }
+  }
+});
+
+test("roles that are ready at once take their last step together", async () => {
+  const taken: unknown[] = [];
+  await lastSteps({
+    left: () => ["mysql", "influxdb"],
+    isReady: () => Promise.resolve(true),
+    wait: () => Promise.resolve(),
+    take: (roles) => Promise.resolve(void taken.push(roles)),
+  });
+  expect(taken).toEqual([["mysql", "influxdb"]]);
 });
