@@ -32,7 +32,7 @@ export function connectionTo(context: RoleContext, name: RoleName): Record<strin
 
 /** A line for each field. What this node does not know says where to ask. */
 export function connectionText(connection: Record<string, unknown>, name: RoleName): string {
-  const elsewhere = `not known here: run this on a node with the role ${name}`;
+  const elsewhere = `not known here: run this on a node that is ready for ${name}`;
   const lines = Object.entries(connection).map(([key, value]) => {
     const shown: unknown = value ?? elsewhere;
     return `${key}: ${[shown].flat().join(", ")}`;

@@ -37,6 +37,6 @@ test("a role that the cluster does not have is refused by name, with those that 
 
 test("what this node does not know is no empty line", () => {
   expect(connectionText({ token: "t", read_token: null }, "influxdb")).toBe(
-    "token: t\nread_token: not known here: run this on a node with the role influxdb",
+    "token: t\nread_token: not known here: run this on a node that is ready for influxdb",
   );
 });
