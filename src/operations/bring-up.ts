@@ -82,10 +82,10 @@ export async function bringUp(
     await lastSteps({
       left: () => going(some),
       isReady: async (role) => (await callAgent<RoleProgress>("role.progress", { role })).ready,
-      wait: (role, takeReady) => {
+      wait: (role, takeOthers) => {
         const meanwhile = async () => {
           await follow();
-          await takeReady();
+          await takeOthers();
         };
         return guarded(stopped, [role], io, () => untilReady(role, deadline, readyMs, io, meanwhile));
       },
@@ -116,8 +116,8 @@ interface LastSteps {
   /** The roles that have not failed. */
   left: () => readonly RoleName[];
   isReady: (role: RoleName) => Promise<boolean>;
-  /** Until it is ready, or fails; `takeReady` is called some times a second. */
-  wait: (role: RoleName, takeReady: () => Promise<void>) => Promise<void>;
+  /** Until it is ready, or fails; `takeOthers` is called some times a second. */
+  wait: (role: RoleName, takeOthers: () => Promise<void>) => Promise<void>;
   take: (ready: readonly RoleName[]) => Promise<void>;
 }
 
@@ -130,12 +130,12 @@ export async function lastSteps({ left, isReady, wait, take }: LastSteps): Promi
     await take(ready);
   };
   const rest = () => left().filter((role) => !taken.has(role));
-  const takeReady = async () => {
+  const takeReadyBut = async (awaited: RoleName) => {
     const ready: RoleName[] = [];
-    for (const role of rest()) if (await isReady(role)) ready.push(role);
+    for (const role of rest()) if (role !== awaited && (await isReady(role))) ready.push(role);
     await takeAll(ready);
   };
-  for (const role of left()) if (!taken.has(role)) await wait(role, takeReady);
+  for (const role of left()) if (!taken.has(role)) await wait(role, () => takeReadyBut(role));
   await takeAll(rest());
 }
 
