@@ -142,7 +142,9 @@ function notCompared(node: string, gap: Gap, trouble: string): Problem {
     severity: "warning",
     node,
     message: `what ${node} has ${sinceText(gap)} could not be compared: ${trouble}`,
-    remedy: beyondStatus(gap.remedy) ?? "chime-node influxdb compare",
+    remedy:
+      beyondStatus(gap.remedy) ??
+      "wait: it is tried again by itself; chime-node influxdb compare does it now, once both servers answer",
   };
 }
 
