@@ -4,6 +4,8 @@ export interface Found {
   isNew: boolean;
   /** It was one of the twins before. */
   wasJoined: boolean;
+  /** It has what it had as such: it is neither new nor a copy that was cut off. */
+  holdsData: boolean;
   /** It knows the organisation by the same ID as the other one's; null where there is none to compare with. */
   isTwin: boolean | null;
   mate: MateInFormation | undefined;
@@ -23,11 +25,11 @@ interface MateInFormation {
 export type Formation = { do: "found" | "copy" | "join" } | { do: "wait"; line: string };
 
 /** How a server becomes one of the twins: one of them is set up, the other one takes over all that it knows. Pure. */
-export function formation({ isNew, wasJoined, isTwin, mate }: Found): Formation {
-  if (!isNew && (isTwin ?? wasJoined)) return { do: "join" };
+export function formation({ isNew, wasJoined, holdsData, isTwin, mate }: Found): Formation {
+  if (!isNew && (isTwin ?? holdsData)) return { do: "join" };
   // Set up in an attempt that was cut off: it holds nothing.
-  if (mate?.isThere) return wasJoined && !isNew ? different(mate.name) : { do: "copy" };
-  if (isNew && wasJoined) {
+  if (mate?.isThere) return holdsData ? different(mate.name) : { do: "copy" };
+  if (wasJoined) {
     const from = mate
       ? `waiting for ${mate.name}, which has them, too`
       : "chime-node reset here, and join again";

@@ -7,6 +7,8 @@ const ms = v.pipe(v.number(), v.minValue(0));
 const recordSchema = v.object({
   /** Its server was one of the twins at some time. */
   joined: v.boolean(),
+  /** What its server held is gone, and it is being made the other one's copy. */
+  copying: v.optional(v.boolean(), false),
   /** The run of the server (systemd's invocation) that was last seen well, and when. */
   run: v.string(),
   wellAt: ms,
@@ -25,7 +27,7 @@ const recordSchema = v.object({
 });
 type Kept = v.InferOutput<typeof recordSchema>;
 
-const nothing: Kept = { joined: false, run: "", wellAt: 0, alone: false, outages: [] };
+const nothing: Kept = { joined: false, copying: false, run: "", wellAt: 0, alone: false, outages: [] };
 
 /** That it is well is written down so often, ms: after a power cut the outage began at most so long before it did. */
 const wellEveryMs = 30_000;
@@ -63,6 +65,11 @@ export class Record {
   /** Its server was one of the twins at some time. */
   get wasJoined(): boolean {
     return this.#kept.joined;
+  }
+
+  /** Its server was being made the other one's copy when that was cut off, and holds nothing of what it held. */
+  get isCopying(): boolean {
+    return this.#kept.copying;
   }
 
   /** The oldest first. */
@@ -124,11 +131,17 @@ export class Record {
     return this.#change(({ outages }) => ({ outages: ended(outages, now, false) }));
   }
 
+  /** Its points are gone, and it is made the other one's copy, until it joins; on the disk before that begins. @throws ChimeError `host.*` */
+  copy(): Promise<void> {
+    return this.#change(() => ({ copying: true }));
+  }
+
   /** The server is one of the twins from now on, and may lack what `outages` says. @throws ChimeError `host.*` */
   join(now: number, outages: readonly Outage[]): Promise<void> {
     this.#wellAt = now;
     return this.#change((kept) => ({
       joined: true,
+      copying: false,
       wellAt: now,
       outages: merged([...kept.outages, ...outages]),
     }));

@@ -8,7 +8,7 @@ const mate = (more: Partial<NonNullable<Found["mate"]>> = {}) => ({
   wasJoined: false,
   ...more,
 });
-const fresh: Found = { isNew: true, wasJoined: false, isTwin: null, mate: undefined };
+const fresh: Found = { isNew: true, wasJoined: false, holdsData: false, isTwin: null, mate: undefined };
 
 test.each([
   ["the only one", {}, "found"],
@@ -24,17 +24,38 @@ test.each([
     "wait",
   ],
   ["its data are gone", { wasJoined: true, mate: mate({ isThere: true, wasJoined: true }) }, "copy"],
-  ["as it was", { isNew: false, wasJoined: true, mate: mate() }, "join"],
+  ["as it was", { isNew: false, wasJoined: true, holdsData: true, mate: mate() }, "join"],
   ["a setup that was cut off", { isNew: false }, "found"],
   [
     "a takeover that was cut off",
     { isNew: false, isTwin: false, mate: mate({ isFirst: true, isThere: true, wasJoined: true }) },
     "copy",
   ],
+  [
+    "a copy that was cut off where there were data before",
+    { isNew: false, wasJoined: true, isTwin: false, mate: mate({ isThere: true, wasJoined: true }) },
+    "copy",
+  ],
+  [
+    "the same, and the other one is away",
+    { isNew: false, wasJoined: true, mate: mate({ wasJoined: true }) },
+    "wait",
+  ],
+  [
+    "a copy that was cut off at its end",
+    { isNew: false, wasJoined: true, isTwin: true, mate: mate({ isThere: true, wasJoined: true }) },
+    "join",
+  ],
   ["data that were kept, of a twin", { isNew: false, isTwin: true, mate: mate({ isThere: true }) }, "join"],
   [
     "two that were set up apart",
-    { isNew: false, wasJoined: true, isTwin: false, mate: mate({ isThere: true, wasJoined: true }) },
+    {
+      isNew: false,
+      wasJoined: true,
+      holdsData: true,
+      isTwin: false,
+      mate: mate({ isThere: true, wasJoined: true }),
+    },
     "wait",
   ],
 ] satisfies [string, Partial<Found>, string][])("%s: %j is to %s", (_, found, wanted) => {

@@ -1,14 +1,17 @@
+import type { Clock } from "../../../core/clock.ts";
 import { log } from "../../../core/log.ts";
 import { refused, ChimeError } from "../../../core/errors.ts";
 import type { RoleContext } from "../../types.ts";
 import { ensureBuckets } from "../bucket-resource.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
+import { holdsNothing } from "../empty.ts";
 import { formation, type Formation } from "../formation.ts";
 import { influxdbSpec, layout, userName } from "../layout.ts";
 import type { Twin } from "../mate.ts";
 import { readMetadata, restoreMetadata } from "../metadata.ts";
 import { organisationId } from "../organisation.ts";
+import type { Record } from "../record.ts";
 import { serverOf } from "../servers.ts";
 import { isNew, setUp } from "../setup.ts";
 import { findTokens, keepTokens, keptTokens, makeTokens, type Tokens } from "../tokens.ts";
@@ -17,7 +20,8 @@ import { findTokens, keepTokens, keptTokens, makeTokens, type Tokens } from "../
 interface Forming {
   context: RoleContext;
   twin: Twin | undefined;
-  wasJoined: boolean;
+  record: Record;
+  clock: Clock;
   /** The other one's limited tokens, by its agent: a server may tell them only once. */
   askTokens: (node: string) => Promise<Tokens | undefined>;
 }
@@ -25,14 +29,14 @@ interface Forming {
 type Formed = Exclude<Formation["do"], "wait">;
 
 /**
- * Makes this node's server one of the twins, or finds that it is.
+ * Makes this node's server one of the twins, or finds that it is, and notes what it may lack.
  * @returns what had to be done for it
- * @throws ChimeError `influxdb.waits`, `influxdb.other_setup`, `influxdb.token_gone`, `influxdb.org_gone` (exit 3), `influxdb.*`
+ * @throws ChimeError `influxdb.waits`, `influxdb.other_setup`, `influxdb.token_gone`, `influxdb.org_gone` (exit 3), `influxdb.*`, `host.*`
  */
 export async function form(forming: Forming, limits: Limits): Promise<Formed> {
   const step = await look(forming, limits);
   if (step.do === "wait") throw refused("influxdb.waits", step.line, "chime-node status");
-  const { context, twin } = forming;
+  const { context, twin, record } = forming;
   const spec = influxdbSpec(context);
   const server = serverOf(context.self, context);
   if (step.do === "found") {
@@ -42,26 +46,45 @@ export async function form(forming: Forming, limits: Limits): Promise<Formed> {
     log.info("influxdb: this server is set up");
   } else if (step.do === "copy" && twin) {
     const metadata = await readMetadata(serverOf(twin.member, context), limits);
+    // Cut off in this, one that had data would be taken for one that has them.
+    if (record.wasJoined) await record.copy();
     await setUpOnce(context, limits);
     await restoreMetadata(server, metadata, limits);
     log.info(`influxdb: this server knows what that of ${twin.member.name} knows`);
   }
   if (step.do !== "found") await takeTokens(forming, limits);
   await ensureBuckets(server, [], limits);
+  await note(forming, step.do, limits);
   return step.do;
 }
 
+/** What it may lack that is one of the twins from now on. */
+async function note(
+  { context, twin, record, clock }: Forming,
+  formed: Formed,
+  limits: Limits,
+): Promise<void> {
+  // Of data that were kept nobody knows how old they are.
+  if (record.wasJoined && !record.isCopying) return;
+  const now = clock.wall();
+  // Two that were just made need not wait for each other: what comes from now on both are given.
+  const isNew = formed === "copy" && twin && (await holdsNothing(serverOf(twin.member, context), limits));
+  await record.join(now, formed === "found" ? [] : [{ from: 0, to: now, sure: !isNew }]);
+}
+
 async function look(forming: Forming, limits: Limits): Promise<Formation> {
-  const { context, twin, wasJoined } = forming;
+  const { context, twin, record } = forming;
   const server = serverOf(context.self, context);
   const fresh = await isNew(server, limits);
+  const holdsData = record.wasJoined && !record.isCopying && !fresh;
   // One whose server is away cannot be asked: this node goes by what it remembers.
   const isThere = twin?.alive === true && twin.said?.serving === true;
   const own = fresh ? null : await idOf(forming, limits);
-  const theirs = isThere && !fresh ? await theirId(serverOf(twin.member, context), wasJoined, limits) : null;
+  const theirs = isThere && !fresh ? await theirId(serverOf(twin.member, context), holdsData, limits) : null;
   return formation({
     isNew: fresh,
-    wasJoined,
+    wasJoined: record.wasJoined,
+    holdsData,
     isTwin: theirs === null || fresh ? null : own === theirs,
     mate: twin && {
       name: twin.member.name,
@@ -73,11 +96,11 @@ async function look(forming: Forming, limits: Limits): Promise<Formation> {
 }
 
 /** The organisation's on the other one; null where that ends at this moment, and this node need not know. @throws ChimeError `influxdb.*` */
-async function theirId(server: Server, wasJoined: boolean, limits: Limits): Promise<string | null> {
+async function theirId(server: Server, holdsData: boolean, limits: Limits): Promise<string | null> {
   try {
     return await organisationId(server, limits);
   } catch (error) {
-    if (wasJoined && error instanceof ChimeError && away.has(error.code)) return null;
+    if (holdsData && error instanceof ChimeError && away.has(error.code)) return null;
     throw error;
   }
 }
@@ -88,7 +111,8 @@ const away = new Set(["influxdb.unreachable", "influxdb.timeout"]);
  * The organisation's; null where it is not there.
  * @throws ChimeError `influxdb.other_setup`, and of a server that was one of the twins `influxdb.token_gone`, `influxdb.org_gone`
  */
-async function idOf({ context, twin, wasJoined }: Forming, limits: Limits): Promise<string | null> {
+async function idOf({ context, twin, record }: Forming, limits: Limits): Promise<string | null> {
+  const { wasJoined } = record;
   const { org } = influxdbSpec(context);
   const { name } = context.self;
   const server = serverOf(context.self, context);

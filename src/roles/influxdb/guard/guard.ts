@@ -45,7 +45,6 @@ import { Deleting, type OtherNode, type Own } from "./deleting.ts";
 import { Exclusion, type UnderWay } from "./exclusion.ts";
 import type { Withheld } from "../gap/deleted.ts";
 import { weekMs } from "../gap/time.ts";
-import { holdsNothing } from "../empty.ts";
 import { forgone } from "../forgone.ts";
 import { drillServer, isDrillFault } from "./drill-faults.ts";
 import { form } from "./form.ts";
@@ -511,18 +510,7 @@ export class TwinGuard implements Guard {
       return v.parse(v.nullable(tokensSchema), answer) ?? undefined;
     };
     try {
-      const formed = await form(
-        { context, twin, wasJoined: this.#record.wasJoined, askTokens },
-        this.#limits,
-      );
-      // Of data that were kept nobody knows how old they are.
-      if (formed === "copy" || !this.#record.wasJoined) {
-        const now = this.#deps.clock.wall();
-        // Two that were just made need not wait for each other: what comes from now on both are given.
-        const isNew =
-          formed === "copy" && twin && (await holdsNothing(serverOf(twin.member, context), this.#limits));
-        await this.#record.join(now, formed === "found" ? [] : [{ from: 0, to: now, sure: !isNew }]);
-      }
+      await form({ context, twin, record: this.#record, clock: this.#deps.clock, askTokens }, this.#limits);
       this.#joined = true;
       this.#trouble = null;
       this.#remedy = null;

@@ -1,12 +1,33 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../../../src/core/clock.ts";
 import { form } from "../../../../src/roles/influxdb/guard/form.ts";
 import { twinOf } from "../../../../src/roles/influxdb/mate.ts";
+import { Record } from "../../../../src/roles/influxdb/record.ts";
 import { twinContext, twinNode } from "../context.ts";
 
 /** Nobody else is asked there. */
 const address = "127.86.0.1";
 const limits = { timeoutMs: 5_000 };
 const orgNotFound = { code: "not found", message: 'organization name "chime" not found' };
+
+let directory: string;
+let nth = 0;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "chime-form-"));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+async function recordOf(wasJoined: boolean): Promise<Record> {
+  const record = await Record.load(join(directory, `${++nth}.json`));
+  if (wasJoined) await record.join(90_000, []);
+  return record;
+}
+
+const clock = systemClock;
+const askTokens = () => Promise.resolve(undefined);
 
 let status: number;
 let body: unknown;
@@ -25,11 +46,11 @@ beforeEach(() => {
 });
 afterEach(() => http.stop(true));
 
-function attempt({ wasJoined, alone = false }: { wasJoined: boolean; alone?: boolean }) {
+async function attempt({ wasJoined, alone = false }: { wasJoined: boolean; alone?: boolean }) {
   const members = [{ ...twinNode(1), address }, ...(alone ? [] : [twinNode(2, { liveness: "dead" })])];
   const context = twinContext(members);
   const twin = twinOf(context.self, members);
-  return form({ context, twin, wasJoined, askTokens: () => Promise.resolve(undefined) }, limits);
+  return form({ context, twin, record: await recordOf(wasJoined), clock, askTokens }, limits);
 }
 
 test("a server with another setup is refused, and told as somebody else's", async () => {
@@ -95,7 +116,7 @@ test.each([
     ];
     const context = twinContext(members);
     const twin = twinOf(context.self, members);
-    const forming = { context, twin, wasJoined: true, askTokens: () => Promise.resolve(undefined) };
+    const forming = { context, twin, record: await recordOf(true), clock, askTokens };
     const done = await form(forming, limits).catch((error: { code: string }) => error.code);
     expect(done).toBe(wanted);
   } finally {
