@@ -10,8 +10,8 @@ export async function holdsNothing(server: Server, limits: Limits): Promise<bool
   const found = await Promise.all(
     buckets.map(async (bucket) => {
       const database = await databaseOf(server, bucket, limits);
-      const [tables = []] = await queryJson(server, database, ["SHOW MEASUREMENTS LIMIT 1"], limits);
-      return tables.length > 0;
+      const [tables] = await queryJson(server, database, ["SHOW MEASUREMENTS LIMIT 1"], limits);
+      return tables?.length !== 0;
     }),
   );
   return !found.includes(true);

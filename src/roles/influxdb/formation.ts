@@ -4,7 +4,7 @@ export interface Found {
   isNew: boolean;
   /** It was one of the twins before. */
   wasJoined: boolean;
-  /** It has what it had as such: it is neither new nor a copy that was cut off. */
+  /** It has what it had as such: it is neither new nor a copy that was cut off, nor was it set up apart and is empty. */
   holdsData: boolean;
   /** It knows the organisation by the same ID as the other one's; null where there is none to compare with. */
   isTwin: boolean | null;
@@ -27,7 +27,7 @@ export type Formation = { do: "found" | "copy" | "join" } | { do: "wait"; line: 
 /** How a server becomes one of the twins: one of them is set up, the other one takes over all that it knows. Pure. */
 export function formation({ isNew, wasJoined, holdsData, isTwin, mate }: Found): Formation {
   if (!isNew && (isTwin ?? holdsData)) return { do: "join" };
-  // Set up in an attempt that was cut off: it holds nothing.
+  // Nobody's, or set up in an attempt that was cut off: it holds nothing.
   if (mate?.isThere) return holdsData ? different(mate.name) : { do: "copy" };
   if (wasJoined) {
     const from = mate

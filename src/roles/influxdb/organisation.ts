@@ -14,3 +14,9 @@ export async function organisationId(server: Server, limits: Limits): Promise<st
   const { orgs } = await askJson(server, asked, schema, limits);
   return orgs.find(({ name }) => name === server.org)?.id ?? null;
 }
+
+/** Whether it has one organisation alone. @throws ChimeError `influxdb.*` */
+export async function hasNoOther(server: Server, limits: Limits): Promise<boolean> {
+  const { orgs } = await askJson(server, { method: "GET", path: "/api/v2/orgs" }, schema, limits);
+  return orgs.length === 1;
+}

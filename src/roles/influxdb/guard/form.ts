@@ -10,7 +10,7 @@ import { formation, type Formation } from "../formation.ts";
 import { influxdbSpec, layout, userName } from "../layout.ts";
 import type { Twin } from "../mate.ts";
 import { readMetadata, restoreMetadata } from "../metadata.ts";
-import { organisationId } from "../organisation.ts";
+import { hasNoOther, organisationId } from "../organisation.ts";
 import type { Record } from "../record.ts";
 import { serverOf } from "../servers.ts";
 import { isNew, setUp } from "../setup.ts";
@@ -76,16 +76,19 @@ async function look(forming: Forming, limits: Limits): Promise<Formation> {
   const { context, twin, record } = forming;
   const server = serverOf(context.self, context);
   const fresh = await isNew(server, limits);
-  const holdsData = record.wasJoined && !record.isCopying && !fresh;
+  const remembersData = record.wasJoined && !record.isCopying && !fresh;
   // One whose server is away cannot be asked: this node goes by what it remembers.
   const isThere = twin?.alive === true && twin.said?.serving === true;
   const own = fresh ? null : await idOf(forming, limits);
-  const theirs = isThere && !fresh ? await theirId(serverOf(twin.member, context), holdsData, limits) : null;
+  const theirs =
+    isThere && !fresh ? await theirId(serverOf(twin.member, context), remembersData, limits) : null;
+  const isTwin = theirs === null ? null : own === theirs;
+  const holdsData = remembersData && !(isTwin === false && (await isEmpty(server, limits)));
   return formation({
     isNew: fresh,
     wasJoined: record.wasJoined,
     holdsData,
-    isTwin: theirs === null || fresh ? null : own === theirs,
+    isTwin,
     mate: twin && {
       name: twin.member.name,
       isFirst: twin.isFirst,
@@ -96,16 +99,21 @@ async function look(forming: Forming, limits: Limits): Promise<Formation> {
 }
 
 /** The organisation's on the other one; null where that ends at this moment, and this node need not know. @throws ChimeError `influxdb.*` */
-async function theirId(server: Server, holdsData: boolean, limits: Limits): Promise<string | null> {
+async function theirId(server: Server, remembersData: boolean, limits: Limits): Promise<string | null> {
   try {
     return await organisationId(server, limits);
   } catch (error) {
-    if (holdsData && error instanceof ChimeError && away.has(error.code)) return null;
+    if (remembersData && error instanceof ChimeError && away.has(error.code)) return null;
     throw error;
   }
 }
 
 const away = new Set(["influxdb.unreachable", "influxdb.timeout"]);
+
+/** Nothing is lost with what it knows. @throws ChimeError `influxdb.*`: then nobody knows */
+async function isEmpty(server: Server, limits: Limits): Promise<boolean> {
+  return (await hasNoOther(server, limits)) && holdsNothing(server, limits);
+}
 
 /**
  * The organisation's; null where it is not there.

@@ -15,6 +15,8 @@ const addresses = ["127.86.1.1", "127.86.1.2"] as const;
 interface StandIn {
   /** By ID; null: nobody has set it up. */
   org: string | null;
+  /** By their names. */
+  otherOrgs: string[];
   /** Whose users and notebooks it has. */
   sql: string;
   buckets: string[];
@@ -28,6 +30,7 @@ let cut: { at: number; isDone: boolean } | undefined;
 let requests = 0;
 let served: Bun.Server<undefined>[];
 beforeEach(() => {
+  [cut, requests] = [undefined, 0];
   served = addresses.map((hostname, nth) =>
     Bun.serve({
       hostname,
@@ -71,7 +74,7 @@ async function answered(server: StandIn, request: Request): Promise<Response> {
     return Response.json({ results: [values.length > 0 ? { series: [{ columns: ["name"], values }] } : {}] });
   }
   return Response.json({
-    orgs: [{ id: server.org, name: "chime" }],
+    orgs: ["chime", ...server.otherOrgs].map((name) => ({ id: server.org, name })),
     buckets: server.buckets.map((name) => ({
       id: name,
       name,
@@ -82,8 +85,14 @@ async function answered(server: StandIn, request: Request): Promise<Response> {
   });
 }
 
-const empty = (org: string): StandIn => ({ org, sql: org, buckets: ["chime"], measurements: [] });
-const fresh: StandIn = { org: null, sql: "", buckets: [], measurements: [] };
+const empty = (org: string): StandIn => ({
+  org,
+  otherOrgs: [],
+  sql: org,
+  buckets: ["chime"],
+  measurements: [],
+});
+const fresh: StandIn = { org: null, otherOrgs: [], sql: "", buckets: [], measurements: [] };
 const whole: StandIn = { ...empty("other"), buckets: ["chime", "chime-node"], measurements: ["cpu"] };
 
 let directory: string;
@@ -171,5 +180,27 @@ test.each([true, false])(
     expect(await attempt(path)).toBe("copy");
     const all = { from: 0, to: expect.any(Number), sure: false };
     expect((await Record.load(path)).outages).toEqual([all, ...before]);
+  },
+);
+
+test("one that was set up apart takes over what the other one knows where it holds nothing", async () => {
+  [own, other] = [empty("apart"), { ...whole }];
+  const path = await remembered(true);
+  expect(await attempt(path)).toBe("copy");
+  expect([own.org, await lacksAll(path)]).toEqual(["other", true]);
+});
+
+test.each<Partial<StandIn>>([{ measurements: ["cpu"] }, { otherOrgs: ["theirs"] }])(
+  "one that was set up apart and has more is left alone, also where it cannot be asked for that: %j",
+  async (more) => {
+    [own, other] = [{ ...empty("apart"), ...more }, { ...whole }];
+    const path = await remembered(true);
+    expect(await attempt(path)).toBe("influxdb.waits");
+    const all = requests;
+    for (let at = 0; at < all; at += 1) {
+      [cut, requests] = [{ at, isDone: false }, 0];
+      await attempt(path);
+      expect({ at, org: own.org }).toEqual({ at, org: "apart" });
+    }
   },
 );
