@@ -28,9 +28,10 @@ export async function readMetadata(server: Server, limits: Limits): Promise<Meta
  * token is the same then, what it had itself is gone. @throws ChimeError `influxdb.*`
  */
 export async function restoreMetadata(server: Server, { kv, sql }: Metadata, limits: Limits): Promise<void> {
+  // The organisation is in the second: whoever finds the same one there finds both done.
   for (const [name, body] of [
-    ["kv", kv],
     ["sql", sql],
+    ["kv", kv],
   ] as const) {
     const asked = { method: "POST", path: `/api/v2/restore/${name}`, body, once: true } as const;
     await askWell(server, asked, limits);

@@ -151,9 +151,9 @@ test.each(cases)(
       cut = undefined;
       const next = await attempt(path);
       const { wasJoined } = await Record.load(path);
-      const found = { at, next, wasJoined, lacksAll: await lacksAll(path), org: own.org };
+      const found = { at, next, wasJoined, lacksAll: await lacksAll(path), org: own.org, sql: own.sql };
       const wanted = { at, next: expect.stringMatching(/^(copy|join)$/), wasJoined: true, lacksAll: true };
-      expect(found).toEqual({ ...wanted, org: "other" });
+      expect(found).toEqual({ ...wanted, org: "other", sql: "other" });
     }
   },
 );
