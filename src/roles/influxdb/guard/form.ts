@@ -1,13 +1,14 @@
 import type { Clock } from "../../../core/clock.ts";
 import { log } from "../../../core/log.ts";
 import { refused, ChimeError } from "../../../core/errors.ts";
+import type { InfluxdbBucket } from "../../../spec/types.ts";
 import type { RoleContext } from "../../types.ts";
 import { ensureBuckets } from "../bucket-resource.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import { holdsNothing } from "../empty.ts";
 import { formation, type Formation } from "../formation.ts";
-import { influxdbSpec, layout, userName } from "../layout.ts";
+import { influxdbSpec, layout, probeBucket, userName } from "../layout.ts";
 import type { Twin } from "../mate.ts";
 import { readMetadata, restoreMetadata } from "../metadata.ts";
 import { hasNoOther, organisationId } from "../organisation.ts";
@@ -40,7 +41,8 @@ export async function form(forming: Forming, limits: Limits): Promise<Formed> {
   const spec = influxdbSpec(context);
   const server = serverOf(context.self, context);
   if (step.do === "found") {
-    await setUpOnce(context, limits);
+    const retentionSeconds = spec.buckets[0]?.retentionSeconds ?? 0;
+    await setUpOnce(context, { name: spec.bucket, retentionSeconds }, limits);
     await ensureBuckets(server, spec.buckets, limits);
     await keepTokens((await findTokens(server, limits)) ?? (await makeTokens(server, spec.bucket, limits)));
     log.info("influxdb: this server is set up");
@@ -48,7 +50,8 @@ export async function form(forming: Forming, limits: Limits): Promise<Formed> {
     const metadata = await readMetadata(serverOf(twin.member, context), limits);
     // Cut off in this, one that had data would be taken for one that has them.
     if (record.wasJoined) await record.copy();
-    await setUpOnce(context, limits);
+    // Until the other one's are there it has no bucket for clients: what it took would be gone with its own.
+    await setUpOnce(context, probeBucket, limits);
     await restoreMetadata(server, metadata, limits);
     log.info(`influxdb: this server knows what that of ${twin.member.name} knows`);
   }
@@ -161,17 +164,21 @@ function anew(context: RoleContext, twin: Twin | undefined): string {
   return `${back} (docs/influxdb.md)`;
 }
 
-async function setUpOnce(context: RoleContext, limits: Limits): Promise<void> {
+/** @param first which bucket it is to begin with */
+async function setUpOnce(
+  context: RoleContext,
+  { name: bucket, retentionSeconds }: InfluxdbBucket,
+  limits: Limits,
+): Promise<void> {
   const server = serverOf(context.self, context);
   if (!(await isNew(server, limits))) return;
-  const { org, bucket, buckets } = influxdbSpec(context);
   const wanted = {
     username: userName,
     password: context.secrets["influxdb"]?.["password"] ?? "",
-    org,
+    org: server.org,
     bucket,
     token: server.token ?? "",
-    retentionSeconds: buckets[0]?.retentionSeconds ?? 0,
+    retentionSeconds,
   };
   await setUp(server, wanted, limits);
 }

@@ -52,7 +52,7 @@ async function answered(server: StandIn, request: Request): Promise<Response> {
   const body = await request.text();
   if (asked === "GET setup") return Response.json({ allowed: server.org === null });
   if (asked === "POST setup") {
-    Object.assign(server, empty("own"));
+    Object.assign(server, { ...empty("own"), buckets: [(JSON.parse(body) as { bucket: string }).bucket] });
     return Response.json({}, { status: 201 });
   }
   if (asked === "GET backup/metadata") {
@@ -62,7 +62,7 @@ async function answered(server: StandIn, request: Request): Promise<Response> {
     const headers = { "content-type": "multipart/mixed; boundary=b" };
     return new Response(`${parts.join("")}--b--\r\n`, { headers });
   }
-  if (asked === "POST restore/kv") server.org = body;
+  if (asked === "POST restore/kv") Object.assign(server, { org: body, buckets: [...other.buckets] });
   if (asked === "POST restore/sql") server.sql = body;
   if (asked === "POST buckets") {
     const { name } = JSON.parse(body) as { name: string };
@@ -168,6 +168,16 @@ test.each(cases)("while the other one is away, a copy that was cut off waits for
     cut = undefined;
     const next = await attempt(path, { liveness: "dead" });
     expect({ at, next }).toEqual({ at, next: first === "copy" ? "join" : "influxdb.waits" });
+  }
+});
+
+test("what would be gone with the takeover clients cannot write before it", async () => {
+  for (let at = 0, isCut = true; isCut; at += 1) {
+    [own, other] = [{ ...fresh }, { ...whole }];
+    [cut, requests] = [{ at, isDone: true }, 0];
+    await attempt(await remembered(true));
+    isCut = at < requests;
+    expect({ at, isOpen: own.buckets.includes("chime") }).toEqual({ at, isOpen: own.org === "other" });
   }
 });
 
