@@ -123,7 +123,8 @@ export async function repairServers(request: RepairRequest, io: Io): Promise<Rep
     try {
       io.progress("seeing to it that what was deleted is deleted on both");
       const withheld = await askGuard<Withheld[]>("repair", {}, io);
-      sayItGoesOn(over, { ...io, signal });
+      // Interrupted, it waits for what it has written to be answered.
+      sayItGoesOn(over, { ...io, signal: over.signal });
       return await repairNow(request, withheld, { ...io, signal });
     } finally {
       over.abort();

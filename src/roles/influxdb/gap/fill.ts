@@ -98,6 +98,7 @@ async function fillWindow(
     }
     await Promise.all(which.map((one) => writers[one].flush()));
   } finally {
+    await Promise.all(which.map((one) => writers[one].answered()));
     for (const one of which) {
       filled.written[one] += writers[one].written;
       filled.refused[one] += writers[one].refused;

@@ -149,6 +149,8 @@ export class Pace {
 /** Limits of what is asked of the servers, and at which pace; without one as fast as it goes. */
 export interface Care extends Limits {
   pace?: Pace | undefined;
+  /** Ends what is being written, too, which `signal` lets be answered: of an agent that ends. */
+  abandon?: AbortSignal | undefined;
 }
 
 /** Does a piece of work when it is its turn. */

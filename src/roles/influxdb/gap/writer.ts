@@ -60,6 +60,11 @@ export class Writer {
     await this.#writing;
   }
 
+  /** What was sent is answered. Where more is to come this is too early. */
+  async answered(): Promise<void> {
+    await this.#writing.catch(() => undefined);
+  }
+
   /** Waits for the batch before this one. */
   async #send(): Promise<void> {
     const lines = this.#lines;
@@ -78,12 +83,15 @@ export class Writer {
     this.written += lines.length;
   }
 
+  /** Halted, it sends no more; what was sent is waited for: the server stores it all the same, behind a deletion that follows. */
   async #writeBody(body: Uint8Array): Promise<void> {
     const { clock, limits } = this.#options;
     const { server, bucket } = this.#side;
+    const sent = { timeoutMs: limits.timeoutMs, signal: limits.abandon };
     for (const waitMs of [...againMs, undefined]) {
+      limits.signal?.throwIfAborted();
       try {
-        return await writeLines(server, { bucket: bucket.name, body, gzip: true }, limits);
+        return await writeLines(server, { bucket: bucket.name, body, gzip: true }, sent);
       } catch (error) {
         if (!(error instanceof ChimeError)) throw error;
         if (error.code === "influxdb.partial") return this.#notePartial(error.message);

@@ -4,6 +4,7 @@ import { paths } from "../../../core/paths.ts";
 import type { Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import type { Withheld } from "../gap/deleted.ts";
+import type { Care } from "../gap/pace.ts";
 import { FillRecord } from "../gap/record.ts";
 import { compareTwins, repairTwins, type Repaired } from "../gap/repair.ts";
 import type { Held } from "../gap/sides.ts";
@@ -132,7 +133,10 @@ export class Filler {
     if (this.#run && this.#run.importance < most) this.#run.halt.abort();
   }
 
-  /** Ends what is under way, and waits for its end; it is begun anew. */
+  /**
+   * Ends what is under way, and waits for its end, which takes as long as a write may: nothing of it comes to a server any more.
+   * It is begun anew.
+   */
   async halt(): Promise<void> {
     this.#run?.halt.abort();
     await this.#run?.ended;
@@ -151,7 +155,8 @@ export class Filler {
   ): Promise<Settled | undefined> {
     const halt = new AbortController();
     const signals = signal ? [signal, halt.signal] : [halt.signal];
-    const settling = this.#settle(outage, prepare, { ...limits, signal: AbortSignal.any(signals) });
+    const ending = { signal: AbortSignal.any(signals), abandon: signal };
+    const settling = this.#settle(outage, prepare, { ...limits, ...ending });
     this.#run = { halt, ended: settling.catch(() => undefined), importance: importance(outage) };
     try {
       const { waiting, ...settled } = await settling;
@@ -184,7 +189,7 @@ export class Filler {
   async #settle(
     outage: Outage,
     prepare: () => Promise<Sides>,
-    limits: Limits & { signal: AbortSignal },
+    limits: Care & { signal: AbortSignal },
   ): Promise<Settled & { waiting: Waiting[] }> {
     this.#done = 0;
     const sides = await unlessEnded(prepare(), limits.signal);
@@ -227,7 +232,7 @@ export class Filler {
     range: Range,
     outage: Outage,
     { mine, other, isOtherWhole, withheld }: Sides,
-    { limits, seen }: { limits: Limits; seen: () => void },
+    { limits, seen }: { limits: Care; seen: () => void },
   ): Promise<Ended> {
     const contents = contentsOf(outage, range);
     const [only, clock] = [outage.bucket, this.#clock];
