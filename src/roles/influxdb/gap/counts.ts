@@ -1,7 +1,9 @@
+import { ChimeError } from "../../../core/errors.ts";
 import { identifier, queryJson, type Series } from "../influxql.ts";
+import { isUp } from "../setup.ts";
 import { isMixed, type Measurement } from "./schema.ts";
 import type { Pair, Side } from "./sides.ts";
-import { overlap, weekMs, within, type Range } from "./time.ts";
+import { overlap, within, type Range } from "./time.ts";
 import { inTurn, type Care } from "./pace.ts";
 
 /** How many values each has fewer of than the other one: at least so many are missing. */
@@ -43,31 +45,80 @@ export async function countWindows(
     { from: Math.max(range.from, safe.to), to: range.to },
   ].filter(({ from, to }) => from < to);
   for (const edge of edges) add(found, await countOnce(pair, measurements, edge, undefined, limits));
-  // Where there is nothing a server is not held up by more of it.
-  let stretch = 1;
-  for (let rest = overlap(range, safe); rest;) {
-    const slice: Range = { from: rest.from, to: sliceEnd(rest, stepMs, stretch, limits) };
-    const counts = await countOnce(pair, measurements, slice, stepMs, limits);
-    add(found, counts);
-    stretch = counts.every((windows) => windows.length === 0) ? stretch * 2 : 1;
-    rest = overlap(rest, { from: slice.to, to: rest.to });
-  }
-  return found.map((windows) => windows.sort((a, b) => a.from - b.from));
+  const rest = overlap(range, safe);
+  if (rest) await countSlices(found, pair, measurements, { range: rest, stepMs, limits });
+  return found.map((windows) => whole(windows, stepMs));
 }
 
-/** When points are, as a rule, and how much of that is counted at once behind a time in which there are none: half a year. */
-const usual: Range = { from: 0, to: Date.UTC(2100, 0) };
-const mostStretchedMs = 26 * weekMs;
+/** What a server does not count in time is asked for in parts of so many: those in which there is nothing take it a ms each. */
+const parts = 16;
+/** A server that does not count so little in time is given up, ms. */
+const leastMs = 60_000;
+/** Behind a time in which there is nothing may be more than clients can stand to be counted at once: it is tried for so long, ms. */
+const triedMs = 250;
+const upMs = 5_000;
 
-/** Up to where to count at once: between two windows, as far as the pace allows, or `stretch` times as far. */
-function sliceEnd({ from, to }: Range, stepMs: number, stretch: number, { pace }: Care): number {
-  if (!pace) return to;
-  const at = (windows: number) => (Math.floor(from / stepMs) + windows) * stepMs;
-  const windows = Math.max(1, Math.floor(pace.size("counting") / stepMs));
-  const isUsual = from >= usual.from && from < usual.to;
-  const most = isUsual ? Math.max(windows, Math.floor(mostStretchedMs / stepMs)) : Infinity;
-  const end = Math.min(to, at(Math.min(windows * stretch, most)));
-  return from < usual.from ? Math.min(end, usual.from) : end;
+async function countSlices(
+  found: Window[][],
+  pair: Pair,
+  measurements: readonly Measurement[],
+  { range, stepMs, limits }: { range: Range; stepMs: number; limits: Care },
+): Promise<void> {
+  const { pace } = limits;
+  // Of which it is known that it is not too much.
+  let most = Number.POSITIVE_INFINITY;
+  // Where there is nothing a server is not held up by more of it.
+  let stretch = 1;
+  for (let rest: Range | undefined = range; rest;) {
+    const allowed = pace ? Math.max(stepMs, pace.size("counting")) : Number.POSITIVE_INFINITY;
+    const slice: Range = { from: rest.from, to: sliceEnd(rest, stepMs, Math.min(most, allowed) * stretch) };
+    const isTried = pace !== undefined && stretch > 1;
+    const timeoutMs = isTried ? Math.min(triedMs, limits.timeoutMs) : limits.timeoutMs;
+    const start = performance.now();
+    try {
+      const counts = await countOnce(pair, measurements, slice, stepMs, { ...limits, timeoutMs });
+      add(found, counts);
+      const isEmpty = counts.every((windows) => windows.length === 0);
+      stretch = isEmpty ? stretch * 2 : 1;
+      if (!isEmpty && performance.now() - start < limits.timeoutMs / 4) most *= 2;
+      rest = overlap(rest, { from: slice.to, to: rest.to });
+    } catch (error) {
+      if (!(error instanceof ChimeError) || error.code !== "influxdb.timeout") throw error;
+      if (isTried) stretch = Math.max(1, stretch / parts);
+      else {
+        const lengthMs = slice.to - slice.from;
+        if (lengthMs <= leastMs || !(await areUp(pair, limits))) throw error;
+        most = Math.max(lengthMs / parts, lengthMs > stepMs ? stepMs : leastMs);
+        stretch = 1;
+      }
+    }
+  }
+}
+
+/** Up to where to count at once: between two windows, or within one that is longer. */
+function sliceEnd({ from, to }: Range, stepMs: number, ms: number): number {
+  const begin = Math.floor(from / stepMs) * stepMs;
+  const end =
+    ms < stepMs ? Math.min(from + Math.ceil(ms), begin + stepMs) : begin + Math.floor(ms / stepMs) * stepMs;
+  return Math.min(to, end);
+}
+
+/** One that hangs would be asked for less and less, each time until it is late. */
+async function areUp({ mine, other }: Pair, limits: Care): Promise<boolean> {
+  const up = [mine, other].map(({ server }) => isUp(server, { ...limits, timeoutMs: upMs }));
+  return (await Promise.all(up)).every(Boolean);
+}
+
+/** Those that were counted in parts, oldest first. */
+function whole(windows: readonly Window[], stepMs: number): Window[] {
+  const all: Window[] = [];
+  for (const next of windows.toSorted((a, b) => a.from - b.from)) {
+    const last = all.at(-1);
+    const isPart = last && Math.floor(last.from / stepMs) === Math.floor(next.from / stepMs);
+    if (isPart) all.splice(-1, 1, joinWindows(last, next));
+    else all.push(next);
+  }
+  return all;
 }
 
 /** Two windows and what is between them, in which there is nothing. Pure. */
@@ -93,9 +144,17 @@ async function countOnce(
   limits: Care,
 ): Promise<Window[][]> {
   const statements = measurements.map((measurement) => statementFor(measurement, range, stepMs));
-  const count = (side: Side) =>
-    inTurn(limits, "counting", range.to - range.from, () => counted(side, statements, range, limits));
-  const [ofMine, ofOther] = await Promise.all([count(mine), count(other)]);
+  const halt = new AbortController();
+  const signal = limits.signal ? AbortSignal.any([limits.signal, halt.signal]) : halt.signal;
+  const care = { ...limits, signal };
+  // Of a server that is empty nothing is learnt of one that is not.
+  const size = (counts: Counted[]) => (counts.some((some) => some.size > 0) ? range.to - range.from : 0);
+  const count = (side: Side) => inTurn(care, "counting", size, () => counted(side, statements, range, care));
+  const [ofMine, ofOther] = await Promise.all([count(mine), count(other)]).catch((error: unknown) => {
+    // What the other one still counts is of no use.
+    halt.abort();
+    throw error;
+  });
   return measurements.map((_, i) => {
     const [a, b]: [Counted, Counted] = [ofMine[i] ?? new Map(), ofOther[i] ?? new Map()];
     return [...new Set([...a.keys(), ...b.keys()])].map((start) => {

@@ -24,6 +24,8 @@ class Piece {
   }
 
   took(size: number, ms: number): void {
+    // What is not there was not asked for: there may be anything beside it.
+    if (size === 0) return;
     const factor = Math.min(2, Math.max(0.5, pieceMs / Math.max(ms, 0.1)));
     // One that was small for want of more says nothing of larger ones.
     if (factor > 1 && size < this.#size / 2) return;
@@ -33,6 +35,8 @@ class Piece {
 
 /** Points in one answer or one batch, ms of time in which points are counted. */
 export type Kind = "reading" | "writing" | "counting";
+/** Known before, or once it is answered. */
+type Size<T> = number | ((answer: T) => number);
 
 /** A pause is so many times as long as the piece of work before it. */
 const least = 1;
@@ -108,10 +112,10 @@ export class Pace {
     this.#isCalm.resolve();
   }
 
-  /** Does a piece of work alone. @param size of it, in what `kind` is counted in */
+  /** Does a piece of work alone. @param size of it, in what `kind` is counted in; 0 where there was nothing */
   turn<T>(
     kind: Kind | undefined,
-    size: number,
+    size: Size<T>,
     work: () => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
@@ -127,11 +131,12 @@ export class Pace {
         this.#workedAt = this.#clock.now();
         took = this.#workedAt - start;
         this.#workedMs += took;
-        if (kind) this.#pieces[kind].took(size, took);
       }
     });
-    const rest = () => {
-      if (kind === "reading") this.#giveBack(size);
+    const rest = (answer: T) => {
+      const held = typeof size === "number" ? size : size(answer);
+      if (kind) this.#pieces[kind].took(held, took);
+      if (kind === "reading") this.#giveBack(held);
       return this.#clock.sleep(took * this.multiple, signal);
     };
     this.#last = done.then(rest).catch(() => undefined);
@@ -157,7 +162,7 @@ export interface Care extends Limits {
 export function inTurn<T>(
   { pace, signal }: Care,
   kind: Kind | undefined,
-  size: number,
+  size: Size<T>,
   work: () => Promise<T>,
 ): Promise<T> {
   return pace ? pace.turn(kind, size, work, signal) : work();

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "bun:test";
-import type { Care, Pace } from "../../../../src/roles/influxdb/gap/pace.ts";
+import { systemClock } from "../../../../src/core/clock.ts";
+import { Pace, type Care } from "../../../../src/roles/influxdb/gap/pace.ts";
 import type { Pair, Side } from "../../../../src/roles/influxdb/gap/sides.ts";
 import { allTime, type Range } from "../../../../src/roles/influxdb/gap/time.ts";
 import { gapsOf } from "../../../../src/roles/influxdb/gap/windows.ts";
@@ -11,18 +12,23 @@ const start = Date.parse("2026-11-19T00:00:00Z");
 
 const servers: Bun.Server<undefined>[] = [];
 const asked: Range[] = [];
+let pingStatus = 204;
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop(true);
   asked.length = 0;
+  pingStatus = 204;
 });
 
-/** Stands in for a server that has a point of one measurement at each of these times, ms. */
-function serve(times: readonly number[]): Side {
+/** Stands in for a server that has a point of one measurement at each of these times, ms; more than `most` it does not count in time. */
+function serve(times: readonly number[], most = Infinity): Side {
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
+    idleTimeout: 0,
     async fetch(request) {
+      if (request.url.endsWith("/ping")) return new Response(null, { status: pingStatus });
       const statement = new URLSearchParams(await request.text()).get("q") ?? "";
+      if (counted(statement, times) > most) await Bun.sleep(60_000);
       return Response.json({
         results: [{ series: statement.startsWith("SHOW") ? fields : counts(statement, times) }],
       });
@@ -37,6 +43,14 @@ function serve(times: readonly number[]): Side {
 }
 
 const fields = [{ name: "m", columns: ["fieldKey", "fieldType"], values: [["f", "float"]] }];
+
+/** Points that a statement is about. */
+function counted(statement: string, times: readonly number[]): number {
+  const [, from, to] = /time >= (-?\d+) AND time <= (-?\d+)/.exec(statement) ?? [];
+  if (from === undefined) return 0;
+  const range = { from: wholeMs(from), to: wholeMs(to) };
+  return times.filter((time) => time >= range.from && time <= range.to).length;
+}
 
 function counts(statement: string, times: readonly number[]) {
   const [, from, to, step] =
@@ -59,8 +73,9 @@ async function found(
   other: readonly number[],
   range: Range = allTime,
   care: Partial<Care> = {},
+  most = Infinity,
 ) {
-  const pair: Pair = { name: "chime", mine: serve(mine), other: serve(other) };
+  const pair: Pair = { name: "chime", mine: serve(mine, most), other: serve(other, most) };
   const limits = { timeoutMs: 5_000, ...care };
   const gaps = await Array.fromAsync(gapsOf(pair, range, { limits, now: Date.now() }));
   return gaps.map(({ from, to, missing }) => [(from - start) / 1000, (to - start) / 1000, missing]);
@@ -122,10 +137,10 @@ test("twins that have the same have no gaps, and neither have those that have no
 /** As on a busy machine, where each answer takes longer than a piece of work should: no piece ever grows. */
 const slow = {
   size: () => 600_000,
-  turn: (_kind: unknown, _size: number, work: () => Promise<unknown>) => work(),
+  turn: (_kind: unknown, _size: unknown, work: () => Promise<unknown>) => work(),
 } as unknown as Pace;
 
-test("slow servers are asked of all times in which there is nothing in some hundred pieces, none too long where points are", async () => {
+test("slow servers are asked of all times in which there is nothing in some hundred pieces", async () => {
   const far = start - 5 * 8_766 * hourMs;
   const wanted = [
     [(far - start) / 1000, (far + minuteMs - start) / 1000, { mine: 0, other: 1 }],
@@ -133,8 +148,34 @@ test("slow servers are asked of all times in which there is nothing in some hund
   ];
   expect(await found([far, ...seconds(1)], seconds(1, but(10, 20)), allTime, { pace: slow })).toEqual(wanted);
   expect(asked.length).toBeLessThan(1_000);
-  const longest = Math.max(
-    ...asked.filter(({ to }) => to > 0 && to < Date.UTC(2100, 0)).map(({ from, to }) => to - from),
-  );
-  expect(longest).toBeLessThanOrEqual(26 * 168 * hourMs);
+});
+
+/** As where each answer comes at once: pieces grow as far as they may. */
+async function quick() {
+  const pace = new Pace(systemClock);
+  pace.unfelt();
+  for (let nth = 0; nth < 40; nth++) await pace.turn("counting", 1e13, () => Promise.resolve(), undefined);
+  return pace;
+}
+
+test.each([
+  ["at once", undefined],
+  ["beside clients", quick],
+] as const)(
+  "what a server cannot count in time is counted in parts, also within a week, %s",
+  async (_, paced) => {
+    const [mine, other] = [seconds(48), seconds(48, but(7_000, 7_110))];
+    const care = { timeoutMs: 300, ...(paced && { pace: await paced() }) };
+    const wanted = [[7_000, 7_110, { mine: 0, other: 110 }]];
+    expect(await found(mine, other, allTime, care, 50_000)).toEqual(wanted);
+  },
+);
+
+test("what is there no longer is given up at once, and so is what cannot even count a minute", async () => {
+  const all = { from: start, to: start + hourMs };
+  await expect(found(seconds(1), seconds(1), all, { timeoutMs: 300 }, 10)).rejects.toThrow("within 0.3 s");
+  pingStatus = 503;
+  const begun = performance.now();
+  await expect(found(seconds(48), [], allTime, { timeoutMs: 300 }, 10)).rejects.toThrow("within 0.3 s");
+  expect(performance.now() - begun).toBeLessThan(2_000);
 });

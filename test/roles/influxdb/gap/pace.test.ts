@@ -162,6 +162,16 @@ test("pieces are made so large that they take 25 ms, within limits, and one that
   expect(pace.size("writing")).toBe(1_000);
 });
 
+test("what held nothing says nothing of how much may be asked for at once", async () => {
+  const { pace, work } = calmPace();
+  const before = pace.size("counting");
+  for (const held of [0, 0, before]) {
+    expect(pace.size("counting")).toBe(before);
+    await pace.turn("counting", () => held, work(1), undefined);
+  }
+  expect(pace.size("counting")).toBe(2 * before);
+});
+
 test("without a pace work is done at once", async () => {
   const both = [1, 2].map((nth) => inTurn({ timeoutMs: 1 }, "reading", 1, () => Promise.resolve(nth)));
   expect(await Promise.all(both)).toEqual([1, 2]);
