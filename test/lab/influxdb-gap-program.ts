@@ -324,6 +324,46 @@ test("a type that the other one refuses stays a gap, with the server's reason, a
   expect(outages).toHaveLength(2);
 });
 
+test("measurements that cannot be asked for by their names are told and left out, and all others are filled, also such as look alike", async () => {
+  const point = (measurement: string, key = "k", field = "f"): Point => ({
+    measurement,
+    tags: { [key]: "v" },
+    time: BigInt(monday) * 1_000_000n,
+    fields: { [field]: { type: "float", value: 1 } },
+  });
+  const names = ["_series", "_name", "_tags", "_tagKey", "_tagKeys", "_fieldKeys", "_measurements"];
+  const fields = ["_name", "_fieldKey", "_tagKey", "_tagValue", "_seriesKey"];
+  const alike = ["_", "_x", "_field", "_fieldKey", "_tagValue", "_seriesKey", "_measurement"];
+  const more = ["_SERIES", "_internal", "_fields", "time", "name"];
+  const good = [
+    ...[...alike, ...more].map((name) => point(name)),
+    ...names.map((name, nth) => point(`tag${nth}`, name)),
+    ...[...names.filter((name) => !fields.includes(name)), "_field", "_value", "_time"].map((name, nth) =>
+      point(`field${nth}`, "k", name),
+    ),
+  ];
+  const bad = [
+    ...names.map((name) => point(name)),
+    ...fields.map((name, nth) => point(`bad${nth}`, "k", name)),
+  ];
+  await write(one, [...good, ...bad]);
+  const told = {
+    bucket,
+    why: { code: "influxdb.reserved_name", message: expect.stringMatching(/_fieldKeys and 11 more/) },
+  };
+  const { left, held, filled } = await repair({ contents: true });
+  expect({ left, held }).toMatchObject({ left: [], held: [told] });
+  expect(filled.written).toEqual({ mine: 0, other: good.length });
+  await expectBoth(good);
+  await expect(gaps()).rejects.toMatchObject({ code: "influxdb.reserved_name" });
+  for (const { measurement } of bad) {
+    const predicate = `_measurement="${measurement}"`;
+    const range = bothIncluded({ from: monday, to: monday + 1 });
+    await deletePoints(one.server, { bucket, ...range, predicate }, limits);
+  }
+  expect((await repair()).held).toEqual([]);
+});
+
 test("what was deleted is not brought back, and what was written there afterwards is", async () => {
   const nearly: Point = { ...steady(monday, 1)[3]!, time: BigInt(monday + 20_000) * 1_000_000n - 1n };
   const points = [...steady(monday, 60), nearly];

@@ -26,8 +26,12 @@ export class StandInServer {
   rawSeconds = 3_600;
   /** What was set of each bucket later, by its name. */
   readonly rules = new Map<string, Rule>();
+  /** Of each bucket, with a field `f` each; it has no points of them. */
+  readonly measurements: string[] = [];
   /** How many were asked for. */
   writes = 0;
+  /** Counts, and points but that one. */
+  reads = 0;
 
   private constructor(hostname: string, port: number) {
     this.#http = Bun.serve({ hostname, port, idleTimeout: 0, fetch: (request) => this.#answer(request) });
@@ -141,12 +145,22 @@ export class StandInServer {
   }
 
   #query(statements: string): Response {
-    const results = statements.split(";").map((statement, id) => ({
-      statement_id: id,
-      ...(statement.startsWith("SELECT last(value)") && {
-        series: [{ name: "probe", columns: ["time", "last"], values: [[0, Number(this.#last)]] }],
-      }),
-    }));
+    const results = statements.split(";").map((statement, id) => {
+      if (statement.startsWith("SELECT last(value)")) {
+        const values = [[0, Number(this.#last)]];
+        return { statement_id: id, series: [{ name: "probe", columns: ["time", "last"], values }] };
+      }
+      if (statement === "SHOW FIELD KEYS") return { statement_id: id, series: this.#fields() };
+      this.reads++;
+      const [, name] = /FROM "(_series)"/.exec(statement) ?? [];
+      const error = `unable to use system source '${name}': use SHOW SERIES instead`;
+      return { statement_id: id, ...(name !== undefined && { error }) };
+    });
     return Response.json({ results });
+  }
+
+  #fields() {
+    const columns = ["fieldKey", "fieldType"];
+    return this.measurements.map((name) => ({ name, columns, values: [["f", "float"]] }));
   }
 }

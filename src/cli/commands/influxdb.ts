@@ -141,7 +141,7 @@ function renderGaps(
 ): string {
   const left = held.map(({ message, remedy }) => `not compared: ${message}${remedy ? `; ${remedy}` : ""}`);
   if (gaps.length === 0) {
-    const rest = held.length > 0 ? "of all other buckets " : "";
+    const rest = held.length > 0 ? "of all else " : "";
     return [`${nodes.join(" and ")} hold the same ${rest}`.trimEnd(), ...left].join("\n");
   }
   const rows = gaps.map(({ bucket, measurement, from, to, missing }) => [

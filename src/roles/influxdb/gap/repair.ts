@@ -31,7 +31,7 @@ export interface RepairOptions extends CompareOptions {
 
 export interface Compared {
   gaps: Gap[];
-  /** Buckets that were left out. */
+  /** Buckets that were left out, or measurements of them. */
   held: Held[];
 }
 
@@ -41,7 +41,7 @@ export interface Repaired {
   filled: Filled;
   /** Where they still do: what a server refuses, or what both have another value for. */
   left: Gap[];
-  /** Buckets that were left out: the others are equal but for `left`. */
+  /** Buckets that were left out, or measurements of them: all else is equal but for `left`. */
   held: Held[];
 }
 
@@ -70,25 +70,36 @@ async function compareNow(
   const gaps: Gap[] = [];
   options.progress?.("asking both servers for their buckets");
   const { pairs, held } = await pairBuckets(mine, other, options, options.limits);
-  for (const pair of pairs) gaps.push(...(await compareBucket(pair, range, options)));
+  for (const pair of pairs) {
+    const compared = await compareBucket(pair, range, options);
+    gaps.push(...compared.gaps);
+    held.push(...compared.held);
+  }
   return { gaps, held };
 }
 
-async function compareBucket(pair: Pair, range: Range, options: CompareOptions): Promise<Gap[]> {
+async function compareBucket(pair: Pair, range: Range, options: CompareOptions): Promise<Compared> {
   const holes = options.withheld?.filter(({ bucket }) => bucket === pair.name) ?? [];
+  const { measurements, held } = await listMeasurements(pair, options.limits);
   const gaps: Gap[] = [];
-  for (const piece of without(range, holes)) gaps.push(...(await comparePiece(pair, piece, options)));
-  return gaps;
+  for (const piece of without(range, holes))
+    gaps.push(...(await comparePiece(pair, measurements, piece, options)));
+  return { gaps, held };
 }
 
-async function comparePiece(pair: Pair, range: Range, options: CompareOptions): Promise<Gap[]> {
+async function comparePiece(
+  pair: Pair,
+  measurements: readonly Measurement[],
+  range: Range,
+  options: CompareOptions,
+): Promise<Gap[]> {
   const now = options.clock.wall();
-  const gaps = await Array.fromAsync(gapsOf(pair, range, { ...options, now }));
+  const gaps = await Array.fromAsync(gapsOf(pair, measurements, range, { ...options, now }));
   const { contents } = options;
   const where = contents === true ? range : contents && overlap(contents, range);
   const kept = where && overlap(where, keptBy(pair, now));
   if (!kept) return gaps;
-  for (const measurement of await listMeasurements(pair, options.limits)) {
+  for (const measurement of measurements) {
     options.progress?.(`comparing values of ${measurement.name} in ${pair.name}`);
     const known = gaps.filter((gap) => gap.measurement === measurement.name);
     for (const piece of without(kept, known))
@@ -139,15 +150,18 @@ async function repairNow(
 ): Promise<Repaired> {
   const { limits, record } = options;
   const { pairs, held } = await pairBuckets(mine, other, options, limits);
-  const repaired: Repaired = { found: [], filled: nothingFilled(), left: [], held };
+  const repaired: Repaired = { found: [], filled: nothingFilled(), left: [], held: [] };
   for (let round = 1; round <= rounds; round++) {
     const open: Open[] = [];
+    repaired.held = [...held];
     for (const pair of pairs) {
-      const gaps = await compareBucket(pair, range, options);
+      const compared = await compareBucket(pair, range, options);
+      repaired.held.push(...compared.held);
       // A field may have come with the gap: types are asked anew.
-      const measurements = new Map((await listMeasurements(pair, limits)).map((one) => [one.name, one]));
-      for (const gap of gaps) {
-        const measurement = measurements.get(gap.measurement);
+      const { measurements } = await listMeasurements(pair, limits);
+      const byName = new Map(measurements.map((one) => [one.name, one]));
+      for (const gap of compared.gaps) {
+        const measurement = byName.get(gap.measurement);
         if (measurement) open.push({ pair, measurement, gap });
       }
     }

@@ -1,6 +1,6 @@
-import { ChimeError } from "../../../core/errors.ts";
+import { ChimeError, failed } from "../../../core/errors.ts";
 import { identifier, queryJson } from "../influxql.ts";
-import type { Pair, Side } from "./sides.ts";
+import type { Held, Pair, Side } from "./sides.ts";
 import { within, type Range } from "./time.ts";
 import { inTurn, type Care } from "./pace.ts";
 
@@ -14,13 +14,61 @@ export interface Measurement {
   other: Types;
 }
 
-/** All that either of them has, by name. @throws ChimeError `influxdb.*` */
-export async function listMeasurements({ mine, other }: Pair, limits: Care): Promise<Measurement[]> {
+/**
+ * Names that InfluxQL keeps for itself: such a measurement it does not answer, and of such a field it answers something else, at
+ * time 0 [each of them tried, 2.7.12; others that begin alike are answered]. Both are written as any other.
+ */
+const reserved = {
+  measurements: new Set(["_fieldKeys", "_measurements", "_name", "_series", "_tagKey", "_tagKeys", "_tags"]),
+  fields: new Set(["_fieldKey", "_name", "_seriesKey", "_tagKey", "_tagValue"]),
+};
+
+/** Code of why a bucket is held for those. */
+export const reservedName = "influxdb.reserved_name";
+
+/** What a bucket has. */
+interface Listed {
+  /** By name. */
+  measurements: Measurement[];
+  /** The bucket, where it has others, which cannot be asked for. */
+  held: Held[];
+}
+
+/** All that either of them has. @throws ChimeError `influxdb.*` */
+export async function listMeasurements({ name: bucket, mine, other }: Pair, limits: Care): Promise<Listed> {
   const types = (side: Side) => inTurn(limits, undefined, 0, () => fieldTypes(side, limits));
   const [ofMine, ofOther] = await Promise.all([types(mine), types(other)]);
   const names = [...new Set([...ofMine.keys(), ...ofOther.keys()])].sort();
   const none: Types = new Map();
-  return names.map((name) => ({ name, mine: ofMine.get(name) ?? none, other: ofOther.get(name) ?? none }));
+  const all = names.map((name) => ({
+    name,
+    mine: ofMine.get(name) ?? none,
+    other: ofOther.get(name) ?? none,
+  }));
+  const [first, ...more] = all.filter((one) => !isAskable(one));
+  return {
+    measurements: all.filter(isAskable),
+    held: first ? [{ bucket, why: whyReserved(bucket, first, more.length) }] : [],
+  };
+}
+
+function isAskable(one: Measurement): boolean {
+  return !reserved.measurements.has(one.name) && reservedField(one) === undefined;
+}
+
+function reservedField({ mine, other }: Measurement): string | undefined {
+  return [...mine.keys(), ...other.keys()].find((field) => reserved.fields.has(field));
+}
+
+function whyReserved(bucket: string, first: Measurement, more: number): ChimeError {
+  const field = reserved.measurements.has(first.name) ? undefined : reservedField(first);
+  const what = field === undefined ? first.name : `${first.name} (by its field ${field})`;
+  const others = more > 0 ? ` and ${more} more` : "";
+  return failed(
+    reservedName,
+    `measurement ${what}${others} of bucket ${bucket} cannot be compared: InfluxQL keeps that name for itself`,
+    `write it by another name, and delete it: chime-node influxdb delete --bucket ${bucket} --from 1970-01-01 --to now --where '_measurement="NAME"'`,
+  );
 }
 
 async function fieldTypes(side: Side, limits: Care): Promise<Map<string, Types>> {

@@ -35,10 +35,10 @@ export interface Wanted {
   only?: string | undefined;
 }
 
-/** A bucket that cannot be compared, and why: the others can. */
+/** A bucket that cannot be compared, or not all of it, and why: the others can. */
 export interface Held {
   bucket: string;
-  /** `influxdb.bucket_missing`, `influxdb.retention_differs` (exit 3), `influxdb.no_database` */
+  /** `influxdb.bucket_missing`, `influxdb.retention_differs` (exit 3), `influxdb.no_database`, `influxdb.reserved_name` (all else of it is compared) */
   why: ChimeError;
 }
 

@@ -54,12 +54,20 @@ export async function* findGaps(
 ): AsyncGenerator<Gap, void> {
   const { pairs, held } = await pairBuckets(mine, other, options, options.limits);
   if (held[0]) throw held[0].why;
-  for (const pair of pairs) yield* gapsOf(pair, range, options);
+  for (const pair of pairs) {
+    const { measurements, held } = await listMeasurements(pair, options.limits);
+    if (held[0]) throw held[0].why;
+    yield* gapsOf(pair, measurements, range, options);
+  }
 }
 
 /** The same of one bucket. */
-export async function* gapsOf(pair: Pair, range: Range, options: FindOptions): AsyncGenerator<Gap, void> {
-  const measurements = await listMeasurements(pair, options.limits);
+export async function* gapsOf(
+  pair: Pair,
+  measurements: readonly Measurement[],
+  range: Range,
+  options: FindOptions,
+): AsyncGenerator<Gap, void> {
   const kept = overlap(range, keptBy(pair, options.now));
   if (!kept) return;
   let begun = 0;

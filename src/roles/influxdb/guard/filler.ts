@@ -7,6 +7,7 @@ import type { Withheld } from "../gap/deleted.ts";
 import type { Care } from "../gap/pace.ts";
 import { FillRecord } from "../gap/record.ts";
 import { compareTwins, repairTwins, type Repaired } from "../gap/repair.ts";
+import { reservedName } from "../gap/schema.ts";
 import type { Held } from "../gap/sides.ts";
 import type { Range } from "../gap/time.ts";
 import type { Gap } from "../gap/windows.ts";
@@ -200,6 +201,7 @@ export class Filler {
     const now = this.#clock.wall();
     const past: Past = { ...outage, to: outage.to ?? now };
     if (isWithheld(past, sides.withheld)) return { done: [], more: [], waiting: [past], points: 0 };
+    await this.#requireNames(outage, sides, limits);
     const until = Math.min((outage.to ?? now) + marginMs, now - underWayMs);
     const slice = isOfAllTimes(outage) ? sliceOf(outage, now, this.#sliceMs) : undefined;
     const next = Math.min(2 * this.#sliceMs, mostSliceMs);
@@ -225,6 +227,14 @@ export class Filler {
     ]);
     const more = slice ? older(outage, slice) : [...later(outage, until), ...ofAllTimes(outage)];
     return { done: [outage], more: [...waiting, ...alone, ...more], waiting, points };
+  }
+
+  /** All else of a bucket that is held for a name was compared before: it waits for those that may be asked for. */
+  async #requireNames(outage: Outage, { mine, other }: Sides, limits: Care): Promise<void> {
+    if (this.#later.get(keyOf(outage))?.why.code !== reservedName) return;
+    const options = { limits, ignored, only: outage.bucket, clock: this.#clock, isGentle: false };
+    const { held } = await compareTwins(mine, other, noTime, { ...options, contents: false });
+    if (held[0]) throw held[0].why;
   }
 
   /** @returns points that this node's server was given, or what it lacks, where nobody knew of it */
@@ -270,6 +280,7 @@ export class Filler {
 }
 
 const ignored = [probeBucket.name];
+const noTime: Range = { from: 0, to: 0 };
 
 /**
  * What is prepared goes on by itself: it asks the other node, which may be waiting for the end of this filling before it

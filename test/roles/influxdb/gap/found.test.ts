@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { systemClock } from "../../../../src/core/clock.ts";
 import { Pace, type Care } from "../../../../src/roles/influxdb/gap/pace.ts";
+import { listMeasurements } from "../../../../src/roles/influxdb/gap/schema.ts";
 import type { Pair, Side } from "../../../../src/roles/influxdb/gap/sides.ts";
 import { allTime, type Range } from "../../../../src/roles/influxdb/gap/time.ts";
 import { gapsOf } from "../../../../src/roles/influxdb/gap/windows.ts";
@@ -77,7 +78,8 @@ async function found(
 ) {
   const pair: Pair = { name: "chime", mine: serve(mine, most), other: serve(other, most) };
   const limits = { timeoutMs: 5_000, ...care };
-  const gaps = await Array.fromAsync(gapsOf(pair, range, { limits, now: Date.now() }));
+  const { measurements } = await listMeasurements(pair, limits);
+  const gaps = await Array.fromAsync(gapsOf(pair, measurements, range, { limits, now: Date.now() }));
   return gaps.map(({ from, to, missing }) => [(from - start) / 1000, (to - start) / 1000, missing]);
 }
 

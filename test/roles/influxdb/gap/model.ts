@@ -66,7 +66,7 @@ export class Model {
     const side = { server, bucket, database: await databaseOf(server, bucket, limits) };
     const pair = { name: bucket.name, mine: side, other: side };
     const points: Point[] = [];
-    for (const measurement of await listMeasurements(pair, limits)) {
+    for (const measurement of (await listMeasurements(pair, limits)).measurements) {
       const { name, mine } = measurement;
       for await (const window of planWindows(pair, measurement, allTime, limits)) {
         const unsigned = await unsignedFields(side, name, mine, window, limits);

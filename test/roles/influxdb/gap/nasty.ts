@@ -31,7 +31,7 @@ export function nastyText(roll: Roll, longest = 12): string {
 export function nastyName(roll: Roll, longest = 6): string {
   const text = Array.from({ length: roll(longest) + 1 }, () => pieces[roll(pieces.length)]).join("");
   const name = text.replace(/\\+$/, "").replace(/^#+/, "");
-  return name === "" || name === "time" || name.startsWith("_") ? `n${name}` : name;
+  return name === "" || name === "time" ? `n${name}` : name;
 }
 
 /** The same for a field's key: in it the server reads a quote's backslash as its escape, and holds none. */

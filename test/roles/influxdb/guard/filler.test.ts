@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { failed } from "../../../../src/core/errors.ts";
 import { Filler, type Sides } from "../../../../src/roles/influxdb/guard/filler.ts";
+import type { Server } from "../../../../src/roles/influxdb/client.ts";
 import { StandInServer } from "../../../lab/stand-in-influxdb.ts";
 import type { Outage, Past } from "../../../../src/roles/influxdb/outages.ts";
 
@@ -123,33 +124,67 @@ test("what is withheld altogether asks no server, is told, and is left for a whi
   expect(filler.next([waiting])).toEqual(waiting);
 });
 
-test("what one of them keeps for a shorter time is compared over all times once both keep it alike: it drops what the other one has", async () => {
+/** Two that were set up, and their fillings. */
+async function withTwo(
+  work: (
+    stands: [StandInServer, StandInServer],
+    settle: (filler: Filler, outage: Outage) => ReturnType<Filler["settle"]>,
+  ) => Promise<void>,
+): Promise<void> {
   const [mine, other] = ["127.86.4.1", "127.86.4.2"].map((address) => ({
     address,
     port: 8086,
     org: "chime",
-  }));
-  if (!mine || !other) throw new Error("two were made");
-  const stands = [mine, other].map(({ address, port }) => StandInServer.start(address, port));
-  const settled = async (outage: Outage) =>
-    new Filler(clock, "/nonexistent/fill").settle(
-      outage,
-      () => Promise.resolve({ mine, other, isOtherWhole: true, withheld: [] }),
-      { timeoutMs: 5_000 },
-    );
-  const routine: Outage = { ...unseen, hint: "routine" };
-  const everything: Outage = { from: 0, to: 1_000_000, sure: false, bucket: "raw" };
+  })) as [Server, Server];
+  const start = ({ address, port }: Server) => StandInServer.start(address, port);
+  const stands: [StandInServer, StandInServer] = [start(mine), start(other)];
+  const sides = { mine, other, isOtherWhole: true, withheld: [] };
   try {
+    await work(stands, async (filler, outage) =>
+      filler.settle(outage, () => Promise.resolve(sides), { timeoutMs: 5_000 }),
+    );
+  } finally {
+    await Promise.all(stands.map((stand) => stand.stop()));
+  }
+}
+
+const routine: Outage = { ...unseen, hint: "routine" };
+
+test("what one of them keeps for a shorter time is compared over all times once both keep it alike: it drops what the other one has", () =>
+  withTwo(async (stands, settle) => {
+    const settled = (outage: Outage) => settle(new Filler(clock, "/nonexistent/fill"), outage);
+    const everything: Outage = { from: 0, to: 1_000_000, sure: false, bucket: "raw" };
     for (const stand of stands) stand.rawSeconds = 7_200;
     expect(await settled(routine)).toEqual({ done: [routine], more: [], points: 0 });
-    stands[0]?.rules.set("raw", { everySeconds: 3_600, shardGroupDurationSeconds: 3_600 });
+    stands[0].rules.set("raw", { everySeconds: 3_600, shardGroupDurationSeconds: 3_600 });
     expect(await settled(routine)).toEqual({
       done: [routine],
       more: [{ ...routine, bucket: "raw" }, everything],
       points: 0,
     });
     await expect(settled(everything)).rejects.toMatchObject({ code: "influxdb.retention_differs" });
-  } finally {
-    await Promise.all(stands.map((stand) => stand.stop()));
-  }
-});
+  }));
+
+test("a measurement of a name that InfluxQL keeps for itself holds up its buckets alone, of which all else is compared, once", () =>
+  withTwo(async ([mine], settle) => {
+    now = 0;
+    const filler = new Filler(clock, "/nonexistent/fill");
+    mine.measurements.push("_series", "cpu");
+    const alone = ["chime", "raw"].map((bucket) => ({ ...routine, bucket }));
+    expect(await settle(filler, routine)).toEqual({ done: [routine], more: alone, points: 0 });
+    const [chime] = alone;
+    if (!chime) throw new Error("it has two buckets");
+    const reads: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      filler.next(alone);
+      const before = mine.reads;
+      await expect(settle(filler, chime)).rejects.toMatchObject({ code: "influxdb.reserved_name" });
+      expect(filler.trouble?.message).toContain("_series");
+      expect(filler.trouble?.message).toContain("bucket chime");
+      reads.push(mine.reads - before);
+    }
+    expect(reads).toEqual([expect.any(Number), 0, 0]);
+    expect(reads[0]).toBeGreaterThan(0);
+    mine.measurements.shift();
+    expect(await settle(filler, chime)).toEqual({ done: [chime], more: [], points: 0 });
+  }));
