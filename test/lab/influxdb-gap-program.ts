@@ -324,6 +324,38 @@ test("a type that the other one refuses stays a gap, with the server's reason, a
   expect(outages).toHaveLength(2);
 });
 
+test("what Flux has stored and no line can say stays a gap of its bucket, with the reason; all else is filled, and nothing that nobody wrote", async () => {
+  const query = `import "array"
+    array.from(rows: [
+      {_time: 2026-11-16T00:00:00Z, _measurement: "\\nm", _field: "f", _value: 1.0, t: "x"},
+      {_time: 2026-11-16T00:00:00Z, _measurement: "#m", _field: "f", _value: 1.0, t: "x"},
+      {_time: 2026-11-16T00:00:00Z, _measurement: "tags", _field: "f", _value: 1.0, t: "a\\nb f=1 1"},
+      {_time: 2026-11-16T00:00:00Z, _measurement: "tags", _field: "f", _value: 1.0, t: "a\\\\"},
+      {_time: 2026-11-16T00:00:00Z, _measurement: "tags", _field: "f", _value: 1.0, t: "good"},
+      {_time: 2026-11-16T00:00:00Z, _measurement: "tags", _field: "a\\nb", _value: 1.0, t: "good"},
+      {_time: 2026-11-16T00:00:01Z, _measurement: "tags", _field: "f", _value: 1.0, t: "good"},
+      {_time: 2026-11-16T00:00:01Z, _measurement: "good", _field: "f", _value: 1.0, t: "x"},
+    ]) |> to(bucket: "${bucket}")`;
+  const path = "/api/v2/query";
+  const headers = { "content-type": "application/vnd.flux" };
+  const asked = { method: "POST", path, query: { org: "chime" }, headers, body: query } as const;
+  await askWell(one.server, asked, limits);
+  const { left, filled } = await repair();
+  expect(new Set(left.map(({ measurement }) => measurement))).toEqual(new Set(["\nm", "#m", "tags"]));
+  expect(filled).toMatchObject({ why: expect.stringContaining("line protocol") });
+  const good = (measurement: string, tag: string): Point => ({
+    measurement,
+    tags: { t: tag },
+    time: BigInt(monday + 1_000) * 1_000_000n,
+    fields: { f: { type: "float", value: 1 } },
+  });
+  expect(await held(two)).toBe(new Model([good("tags", "good"), good("good", "x")]).toString());
+  for (const { server } of [one, two]) {
+    const range = bothIncluded({ from: monday, to: monday + 60_000 });
+    await deletePoints(server, { bucket, ...range, predicate: "" }, limits);
+  }
+});
+
 test("measurements that cannot be asked for by their names are told and left out, and all others are filled, also such as look alike", async () => {
   const point = (measurement: string, key = "k", field = "f"): Point => ({
     measurement,

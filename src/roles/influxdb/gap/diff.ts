@@ -1,8 +1,8 @@
 import { failed } from "../../../core/errors.ts";
-import { formOf, lineOf, valueText, type Form } from "./line.ts";
+import { formOf, isSayable, lineOf, valueText, type Form } from "./line.ts";
 import type { Value } from "./msgpack.ts";
 import type { Block, Row, Tag } from "./read.ts";
-import { opposite, type Which } from "./sides.ts";
+import { opposite, which, type Which } from "./sides.ts";
 
 /** One side's rows, as they come. */
 export interface Rows {
@@ -16,6 +16,8 @@ export interface Differences {
   /** Lines that a side has to be given so that it has what the other one has; by their bytes, without an end. */
   mine: string[];
   other: string[];
+  /** Points that a side lacks, and that no line can say (line.ts). */
+  unsayable: Record<Which, number>;
   /** Points that were compared, or that one side alone has. */
   points: number;
   /** Values in the lines that one side alone has. */
@@ -52,12 +54,13 @@ export async function* differences(
 
 /** As far as the rows go that are there. */
 function merge(a: Cursor, b: Cursor, authority: Which | undefined): Differences {
-  const found: Differences = { mine: [], other: [], points: 0, values: 0, conflicts: 0 };
+  const unsayable = { mine: 0, other: 0 };
+  const found: Differences = { mine: [], other: [], unsayable, points: 0, values: 0, conflicts: 0 };
   const series = !a.block ? 1 : !b.block ? -1 : compareTags(a.block.tags, b.block.tags);
   if (series !== 0) {
-    const [ahead, lines] = series < 0 ? [a, found.other] : [b, found.mine];
+    const [ahead, taker] = series < 0 ? ([a, "other"] as const) : ([b, "mine"] as const);
     for (let row = ahead.row; row; row = ahead.row) {
-      give(lines, ahead.form, row, found);
+      give(taker, ahead.form, row, found);
       found.points++;
       ahead.next();
     }
@@ -66,9 +69,9 @@ function merge(a: Cursor, b: Cursor, authority: Which | undefined): Differences 
   const pairs = pairFields(a, b);
   for (let [left, right] = [a.row, b.row]; left && right; [left, right] = [a.row, b.row]) {
     found.points++;
-    if (left.time < right.time) give(found.other, a.form, left, found);
-    else if (left.time > right.time) give(found.mine, b.form, right, found);
-    else compareRows(pairs, a.form.series, left, right, authority, found);
+    if (left.time < right.time) give("other", a.form, left, found);
+    else if (left.time > right.time) give("mine", b.form, right, found);
+    else compareRows(pairs, a.form, left, right, authority, found);
     const order = left.time - right.time;
     if (order <= 0n) a.next();
     if (order >= 0n) b.next();
@@ -76,10 +79,11 @@ function merge(a: Cursor, b: Cursor, authority: Which | undefined): Differences 
   return found;
 }
 
-function give(lines: string[], form: Form, row: Row, found: Differences): void {
+function give(taker: Which, form: Form, row: Row, found: Differences): void {
   const line = lineOf(form, row);
   if (line === "") return;
-  lines.push(line);
+  if (isSayable(form, row)) found[taker].push(line);
+  else found.unsayable[taker]++;
   for (const value of row.values) if (value !== null) found.values++;
 }
 
@@ -88,6 +92,7 @@ interface FieldPair {
   key: string;
   at: Readonly<Record<Which, number>>;
   unsigned: Readonly<Record<Which, boolean>>;
+  isSayable: boolean;
 }
 
 function pairFields({ form: mine }: Cursor, { form: other }: Cursor): FieldPair[] {
@@ -99,21 +104,23 @@ function pairFields({ form: mine }: Cursor, { form: other }: Cursor): FieldPair[
       mine: mine.fields[at.mine]?.unsigned ?? false,
       other: other.fields[at.other]?.unsigned ?? false,
     };
-    return { key, at, unsigned };
+    const isSayable = (mine.fields[at.mine] ?? other.fields[at.other])?.isSayable ?? true;
+    return { key, at, unsigned, isSayable };
   });
 }
 
 /** Two rows of the same series and time. */
 function compareRows(
   pairs: readonly FieldPair[],
-  series: string,
+  form: Form,
   mine: Row,
   other: Row,
   authority: Which | undefined,
   found: Differences,
 ): void {
   const lacking: Record<Which, string> = { mine: "", other: "" };
-  for (const { key, at, unsigned } of pairs) {
+  const sayable: Record<Which, boolean> = { mine: form.isSayable, other: form.isSayable };
+  for (const { key, at, unsigned, isSayable } of pairs) {
     const has = { mine: mine.values[at.mine] ?? null, other: other.values[at.other] ?? null };
     if (Object.is(has.mine, has.other) && (typeof has.mine !== "bigint" || unsigned.mine === unsigned.other))
       continue;
@@ -125,9 +132,13 @@ function compareRows(
     const value = has[giver] as Exclude<Value, null>;
     const taker = opposite(giver);
     lacking[taker] += `${lacking[taker] && ","}${key}${valueText(value, unsigned[giver])}`;
+    sayable[taker] &&= isSayable;
   }
-  if (lacking.mine) found.mine.push(`${series} ${lacking.mine} ${mine.time}`);
-  if (lacking.other) found.other.push(`${series} ${lacking.other} ${mine.time}`);
+  for (const taker of which) {
+    if (lacking[taker] === "") continue;
+    if (sayable[taker]) found[taker].push(`${form.series} ${lacking[taker]} ${mine.time}`);
+    else found.unsayable[taker]++;
+  }
 }
 
 /** Where one side is being read. */
@@ -139,7 +150,7 @@ class Cursor {
   #last: { tags: readonly Tag[]; time: bigint } | undefined;
   /** Undefined before the first one is loaded, and at the end. */
   block: Block | undefined;
-  form: Form = { series: "", fields: [] };
+  form: Form = { series: "", fields: [], isSayable: true };
   #ended = false;
 
   constructor(measurement: string, { blocks, unsigned }: Rows) {

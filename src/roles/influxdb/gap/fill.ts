@@ -28,9 +28,9 @@ export interface Filled {
   values: number;
   /** Lines that each was given. */
   written: Record<Which, number>;
-  /** Points of those that it did not take. */
+  /** Points that it did not take, or that could not be written to it. */
   refused: Record<Which, number>;
-  /** Why, in the server's words. */
+  /** Why, as a rule in the server's words. */
   why: string | undefined;
   /** Values that both had, and that differed. */
   conflicts: number;
@@ -94,6 +94,7 @@ async function fillWindow(
       filled.points += found.points;
       filled.values += found.values;
       filled.conflicts += found.conflicts;
+      for (const one of which) writers[one].noteUnsayable(found.unsayable[one]);
       await Promise.all(which.map((one) => writers[one].add(found[one])));
     }
     await Promise.all(which.map((one) => writers[one].flush()));

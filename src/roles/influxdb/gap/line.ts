@@ -13,6 +13,16 @@ const inKey = /[,= ]/g;
 const inText = /["\\]/g;
 const escape = "\\$&";
 
+/**
+ * What it has no way to say: the server refuses such a line, or reads another point out of it. It holds such names all the same
+ * where Flux's `to()` has stored them [each tried, 2.7.12].
+ */
+const unsayable = {
+  measurement: /\n|^[#\t]|\\$/,
+  tag: /\n|\\$/,
+  field: /\n|^\t|\\(?:[,= "]|$)/,
+};
+
 /** `measurement,tag=value`: what a point belongs to. Tags by rising key; empty ones are none. */
 export function seriesOf(measurement: string, tags: readonly Tag[]): string {
   let series = measurement.replace(inMeasurement, escape);
@@ -31,6 +41,8 @@ function escapedKey(text: string): string {
 export interface Form {
   series: string;
   fields: readonly FieldForm[];
+  /** A line can say to what the rows belong. */
+  isSayable: boolean;
 }
 
 interface FieldForm {
@@ -38,6 +50,7 @@ interface FieldForm {
   key: string;
   /** Integers and unsigned integers look alike in an answer. */
   unsigned: boolean;
+  isSayable: boolean;
 }
 
 export function formOf(
@@ -47,8 +60,19 @@ export function formOf(
 ): Form {
   return {
     series: seriesOf(measurement, tags),
-    fields: fields.map((name) => ({ key: `${escapedKey(name)}=`, unsigned: unsigned.has(name) })),
+    fields: fields.map((name) => ({
+      key: `${escapedKey(name)}=`,
+      unsigned: unsigned.has(name),
+      isSayable: !unsayable.field.test(name),
+    })),
+    isSayable:
+      !unsayable.measurement.test(measurement) && !tags.flat().some((text) => unsayable.tag.test(text)),
   };
+}
+
+/** Whether a line says this point, and no other one. */
+export function isSayable(form: Form, { values }: Row): boolean {
+  return form.isSayable && form.fields.every((field, i) => field.isSayable || (values[i] ?? null) === null);
 }
 
 /** One point, without the end of its line; empty where it has no values. */

@@ -13,6 +13,10 @@ const batchBytes = 4 << 20;
 const level = 1;
 /** A server that is busy, or is being restarted, is asked again after so long, ms. */
 const againMs = [250, 1_000, 4_000];
+/** Where more lines are refused, each by itself, what is refused besides is not halved any more. */
+const mostRefusedAlone = 100;
+const unsayable =
+  "a name or tag of it cannot be said in line protocol: it has a newline, ends in a backslash, or begins with a tab or #";
 const passing = new Set(["influxdb.busy", "influxdb.starting"]);
 
 const compress = promisify(gzip);
@@ -31,10 +35,15 @@ export class Writer {
   #writing: Promise<void> = Promise.resolve();
   /** Lines that were sent; also those in it that the server has refused. */
   written = 0;
-  /** Points that the server does not take: their type is another one there, or they are older than the retention. */
+  /**
+   * Points that the server does not take: their type is another one there, they are older than the retention, or it cannot read
+   * their lines; and those that no line can say.
+   */
   refused = 0;
-  /** Why, in the server's words, of the last of them. */
+  /** Why, of the last of them. */
   why: string | undefined;
+  /** Lines that were refused each by itself. */
+  #refusedAlone = 0;
 
   constructor(side: Side, options: WriterOptions) {
     this.#side = side;
@@ -76,11 +85,30 @@ export class Writer {
     this.#writing.catch(() => undefined);
   }
 
+  /** Points that no line can say (line.ts). */
+  noteUnsayable(points: number): void {
+    if (points > 0) this.#noteRefused(points, unsayable);
+  }
+
+  /** One line that the server cannot read has it refuse all of a batch: it is halved, until that line is alone. */
   async #write(lines: readonly string[]): Promise<void> {
     const { limits } = this.#options;
     const body = await compress(Buffer.from(`${lines.join("\n")}\n`, "latin1"), { level });
-    await inTurn(limits, "writing", lines.length, () => this.#writeBody(body));
-    this.written += lines.length;
+    try {
+      await inTurn(limits, "writing", lines.length, () => this.#writeBody(body));
+      this.written += lines.length;
+    } catch (error) {
+      if (!(error instanceof ChimeError && error.code === "influxdb.refused")) throw error;
+      if (lines.length > 1 && this.#refusedAlone < mostRefusedAlone) {
+        const half = Math.ceil(lines.length / 2);
+        await this.#write(lines.slice(0, half));
+        await this.#write(lines.slice(half));
+        return;
+      }
+      this.#refusedAlone++;
+      this.written += lines.length;
+      this.#noteRefused(lines.length, error.message);
+    }
   }
 
   /** Halted, it sends no more; what was sent is waited for: the server stores it all the same, behind a deletion that follows. */
@@ -94,16 +122,17 @@ export class Writer {
         return await writeLines(server, { bucket: bucket.name, body, gzip: true }, sent);
       } catch (error) {
         if (!(error instanceof ChimeError)) throw error;
-        if (error.code === "influxdb.partial") return this.#notePartial(error.message);
+        if (error.code === "influxdb.partial")
+          return this.#noteRefused(droppedOf(error.message), error.message);
         if (waitMs === undefined || !passing.has(error.code)) throw error;
         await clock.sleep(waitMs, limits.signal);
       }
     }
   }
 
-  #notePartial(message: string): void {
-    this.refused += droppedOf(message);
-    this.why = message;
+  #noteRefused(points: number, why: string): void {
+    this.refused += points;
+    this.why = why;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../../../core/clock.ts";
 import { failed, toChimeError, type ChimeError } from "../../../core/errors.ts";
 import { paths } from "../../../core/paths.ts";
-import type { Limits } from "../../http.ts";
+import { oneLine, type Limits } from "../../http.ts";
 import type { Server } from "../client.ts";
 import type { Withheld } from "../gap/deleted.ts";
 import type { Care } from "../gap/pace.ts";
@@ -307,7 +307,7 @@ function differing({ left, filled: { why } }: Pick<Repaired, "left" | "filled">)
     bucket,
     why: failed(
       "influxdb.differ",
-      `${parts.length} parts of bucket ${bucket} still differ, one of ${parts[0]?.measurement}: ${why ?? "each has another value"}`,
+      `${parts.length} parts of bucket ${bucket} still differ, one of ${oneLine(parts[0]?.measurement ?? "")}: ${why ?? "each has another value"}`,
       `chime-node influxdb compare --contents says where; influxdb repair --prefer says whose value counts`,
     ),
   }));

@@ -39,10 +39,13 @@ async function* fromArray(blocks: readonly Block[]): AsyncGenerator<Block> {
 }
 
 async function diff(mine: Rows, other: Rows, authority?: Which) {
-  const all = { mine: [] as string[], other: [] as string[], points: 0, values: 0, conflicts: 0 };
+  const unsayable = { mine: 0, other: 0 };
+  const all = { mine: [] as string[], other: [] as string[], unsayable, points: 0, values: 0, conflicts: 0 };
   for await (const found of differences("m", mine, other, authority)) {
     all.mine.push(...found.mine);
     all.other.push(...found.other);
+    all.unsayable.mine += found.unsayable.mine;
+    all.unsayable.other += found.unsayable.other;
     all.points += found.points;
     all.values += found.values;
     all.conflicts += found.conflicts;
@@ -61,9 +64,21 @@ test("each is given what the other one has: points, values of points, series", a
   expect(await diff(mine, other)).toEqual({
     mine: ["m,host=a f=3 3", "m,host=b i=5i 1"],
     other: ['m,host=a s="x" 2', "m,host=a f=4 4", "m,host=c f=9 1"],
+    unsayable: { mine: 0, other: 0 },
     points: 6,
     values: 5,
     conflicts: 0,
+  });
+});
+
+test("what no line can say is counted, and given as no other point", async () => {
+  const field = "a\nb";
+  const mine = rowsOf([host("a\nm f=1 1", { 1: { f: 1 } }), host("b", { 1: { f: 1 }, 2: { f: 2 } })]);
+  const other = rowsOf([host("b", { 1: { [field]: 1 }, 3: { f: 3, [field]: 3 }, 4: { f: 4 } })]);
+  expect(await diff(mine, other)).toMatchObject({
+    mine: ["m,host=b f=4 4"],
+    other: ["m,host=b f=1 1", "m,host=b f=2 2"],
+    unsayable: { mine: 2, other: 1 },
   });
 });
 
@@ -86,6 +101,7 @@ test.each([
   expect(await diff(rows(1), rows(2), authority)).toEqual({
     mine: [...mine],
     other: [...other],
+    unsayable: { mine: 0, other: 0 },
     points: 1,
     values: 0,
     conflicts: 1,

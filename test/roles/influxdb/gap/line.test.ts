@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formOf, lineOf, seriesOf, valueText } from "../../../../src/roles/influxdb/gap/line.ts";
+import { formOf, isSayable, lineOf, seriesOf, valueText } from "../../../../src/roles/influxdb/gap/line.ts";
 import { floats } from "./nasty.ts";
 
 const bytes = (text: string) => Buffer.from(text).toString("latin1");
@@ -41,4 +41,30 @@ test("a point has the values that are there", () => {
   const row = { time: 12n, values: [1.5, null, bytes("ü"), 7n] };
   expect(lineOf(form, row)).toBe(bytes('m,host=ä a\\ b=1.5,s="ü",u=7u 12').replace(bytes("ä"), "ä"));
   expect(lineOf(form, { ...row, values: [null, null, null, null] })).toBe("");
+});
+
+/** Whether a line says a point with that field, and one without it. */
+test.each<[string, [boolean, boolean], string, [string, string], string]>([
+  ["plain names", [true, true], "m", ["t", "v"], "f"],
+  ["what is escaped", [true, true], " m,a\\,b", ["t =", "a\\ b,="], " f,= "],
+  ["backslashes and quotes that stand for themselves", [true, true], '\\m"', ['"t', '\\"v\\\\x'], '"f\\x'],
+  ["a newline in a measurement", [false, false], "a\nb", ["t", "v"], "f"],
+  ["at its beginning, where the rest would be a point", [false, false], "\na", ["t", "v"], "f"],
+  ["a comment", [false, false], "#m", ["t", "v"], "f"],
+  ["a tab that is passed over", [false, false], "\tm", ["t", "v"], "f"],
+  ["a measurement that ends in a backslash", [false, false], "m\\", ["t", "v"], "f"],
+  ["a tag's key with a newline", [false, false], "m", ["a\nb", "v"], "f"],
+  ["a tag's value with one", [false, false], "m", ["t", "v\n"], "f"],
+  ["one that ends in a backslash", [false, false], "m", ["t", "v\\\\"], "f"],
+  ["a field with a newline", [false, true], "m", ["t", "v"], "a\nb"],
+  ["a field after a tab", [false, true], "m", ["t", "v"], "\tf"],
+  ["a field whose backslash would escape", [false, true], "m", ["t", "v"], "a\\,b"],
+  ["a field whose backslash is read as an escape", [false, true], "m", ["t", "v"], 'a\\"b'],
+])("a line says it or not: %s", (_, isSaid, measurement, tag, field) => {
+  const form = formOf(measurement, { tags: [tag], fields: ["a", field] }, new Set());
+  const values = [
+    [1, "x\n\\"],
+    [1, null],
+  ];
+  expect(values.map((values) => isSayable(form, { time: 1n, values }))).toEqual(isSaid);
 });

@@ -25,8 +25,8 @@ export function nastyText(roll: Roll, longest = 12): string {
 }
 
 /**
- * What a name or a tag's value may be: not empty, and without a backslash at its end, which would escape what comes after;
- * line protocol has no way to say that, so that no server holds it.
+ * What a name or a tag's value may be where line protocol has a way to say it: not empty, and without a backslash at its end, which
+ * would escape what comes after. Flux stores such names all the same: they are told, and not filled (line.ts).
  */
 export function nastyName(roll: Roll, longest = 6): string {
   const text = Array.from({ length: roll(longest) + 1 }, () => pieces[roll(pieces.length)]).join("");

@@ -4,6 +4,7 @@ import { fill } from "../../../../src/roles/influxdb/gap/fill.ts";
 import type { Care } from "../../../../src/roles/influxdb/gap/pace.ts";
 import { FillRecord } from "../../../../src/roles/influxdb/gap/record.ts";
 import type { Side } from "../../../../src/roles/influxdb/gap/sides.ts";
+import { Writer } from "../../../../src/roles/influxdb/gap/writer.ts";
 import { until } from "../../../vip/until.ts";
 import { pack } from "./pack.ts";
 
@@ -107,4 +108,43 @@ test("an agent that ends waits for no server", async () => {
   await until(() => sizes.length > 0);
   end.abort();
   expect(await Promise.race([filled, Bun.sleep(2_000)])).toBe("AbortError");
+});
+
+/** Stores what it is given, but for a batch in which there is a line that it cannot read. */
+async function written(lines: string[]) {
+  const taken: string[] = [];
+  let requests = 0;
+  const side = serve(0, (batch) => {
+    requests++;
+    const bad = batch.find((line) => line.startsWith("bad"));
+    const message = `unable to parse '${bad}': missing fields`;
+    if (bad !== undefined) return Response.json({ code: "invalid", message }, { status: 400 });
+    taken.push(...batch);
+    return stored();
+  });
+  const writer = new Writer(side, { limits: { timeoutMs: 5_000 }, clock: systemClock });
+  await writer.add(lines);
+  await writer.flush();
+  const { refused, why, written } = writer;
+  return { taken, requests, refused, why, written };
+}
+
+test("a line that the server cannot read is refused alone: all others of its batch are stored", async () => {
+  const lines = Array.from({ length: 1_000 }, (_, i) => `${i === 77 || i === 900 ? "bad" : "m"} f=${i} ${i}`);
+  const { taken, requests, ...rest } = await written(lines);
+  expect(taken.toSorted()).toEqual(lines.filter((line) => !line.startsWith("bad")).toSorted());
+  expect(rest).toEqual({
+    refused: 2,
+    why: expect.stringContaining("unable to parse 'bad f=900 900'"),
+    written: 1_000,
+  });
+  expect(requests).toBeLessThan(50);
+});
+
+test("a server that refuses whatever it is given is not asked of each line", async () => {
+  const lines = Array.from({ length: 5_000 }, (_, i) => `bad f=${i} ${i}`);
+  const { taken, requests, refused } = await written(lines);
+  expect(taken).toEqual([]);
+  expect(refused).toBe(5_000);
+  expect(requests).toBeLessThan(300);
 });
