@@ -373,26 +373,38 @@ test("measurements that cannot be asked for by their names are told and left out
     ...[...names.filter((name) => !fields.includes(name)), "_field", "_value", "_time"].map((name, nth) =>
       point(`field${nth}`, "k", name),
     ),
+    point("field", "k", "a\rb"),
+    point("tag", "k\r", "f"),
   ];
   const bad = [
     ...names.map((name) => point(name)),
     ...fields.map((name, nth) => point(`bad${nth}`, "k", name)),
+    point("bad\r"),
+    point("b\0ad"),
+    ...[1n, 1.5].map((value, nth): Point => {
+      const type = nth === 0 ? "integer" : "float";
+      const time = BigInt(monday + nth * weekMs) * 1_000_000n;
+      return { ...point("mixed"), time, fields: { "a\rb": { type, value } } };
+    }),
   ];
   await write(one, [...good, ...bad]);
   const told = {
     bucket,
-    why: { code: "influxdb.reserved_name", message: expect.stringMatching(/_fieldKeys and 11 more/) },
+    why: { code: "influxdb.unaskable", message: expect.stringMatching(/and 14 more/) },
   };
   const { left, held, filled } = await repair({ contents: true });
   expect({ left, held }).toMatchObject({ left: [], held: [told] });
   expect(filled.written).toEqual({ mine: 0, other: good.length });
   await expectBoth(good);
-  await expect(gaps()).rejects.toMatchObject({ code: "influxdb.reserved_name" });
-  for (const { measurement } of bad) {
+  await expect(gaps()).rejects.toMatchObject({ code: "influxdb.unaskable" });
+  const range = bothIncluded({ from: monday, to: monday + 2 * weekMs });
+  for (const { measurement } of bad.filter((one) => !/[\r\0]/.test(one.measurement))) {
     const predicate = `_measurement="${measurement}"`;
-    const range = bothIncluded({ from: monday, to: monday + 1 });
     await deletePoints(one.server, { bucket, ...range, predicate }, limits);
   }
+  const [rest] = (await repair()).held;
+  expect(rest?.why.message).toContain("measurement b ad and 1 more of");
+  await deletePoints(one.server, { bucket, ...range, predicate: "" }, limits);
   expect((await repair()).held).toEqual([]);
 });
 

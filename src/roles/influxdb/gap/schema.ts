@@ -1,4 +1,5 @@
 import { ChimeError, failed } from "../../../core/errors.ts";
+import { oneLine } from "../../http.ts";
 import { identifier, queryJson } from "../influxql.ts";
 import type { Held, Pair, Side } from "./sides.ts";
 import { within, type Range } from "./time.ts";
@@ -23,8 +24,11 @@ const reserved = {
   fields: new Set(["_fieldKey", "_name", "_seriesKey", "_tagKey", "_tagValue"]),
 };
 
+/** A statement has no way to write these in a name, nor has a predicate [tried, 2.7.12]; line protocol has. */
+const unwritable = ["\r", "\0"];
+
 /** Code of why a bucket is held for those. */
-export const reservedName = "influxdb.reserved_name";
+export const unaskable = "influxdb.unaskable";
 
 /** What a bucket has. */
 interface Listed {
@@ -48,26 +52,40 @@ export async function listMeasurements({ name: bucket, mine, other }: Pair, limi
   const [first, ...more] = all.filter((one) => !isAskable(one));
   return {
     measurements: all.filter(isAskable),
-    held: first ? [{ bucket, why: whyReserved(bucket, first, more.length) }] : [],
+    held: first ? [{ bucket, why: whyUnaskable(bucket, first, more.length) }] : [],
   };
 }
 
 function isAskable(one: Measurement): boolean {
-  return !reserved.measurements.has(one.name) && reservedField(one) === undefined;
+  return isName(one.name) && unaskableField(one) === undefined;
 }
 
-function reservedField({ mine, other }: Measurement): string | undefined {
-  return [...mine.keys(), ...other.keys()].find((field) => reserved.fields.has(field));
+function isName(name: string): boolean {
+  return !reserved.measurements.has(name) && isWritable(name);
 }
 
-function whyReserved(bucket: string, first: Measurement, more: number): ChimeError {
-  const field = reserved.measurements.has(first.name) ? undefined : reservedField(first);
+const isWritable = (name: string): boolean => !unwritable.some((one) => name.includes(one));
+
+/** Where a field has two types all are asked for by their names. */
+function unaskableField(one: Measurement): string | undefined {
+  const isNamed = isMixed(one);
+  return [...one.mine.keys(), ...one.other.keys()].find(
+    (field) => reserved.fields.has(field) || (isNamed && !isWritable(field)),
+  );
+}
+
+function whyUnaskable(bucket: string, first: Measurement, more: number): ChimeError {
+  const field = isName(first.name) ? unaskableField(first) : undefined;
   const what = field === undefined ? first.name : `${first.name} (by its field ${field})`;
   const others = more > 0 ? ` and ${more} more` : "";
   return failed(
-    reservedName,
-    `measurement ${what}${others} of bucket ${bucket} cannot be compared: InfluxQL keeps that name for itself`,
-    `write it by another name, and delete it: chime-node influxdb delete --bucket ${bucket} --from 1970-01-01 --to now --where '_measurement="NAME"'`,
+    unaskable,
+    oneLine(
+      `measurement ${what}${others} of bucket ${bucket} cannot be compared: InfluxQL cannot ask for that name`,
+    ),
+    isWritable(first.name)
+      ? `write it by another name, and delete it: chime-node influxdb delete --bucket ${bucket} --from 1970-01-01 --to now --where '_measurement="NAME"'`
+      : "write it by another name, and delete it (chime-node influxdb delete) by a tag that it alone has, or all of its time",
   );
 }
 

@@ -38,7 +38,7 @@ export interface Wanted {
 /** A bucket that cannot be compared, or not all of it, and why: the others can. */
 export interface Held {
   bucket: string;
-  /** `influxdb.bucket_missing`, `influxdb.retention_differs` (exit 3), `influxdb.no_database`, `influxdb.reserved_name` (all else of it is compared) */
+  /** `influxdb.bucket_missing`, `influxdb.retention_differs` (exit 3), `influxdb.no_database`, `influxdb.unaskable` (all else of it is compared) */
   why: ChimeError;
 }
 

@@ -7,7 +7,7 @@ import type { Withheld } from "../gap/deleted.ts";
 import type { Care } from "../gap/pace.ts";
 import { FillRecord } from "../gap/record.ts";
 import { compareTwins, repairTwins, type Repaired } from "../gap/repair.ts";
-import { reservedName } from "../gap/schema.ts";
+import { unaskable } from "../gap/schema.ts";
 import type { Held } from "../gap/sides.ts";
 import type { Range } from "../gap/time.ts";
 import type { Gap } from "../gap/windows.ts";
@@ -231,7 +231,7 @@ export class Filler {
 
   /** All else of a bucket that is held for a name was compared before: it waits for those that may be asked for. */
   async #requireNames(outage: Outage, { mine, other }: Sides, limits: Care): Promise<void> {
-    if (this.#later.get(keyOf(outage))?.why.code !== reservedName) return;
+    if (this.#later.get(keyOf(outage))?.why.code !== unaskable) return;
     const options = { limits, ignored, only: outage.bucket, clock: this.#clock, isGentle: false };
     const { held } = await compareTwins(mine, other, noTime, { ...options, contents: false });
     if (held[0]) throw held[0].why;

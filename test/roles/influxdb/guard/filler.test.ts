@@ -178,7 +178,7 @@ test("a measurement of a name that InfluxQL keeps for itself holds up its bucket
     for (let round = 0; round < 3; round++) {
       filler.next(alone);
       const before = mine.reads;
-      await expect(settle(filler, chime)).rejects.toMatchObject({ code: "influxdb.reserved_name" });
+      await expect(settle(filler, chime)).rejects.toMatchObject({ code: "influxdb.unaskable" });
       expect(filler.trouble?.message).toContain("_series");
       expect(filler.trouble?.message).toContain("bucket chime");
       reads.push(mine.reads - before);
