@@ -14,8 +14,8 @@ export interface Missing {
 
 /** A window in which the counts differ, or both have something. */
 export interface Window extends Range {
-  /** Points, about: as many as the field has that most of them have, on the side that has more of it. */
-  points: number;
+  /** Of all fields, on the side that has more of each: how many points that is they do not tell, for a point may have one field or all. */
+  values: number;
   missing: Missing;
   /** One of them has nothing here. */
   oneSided: boolean;
@@ -126,7 +126,7 @@ export function joinWindows(a: Window, b: Window): Window {
   return {
     from: a.from,
     to: b.to,
-    points: a.points + b.points,
+    values: a.values + b.values,
     missing: { mine: a.missing.mine + b.missing.mine, other: a.missing.other + b.missing.other },
     oneSided: a.oneSided && b.oneSided,
   };
@@ -170,14 +170,14 @@ function compared(
   other: ReadonlyMap<string, number> = new Map(),
 ) {
   const missing: Missing = { mine: 0, other: 0 };
-  let points = 0;
+  let values = 0;
   for (const column of new Set([...mine.keys(), ...other.keys()])) {
     const [a, b] = [mine.get(column) ?? 0, other.get(column) ?? 0];
-    points = Math.max(points, a, b);
+    values += Math.max(a, b);
     if (a < b) missing.mine += b - a;
     else missing.other += a - b;
   }
-  return { points, missing, oneSided: mine.size === 0 || other.size === 0 };
+  return { values, missing, oneSided: mine.size === 0 || other.size === 0 };
 }
 
 function statementFor(measurement: Measurement, range: Range, stepMs: number | undefined): string {

@@ -1,8 +1,8 @@
 import type { Clock } from "../../../core/clock.ts";
 import type { Window } from "./counts.ts";
 import { differences, type Rows } from "./diff.ts";
-import { mostAtPace, planWindows } from "./plan.ts";
-import { readRows } from "./read.ts";
+import { planWindows } from "./plan.ts";
+import { readRows, type Block } from "./read.ts";
 import type { FillRecord } from "./record.ts";
 import { unsignedFields, type Measurement } from "./schema.ts";
 import { which, type Pair, type Which } from "./sides.ts";
@@ -78,18 +78,18 @@ async function fillWindow(
   filled: Filled,
 ): Promise<void> {
   const read = (one: Which) => readRows(pair[one], measurement.name, window, limits);
-  // One query at a time, where the answers are small enough to be kept.
-  const isPaced = limits.pace !== undefined && window.points <= mostAtPace;
+  const answers = { mine: read("mine"), other: read("other") };
   const rows = async (one: Which): Promise<Rows> => ({
     unsigned: await unsignedFields(pair[one], measurement.name, measurement[one], window, limits),
-    blocks: isPaced
-      ? each(await inTurn(limits, "reading", window.points, () => Array.fromAsync(read(one))))
-      : read(one),
+    // One query at a time, as far as the answers are small enough to be kept.
+    blocks: limits.pace
+      ? each(await inTurn(limits, "reading", window.values, () => firstOf(answers[one])), answers[one])
+      : answers[one],
   });
-  const [mine, other] = await Promise.all([rows("mine"), rows("other")]);
   const writer = (one: Which) => new Writer(pair[one], { limits, clock });
   const writers = { mine: writer("mine"), other: writer("other") };
   try {
+    const [mine, other] = await Promise.all([rows("mine"), rows("other")]);
     for await (const found of differences(measurement.name, mine, other, authority)) {
       filled.points += found.points;
       filled.values += found.values;
@@ -100,6 +100,7 @@ async function fillWindow(
     await Promise.all(which.map((one) => writers[one].flush()));
   } finally {
     await Promise.all(which.map((one) => writers[one].answered()));
+    await Promise.all(which.map((one) => answers[one].return(undefined)));
     for (const one of which) {
       filled.written[one] += writers[one].written;
       filled.refused[one] += writers[one].refused;
@@ -108,6 +109,22 @@ async function fillWindow(
   }
 }
 
-async function* each<T>(all: readonly T[]): AsyncGenerator<T, void> {
-  yield* all;
+/** So many places for values are kept of an answer: a row has one for each field of its measurement, also where it has no value. */
+const mostKept = 200_000;
+
+/** All that an answer holds, or as much as is kept. */
+async function firstOf(answer: AsyncGenerator<Block>): Promise<Block[]> {
+  const blocks: Block[] = [];
+  for (let places = 0; places < mostKept;) {
+    const { value, done } = await answer.next();
+    if (done) break;
+    blocks.push(value);
+    places += value.rows.length * (value.fields.length + 1);
+  }
+  return blocks;
+}
+
+async function* each(first: readonly Block[], rest: AsyncGenerator<Block>): AsyncGenerator<Block, void> {
+  yield* first;
+  yield* rest;
 }

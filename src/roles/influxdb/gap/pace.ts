@@ -33,7 +33,7 @@ class Piece {
   }
 }
 
-/** Points in one answer or one batch, ms of time in which points are counted. */
+/** Values in one answer, points in one batch, ms of time in which values are counted. */
 export type Kind = "reading" | "writing" | "counting";
 /** Known before, or once it is answered. */
 type Size<T> = number | ((answer: T) => number);
@@ -56,10 +56,10 @@ const calmWrites = 40;
 /** Before anything is asked so many are looked at. */
 const firstWrites = 20;
 /**
- * After so many points the memory of what was read is given back: by itself the runtime lets it grow further and further. Takes 10
+ * After so many values the memory of what was read is given back: by itself the runtime lets it grow further and further. Takes 10
  * to 20 ms, in a pause [tried: an agent that fills a million points had 150 MB, with it 115].
  */
-const mostRead = 40_000;
+const mostRead = 80_000;
 
 /**
  * Leaves the servers to their clients: one piece of work at a time, on either of them, each followed by a pause. How long a
@@ -68,7 +68,7 @@ const mostRead = 40_000;
 export class Pace {
   readonly #clock: Clock;
   readonly #pieces = {
-    reading: new Piece(4_000, 20_000),
+    reading: new Piece(8_000, 40_000),
     writing: new Piece(1_000, 5_000),
     counting: new Piece(600_000, 1e13),
   };
@@ -143,8 +143,8 @@ export class Pace {
     return done;
   }
 
-  #giveBack(points: number): void {
-    this.#read += points;
+  #giveBack(values: number): void {
+    this.#read += values;
     if (this.#read < mostRead) return;
     this.#read = 0;
     Bun.gc(true);

@@ -5,17 +5,19 @@ import { byShard, weekMs, type Range } from "./time.ts";
 import type { Care } from "./pace.ts";
 
 /** One window is compared and filled as a whole: so much work is lost at most when it is killed. */
-const mostPoints = 60_000;
+const mostValues = 120_000;
 /** The same where clients are to be left alone: what a step of the counts holds is not parted further below that. */
-export const mostAtPace = 20_000;
+const mostAtPace = 40_000;
 /** What holds more is counted in so many parts: of many series each count takes its time, however few points there are. */
 const parts = 1_000;
+/** Counts in one answer, about, of which there is one for each field: it is taken as a whole. */
+const mostCounts = 50_000;
 
 /** Of a range that is longer than so many shards it is asked first in which weeks there is anything. */
 const fewShards = 16;
 
 /**
- * A range in windows that lie in one shard each and hold no more points than that, newest first: what is asked for most
+ * A range in windows that lie in one shard each and hold no more values than that, newest first: what is asked for most
  * comes first. Those where neither has anything are left out. Points of one ms are not parted.
  * @throws ChimeError `influxdb.*`
  */
@@ -42,21 +44,23 @@ async function* planPiece(
   piece: Range,
   limits: Care,
 ): AsyncGenerator<Window, void> {
-  const stepMs = Math.max(1, Math.ceil((piece.to - piece.from) / parts));
+  const fields = Math.max(1, measurement.mine.size, measurement.other.size);
+  const most = Math.max(2, Math.min(parts, Math.floor(mostCounts / fields)));
+  const stepMs = Math.max(1, Math.ceil((piece.to - piece.from) / most));
   const [windows = []] = await countWindows(pair, [measurement], piece, stepMs, limits);
-  for (const window of joined(windows, () => limits.pace?.size("reading") ?? mostPoints)) {
+  for (const window of joined(windows, () => limits.pace?.size("reading") ?? mostValues)) {
     const isShorter = window.to - window.from < piece.to - piece.from;
-    if (window.points > (limits.pace ? mostAtPace : mostPoints) && isShorter)
+    if (window.values > (limits.pace ? mostAtPace : mostValues) && isShorter)
       yield* planPiece(pair, measurement, window, limits);
     else yield window;
   }
 }
 
-/** Those that follow one another, as long as they hold no more points than one may; newest first. */
+/** Those that follow one another, as long as they hold no more values than one may; newest first. */
 function* joined(windows: readonly Window[], most: () => number): Generator<Window, void> {
   let last: Window | undefined;
   for (const next of windows.toReversed()) {
-    if (last && last.points + next.points <= most()) last = joinWindows(next, last);
+    if (last && last.values + next.values <= most()) last = joinWindows(next, last);
     else {
       if (last) yield last;
       last = next;

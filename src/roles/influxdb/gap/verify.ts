@@ -23,9 +23,9 @@ export async function* unequal(
   range: Range,
   limits: Care,
 ): AsyncGenerator<Unequal, void> {
-  for await (const { from, to, points } of planWindows(pair, measurement, range, limits)) {
+  for await (const { from, to, values } of planWindows(pair, measurement, range, limits)) {
     const digest = (one: "mine" | "other") =>
-      inTurn(limits, "reading", points, () => digestOf(pair, one, measurement, { from, to }, limits));
+      inTurn(limits, "reading", values, () => digestOf(pair, one, measurement, { from, to }, limits));
     const [mine, other] = await Promise.all([digest("mine"), digest("other")]);
     if (mine.points !== other.points || mine.sum !== other.sum) {
       yield { from, to, mine: mine.points, other: other.points };

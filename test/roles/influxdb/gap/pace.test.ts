@@ -150,15 +150,15 @@ test("it settles where one write in a hundred is slow", async () => {
 
 test("pieces are made so large that they take 25 ms, within limits, and one that was small says nothing", async () => {
   const { pace, work } = calmPace();
-  expect(pace.size("reading")).toBe(4_000);
-  await pace.turn("reading", 4_000, work(12.5), undefined);
   expect(pace.size("reading")).toBe(8_000);
+  await pace.turn("reading", 8_000, work(12.5), undefined);
+  expect(pace.size("reading")).toBe(16_000);
   await pace.turn("reading", 100, work(0.5), undefined);
+  expect(pace.size("reading")).toBe(16_000);
+  await pace.turn("reading", 16_000, work(500), undefined);
   expect(pace.size("reading")).toBe(8_000);
-  await pace.turn("reading", 8_000, work(500), undefined);
-  expect(pace.size("reading")).toBe(4_000);
   for (let i = 0; i < 10; i++) await pace.turn("reading", pace.size("reading"), work(1), undefined);
-  expect(pace.size("reading")).toBe(20_000);
+  expect(pace.size("reading")).toBe(40_000);
   expect(pace.size("writing")).toBe(1_000);
 });
 
@@ -177,18 +177,18 @@ test("without a pace work is done at once", async () => {
   expect(await Promise.all(both)).toEqual([1, 2]);
 });
 
-test("what was read is given back every 40,000 points, in the pauses", async () => {
+test("what was read is given back every 80,000 values, in the pauses", async () => {
   const gc = spyOn(Bun, "gc").mockImplementation(() => 0);
   try {
     const { pace, work } = calmPace();
-    const rested = (kind: "reading" | "writing", points: number) =>
-      pace.turn(kind, points, work(1), undefined).then(() => pace.turn(undefined, 0, work(0), undefined));
+    const rested = (kind: "reading" | "writing", size: number) =>
+      pace.turn(kind, size, work(1), undefined).then(() => pace.turn(undefined, 0, work(0), undefined));
     for (let nth = 0; nth < 9; nth++) await rested("writing", 5_000);
-    for (let nth = 0; nth < 3; nth++) await rested("reading", 13_000);
+    for (let nth = 0; nth < 3; nth++) await rested("reading", 26_000);
     expect(gc).toHaveBeenCalledTimes(0);
-    await rested("reading", 1_000);
+    await rested("reading", 2_000);
     expect(gc).toHaveBeenCalledTimes(1);
-    await rested("reading", 39_999);
+    await rested("reading", 79_999);
     expect(gc).toHaveBeenCalledTimes(1);
   } finally {
     gc.mockRestore();
