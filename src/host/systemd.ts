@@ -144,6 +144,17 @@ export function tellUnits(): void {
   leave(["systemctl", "daemon-reload"]);
 }
 
+/**
+ * The same, in some seconds, by systemd itself: where the next command is typed at once, as `join` after `init`, a reload would
+ * hold up what that has systemd do.
+ */
+export function tellUnitsSoon(): void {
+  if (untold.size === 0) return;
+  untold.clear();
+  const timer = ["--on-active=10s", "--timer-property=AccuracySec=1s"];
+  leave(["systemd-run", "--quiet", "--collect", ...timer, "systemctl", "daemon-reload"]);
+}
+
 /** It does not run, and nothing is under way that would have it run. */
 export async function isStopped(unit: string): Promise<boolean> {
   return isAtRest(await showUnit(unit));

@@ -7,6 +7,7 @@ import { refused, usageError } from "../core/errors.ts";
 import { withLock } from "../core/lock.ts";
 import { paths } from "../core/paths.ts";
 import { readFacts, type Facts } from "../host/facts.ts";
+import { tellUnitsSoon } from "../host/systemd.ts";
 import { file } from "../resources/file.ts";
 import { roles } from "../roles/index.ts";
 import { buildToml } from "../spec/build.ts";
@@ -79,6 +80,7 @@ export async function initCluster(options: InitOptions, io: Io): Promise<InitRes
       uses: null,
       roles: [],
     });
+    tellUnitsSoon();
     return {
       cluster: identity.cluster,
       node: identity.self.name,
