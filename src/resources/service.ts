@@ -123,15 +123,14 @@ export function service(options: ServiceOptions): Resource {
     const { active, invocation } = isInDoubt ? await proven(unit, signal) : await showUnit(unit);
     if (active !== "active" && active !== "reloading") {
       if (!verb || verb === "stop") return;
-      await goBack(failed("service.failed", `${unit} is ${active} after ${verb}`), "restart", stamp, signal);
+      await goBack(failed("service.failed", `${unit} is ${active} after ${verb}`), "restart", stamp, context);
     }
-    const files = { restart: restartFiles, reload: reloadFiles, secret: secretFiles, programs };
-    await writeStamp(ledger.backups, unit, { invocation, ...files });
+    await accept(invocation, context);
 
     async function act(verb: NonNullable<Todo["verb"]>): Promise<void> {
       context.progress(`${verb} ${unit}`);
       if (state.active === "failed") await systemctl("reset-failed", unit, signal);
-      await systemctl(verb, unit, signal).catch((error: unknown) => goBack(error, verb, stamp, signal));
+      await systemctl(verb, unit, signal).catch((error: unknown) => goBack(error, verb, stamp, context));
     }
   }
 
@@ -156,17 +155,27 @@ export function service(options: ServiceOptions): Resource {
     return verb === "reload" ? "reload" : "none";
   }
 
+  /** This run of the service goes by the files that are there. */
+  function accept(invocation: string, { ledger }: ApplyContext): Promise<void> {
+    const files = { restart: restartFiles, reload: reloadFiles, secret: secretFiles, programs };
+    return writeStamp(ledger.backups, unit, { invocation, ...files });
+  }
+
   /** The service refused its new files: give it the ones it had, then say so. */
   async function goBack(
     error: unknown,
     verb: NonNullable<Todo["verb"]>,
     stamp: Stamp | undefined,
-    signal: AbortSignal,
+    context: ApplyContext,
   ): Promise<never> {
+    const { signal } = context;
     signal.throwIfAborted();
     const reverted = stamp ? await revert(stamp) : [];
     if (reverted.length === 0) throw error;
     await systemctl(verb === "start" ? "restart" : verb, unit, signal);
+    // By its age alone it may have read what it refused: the files were put back just before.
+    const { active, invocation } = await showUnit(unit);
+    if (active === "active") await accept(invocation, context);
     const { message } = toChimeError(error);
     throw failed("service.refused", `${message}; ${reverted.join(", ")} put back as before`, {
       remedy: `look at journalctl -u ${unit} and report this`,
