@@ -242,7 +242,7 @@ test("what it lacks is filled from the other one before clients are led to it, a
   expect(stage.published.at(-1)?.gap).toMatchObject({ away: 4 });
   other.hold(false);
   await untilGate(true);
-  expect(stage.published.at(-1)?.gap?.away ?? 0).toBe(0);
+  await waitUntil("it to be published", 5_000, () => (stage.published.at(-1)?.gap?.away ?? 0) === 0);
   expect(stage.history.map(({ kind, message }) => `${kind}: ${message}`).join()).toMatch(
     /^gap: node1 has everything again: 0 points of /,
   );
