@@ -110,7 +110,7 @@ export async function showUnit(unit: string): Promise<UnitState> {
 /** Runs all of systemd's generators. @throws ChimeError `exec.failed` */
 export const daemonReload = shareNext(async () => {
   const known = [...untold.keys()];
-  await exec(["systemctl", "daemon-reload"]);
+  await exec(reload);
   for (const unit of known) untold.delete(unit);
 });
 
@@ -139,9 +139,7 @@ export async function setAtBoot(
  * systemd that it was not done.
  */
 export function tellUnits(): void {
-  if (untold.size === 0) return;
-  untold.clear();
-  leave(["systemctl", "daemon-reload"]);
+  tell(reload);
 }
 
 /**
@@ -149,10 +147,16 @@ export function tellUnits(): void {
  * hold up what that has systemd do.
  */
 export function tellUnitsSoon(): void {
+  const timer = ["--on-active=10s", "--timer-property=AccuracySec=1s"];
+  tell(["systemd-run", "--quiet", "--collect", ...timer, ...reload]);
+}
+
+const reload = ["systemctl", "daemon-reload"];
+
+function tell(argv: readonly string[]): void {
   if (untold.size === 0) return;
   untold.clear();
-  const timer = ["--on-active=10s", "--timer-property=AccuracySec=1s"];
-  leave(["systemd-run", "--quiet", "--collect", ...timer, "systemctl", "daemon-reload"]);
+  leave(argv);
 }
 
 /** It does not run, and nothing is under way that would have it run. */

@@ -192,13 +192,17 @@ export interface DeleteRequest {
 export async function deleteFromServers(request: DeleteRequest, io: Io, asked: () => void): Promise<Deleted> {
   const range = pastOf(rangeOf(request));
   requireShort(request.where);
-  return withLock(roleName, "influxdb delete", () => deleteNow({ ...request, ...range }, io, asked));
+  return withLock(roleName, "influxdb delete", () => deleteNow(request, range, io, asked));
 }
 
 type Deleted = DeletionResult & { summary: string };
 
-async function deleteNow(request: DeleteRequest, io: Io, asked: () => void): Promise<Deleted> {
-  const range = rangeOf(request);
+async function deleteNow(
+  request: Pick<DeleteRequest, "bucket" | "where">,
+  range: Range,
+  io: Io,
+  asked: () => void,
+): Promise<Deleted> {
   const twins = await findTwins(true);
   const bucket = request.bucket ?? twins.bucket;
   await requireBucket(bucket, twins, limitsOf(io));

@@ -164,7 +164,7 @@ function anew(context: RoleContext, twin: Twin | undefined): string {
   return `${back} (docs/influxdb.md)`;
 }
 
-/** @param first which bucket it is to begin with */
+/** With this bucket alone, and the organisation. Nothing where that is done. */
 async function setUpOnce(
   context: RoleContext,
   { name: bucket, retentionSeconds }: InfluxdbBucket,
