@@ -184,12 +184,13 @@ describe.skipIf(!influxd)(`two InfluxDB on bad days${why}`, () => {
     await lab.client.run([...curl, "-X", "DELETE", `${url}/${buckets[0]?.id}`]);
     expect((await chime(node2, ["apply", "--role", "influxdb", "--yes"])).code).toBe(0);
     const count = `http://${node2.address}:8086/query?db=${bucket}&rp=autogen`;
-    await waitUntil("its points of a month ago to be there", 120_000, async () => {
+    // Behind all of today's, of which there are as many as the load has written by now.
+    await waitUntil("its points of a month ago to be there", 240_000, async () => {
       const q = "q=SELECT count(f) FROM history";
       const told = await lab.client.run([...curl, "--data-urlencode", q, count], { check: false });
       return told.stdout.includes(",1000]");
     });
-  }, 300_000);
+  }, 420_000);
 
   test("an agent that is killed while it fills goes on", async () => {
     await untilComplete(lab);

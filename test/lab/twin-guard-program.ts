@@ -323,7 +323,7 @@ test.each<[string, () => void, RegExp]>([
     await waitUntil("it to be restarted", 5_000, async () =>
       (await commands()).some((line) => line.endsWith("restart --no-block influxdb.service")),
     );
-    expect(stage.published.at(-1)?.detail).toMatch(why);
+    await waitUntil("it to be told", 5_000, () => why.test(stage.published.at(-1)?.detail ?? ""));
     expect(stage.history.map(({ message }) => message).join()).toMatch(
       /is restarted, for by itself it may not take points/,
     );

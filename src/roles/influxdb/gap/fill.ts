@@ -79,11 +79,12 @@ async function fillWindow(
 ): Promise<void> {
   const read = (one: Which) => readRows(pair[one], measurement.name, window, limits);
   const answers = { mine: read("mine"), other: read("other") };
+  const sizeOf = (blocks: readonly Block[]) => (blocks.length > 0 ? window.values : 0);
   const rows = async (one: Which): Promise<Rows> => ({
     unsigned: await unsignedFields(pair[one], measurement.name, measurement[one], window, limits),
     // One query at a time, as far as the answers are small enough to be kept.
     blocks: limits.pace
-      ? each(await inTurn(limits, "reading", window.values, () => firstOf(answers[one])), answers[one])
+      ? each(await inTurn(limits, "reading", sizeOf, () => firstOf(answers[one])), answers[one])
       : answers[one],
   });
   const writer = (one: Which) => new Writer(pair[one], { limits, clock });

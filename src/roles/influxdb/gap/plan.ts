@@ -2,12 +2,10 @@ import { countWindows, joinWindows, type Window } from "./counts.ts";
 import type { Measurement } from "./schema.ts";
 import { shardLengths, type Pair } from "./sides.ts";
 import { byShard, weekMs, type Range } from "./time.ts";
-import type { Care } from "./pace.ts";
+import { mostAtPace, type Care } from "./pace.ts";
 
 /** One window is compared and filled as a whole: so much work is lost at most when it is killed. */
 const mostValues = 120_000;
-/** The same where clients are to be left alone: what a step of the counts holds is not parted further below that. */
-const mostAtPace = 40_000;
 /** What holds more is counted in so many parts: of many series each count takes its time, however few points there are. */
 const parts = 1_000;
 /** Counts in one answer, about, of which there is one for each field: it is taken as a whole. */

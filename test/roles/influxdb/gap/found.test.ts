@@ -14,10 +14,13 @@ const start = Date.parse("2026-11-19T00:00:00Z");
 const servers: Bun.Server<undefined>[] = [];
 const asked: Range[] = [];
 let pingStatus = 204;
+/** However little there is, ms. */
+let eachTakes = 0;
 afterEach(async () => {
   for (const server of servers.splice(0)) await server.stop(true);
   asked.length = 0;
   pingStatus = 204;
+  eachTakes = 0;
 });
 
 /** Stands in for a server that has a point of one measurement at each of these times, ms; more than `most` it does not count in time. */
@@ -30,6 +33,7 @@ function serve(times: readonly number[], most = Infinity): Side {
       if (request.url.endsWith("/ping")) return new Response(null, { status: pingStatus });
       const statement = new URLSearchParams(await request.text()).get("q") ?? "";
       if (counted(statement, times) > most) await Bun.sleep(60_000);
+      if (eachTakes > 0) await Bun.sleep(eachTakes);
       return Response.json({
         results: [{ series: statement.startsWith("SHOW") ? fields : counts(statement, times) }],
       });
@@ -150,6 +154,14 @@ test("slow servers are asked of all times in which there is nothing in some hund
   ];
   expect(await found([far, ...seconds(1)], seconds(1, but(10, 20)), allTime, { pace: slow })).toEqual(wanted);
   expect(asked.length).toBeLessThan(1_000);
+});
+
+test("a server that takes longer than what is tried for any count at all is asked of empty times in longer and longer parts, too", async () => {
+  eachTakes = 300;
+  const last = start + 39 * hourMs;
+  const range = { from: start, to: start + 40 * hourMs };
+  expect(await found([last], [], range, { pace: slow })).toHaveLength(1);
+  expect(asked.length).toBeLessThan(100);
 });
 
 /** As where each answer comes at once: pieces grow as far as they may. */

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { systemClock } from "../../../../src/core/clock.ts";
+import { systemClock, type Clock } from "../../../../src/core/clock.ts";
 import { fill } from "../../../../src/roles/influxdb/gap/fill.ts";
 import { Pace, type Care } from "../../../../src/roles/influxdb/gap/pace.ts";
 import { planWindows } from "../../../../src/roles/influxdb/gap/plan.ts";
@@ -42,8 +42,8 @@ const table = (values: number[][]) => ({
 });
 const nothing = { results: [{ statement_id: 0 }] };
 
-function paced(): Care {
-  const pace = new Pace(systemClock);
+function paced(clock: Clock = systemClock): Care & { pace: Pace } {
+  const pace = new Pace(clock);
   pace.unfelt();
   return { timeoutMs: 3_000, pace };
 }
@@ -58,6 +58,8 @@ function countsOf(statement: string) {
     rows.push([ms, ...names.map(() => Math.round(step / 100))]);
   return rows;
 }
+
+const record = { has: () => false, add: () => Promise.resolve() } as unknown as FillRecord;
 
 test.each([
   ["", 120_000, { timeoutMs: 3_000 }],
@@ -113,8 +115,29 @@ test("of rows with hundreds of fields no more is kept than two hundred thousand 
     isAsked.resolve();
     return new Response(pack({ results: [{ statement_id: 0n }] }));
   });
-  const record = { has: () => false, add: () => Promise.resolve() } as unknown as FillRecord;
   const options = { limits: paced(), clock: systemClock, authority: undefined, record };
   const filled = await fill(pairOf(mine, other), measurement, { from: at, to: at + 1 }, options);
   expect(filled).toMatchObject({ points: 900, values: 900, written: { mine: 0, other: 900 } });
+});
+
+test("an answer that holds nothing is no reason to ask for more at once", async () => {
+  const at = 1_750_000_000_000;
+  const row = [BigInt(at) * 1_000_000n, ...names.map(() => 0.5)];
+  const full = { results: [{ series: [{ name: "wide", columns: ["time", ...names], values: [row] }] }] };
+  const mine = serve((statement) =>
+    statement.includes("count(")
+      ? Response.json(table([[at, 60_000, ...names.slice(1).map(() => 0)]]))
+      : new Response(pack(full)),
+  );
+  const other = serve((statement, path) => {
+    if (path !== "/query") return new Response(null, { status: 204 });
+    if (statement.includes("count(")) return Response.json(nothing);
+    return new Response(pack({ results: [{ statement_id: 0n }] }));
+  });
+  let now = 0;
+  const limits = paced({ ...systemClock, now: () => (now += 60), sleep: () => Promise.resolve() });
+  const options = { limits, clock: systemClock, authority: undefined, record };
+  await fill(pairOf(mine, other), measurement, { from: at, to: at + 1 }, options);
+  // By what the first one answered, in 60 ms.
+  expect(limits.pace.size("reading")).toBe(25_000);
 });
