@@ -1,5 +1,4 @@
 import { chmod, copyFile } from "node:fs/promises";
-import { exec } from "../../src/core/exec.ts";
 import { rehearse, type Round } from "../../src/operations/drill/run.ts";
 import { chime } from "../../test/lab/chime.ts";
 import type { Lab } from "../../test/lab/lab.ts";
@@ -21,11 +20,9 @@ export async function measureTwinForming(influxd: string, runs: number, progress
     progress(`influxdb: formed, ${run} of ${runs}`);
     {
       await using lab = await openTwinLab(influxd, { prepared: false });
-      await settle();
       hand.push(await timed(() => formByHand(lab, influxd)));
     }
     await using lab = await openTwinLab(influxd, { prepared: false });
-    await settle();
     ours.push(await timed(() => formOurs(lab)));
     progress(`influxdb: formed in ${ours.at(-1)?.toFixed(1)} s, by hand in ${hand.at(-1)?.toFixed(1)} s`);
   }
@@ -34,11 +31,6 @@ export async function measureTwinForming(influxd: string, runs: number, progress
     { name: "twins by init and join, behind their VIP", values: ours, unit: "s", target: null },
     { name: "  against by hand", values: [median(ours) / median(hand)], unit: "×", target: 1.25 },
   ];
-}
-
-/** What the lab before has written would be brought to the disk while this one is measured. */
-async function settle(): Promise<void> {
-  await exec(["sync"], { timeoutMs: 60_000 });
 }
 
 const byHand = `[Unit]
